@@ -1,0 +1,26 @@
+"""CORS for just those Sanic blueprints that you wrap.
+
+    from corsbp import cors_group
+
+    app.blueprint(cors_group(api_bp))                                       # any origin, no credentials
+    app.blueprint(cors_group(v1, v2, allow_origins=["https://app.example"], allow_credentials=True))
+
+The rooms, from the door inwards; imports run one way:
+
+    group      cors_group(): a policy and blueprints in, a blueprint group out
+    mount      at registration and startup: the app and its router
+    handlers   per request: Sanic's request and response
+    decision   which headers, and why not
+    prefixes   whose a path is that has no route
+    policy     what is declared, checked as a whole
+    origins    the grammar of origins and patterns
+    fetch      the vocabulary of the Fetch standard
+    errors     what can be wrong, with ids
+"""
+
+from .errors import CorsPolicyError, CorsPolicyWarning, Problem
+from .group import CorsGroup, cors_group
+from .policy import CorsPolicy
+
+__all__ = ["CorsGroup", "CorsPolicy", "CorsPolicyError", "CorsPolicyWarning", "Problem", "cors_group"]
+__version__ = "0.1.0"

@@ -1,0 +1,155 @@
+"""What can be wrong with a policy: every fault has a stable id, and this file documents all of them."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import FrameType, MappingProxyType
+
+PROBLEMS: Mapping[str, str] = MappingProxyType(
+    {
+        # fields that take a collection
+        "bare-string": "One string where a collection belongs: Python would take it as a list of characters.",
+        "not-a-collection": "Neither a list, tuple or set of strings nor another value that the field takes.",
+        "star-not-alone": "`*` means all, so it stands alone: names beside it would change nothing.",
+        "entry-type": "An entry of a collection is not a string.",
+        "not-a-bool": "A switch that is neither True nor False.",
+        # what stands where an origin belongs
+        "origins-empty": "An empty collection of origins: a section that nobody may read needs no CORS.",
+        "origin-function-arguments": "The origin function cannot be called with (origin, request).",
+        "origin-regex": "A regular expression as an origin: write a pattern or a function.",
+        "origin-empty": "An empty string is no origin.",
+        "origin-null": "Every sandboxed frame and local file sends `null`: allowing it allows everyone.",
+        "origin-several": "Several origins in one string.",
+        "origin-whitespace": "Spaces, tabs or line ends in or around an origin.",
+        "origin-control-character": "A control character in an origin.",
+        # its scheme
+        "origin-scheme-missing": "An origin begins with its scheme and `://`; corsbp assumes none.",
+        "origin-scheme-invalid": "What stands before `://` is no scheme.",
+        "origin-scheme-never-sent": "A scheme that no page's origin has, so that no browser ever sends it.",
+        "origin-file": "Browsers send `null` for local files, never `file:`.",
+        # what follows or precedes the host
+        "origin-userinfo": "User and password are no part of an origin.",
+        "origin-trailing-slash": "An origin has no slash at its end.",
+        "origin-path": "An origin has no path.",
+        "origin-query": "An origin has no query.",
+        "origin-fragment": "An origin has no fragment.",
+        "origin-port-empty": "A colon without a port behind it.",
+        "origin-port-invalid": "A port is a number from 1 to 65535 without leading zeros, or `*`.",
+        "origin-port-default": "Browsers leave out the default port of http (80) and https (443).",
+        # its host
+        "origin-host-missing": "There is no host behind the scheme.",
+        "origin-host-character": "A character that no host in an Origin header has.",
+        "origin-upper-case": "Browsers send scheme and host in lower case.",
+        "origin-unicode": "Browsers send international names in their ASCII form (`xn--`).",
+        "origin-label-empty": "Two dots in a row, or a dot at the start or end of the host.",
+        "origin-label-too-long": "A part of the host between dots is longer than 63 characters.",
+        "origin-name-too-long": "The host is longer than 253 characters.",
+        "origin-ip-invalid": "An IP address not written as browsers send it, or a host that ends like one.",
+        # patterns
+        "origin-wildcard-place": "`*` stands for whole labels at the left of a host, or for the whole port.",
+        "origin-wildcard-ip": "IP addresses have no subdomains.",
+        # with credentials
+        "credentials-any-origin": "With credentials, any origin could act as each of your users.",
+        "credentials-any-exposed": "With credentials, browsers take `*` for the name of a header to expose.",
+        "credentials-insecure-origin": "With credentials, an http page shares them with the wire.",
+        "credentials-public-suffix": "With credentials, a wildcard for names that anyone can register.",
+        # names
+        "name-not-token": "Not the name of a method or header: characters that HTTP does not allow there.",
+        "method-forbidden": "A method that browsers never let a page use.",
+        "header-forbidden": "A request header that browsers never let a page set.",
+        "header-of-response": "A header of responses among the request headers.",
+        "header-of-request": "A header of requests among the response headers.",
+        "header-set-cookie": "Browsers never show cookies to a page in a response's headers.",
+        # ages
+        "max-age-type": "max_age is neither a whole number of seconds, a timedelta nor None.",
+        "max-age-fraction": "max_age is not in whole seconds.",
+        "max-age-range": "max_age is not from 0 to 86400 seconds.",
+    }
+)
+"""Ids of what a policy is refused for, each with a line that explains it."""
+
+WARNINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "max-age-capped": "max_age is above the two hours that Chromium honours.",
+        "origin-covered": "An origin that another entry allows already.",
+        "header-safelisted": "A header that browsers let through anyway.",
+        "method-case": "Methods are case-sensitive: browsers send this one as the page spells it.",
+        "method-unserved": "An allowed method that no route of the section serves.",
+        "section-empty": "A section without any route.",
+        "route-outside": "A `ctx_cors` on a route that is in no section: nothing reads it.",
+        "two-layers": "Another CORS package is active in the same app.",
+    }
+)
+"""Ids of what is legal but probably not meant, each with a line that explains it."""
+
+_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of a policy.
+
+    `id` is a key of `PROBLEMS` or `WARNINGS` and never changes its meaning; `field` is the policy's field and
+    `value` what stood there (one entry of it, where it is a collection); `message` says of the value what is
+    wrong with it, and `suggestion` is the value that was probably meant, if there is one.
+
+    Raises LookupError for an id that is not documented here.
+    """
+
+    id: str
+    field: str
+    value: object
+    message: str
+    suggestion: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.id not in PROBLEMS and self.id not in WARNINGS:
+            raise LookupError(f"no such problem id: {self.id!r}")
+
+    def __str__(self) -> str:
+        shown = f"{self.value!r}"
+        if len(shown) > _SHOWN:
+            shown = f"{shown[:_SHOWN]}… ({len(shown)} characters)"
+        meant = "" if self.suggestion is None else f"; meant: {self.suggestion}"
+        return f"{self.field}: {shown} {self.message}{meant} [{self.id}]"
+
+
+class CorsPolicyError(ValueError):
+    """A policy that was refused, with all that is wrong with it in `problems`."""
+
+    problems: tuple[Problem, ...]
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)  # so that pickle and copy find the constructor's argument
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        title = f"{count} problem{'' if count == 1 else 's'} in a CORS policy:"
+        return "\n".join([title, *(f"- {problem}" for problem in self.problems)])
+
+
+class CorsPolicyWarning(UserWarning):
+    """A policy that is legal but probably not what was meant; `problem` says why."""
+
+    problem: Problem
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        return str(self.problem)
+
+
+def warn(problem: Problem) -> None:
+    """Issue a `CorsPolicyWarning` that points to the line that called into corsbp, however deep we are."""
+    frame: FrameType | None = sys._getframe(1)
+    stacklevel = 2
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        frame = frame.f_back
+        stacklevel += 1
+    warnings.warn(CorsPolicyWarning(problem), stacklevel=stacklevel)

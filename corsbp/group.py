@@ -1,0 +1,164 @@
+"""The front door: `cors_group()` turns blueprints and a policy into a blueprint group."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import timedelta
+from typing import Any, Literal, TypeVar, cast
+
+from sanic import Blueprint
+from sanic.blueprints import BlueprintGroup
+
+from .mount import Section
+from .policy import DEFAULT_MAX_AGE, CorsPolicy, OriginFunction
+
+Value = TypeVar("Value")
+
+
+class Default:
+    """The default of an argument that was not given: help() shows the value, the call sees the difference."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+def _default(value: Value) -> Value:
+    return cast(Value, Default(value))
+
+
+class CorsGroup(BlueprintGroup):
+    """A blueprint group whose routes, and nothing else of the app, have CORS: a section.
+
+    It nests in other groups, and takes `append`, `on_request`, `on_response`, `middleware` and `exception`
+    as every `BlueprintGroup` does. Made by `cors_group`.
+
+    Iterating it yields its blueprints and then one more, without routes: that is how the section meets the
+    app. `blueprints`, `len()` and indexing show just what was wrapped.
+    """
+
+    __slots__ = ("_section",)
+
+    def __init__(self, policy: CorsPolicy, **options: Any) -> None:
+        super().__init__(**options)
+        self._section = Section(self, policy)
+
+    @property
+    def policy(self) -> CorsPolicy:
+        """The policy that holds now."""
+        return self._section.policy
+
+    def reconfigure(self, policy: CorsPolicy) -> None:
+        """Follow another policy from the next answer on, in this process.
+
+        Whole or not at all: if the policy is none, the old one stays. Sections inside this one and routes
+        with a `ctx_cors` keep theirs. Other workers do not hear of it: where the allowed origins change
+        while a fleet is running, give `allow_origins` a function and keep them in a database.
+
+        Raises:
+            TypeError: `policy` is no CorsPolicy.
+        """
+        if not isinstance(policy, CorsPolicy):
+            raise TypeError(f"reconfigure() takes a CorsPolicy, not {policy!r}")
+        self._section.reconfigure(policy)
+
+    def __iter__(self) -> Iterator[Blueprint]:
+        yield from self.blueprints
+        yield self._section
+
+    def append(self, value: Blueprint | BlueprintGroup) -> None:
+        """Add a blueprint, or a group, to the section."""
+        super().append(cast(Blueprint, _checked(value)))
+
+    def insert(self, index: int, item: Blueprint | BlueprintGroup) -> None:
+        """Add a blueprint, or a group, at a place."""
+        super().insert(index, cast(Blueprint, _checked(item)))
+
+
+def cors_group(
+    *blueprints: Blueprint | BlueprintGroup | Iterable[Blueprint | BlueprintGroup],
+    policy: CorsPolicy | None = None,
+    allow_origins: Literal["*"] | Collection[str] | OriginFunction = _default("*"),
+    allow_credentials: bool = _default(False),
+    allow_methods: Literal["*"] | Collection[str] = _default("*"),
+    allow_headers: Literal["*"] | Collection[str] = _default("*"),
+    expose_headers: Literal["*"] | Collection[str] = _default(()),
+    max_age: int | timedelta | None = _default(DEFAULT_MAX_AGE),
+    check_websockets: bool = _default(False),
+    dangerously_allow_insecure_origins: bool = _default(False),
+    dangerously_allow_public_suffixes: bool = _default(False),
+    url_prefix: str | None = None,
+    version: int | str | float | None = None,
+    strict_slashes: bool | None = None,
+    version_prefix: str = "/v",
+    name_prefix: str | None = "",
+) -> CorsGroup:
+    """Wrap blueprints into a group that gives CORS to just their routes.
+
+        app.blueprint(cors_group(api_bp))                                   # any origin, no credentials
+        app.blueprint(cors_group(v1, v2, allow_origins=["https://app.example"], allow_credentials=True))
+
+    Args:
+        *blueprints: blueprints and groups, other sections among them: the innermost section decides.
+        policy: a policy made before, instead of the fields that follow.
+        allow_origins: see `CorsPolicy`, as for the other fields up to `dangerously_allow_public_suffixes`.
+        url_prefix: as in `Blueprint.group`, like the four arguments after it.
+
+    Returns:
+        A `CorsGroup`, which is registered and nested like every `BlueprintGroup`.
+
+    Raises:
+        TypeError: no blueprint, something that is none, or `policy` together with fields.
+        CorsPolicyError: the policy cannot work, or would be a hole; it lists everything that is wrong.
+    """
+    members = list(_flat(blueprints))
+    if not members:
+        raise TypeError("cors_group() needs at least one blueprint: cors_group(api_bp)")
+    given = {
+        "allow_origins": allow_origins,
+        "allow_credentials": allow_credentials,
+        "allow_methods": allow_methods,
+        "allow_headers": allow_headers,
+        "expose_headers": expose_headers,
+        "max_age": max_age,
+        "check_websockets": check_websockets,
+        "dangerously_allow_insecure_origins": dangerously_allow_insecure_origins,
+        "dangerously_allow_public_suffixes": dangerously_allow_public_suffixes,
+    }
+    fields: dict[str, Any] = {name: value for name, value in given.items() if not isinstance(value, Default)}
+    if policy is None:
+        policy = CorsPolicy(**fields)
+    elif fields:
+        raise TypeError(
+            f"cors_group() takes policy= or its fields, not both: {', '.join(fields)} came with policy=. "
+            f"Meant: policy=policy.replace({', '.join(f'{n}={v!r}' for n, v in fields.items())})"
+        )
+    elif not isinstance(policy, CorsPolicy):
+        raise TypeError(f"policy= takes a CorsPolicy, not {policy!r}")
+    group = CorsGroup(
+        policy,
+        url_prefix=url_prefix,
+        version=version,
+        strict_slashes=strict_slashes,
+        version_prefix=version_prefix,
+        name_prefix=name_prefix,
+    )
+    for member in members:
+        group.append(member)
+    return group
+
+
+def _flat(items: Iterable[Any]) -> Iterator[Any]:
+    for item in items:
+        if isinstance(item, list | tuple):
+            yield from _flat(item)
+        else:
+            yield item
+
+
+def _checked(item: object) -> Blueprint | BlueprintGroup:
+    if not isinstance(item, Blueprint | BlueprintGroup):
+        raise TypeError(f"cors_group() wraps blueprints and groups of them, not {item!r}")
+    return item

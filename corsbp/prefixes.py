@@ -1,0 +1,51 @@
+"""Pure: whose a path is by its prefix, in whole segments, as the router compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from re import Pattern
+from typing import Generic, TypeAlias, TypeVar
+
+Owner = TypeVar("Owner")
+Segment: TypeAlias = str | Pattern[str]
+
+
+class Prefixes(Generic[Owner]):
+    """Prefixes and their owners. The longest prefix of a path owns it, unless several share it."""
+
+    __slots__ = ("literal", "owners", "patterned")
+
+    def __init__(self) -> None:
+        self.literal: dict[str, Prefixes[Owner]] = {}
+        self.patterned: dict[Pattern[str], Prefixes[Owner]] = {}
+        self.owners: set[Owner | None] = set()
+
+    def add(self, prefix: Sequence[Segment], owner: Owner | None) -> None:
+        """Give a prefix to an owner; None stands for everyone who owns nothing. The root stays nobody's."""
+        node = self
+        for segment in prefix:
+            branch: dict[str, Prefixes[Owner]] | dict[Pattern[str], Prefixes[Owner]]
+            branch = node.literal if isinstance(segment, str) else node.patterned
+            node = branch.setdefault(segment, Prefixes())  # type: ignore[arg-type]
+        if prefix:
+            node.owners.add(owner)
+
+    def owner(self, segments: Sequence[str]) -> Owner | None:
+        """The owner of a path, given as its segments; None where nobody, or more than one, owns it.
+
+        Prefixes with parameters can match the same path in several ways; all of them are followed,
+        one segment at a time, so the work is bounded by the path's length and the declared prefixes.
+        """
+        found = self.owners
+        nodes = [self]
+        for segment in segments:
+            nodes = [after for node in nodes for after in node.step(segment)]
+            if not nodes:
+                break
+            found = set().union(*(node.owners for node in nodes)) or found
+        return next(iter(found)) if len(found) == 1 else None
+
+    def step(self, segment: str) -> list[Prefixes[Owner]]:
+        """The nodes that lie one segment further."""
+        after = [node for pattern, node in self.patterned.items() if pattern.fullmatch(segment)]
+        return [self.literal[segment], *after] if segment in self.literal else after
