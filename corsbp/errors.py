@@ -75,6 +75,7 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
     {
         "max-age-capped": "max_age is above the two hours that Chromium honours.",
         "origin-covered": "An origin that another entry allows already.",
+        "header-set-by-browser": "`origin` among the request headers: browsers set it, no page asks for it.",
         "header-safelisted": "A header that browsers let through anyway.",
         "method-case": "Methods are case-sensitive: browsers send this one as the page spells it.",
         "method-unserved": "An allowed method that no route of the section serves.",

@@ -168,9 +168,10 @@ def requested_names(lines: Sequence[str]) -> str | None:
     (RFC 9110, 5.6.1.2). The work is one pass over a bounded text, cut no more often than the bound allows,
     whatever a request is filled with.
     """
-    if len(lines) > MAX_REQUESTED_NAMES or sum(map(len, lines)) > MAX_REQUESTED_LENGTH:
+    text = ",".join(lines)
+    if len(text) > MAX_REQUESTED_LENGTH:
         return None
-    elements = ",".join(lines).split(",", MAX_REQUESTED_NAMES)
+    elements = text.split(",", MAX_REQUESTED_NAMES)
     if len(elements) > MAX_REQUESTED_NAMES:
         return None
     names = [name for element in elements if (name := element.strip(" \t"))]

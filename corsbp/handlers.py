@@ -229,7 +229,8 @@ class Options:
         headers = request.headers
         origins = headers.getall(ORIGIN, ())
         method = headers.get(REQUEST_METHOD) if origins and request.method == "OPTIONS" else None
-        rules = self.path.rules_for(method)
+        # `OPTIONS *` asks about the server; Sanic routes it to the root, but it is no page's request.
+        rules = self.path.rules_for(method) if request.path != "*" else None
         if self.own is not None and (method is None or rules is None):
             return self.own(request, response)
         if rules is None:

@@ -149,7 +149,8 @@ class SectionExtra(SimpleNamespace):
 
     def completed(self, name: str) -> Chain:
         """A chain of Sanic's with the section's part in it."""
-        binding, theirs = self.corsbp, self.corsbp_chains[name]
+        binding: Binding = self.corsbp
+        theirs: Chain = self.corsbp_chains[name]
         if binding.ours and not any(self.corsbp_chains.values()):
             return theirs  # nobody to come before the handler, nobody to come after
         if name == "response_middleware":
@@ -405,7 +406,8 @@ class Plan:
         if policy is False:
             return None
         if not isinstance(policy, CorsPolicy):
-            raise ValueError(  # Sanic calls a listener again that raised TypeError
+            # No TypeError: Sanic takes that for a listener that wants more arguments.
+            raise ValueError(  # noqa: TRY004
                 f"ctx_cors={policy!r} of the route {route.name!r} (/{route.path}) "
                 "is neither a CorsPolicy nor False"
             )

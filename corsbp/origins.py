@@ -162,7 +162,7 @@ class Origins:
         cut = len(host)
         for tails in self._below.get(scheme, ()):
             cut = host.rfind(".", 0, cut)
-            if cut < 1:
+            if cut < 0:
                 return False
             ports = tails and tails.get(host[cut:])
             if ports and (port in ports or ("*" in ports and _is_port(port, scheme))):

@@ -183,9 +183,9 @@ class _Check:
             self.refuse("origins-empty", name, value, message)
         good: list[str] = []
         for entry in entries:
-            if faults := origins.problems_of(entry):
-                self.problems.extend(faults)
-            elif isinstance(entry, str):
+            faults = origins.problems_of(entry)
+            self.problems.extend(faults)
+            if isinstance(entry, str) and not faults:
                 good.append(entry)
         patterns = frozenset(filter(origins.is_pattern, good))
         for entry in good:
@@ -216,7 +216,11 @@ class _Check:
             return "*"
         for entry in entries:
             header = entry.lower()
-            if fetch.is_forbidden_request_header(header):
+            if header == fetch.ORIGIN:
+                # Useless but harmless, and in every other recipe: the Sanic guide's among them.
+                message = "is a header that browsers set themselves: no page has to ask for it"
+                self.doubt("header-set-by-browser", name, entry, message)
+            elif fetch.is_forbidden_request_header(header):
                 self.refuse("header-forbidden", name, entry, "is a header that browsers never let a page set")
             elif header in fetch.RESPONSE_ONLY_HEADERS:
                 message = "is a header of responses: a page that sets it is wrong, and need not be allowed to"

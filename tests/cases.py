@@ -1,4 +1,4 @@
-"""Policies × requests, with the exact CORS headers of each answer "and nothing more".
+"""Policies by requests, with the exact CORS headers of each answer "and nothing more".
 
 The pure rules, the app and the benchmarks read the same table. The path of every request serves GET, POST
 and DELETE. `ONE` is allowed by every policy, `TWO` by lists only, `EVIL` by none but the public one.

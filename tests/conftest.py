@@ -1,4 +1,4 @@
-"""Sanic keeps every app that was made: each test leaves none behind."""
+"""A whole run demands full coverage; no test leaves an app behind in Sanic's registry."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from sanic import Sanic
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    selected = config.option.keyword or config.option.markexpr
+    whole = config.args == config.getini("testpaths") and not selected
+    if whole and hasattr(config.option, "cov_fail_under"):
+        config.option.cov_fail_under = 100
 
 
 @pytest.fixture(autouse=True)

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import os
+import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import IO, Any, TypeAlias
 
 from sanic import Sanic
+from sanic.touchup import TouchUp
 
 _names = itertools.count(1)
 
+ROOT = Path(__file__).parent.parent
 ORIGIN = "https://app.example"
 
 
@@ -106,9 +116,7 @@ async def serve(app: Sanic, talk: Callable[[int], Awaitable[Any]], debug: bool =
     """Serve an app with Sanic's own server while `talk(port)` runs."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        server = await app.create_server(
-            sock=sock, return_asyncio_server=True, access_log=False, debug=debug
-        )
+        server = await app.create_server(sock=sock, return_asyncio_server=True, access_log=False, debug=debug)
         assert server is not None
         await server.startup()
         await server.before_start()
@@ -153,3 +161,112 @@ def through_asgi(app: Sanic, requests: Iterable[Ask]) -> list[Answer]:
 def cors_of(app: Sanic, requests: Sequence[Ask]) -> list[dict[str, str]]:
     """Only the CORS lines of each answer."""
     return [answer.cors for answer in send(app, *requests)]
+
+
+# --- tables: what is asked, the status and the exact CORS headers of the answer ---
+
+PUBLIC = {"access-control-allow-origin": "*"}
+GRANTED = {"access-control-allow-origin": ORIGIN, "vary": "origin"}
+REFUSED = {"vary": "origin"}
+
+Row: TypeAlias = tuple[Ask | bytes, int, dict[str, str]]
+
+
+def lists(methods: str = "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS") -> dict[str, str]:
+    """What a preflight gets beside the grant; the default is for a path without any route."""
+    return {
+        "access-control-allow-methods": methods,
+        "access-control-allow-headers": "*,authorization",
+        "access-control-max-age": "600",
+    }
+
+
+def send_anew(app: Sanic, *requests: Ask | bytes, debug: bool = False) -> list[Answer]:
+    """As `send`, for several apps in one process: TOUCHUP takes out of Sanic what one of them can spare."""
+
+    def restore() -> None:
+        for target, name in TouchUp._registry:
+            if original := vars(target).get(f"_{name}"):  # kept there by Sanic in test mode
+                setattr(target, name, original)
+
+    restore()
+    try:
+        return send(app, *requests, debug=debug)
+    finally:
+        restore()
+
+
+def check(app: Sanic, rows: Mapping[str, Row], debug: bool = False) -> dict[str, Answer]:
+    """Ask a table's questions of an app; the answers, for what else there is to say about them."""
+    answers = dict(zip(rows, send_anew(app, *(row[0] for row in rows.values()), debug=debug), strict=True))
+    wrong = [
+        f"{name}: {answer.status} {answer.cors}, not {rows[name][1]} {rows[name][2]}"
+        for name, answer in answers.items()
+        if (answer.status, answer.cors) != rows[name][1:]
+    ]
+    assert not wrong, "\n".join(wrong)
+    return answers
+
+
+def apart_from_cors(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:
+    """An answer without the headers that a section gives it: what the same app says without corsbp."""
+    ours = ("access-control-", "vary")
+    rest = [(name, value) for name, value in answer.headers if not name.lower().startswith(ours)]
+    return answer.status, rest, answer.body
+
+
+@contextlib.contextmanager
+def served(target: str, *options: str) -> Iterator[int]:
+    """Serve `module:app` with the `sanic` command in processes of their own; gives the port."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    command = [sys.executable, "-m", "sanic", target, "--port", str(port), "--no-motd", *options]
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "SANIC_AUTO_EXTEND": "false"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            _wait_for(port, server, log)
+            yield port
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
+            try:
+                server.wait(20)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(server.pid, signal.SIGKILL)
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        if server.poll() is not None or time.monotonic() > deadline:
+            log.seek(0)
+            raise RuntimeError(f"the server did not start:\n{log.read().decode(errors='replace')}")
+        time.sleep(0.05)
+
+
+def over(port: int, *requests: Ask) -> list[Answer]:
+    """The answers of a server that runs already."""
+
+    async def talk() -> list[Answer]:
+        return [parse(await exchange(port, one.raw())) for one in requests]
+
+    return asyncio.run(talk())
+
+
+def exchange_now(port: int, request: Ask) -> bytes:
+    """The raw answer to one request on a connection that stays open, as curl leaves it."""
+    # The second request closes the connection, so that the end of the first answer need not be guessed.
+    both = request.raw().replace(b"Connection: close\r\n", b"") + Ask("GET", "/").raw()
+    answers = asyncio.run(exchange(port, both))
+    return answers[: answers.rindex(b"HTTP/1.1 ")]
