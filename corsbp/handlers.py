@@ -226,15 +226,18 @@ class Options:
 
     def write(self, request: Request, response: Response) -> Awaitable[None] | None:
         """The response middleware of the OPTIONS route, whoever answered."""
+        if request.path == "*":
+            return None  # asks about the server: Sanic routes it to the root, but no page sends it
         headers = request.headers
         origins = headers.getall(ORIGIN, ())
         method = headers.get(REQUEST_METHOD) if origins and request.method == "OPTIONS" else None
-        # `OPTIONS *` asks about the server; Sanic routes it to the root, but it is no page's request.
-        rules = self.path.rules_for(method) if request.path != "*" else None
+        rules = self.path.rules_for(method)
         if self.own is not None and (method is None or rules is None):
             return self.own(request, response)
         if rules is None:
             put(response.headers, self.path.elsewhere)
+            if self.say is not None:
+                _say_once(self.say, request, Refusal("method-elsewhere", method, "a method with CORS"))
             return None
         if rules.ask is not None or self.say is not None:
             return self._ask_and_write(rules, method, request, response)
@@ -267,16 +270,20 @@ def _explain(
     grant: str | None,
     path: Path | None = None,
 ) -> None:
-    """One line per refused request or preflight."""
-    kept = memo(request)
-    if kept.said:
-        return
+    """Say why a request, or what a preflight asks for, is refused; nothing if it is not."""
     headers = request.headers
-    refusal = rules.refusal(headers.getall(ORIGIN, ()), grant, kept.failed)
+    refusal = rules.refusal(headers.getall(ORIGIN, ()), grant, memo(request).failed)
     method = headers.get(REQUEST_METHOD)
     if refusal is None and path is not None and method is not None and ORIGIN in headers:
         refusal = path.refusal(rules, method, headers.getall(REQUEST_HEADERS, ()))
     if refusal is not None:
+        _say_once(say, request, refusal)
+
+
+def _say_once(say: Callable[[Request, Refusal], None], request: Request, refusal: Refusal) -> None:
+    """One line per refused request or preflight."""
+    kept = memo(request)
+    if not kept.said:
         kept.said = True
         say(request, refusal)
 

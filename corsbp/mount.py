@@ -200,6 +200,13 @@ class Mount:
             self.claim(blueprint, owner)
         self.declare(route for blueprint, _ in claimed for route in routes_of(self.app, blueprint))
 
+    def claim_all(self) -> None:
+        """Note anew whose the blueprints are: groups may have grown since."""
+        self.owners = {}
+        for section in self.sections:
+            for blueprint, owner in _claims(section):
+                self.claim(blueprint, owner)
+
     def claim(self, blueprint: Blueprint, section: Section) -> None:
         """Note whose a blueprint is: the innermost section's.
 
@@ -253,10 +260,7 @@ class Mount:
 
     def declare_late(self, _: AnySanic) -> None:
         """Before every other extension: the OPTIONS of what was declared since the registration."""
-        self.owners = {}
-        for section in self.sections:
-            for blueprint, owner in _claims(section):
-                self.claim(blueprint, owner)
+        self.claim_all()
         self.declare(route for blueprint in self.owners for route in routes_of(self.app, blueprint))
         _hide_from_openapi()
 
@@ -278,6 +282,7 @@ class Mount:
             ValueError: a route's `ctx_cors` is neither a CorsPolicy nor False.
         """
         self.compiled = self.app.router.find_route
+        self.claim_all()
         plan = Plan(self)
         plan.make()
         for options, path, own, say in plan.options:
@@ -528,12 +533,14 @@ def declared_uris(blueprint: Blueprint, static: bool = False) -> dict[str, str]:
 
 def _prefixes_of(app: AnySanic, blueprint: Blueprint) -> set[tuple[Segment, ...]]:
     """The prefixes under which a blueprint is registered, versions and groups included."""
-    declared = declared_uris(blueprint)
-    statics = declared_uris(blueprint, static=True)
+    uris = {
+        # a copy's routes are renamed as they are registered
+        name.replace(blueprint.copied_from, blueprint.name) if blueprint.copied_from else name: uri
+        for name, uri in (declared_uris(blueprint) | declared_uris(blueprint, static=True)).items()
+    }
     prefixes = set()
     for route in routes_of(app, blueprint):
-        uris = statics if route.extra.static else declared
-        uri = next((uris[name] for name in uris if _is_named(route, name, blueprint)), None)
+        uri = _declared_uri(route.name, blueprint.name, uris)
         if uri is not None:
             own = len(_parts(uri)) + (route.parts[-1] == "<__file_uri__:path>")
             parts = [part for part in route.parts if part]
@@ -547,10 +554,14 @@ def _prefixes_of(app: AnySanic, blueprint: Blueprint) -> set[tuple[Segment, ...]
     return prefixes
 
 
-def _is_named(route: Route, name: str, blueprint: Blueprint) -> bool:
-    if blueprint.copied_from:
-        name = name.replace(blueprint.copied_from, blueprint.name)
-    return route.name == name or route.name.endswith((f".{name}", f"_{name}"))
+def _declared_uri(name: str, blueprint: str, uris: dict[str, str]) -> str | None:
+    """The path declared for a route: the name `app.prefix_blueprint.handler` ends in the declared one."""
+    place = name.find(f"{blueprint}.")
+    while place >= 0:
+        if name[place:] in uris:
+            return uris[name[place:]]
+        place = name.find(f"{blueprint}.", place + 1)
+    return None
 
 
 def _parts(uri: str) -> tuple[str, ...]:

@@ -1,0 +1,117 @@
+"""The table of cases again, without an app: the pure rules give the same headers."""
+
+from __future__ import annotations
+
+import pytest
+
+from corsbp import CorsPolicy
+from corsbp.decision import Path, Refusal, Rules
+
+from .cases import CASES, LISTED, POLICIES, Case
+
+SERVED = ("GET", "POST", "DELETE")
+
+
+def decide(case: Case) -> dict[str, str]:
+    policy = CorsPolicy(**POLICIES[case.policy])
+    rules = Rules(policy)
+    path = Path(dict.fromkeys(SERVED, rules))
+    if rules.ask:
+        grant = case.origins[0] if case.origins and rules.ask(case.origins[0], None) else None  # type: ignore[arg-type]
+    else:
+        grant = rules.grant(case.origins)
+    if case.kind == "GET":
+        return dict(rules.ordinary(grant))
+    if case.kind == LISTED:
+        return dict(path.preflight(rules, grant, case.asks[1]))
+    return dict(path.plain(rules, grant))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.policy)
+def test_headers(case: Case) -> None:
+    assert decide(case) == case.headers
+
+
+def test_methods_follow_their_routes() -> None:
+    """Two policies and a route without CORS on one path."""
+    one, two = Rules(CorsPolicy()), Rules(CorsPolicy(allow_origins=["https://a.example"]))
+    path = Path({"DELETE": None, "POST": two, "GET": one, "PUT": two})
+    assert path.allow == "GET, POST, PUT, DELETE, OPTIONS"
+    assert path.methods == {one: ("GET", "OPTIONS"), two: ("POST", "PUT", "OPTIONS")}
+    owners = {method: path.rules_for(method) for method in ("GET", "POST", "DELETE", "PATCH", None)}
+    assert owners == {"GET": one, "POST": two, "DELETE": None, "PATCH": one, None: one}
+    vary = dict(path.preflight(two, "https://a.example", ()))["vary"]
+    assert vary == "access-control-request-method"
+
+
+def test_a_path_without_cors() -> None:
+    path = Path({"GET": None})
+    assert (path.default, path.rules_for("GET"), path.rules_for("PUT"), path.methods) == (
+        None,
+        None,
+        None,
+        {},
+    )
+
+
+LIST = Rules(CorsPolicy(allow_origins=[f"https://{name}.example" for name in "abcdefg"]))
+FUNCTION = Rules(CorsPolicy(allow_origins=lambda origin, request: False))
+NARROW = Rules(CorsPolicy(allow_methods=["GET"], allow_headers=["x-a"]))
+FEW = "one of 'https://a.example', 'https://b.example', 'https://c.example', 'https://d.example', 'https://e.example'"
+
+
+@pytest.mark.parametrize(
+    ("rules", "origins", "failed", "expected"),
+    [
+        (LIST, [], False, None),
+        (LIST, ["https://a.example"], False, None),
+        (
+            LIST,
+            ["https://a.example"] * 2,
+            False,
+            ("origin-repeated", ["https://a.example"] * 2, "one Origin line"),
+        ),
+        (LIST, ["null"], False, ("origin-null", "null", f"{FEW} and 2 more")),
+        (LIST, ["a"], False, ("origin-malformed", "a", f"{FEW} and 2 more")),
+        (
+            LIST,
+            ["https://z.example"],
+            False,
+            ("origin-not-allowed", "https://z.example", f"{FEW} and 2 more"),
+        ),
+        (NARROW, ["https://z.example"], False, None),
+    ],
+)
+def test_why_an_origin_is_refused(
+    rules: Rules, origins: list[str], failed: bool, expected: tuple[object, ...] | None
+) -> None:
+    assert rules.refusal(origins, rules.grant(origins), failed) == expected
+
+
+@pytest.mark.parametrize(
+    ("failed", "id_"), [(False, "origin-function-refused"), (True, "origin-function-failed")]
+)
+def test_why_a_function_refuses(failed: bool, id_: str) -> None:
+    refusal = FUNCTION.refusal(["https://a.example"], None, failed)
+    assert refusal == Refusal(id_, "https://a.example", "an origin for which <lambda>() returns True")
+
+
+@pytest.mark.parametrize(
+    ("method", "names", "expected"),
+    [
+        ("GET", [], None),
+        ("POST", [], None),  # needs no permission, whatever the lists say
+        ("DELETE", [], ("method-not-allowed", "DELETE", "one of GET, OPTIONS")),
+        ("GET", ["x-a, accept"], None),
+        ("GET", ["x-a", "x-b"], ("header-not-allowed", "x-b", "one of x-a")),
+        ("GET", ["x a"], ("headers-malformed", ["x a"], "a list of header names")),
+    ],
+)
+def test_why_a_preflight_does_not_suffice(method: str, names: list[str], expected: object) -> None:
+    path = Path({"GET": NARROW, "DELETE": NARROW})
+    assert path.refusal(NARROW, method, names) == expected
+
+
+def test_any_header_is_allowed_by_a_star() -> None:
+    rules = Rules(CorsPolicy())
+    assert Path({"GET": rules}).refusal(rules, "GET", ["x-anything"]) is None
