@@ -1,0 +1,75 @@
+"""One browser for each engine, the app with each kind of CORS, and a report of what came of it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from . import page
+from .bench import App, Bench, serving
+from .cases import CASES
+from .engine import ENGINES, browser
+
+KINDS = ("corsbp", "none", "everything")
+BENCHES = pytest.StashKey[list[Bench]]()
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="corsbp-", ignore_cleanup_errors=True) as path:
+        yield Path(path)
+
+
+@pytest.fixture(scope="session")
+def pages() -> Iterator[page.Pages]:
+    with page.served() as pages:
+        yield pages
+
+
+@pytest.fixture(scope="session")
+def apps(pages: page.Pages, folder: Path) -> Iterator[dict[str, App]]:
+    with serving(KINDS, pages.origins, folder) as started:
+        yield started
+
+
+@pytest.fixture(scope="session", params=ENGINES, ids=lambda engine: engine.name)
+def bench(
+    request: pytest.FixtureRequest, pages: page.Pages, apps: dict[str, App], folder: Path
+) -> Iterator[Bench]:
+    begin = time.perf_counter()
+    with browser(request.param, pages, folder / request.param.name) as started:
+        bench = Bench(started, apps, time.perf_counter() - begin)
+        request.config.stash.setdefault(BENCHES, []).append(bench)
+        yield bench
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The engines, and the control's table: what came of each case with each kind of CORS."""
+    benches = config.stash.get(BENCHES, [])
+    if not benches:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.section("browsers")
+    for bench in benches:
+        seconds = sum(verdict.seconds for verdict in bench.verdicts.values())
+        write(
+            f"{bench.browser.name:9} {bench.browser.version}: started in {bench.start:.1f} s, "
+            f"{len(bench.verdicts)} runs of cases in {seconds:.1f} s"
+        )
+    kinds = " ".join(f"{kind:10}" for kind in KINDS)
+    width = max(len(case.name) for case in CASES) + 2
+    write("")
+    write(f"{'':{width}}" + "   ".join(f"{bench.browser.name:40}" for bench in benches).rstrip())
+    write(f"{'case':{width}}" + "   ".join(f"{kinds} seconds" for _ in benches))
+    for case in CASES:
+        cells = []
+        for bench in benches:
+            verdicts = [bench.verdicts.get((case.name, kind)) for kind in KINDS]
+            words = [("holds" if verdict.holds else "fails") if verdict else "-" for verdict in verdicts]
+            seconds = sum(verdict.seconds for verdict in verdicts if verdict)
+            cells.append(" ".join(f"{word:10}" for word in words) + f"{seconds:8.2f}")
+        write(f"{case.name:{width}}" + "   ".join(cells))

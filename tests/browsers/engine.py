@@ -1,0 +1,129 @@
+"""Three browser engines, started without any driver: each opens the page, and the page asks what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .page import Pages, Tab
+from .processes import installed, running
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How to find a browser and how to start it with an empty profile, ready to open tabs by itself."""
+
+    name: str
+    package: str
+    program: str
+    arguments: Callable[[Path], list[str]]
+    display: bool = False
+
+
+@dataclass
+class Browser:
+    """A running browser with one tab for each of the page's origins."""
+
+    name: str
+    version: str
+    tabs: Mapping[str, Tab]
+    alive: Callable[[], bool]
+
+    def run(self, origin: str, script: str, **job: object) -> object:
+        """What `script` returns when the tab of `origin` runs it."""
+        return self.tabs[origin].run({**job, "script": script}, self.alive)
+
+
+def chromium(profile: Path) -> list[str]:
+    return [
+        f"--user-data-dir={profile}",
+        "--headless=new",
+        "--no-sandbox",  # containers seldom have what its sandbox needs, and all its pages come from here
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--disable-quic",
+        "--disable-sync",
+        "--disable-breakpad",
+        "--disable-popup-blocking",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--no-first-run",
+    ]
+
+
+def firefox(profile: Path) -> list[str]:
+    preferences = {
+        "dom.disable_open_during_load": False,
+        "browser.shell.checkDefaultBrowser": False,
+        "browser.aboutwelcome.enabled": False,
+        "datareporting.policy.dataSubmissionEnabled": False,
+        "app.update.disabledForTesting": True,
+        "network.captive-portal-service.enabled": False,
+        "network.connectivity-service.enabled": False,
+    }
+    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in preferences.items()]
+    (profile / "user.js").write_text("".join(lines))
+    return ["--headless", "--no-remote", "--profile", os.fspath(profile)]
+
+
+def webkit(_: Path) -> list[str]:
+    return ["--javascript-can-open-windows-automatically=true"]
+
+
+ENGINES = [
+    Engine("chromium", "chromium", "chromium", chromium),
+    Engine("firefox", "firefox-esr", "firefox-esr", firefox),
+    Engine("webkit", "webkit2gtk-driver", "/usr/lib/*/webkit2gtk-4.*/MiniBrowser", webkit, display=True),
+]
+
+
+@contextmanager
+def browser(engine: Engine, pages: Pages, folder: Path) -> Iterator[Browser]:
+    """Start `engine` with a fresh profile in `folder`, and open one tab for each origin of `pages`."""
+    program = installed(engine.program, engine.package)
+    home, profile, run, tmp = folders = [folder / name for name in ("home", "profile", "run", "tmp")]
+    for each in folders:
+        each.mkdir(mode=0o700, parents=True)
+    # What programs need to be found, and nothing of the user's own: no session bus, no proxy.
+    env = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    env |= {
+        "LANG": "C.UTF-8",
+        "HOME": os.fspath(home),
+        "TMPDIR": os.fspath(tmp),
+        "XDG_RUNTIME_DIR": os.fspath(run),
+        "DBUS_SESSION_BUS_ADDRESS": f"unix:path={run}/none",
+        "NO_AT_BRIDGE": "1",
+    }
+    tabs = pages.tabs_of(engine.name)
+    with ExitStack() as stack:
+        if engine.display:
+            env["DISPLAY"] = stack.enter_context(display(folder))
+        version = subprocess.run(
+            [program, "--version"], env=env, check=True, capture_output=True, text=True, timeout=60
+        )
+        command = [program, *engine.arguments(profile), tabs["app"].url]
+        process = stack.enter_context(running(command, folder / "output", env=env))
+        process.until(tabs["app"].open.is_set, "opening the page")
+
+        name = version.stdout.strip().partition(" built on ")[0]
+        started = Browser(engine.name, name, tabs, process.alive)
+        for origin, tab in tabs.items():
+            if origin != "app":
+                started.run("app", f"open({json.dumps(tab.url)}, '_blank', 'noopener')")
+                process.until(tab.open.is_set, f"opening a tab at {tab.url}")
+        yield started
+
+
+@contextmanager
+def display(folder: Path) -> Iterator[str]:
+    """A screen in memory, with the first number that is free."""
+    command = [installed("Xvfb", "xvfb"), "-displayfd", "1", "-nolisten", "tcp", "-screen", "0", "800x600x24"]
+    with running(command, folder / "display") as xvfb:
+        number = xvfb.until(lambda: re.search(r"^(\d+)\n", xvfb.said(), re.M), "showing a display")
+        yield f":{number[1]}"

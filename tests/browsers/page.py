@@ -1,0 +1,127 @@
+"""The page that browsers open: it asks for scripts here, and posts back what they saw."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+HTML = Path(__file__).with_name("page.html").read_bytes()
+POLL = 20  # seconds that the page waits for a script before it asks again
+
+
+@dataclass
+class Tab:
+    """One page in one browser: what it is asked, and what it answers."""
+
+    url: str
+    asked: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
+    answered: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
+    open: threading.Event = field(default_factory=threading.Event)
+    number: int = 0
+
+    def run(self, job: dict[str, Any], alive: Callable[[], bool], seconds: float = 30) -> object:
+        """Let the page run `job["script"]`; what the script returned."""
+        self.number += 1
+        self.asked.put({**job, "number": self.number})
+        for _ in range(int(seconds * 2)):
+            try:
+                answer = self.answered.get(timeout=0.5)
+            except queue.Empty:
+                if not alive():
+                    break
+                continue
+            if answer["number"] == self.number:
+                return answer["saw"]
+        raise TimeoutError("the browser did not answer")
+
+
+class Pages:
+    """The same page under several origins, for several browsers one after another."""
+
+    def __init__(self, servers: Sequence[ThreadingHTTPServer]) -> None:
+        port, other_port = (server.server_port for server in servers)
+        self.origins = {
+            "app": f"http://127.0.0.1:{port}",
+            "other": f"http://127.0.0.1:{other_port}",
+            "stranger": f"http://localhost:{port}",
+            "shop": f"http://shop.localhost:{port}",
+        }
+        self.tabs: dict[str, Tab] = {}
+
+    def tabs_of(self, browser: str) -> dict[str, Tab]:
+        """A new tab for each origin."""
+        tabs = {origin: Tab(f"{url}/{browser}/") for origin, url in self.origins.items()}
+        self.tabs |= {tab.url: tab for tab in tabs.values()}
+        return tabs
+
+
+@contextmanager
+def served() -> Iterator[Pages]:
+    """Serve the page on two free ports."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet
+
+        def do_GET(self) -> None:
+            tab, what = self.tab()
+            if tab is None:
+                self.answer(b"", status=404)
+            elif what == "":
+                self.answer(HTML, "text/html")
+            else:
+                tab.open.set()
+                try:
+                    job = tab.asked.get(timeout=POLL)
+                except queue.Empty:
+                    job = None
+                self.answer(json.dumps(job).encode())
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            tab, _ = self.tab()
+            if tab is not None:
+                tab.answered.put(json.loads(body))
+            self.answer(b"null")
+
+        def tab(self) -> tuple[Tab | None, str]:
+            folder, _, what = self.path.rpartition("/")
+            return pages.tabs.get(f"http://{self.headers['host']}{folder}/"), what
+
+        def answer(self, body: bytes, content_type: str = "application/json", status: int = 200) -> None:
+            self.send_response(status)
+            self.send_header("content-type", content_type)
+            self.send_header("content-length", str(len(body)))
+            self.send_header("cache-control", "no-store")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """The tests say what matters."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """A browser that is ended leaves requests unfinished."""
+
+    servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
+    pages = Pages(servers)
+    threads = [threading.Thread(target=server.serve_forever, args=[0.05]) for server in servers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield pages
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+        for thread in threads:
+            thread.join()

@@ -1,0 +1,120 @@
+"""nginx with `proxy_cache` in front of the app under test."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.browsers.bench import App, serving
+from tests.browsers.processes import ProgramError, installed, running
+
+A, B = "https://a.example", "https://b.example"
+
+CONFIGURATION = """
+daemon off;
+master_process off;  # one process, which runs as whoever starts it
+pid {folder}/pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    fastcgi_temp_path {folder}/fastcgi;
+    proxy_temp_path {folder}/proxy;
+    scgi_temp_path {folder}/scgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    proxy_cache_path {folder}/cache keys_zone=answers:1m;
+    server {{
+        listen 127.0.0.1:{port};
+        proxy_cache answers;
+        proxy_cache_valid any 10m;  # errors too
+        add_header x-cache $upstream_cache_status always;
+        {locations}
+    }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a client got, and whether the cache had it: HIT, MISS, or nothing when it was not asked."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+    @property
+    def cache(self) -> str:
+        return self.headers.get("x-cache", "")
+
+    @property
+    def vary(self) -> set[str]:
+        return {name.strip().lower() for name in self.headers.get("vary", "").split(",")} - {""}
+
+    @property
+    def cors(self) -> dict[str, str]:
+        return {name: value for name, value in self.headers.items() if name.startswith("access-control-")}
+
+
+class Proxy:
+    """One client's connection to nginx."""
+
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        self._connection = connection
+
+    def get(self, path: str, origin: str | None = None, method: str = "GET", **headers: str) -> Answer:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if origin is not None:
+            sent["origin"] = origin
+        self._connection.request(method, path, headers=sent)
+        response = self._connection.getresponse()
+        pairs = [(name.lower(), value) for name, value in response.getheaders()]
+        assert len(pairs) == len(dict(pairs)), f"a header comes twice: {pairs}"
+        return Answer(response.status, dict(pairs), response.read().decode())
+
+
+@pytest.fixture(scope="session")
+def proxy() -> Iterator[Proxy]:
+    """`/corsbp/...` leads to the app with corsbp, and `/everything/...` to the one that allows everything."""
+    path = installed("nginx", "nginx-light")
+    with tempfile.TemporaryDirectory(prefix="corsbp-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        origins = {"app": A, "other": B}
+        with (
+            serving(["corsbp", "everything"], origins, folder) as apps,
+            nginx(path, apps, folder) as port,
+            closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection,
+        ):
+            yield Proxy(connection)
+
+
+@contextmanager
+def nginx(path: str, apps: Mapping[str, App], folder: Path) -> Iterator[int]:
+    """Start nginx on a free port; it cannot pick one itself: try again where another program was faster."""
+    locations = "".join(
+        f"location /{kind}/ {{ proxy_pass http://127.0.0.1:{app.port}/; }}\n" for kind, app in apps.items()
+    )
+    attempts = 5
+    for attempt in range(1, attempts + 1):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        configuration = folder / "nginx.conf"
+        configuration.write_text(CONFIGURATION.format(folder=folder, port=port, locations=locations))
+        command = [path, "-p", os.fspath(folder), "-e", "stderr", "-c", os.fspath(configuration)]
+        with running(command, folder / "nginx") as program:
+            try:
+                program.until((folder / "pid").exists, "listening")
+            except ProgramError:
+                if attempt == attempts or "in use" not in program.said():
+                    raise
+                continue
+            yield port
+            return
