@@ -182,6 +182,11 @@ class Path:
         """The headers for a method that is served here by a route without CORS."""
         return ((VARY, REQUEST_METHOD),)
 
+    def elsewhere_refusal(self, method: str) -> Refusal:
+        """Why a preflight for a method of a route without CORS is refused."""
+        methods = self.methods[self.default] if self.default else ()
+        return Refusal("method-elsewhere", method, f"one of {', '.join(methods) or 'none'}")
+
     def preflight(self, rules: Rules, grant: str | None, requested: Sequence[str]) -> Headers:
         """The headers of the answer to a preflight, given its Access-Control-Request-Headers lines.
 

@@ -6,7 +6,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from copy import copy
 from inspect import isawaitable
+from types import SimpleNamespace
 from typing import Any, Final, TypeAlias
 
 from multidict import CIMultiDict
@@ -111,7 +113,10 @@ async def verdict(rules: Rules, request: Request) -> str | None:
 async def _ask(ask: OriginFunction, origin: str, request: Request) -> bool | None:
     """What the origin function says; None where it failed."""
     try:
-        answer: object = ask(origin, request)
+        try:
+            answer: object = ask(origin, request)
+        except asyncio.CancelledError as error:  # not the request's: nothing was awaited
+            raise RuntimeError("the origin function was cancelled") from error
         if isawaitable(answer):
             answer = await _settle(answer)
     except Exception:
@@ -170,6 +175,14 @@ def leave_alone(_: Request, __: Response) -> None:
     """The writer of a route outside every section."""
 
 
+def keep(request: Request) -> None:
+    """Let this request see its route's chains as they are now, whatever is reconfigured meanwhile."""
+    assert request.route is not None
+    route = copy(request.route)
+    route.extra = SimpleNamespace(**vars(route.extra))
+    request.route = route
+
+
 def gate(rules: Rules, say: Log = None) -> Middleware:
     """The request middleware that refuses a WebSocket handshake of an origin that is not allowed.
 
@@ -177,6 +190,7 @@ def gate(rules: Rules, say: Log = None) -> Middleware:
     """
 
     async def refuse_handshake(request: Request) -> None:
+        keep(request)
         origins = request.headers.getall(ORIGIN, ())
         grant = await verdict(rules, request)
         if origins and not rules.allows(origins, grant):
@@ -212,7 +226,7 @@ class Options:
     def intercept(self, request: Request) -> HTTPResponse | Awaitable[HTTPResponse] | None:
         """The first request middleware: answers the preflights, whoever's the handler is."""
         if request.method == "OPTIONS" and self.concerns(request):
-            return self.answer(request)
+            return HTTPResponse(status=204)  # whose headers the response middleware writes
         return None
 
     def answer(self, request: Request, **_: Any) -> HTTPResponse | Awaitable[HTTPResponse]:
@@ -221,6 +235,8 @@ class Options:
         headers = request.headers
         if REQUEST_METHOD not in headers or ORIGIN not in headers:
             response.headers[ALLOW] = self.path.allow
+        if request.route is not None and request.route.extra.response_middleware:
+            return response  # written once, at the end of the chain
         written = self.write(request, response)
         return response if written is None else _once(written, response)
 
@@ -236,26 +252,30 @@ class Options:
             return self.own(request, response)
         if rules is None:
             put(response.headers, self.path.elsewhere)
-            if self.say is not None:
-                _say_once(self.say, request, Refusal("method-elsewhere", method, "a method with CORS"))
+            if self.say is not None and method is not None:
+                _say_once(self.say, request, self.path.elsewhere_refusal(method))
             return None
         if rules.ask is not None or self.say is not None:
             return self._ask_and_write(rules, method, request, response)
-        put(response.headers, self._headers(rules, method, rules.grant(origins), request))
+        put(response.headers, self._headers(self.path, rules, method, rules.grant(origins), request))
         return None
 
     async def _ask_and_write(
         self, rules: Rules, method: str | None, request: Request, response: Response
     ) -> None:
+        path, say = self.path, self.say  # as they were when it was asked
         grant = await verdict(rules, request)
-        put(response.headers, self._headers(rules, method, grant, request))
-        if self.say is not None:
-            _explain(self.say, rules, request, grant, self.path)
+        put(response.headers, self._headers(path, rules, method, grant, request))
+        if say is not None:
+            _explain(say, rules, request, grant, path)
 
-    def _headers(self, rules: Rules, method: str | None, grant: str | None, request: Request) -> Headers:
+    @staticmethod
+    def _headers(
+        path: Path, rules: Rules, method: str | None, grant: str | None, request: Request
+    ) -> Headers:
         if method is None:
-            return self.path.plain(rules, grant)
-        return self.path.preflight(rules, grant, request.headers.getall(REQUEST_HEADERS, ()))
+            return path.plain(rules, grant)
+        return path.preflight(rules, grant, request.headers.getall(REQUEST_HEADERS, ()))
 
 
 async def _once(written: Awaitable[None], response: HTTPResponse) -> HTTPResponse:
@@ -302,8 +322,10 @@ def complete(chain: Iterable[Middleware], write: Writer) -> Chain:
 
 def is_other_cors(middleware: Middleware) -> str | None:
     """The other CORS package that an app-wide middleware belongs to: it has no say in a section."""
-    module = getattr(getattr(middleware, "func", middleware), "__module__", None) or ""
-    packages = {"sanic_ext.extensions.http.cors": "sanic_ext", "sanic_cors": "sanic_cors"}
+    while (inner := getattr(middleware, "func", None)) is not None:
+        middleware = inner
+    module = f"{getattr(middleware, '__module__', None)}."
+    packages = {"sanic_ext.extensions.http.cors.": "sanic_ext", "sanic_cors.": "sanic_cors"}
     return next((package for prefix, package in packages.items() if module.startswith(prefix)), None)
 
 
@@ -385,4 +407,22 @@ class LastWord:
     async def _send(self, data: bytes, end_stream: bool) -> None:
         if self._stream.stage is Stage.HANDLER:
             await _done(self._write(self._request, self._stream.response))
+            scope = getattr(self._request.transport, "scope", None)
+            if scope is not None and scope["type"] == "websocket":
+                await self._refuse(scope)
+                return
         await self._stream.send(data, end_stream=end_stream)
+
+    async def _refuse(self, scope: Any) -> None:
+        """ASGI: a handshake is not answered by `http.response.start`.
+
+        https://asgi.readthedocs.io/en/latest/extensions.html#websocket-denial-response
+        """
+        send, response = self._request.transport.send, self._stream.response
+        self._stream.stage = Stage.IDLE
+        if "websocket.http.response" in (scope.get("extensions") or {}):
+            head = {"type": "websocket.http.response.start", "status": response.status}
+            await send({**head, "headers": list(response.processed_headers)})
+            await send({"type": "websocket.http.response.body", "body": response.body or b""})
+        else:
+            await send({"type": "websocket.close", "code": 1008})

@@ -41,6 +41,7 @@ from .handlers import (
     complete,
     gate,
     is_other_cors,
+    keep,
     leave_alone,
     log,
     writer,
@@ -83,11 +84,12 @@ class Section(Blueprint):
         """Follow another policy; if it cannot be bound everywhere, the old one stays everywhere."""
         before, self.policy = self.policy, policy
         try:
-            for mount in self.mounts.values():
-                mount.bind()
+            plans = [(mount, mount.planned()) for mount in self.mounts.values()]
         except BaseException:
             self.policy = before
             raise
+        for mount, plan in plans:
+            mount.publish(plan)
 
     def label(self) -> str:
         """The section in words, for logs and errors."""
@@ -231,6 +233,8 @@ class Mount:
         # Sanic keeps a blueprint's routes in a set: their order must not get into a name.
         for route in sorted(routes, key=lambda route: (route.path, route.name)):
             place = (route.segments, route.requirements.get("host"))
+            if getattr(route.ctx, "cors", None) is False:
+                continue
             if place not in missing and not _serves_options(router, *place):
                 missing[place] = route
         if not missing:
@@ -281,10 +285,20 @@ class Mount:
         Raises:
             ValueError: a route's `ctx_cors` is neither a CorsPolicy nor False.
         """
-        self.compiled = self.app.router.find_route
+        compiled = self.app.router.find_route
+        plan = self.planned()
+        self.compiled = compiled
+        self.publish(plan)
+
+    def planned(self) -> Plan:
+        """What is to be bound under the policies of this moment."""
         self.claim_all()
         plan = Plan(self)
         plan.make()
+        return plan
+
+    def publish(self, plan: Plan) -> None:
+        """Bind what was planned."""
         for options, path, own, say in plan.options:
             options.path, options.own, options.say = path, own, say
         for route, binding in plan.routes:
@@ -305,8 +319,10 @@ class Mount:
         if stream is None or stream.stage is not Stage.HANDLER or isinstance(stream, LastWord):
             return
         if request.route is not None:
-            extra = request.route.extra
-            write = extra.corsbp.write if isinstance(extra, SectionExtra) else None
+            if isinstance(request.route.extra, SectionExtra):
+                keep(request)
+            binding = getattr(request.route.extra, "corsbp", None)
+            write = binding.write if binding else None
         elif isinstance(exception, NotFound | MethodNotAllowed) and request.path.startswith("/"):
             options = self.plan.options_of(request)
             if options is None:
@@ -376,12 +392,12 @@ class Plan:
             like = _made_for(route, routes)
             section = owned.get(id(like))
             if section is None:
-                if hasattr(like.ctx, "cors"):
+                if like is route and hasattr(like.ctx, "cors"):
                     self.unowned.append(like)
                 continue
             sections[id(route)] = section
             followed[id(route)] = self.rules_of(like, section)
-            self.served[section] |= like.methods
+            self.served[section] |= route.methods
         if not any(followed.values()):
             return
         theirs = [route for route in routes if not isinstance(route, OptionsRoute)]

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeAlias
@@ -29,7 +29,9 @@ ORIGIN = "https://app.example"
 def new_app(*groups: Any, **config: Any) -> Sanic:
     """An app of its own name, without sanic-ext unless the test asks for it."""
     app = Sanic(f"app{next(_names)}")
-    app.config.update({"AUTO_EXTEND": False, "MOTD": False, "ACCESS_LOG": False, **config})
+    app.config.update(
+        {"AUTO_EXTEND": False, "MOTD": False, "ACCESS_LOG": False, "USE_UVLOOP": False, **config}
+    )
     for group in groups:
         app.blueprint(group)
     return app
@@ -181,8 +183,8 @@ def lists(methods: str = "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS") -> dict[str, 
     }
 
 
-def send_anew(app: Sanic, *requests: Ask | bytes, debug: bool = False) -> list[Answer]:
-    """As `send`, for several apps in one process: TOUCHUP takes out of Sanic what one of them can spare."""
+def run_anew(main: Coroutine[Any, Any, Any]) -> Any:
+    """Run what serves an app. TOUCHUP takes out of Sanic what that app can spare: the next gets it back."""
 
     def restore() -> None:
         for target, name in TouchUp._registry:
@@ -191,9 +193,18 @@ def send_anew(app: Sanic, *requests: Ask | bytes, debug: bool = False) -> list[A
 
     restore()
     try:
-        return send(app, *requests, debug=debug)
+        return asyncio.run(main)
     finally:
         restore()
+
+
+def send_anew(app: Sanic, *requests: Ask | bytes, debug: bool = False) -> list[Answer]:
+    """As `send`, for several apps in one process."""
+
+    async def talk(port: int) -> list[Answer]:
+        return [parse(await exchange(port, one if isinstance(one, bytes) else one.raw())) for one in requests]
+
+    return list(run_anew(serve(app, talk, debug)))
 
 
 def check(app: Sanic, rows: Mapping[str, Row], debug: bool = False) -> dict[str, Answer]:

@@ -1,0 +1,263 @@
+"""What is legal but probably not meant, and shows only once the app starts (V6)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import partial, update_wrapper
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Request, Sanic
+from sanic.middleware import Middleware, MiddlewareLocation
+from sanic.response import HTTPResponse, text
+
+from corsbp import CorsPolicy, CorsPolicyWarning, cors_group
+from corsbp.errors import WARNINGS
+
+from .support import ask, new_app, send
+
+Found = set[tuple[str, str, object]]
+
+
+def handler(_: Request, **__: Any) -> HTTPResponse:
+    return text("here")
+
+
+def bp_of(name: str, *methods: str, **more: Any) -> Blueprint:
+    bp = Blueprint(name, url_prefix=f"/{name}")
+    for method in methods:
+        bp.add_route(handler, "/item", methods=[method], name=method.lower(), **more)
+    return bp
+
+
+def warned(app: Sanic) -> list[CorsPolicyWarning]:
+    """The warnings of one startup."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        (answer,) = send(app, ask("GET", "/elsewhere"))
+    assert (answer.status, answer.cors) == (404, {})
+    return [each.message for each in caught if isinstance(each.message, CorsPolicyWarning)]
+
+
+def seen(app: Sanic) -> Found:
+    messages = warned(app)
+    found = {(each.problem.id, each.problem.field, each.problem.value) for each in messages}
+    assert len(found) == len(messages), f"one of these came twice: {[*map(str, messages)]}"
+    return found
+
+
+def unserved(*methods: str) -> Found:
+    return {("method-unserved", "allow_methods", method) for method in methods}
+
+
+def empty(label: str) -> Found:
+    return {("section-empty", "cors_group", label)}
+
+
+def outside(value: object) -> Found:
+    return {("route-outside", "ctx_cors", value)}
+
+
+OWN = CorsPolicy(max_age=1)
+
+
+def add(app: Sanic, uri: str, **more: Any) -> Sanic:
+    app.add_route(handler, uri, name=uri.strip("/"), **more)
+    return app
+
+
+APPS: dict[str, tuple[Callable[[], Sanic], Found]] = {
+    # methods
+    "every method": (lambda: new_app(cors_group(bp_of("a", "GET"))), set()),
+    "all are served": (
+        lambda: new_app(cors_group(bp_of("a", "GET", "PUT"), allow_methods=["GET", "PUT"])),
+        set(),
+    ),
+    "OPTIONS is served by the section": (
+        lambda: new_app(cors_group(bp_of("a", "GET"), allow_methods=["GET", "OPTIONS"])),
+        set(),
+    ),
+    "served by another blueprint of the section": (
+        lambda: new_app(cors_group(bp_of("a", "GET"), bp_of("b", "PUT"), allow_methods=["GET", "PUT"])),
+        set(),
+    ),
+    "some are not": (
+        lambda: new_app(cors_group(bp_of("a", "GET"), allow_methods=["GET", "PUT", "DELETE"])),
+        unserved("PUT", "DELETE"),
+    ),
+    "served outside of the section only": (
+        lambda: new_app(cors_group(bp_of("a", "GET"), allow_methods=["GET", "PUT"]), bp_of("b", "PUT")),
+        unserved("PUT"),
+    ),
+    "served by a nested section only": (
+        lambda: new_app(
+            cors_group(cors_group(bp_of("a", "PUT")), bp_of("b", "GET"), allow_methods=["GET", "PUT"])
+        ),
+        unserved("PUT"),
+    ),
+    "two sections": (
+        lambda: new_app(
+            cors_group(bp_of("a", "GET"), allow_methods=["PUT"]),
+            cors_group(bp_of("b", "PUT"), allow_methods=["GET"]),
+        ),
+        unserved("PUT", "GET"),
+    ),
+    "no methods at all": (lambda: new_app(cors_group(bp_of("a", "GET"), allow_methods=[])), set()),
+    # empty sections
+    "no routes": (lambda: add(new_app(cors_group(bp_of("a"))), "/home"), empty("cors_group(a)")),
+    "no routes, and then no method is worth a word": (
+        lambda: add(new_app(cors_group(bp_of("a"), bp_of("b"), allow_methods=["PUT"])), "/home"),
+        empty("cors_group(a, b)"),
+    ),
+    "one blueprint has none": (lambda: new_app(cors_group(bp_of("a"), bp_of("b", "GET"))), set()),
+    "one section of two": (
+        lambda: new_app(cors_group(bp_of("a", "GET")), cors_group(bp_of("b"))),
+        empty("cors_group(b)"),
+    ),
+    "only static files": (
+        lambda: new_app(cors_group(with_files(Blueprint("a", url_prefix="/a")))),
+        set(),
+    ),
+    "only a websocket": (lambda: new_app(cors_group(with_socket(Blueprint("a", url_prefix="/a")))), set()),
+    # routes outside
+    "a policy outside": (
+        lambda: add(new_app(cors_group(bp_of("a", "GET"))), "/out", ctx_cors=OWN),
+        outside(OWN),
+    ),
+    "left out outside": (
+        lambda: add(new_app(cors_group(bp_of("a", "GET"))), "/<n:str>/out", ctx_cors=False),
+        outside(False),
+    ),
+    "on a blueprint that is not wrapped": (
+        lambda: new_app(cors_group(bp_of("a", "GET")), bp_of("b", "GET", ctx_cors=OWN)),
+        outside(OWN),
+    ),
+    "beside a route of the section": (
+        lambda: add(new_app(cors_group(bp_of("a", "GET"))), "/a/item", methods=["PUT"], ctx_cors=OWN),
+        outside(OWN),
+    ),
+    "inside": (lambda: new_app(cors_group(bp_of("a", "GET", ctx_cors=OWN))), set()),
+    "another context": (
+        lambda: add(new_app(cors_group(bp_of("a", "GET"))), "/out", ctx_other=OWN, ctx_corsair=1),
+        set(),
+    ),
+    # all of them
+    "several": (
+        lambda: add(
+            new_app(cors_group(bp_of("a", "GET"), allow_methods=["PUT"]), cors_group(bp_of("b"))),
+            "/out",
+            ctx_cors=OWN,
+        ),
+        unserved("PUT") | empty("cors_group(b)") | outside(OWN),
+    ),
+}
+
+
+def with_files(bp: Blueprint) -> Blueprint:
+    bp.static("/file", __file__, name="file")
+    return bp
+
+
+def with_socket(bp: Blueprint) -> Blueprint:
+    bp.websocket("/ws", name="ws")(handler)
+    return bp
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_at_startup(name: str) -> None:
+    make, expected = APPS[name]
+    assert seen(make()) == expected
+
+
+def test_what_they_say() -> None:
+    app = add(
+        new_app(cors_group(bp_of("a", "GET"), allow_methods=["PUT"]), cors_group(bp_of("b"))),
+        "/out",
+        ctx_cors=False,
+    )
+    assert {str(each) for each in warned(app)} == {
+        "allow_methods: 'PUT' is served by no route of cors_group(a) [method-unserved]",
+        "cors_group: 'cors_group(b)' has no route [section-empty]",
+        f"ctx_cors: False is on '{app.name}.out', in no section [route-outside]",
+    }
+
+
+def test_a_route_that_comes_later_counts() -> None:
+    bp = bp_of("a", "GET")
+    app = new_app(cors_group(bp, allow_methods=["GET", "PUT"]))
+    bp.add_route(handler, "/late", methods=["PUT"], name="late")
+    assert seen(app) == set()
+
+
+def test_at_every_startup() -> None:
+    app = new_app(cors_group(bp_of("a", "GET"), allow_methods=["PUT"]), TOUCHUP=False)
+    assert seen(app) == seen(app) == unserved("PUT")
+
+
+def test_as_an_error_it_stops_the_app() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CorsPolicyWarning)
+        with pytest.raises(CorsPolicyWarning, match="has no route"):
+            send(new_app(cors_group(bp_of("a"))))
+
+
+def test_with_the_automatic_heads_of_sanic_ext() -> None:
+    pytest.importorskip("sanic_ext")
+    app = add(
+        new_app(cors_group(bp_of("a", "GET"), allow_methods=["GET", "HEAD", "PUT"]), AUTO_EXTEND=True),
+        "/out",
+        ctx_cors=OWN,
+    )
+    assert seen(app) == unserved("PUT") | outside(OWN)
+
+
+# --- other CORS packages ---------------------------------------------------------------------------
+
+
+def of_module(module: str) -> Callable[[Request, HTTPResponse], None]:
+    def middleware(_: Request, __: HTTPResponse) -> None:
+        pass
+
+    middleware.__module__ = module
+    return middleware
+
+
+ATTACH: dict[str, Callable[[Sanic, Any], object]] = {
+    "app": lambda app, middleware: app.on_response(middleware),
+    "decorator": lambda app, middleware: app.middleware("response")(middleware),
+    "register": lambda app, middleware: app.register_middleware(middleware, "response"),
+    # as sanic-cors 2.2 does it, on an app and on a blueprint
+    "appended": lambda app, middleware: app.response_middleware.append(as_sanic_cors(middleware)),
+    "named": lambda app, middleware: app.register_named_middleware(
+        as_sanic_cors(middleware), [route.name for route in app.router.routes][:1], "response"
+    ),
+}
+
+
+def as_sanic_cors(middleware: Any) -> Middleware:
+    return Middleware(update_wrapper(partial(middleware), middleware), MiddlewareLocation.RESPONSE)
+
+
+@pytest.mark.parametrize("how", ATTACH)
+@pytest.mark.parametrize(
+    ("module", "found"),
+    [
+        ("sanic_cors.extension", True),
+        ("sanic_cors.core", True),
+        ("sanic_cors", True),
+        ("my_sanic_cors", False),
+        ("sanic_corsair.extension", False),
+        ("sanic_ext.extensions.http.cors", False),
+        ("tests", False),
+    ],
+)
+def test_another_package_in_the_same_app(how: str, module: str, found: bool) -> None:
+    app = new_app(cors_group(bp_of("a", "GET")))
+    ATTACH[how](app, of_module(module))
+    assert seen(app) == ({("two-layers", "cors_group", app.name)} if found else set())
+
+
+def test_every_warning_of_a_startup_is_reached() -> None:
+    found = {problem for _, expected in APPS.values() for problem, *_ in expected} | {"two-layers"}
+    assert found == {"method-unserved", "section-empty", "route-outside", "two-layers"} <= set(WARNINGS)
