@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, Final, TypeAlias
 
 from multidict import CIMultiDict
+from sanic.compat import Header
 from sanic.exceptions import Forbidden
 from sanic.http import Stage
 from sanic.request import Request
@@ -36,11 +37,20 @@ log: Final = logging.getLogger("sanic.root.corsbp")
 # --- headers ---------------------------------------------------------------------------------------
 
 
-def put(headers: CIMultiDict[str], ours: Headers) -> None:
+def put(response: Response, ours: Headers) -> None:
     """Make these the only CORS headers of a response, and add to its Vary."""
-    if headers:
+    headers = response.headers
+    if headers or type(headers) is not Header:
+        headers = headers_of(response)
         ours = _make_room(headers, ours)
     headers.extend(ours)
+
+
+def headers_of(response: Response) -> Header:
+    """A response's headers, also where someone has set a plain dict in their place: Sanic sends that too."""
+    if not isinstance(response.headers, Header):
+        response.headers = Header(response.headers)
+    return response.headers
 
 
 def _make_room(headers: CIMultiDict[str], ours: Headers) -> Headers:
@@ -149,7 +159,9 @@ def writer(rules: Rules, say: Log = None) -> Writer:
 
         async def ask_and_write(request: Request, response: Response) -> None:
             grant = await verdict(rules, request)
-            put(response.headers, rules.ordinary(grant))
+            put(response, rules.ordinary(grant))
+            if not getattr(response, "body", True):
+                hold(request, response, ask_and_write)
             if say is not None:
                 _explain(say, rules, request, grant)
 
@@ -158,15 +170,19 @@ def writer(rules: Rules, say: Log = None) -> Writer:
     if rules.static is not None:
         always = rules.ordinary(rules.static)
 
-        def write_always(_: Request, response: Response) -> None:
-            put(response.headers, always)
+        def write_always(request: Request, response: Response) -> None:
+            put(response, always)
+            if not getattr(response, "body", True):
+                hold(request, response, write_always)
 
         return write_always
 
     grant_of, ordinary = rules.grant, rules.ordinary
 
     def write(request: Request, response: Response) -> None:
-        put(response.headers, ordinary(grant_of(request.headers.getall(ORIGIN, ()))))
+        put(response, ordinary(grant_of(request.headers.getall(ORIGIN, ()))))
+        if not getattr(response, "body", True):  # as of `request.respond()`, for a stream
+            hold(request, response, write)
 
     return write
 
@@ -251,13 +267,13 @@ class Options:
         if self.own is not None and (method is None or rules is None):
             return self.own(request, response)
         if rules is None:
-            put(response.headers, self.path.elsewhere)
+            put(response, self.path.elsewhere)
             if self.say is not None and method is not None:
                 _say_once(self.say, request, self.path.elsewhere_refusal(method))
             return None
         if rules.ask is not None or self.say is not None:
             return self._ask_and_write(rules, method, request, response)
-        put(response.headers, self._headers(self.path, rules, method, rules.grant(origins), request))
+        put(response, self._headers(self.path, rules, method, rules.grant(origins), request))
         return None
 
     async def _ask_and_write(
@@ -265,7 +281,7 @@ class Options:
     ) -> None:
         path, say = self.path, self.say  # as they were when it was asked
         grant = await verdict(rules, request)
-        put(response.headers, self._headers(path, rules, method, grant, request))
+        put(response, self._headers(path, rules, method, grant, request))
         if say is not None:
             _explain(say, rules, request, grant, path)
 
@@ -317,7 +333,20 @@ def complete(chain: Iterable[Middleware], write: Writer) -> Chain:
     Sanic leaves the chain at the first middleware that returns a response or raises, so running last
     is not enough.
     """
-    return deque([*(_guarded(each, write) for each in chain if not is_other_cors(each)), write])
+    others = [_guarded(each, write) for each in chain if not is_other_cors(each)]
+    if not others:
+        return deque([write])
+
+    def first(request: Request, response: Response) -> None:
+        hold(request, response, write)  # one of the others may send it
+
+    return deque([first, *others, write])
+
+
+def hold(request: Request, response: Response, write: Writer) -> None:
+    """Let the headers be written once more as the response leaves: someone may set others until then."""
+    if request.stream is not None and isinstance(response, BaseHTTPResponse):
+        response.stream = LastWord(request, write)  # type: ignore[assignment]
 
 
 def is_other_cors(middleware: Middleware) -> str | None:
@@ -333,21 +362,22 @@ def _guarded(middleware: Middleware, write: Writer) -> Middleware:
     """The middleware, with the section's headers written to the response that it ends the chain with."""
 
     async def guarded(request: Request, response: Response) -> Any:
-        cors, vary = cors_headers(response.headers), response.headers.getall(VARY, [])
+        headers = headers_of(response)
+        cors, vary = cors_headers(headers), headers.getall(VARY, [])
         try:
             result = middleware(request, response)
             if isawaitable(result):
                 result = await result
         except Exception:
             # Sanic logs it and sends this response as it is now.
-            _undo_vary(response.headers, cors, vary)
+            _undo_vary(headers_of(response), cors, vary)
             await _done(write(request, response))
             raise
         if isinstance(result, Response):
-            _undo_vary(result.headers, cors, vary)
+            _undo_vary(headers_of(result), cors, vary)
             await _done(write(request, result))
         else:
-            _undo_vary(response.headers, cors, vary)
+            _undo_vary(headers_of(response), cors, vary)
         return result
 
     return guarded
@@ -375,10 +405,11 @@ class LastWord:
     where a handler called `request.respond()` before it failed.
     """
 
-    __slots__ = ("_request", "_stream", "_write")
+    __slots__ = ("_before", "_request", "_stream", "_write")
 
     def __init__(self, request: Request, write: Writer) -> None:
-        for name, value in (("_request", request), ("_stream", request.stream), ("_write", write)):
+        mine = {"_request": request, "_stream": request.stream, "_write": write, "_before": None}
+        for name, value in mine.items():
             object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
@@ -397,6 +428,9 @@ class LastWord:
         """As Sanic's, but what the response sends passes through here."""
         response = self._stream.respond(response)
         response.stream = self  # type: ignore[assignment]
+        if self._before is None:
+            headers = headers_of(response)
+            object.__setattr__(self, "_before", (cors_headers(headers), headers.getall(VARY, [])))
         return response
 
     @property
@@ -406,7 +440,10 @@ class LastWord:
 
     async def _send(self, data: bytes, end_stream: bool) -> None:
         if self._stream.stage is Stage.HANDLER:
-            await _done(self._write(self._request, self._stream.response))
+            response = self._stream.response
+            if self._before is not None:
+                _undo_vary(headers_of(response), *self._before)
+            await _done(self._write(self._request, response))
             scope = getattr(self._request.transport, "scope", None)
             if scope is not None and scope["type"] == "websocket":
                 await self._refuse(scope)

@@ -201,6 +201,8 @@ class Mount:
         for blueprint, owner in claimed:
             self.claim(blueprint, owner)
         self.declare(route for blueprint, _ in claimed for route in routes_of(self.app, blueprint))
+        if self.app.state.is_started:
+            self.bind()
 
     def claim_all(self) -> None:
         """Note anew whose the blueprints are: groups may have grown since."""
@@ -226,16 +228,24 @@ class Mount:
             )
         self.owners[blueprint] = section
 
-    def declare(self, routes: Iterable[Route]) -> None:
-        """Give the path of each of these routes an OPTIONS route, where it has none."""
+    def declare(self, routes: Iterable[Route], *, shared: bool = False) -> None:
+        """Give the path of each of these routes an OPTIONS route, where it has none.
+
+        A path that other hosts have as well waits for the end of startup (`shared`): with an OPTIONS route
+        on it, sanic-ext would leave out its own for those hosts.
+        """
         router = self.app.router
+        mine = {id(route): route for route in routes}
         missing: dict[Place, Route] = {}
         # Sanic keeps a blueprint's routes in a set: their order must not get into a name.
-        for route in sorted(routes, key=lambda route: (route.path, route.name)):
+        for route in sorted(mine.values(), key=lambda route: (route.path, route.name)):
             place = (route.segments, route.requirements.get("host"))
-            if getattr(route.ctx, "cors", None) is False:
+            if place in missing or getattr(route.ctx, "cors", None) is False:
                 continue
-            if place not in missing and not _serves_options(router, *place):
+            there = _routes_at(router, route.segments)
+            if any("OPTIONS" in r.methods and r.requirements.get("host") == place[1] for r in there):
+                continue
+            if shared or all(id(r) in mine or r.requirements.get("host") == place[1] for r in there):
                 missing[place] = route
         if not missing:
             return
@@ -265,11 +275,16 @@ class Mount:
     def declare_late(self, _: AnySanic) -> None:
         """Before every other extension: the OPTIONS of what was declared since the registration."""
         self.claim_all()
-        self.declare(route for blueprint in self.owners for route in routes_of(self.app, blueprint))
+        self.declare(self.routes())
         _hide_from_openapi()
+
+    def routes(self) -> Iterator[Route]:
+        """Every section's routes."""
+        return (route for blueprint in self.owners for route in routes_of(self.app, blueprint))
 
     def start(self, _: AnySanic) -> None:
         """After every other extension: bind the routes, and say what looks wrong."""
+        self.declare(self.routes(), shared=True)
         self.bind()
         for problem in self.plan.oddities():
             warn(problem)
@@ -299,6 +314,8 @@ class Mount:
 
     def publish(self, plan: Plan) -> None:
         """Bind what was planned."""
+        # Sanic remembers which route a path led to, and does not forget it when it is amended.
+        self.app.router.get.cache_clear()
         for options, path, own, say in plan.options:
             options.path, options.own, options.say = path, own, say
         for route, binding in plan.routes:
@@ -419,7 +436,9 @@ class Plan:
             if isinstance(route, OptionsRoute):
                 ours = self.mount.options[place]
                 self.options.append((ours, path, None, say))
-                self.routes.append((route, Binding(ours.write, first=ours.intercept, ours=True)))
+                # The handler's own Options follow every plan; the chain, like a request, stays with one.
+                options = Options(path, None, say)
+                self.routes.append((route, Binding(options.write, first=options.intercept, ours=True)))
 
     def rules_of(self, route: Route, section: Section) -> Rules | None:
         """The rules that a route of a section follows; None where it is left out of CORS."""
@@ -549,14 +568,12 @@ def declared_uris(blueprint: Blueprint, static: bool = False) -> dict[str, str]:
 
 def _prefixes_of(app: AnySanic, blueprint: Blueprint) -> set[tuple[Segment, ...]]:
     """The prefixes under which a blueprint is registered, versions and groups included."""
-    uris = {
-        # a copy's routes are renamed as they are registered
-        name.replace(blueprint.copied_from, blueprint.name) if blueprint.copied_from else name: uri
-        for name, uri in (declared_uris(blueprint) | declared_uris(blueprint, static=True)).items()
-    }
+    uris = declared_uris(blueprint) | declared_uris(blueprint, static=True)
+    if blueprint.copied_from:  # whose routes, but not its static files, are renamed as they are registered
+        uris |= {name.replace(blueprint.copied_from, blueprint.name): uri for name, uri in uris.items()}
     prefixes = set()
     for route in routes_of(app, blueprint):
-        uri = _declared_uri(route.name, blueprint.name, uris)
+        uri = _declared_uri(route.name, uris)
         if uri is not None:
             own = len(_parts(uri)) + (route.parts[-1] == "<__file_uri__:path>")
             parts = [part for part in route.parts if part]
@@ -570,14 +587,10 @@ def _prefixes_of(app: AnySanic, blueprint: Blueprint) -> set[tuple[Segment, ...]
     return prefixes
 
 
-def _declared_uri(name: str, blueprint: str, uris: dict[str, str]) -> str | None:
+def _declared_uri(name: str, uris: dict[str, str]) -> str | None:
     """The path declared for a route: the name `app.prefix_blueprint.handler` ends in the declared one."""
-    place = name.find(f"{blueprint}.")
-    while place >= 0:
-        if name[place:] in uris:
-            return uris[name[place:]]
-        place = name.find(f"{blueprint}.", place + 1)
-    return None
+    ends = (name[place:] for place in range(len(name)) if place == 0 or name[place - 1] in "._")
+    return next((uris[end] for end in ends if end in uris), None)
 
 
 def _parts(uri: str) -> tuple[str, ...]:
@@ -585,12 +598,10 @@ def _parts(uri: str) -> tuple[str, ...]:
     return tuple(path_to_parts(own)) if own else ()  # type: ignore[no-untyped-call]
 
 
-def _serves_options(router: Any, segments: tuple[str, ...], host: str | None) -> bool:
-    for pool in (router.static_routes, router.dynamic_routes, router.regex_routes):
-        for route in pool.get(segments, ()):
-            if "OPTIONS" in route.methods and route.requirements.get("host") == host:
-                return True
-    return False
+def _routes_at(router: Any, segments: tuple[str, ...]) -> list[Route]:
+    """The routes of a path, for whatever host."""
+    pools = (router.static_routes, router.dynamic_routes, router.regex_routes)
+    return [route for pool in pools for route in pool.get(segments, ())]
 
 
 def _made_for(route: Route, routes: list[Route]) -> Route:
