@@ -26,7 +26,7 @@ from .fetch import (
     VARY,
     requested_names,
 )
-from .origins import is_origin
+from .origins import Origins, is_origin
 from .policy import CorsPolicy
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
@@ -64,10 +64,10 @@ class Rules:
 
     def __init__(self, policy: CorsPolicy) -> None:
         self.policy = policy
-        origins = policy.origins
+        origins = policy.origins or Origins(())
         self.ask = policy.allow_origins if callable(policy.allow_origins) else None
-        self.exact = origins.exact if origins else frozenset[str]()
-        self.match = origins.match if origins else _nothing
+        self.exact = origins.exact
+        self.match = origins.match
         # A static origin is the same for everyone: sent always, never a reason to vary.
         # https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches
         self.static: str | None = None
@@ -228,7 +228,3 @@ def _header_list(policy: CorsPolicy) -> str:
     # "*" never covers Authorization in the standard, so it is named beside it.
     # https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
     return "*,authorization" if policy.allow_headers == "*" else ",".join(policy.allow_headers)
-
-
-def _nothing(_: str) -> bool:
-    return False

@@ -377,7 +377,7 @@ class Plan:
         self.app = mount.app
         self.routes: list[tuple[Route, Binding]] = []
         self.options: list[tuple[Options, Path, Writer | None, Log]] = []
-        self.prefixes: Prefixes[Section] = Prefixes()
+        self.prefixes: dict[str | None, Prefixes[Section]] = {}
         self.rules: dict[int, Rules] = {}
         self.bindings: dict[tuple[int, bool, int], Binding] = {}
         self.paths: dict[tuple[tuple[str, int], ...], Path] = {}
@@ -397,9 +397,16 @@ class Plan:
                 hosts.setdefault(route.requirements.get("host"), []).append(route)
             for host, routes in hosts.items():
                 self.bind_path((group.segments, host), routes, owned)
-        for blueprint in self.app.blueprints.values():
-            for prefix in _prefixes_of(self.app, blueprint):
-                self.prefixes.add(prefix, self.mount.owners.get(blueprint))
+        found = [
+            (host, prefix, self.mount.owners.get(blueprint))
+            for blueprint in self.app.blueprints.values()
+            for host, prefix in _prefixes_of(self.app, blueprint)
+        ]
+        for name in {None, *(host for host, *_ in found)}:
+            prefixes = self.prefixes[name] = Prefixes[Section]()
+            for host, prefix, owner in found:
+                if host in (None, name):
+                    prefixes.add(prefix, owner)
 
     def bind_path(self, place: Place, routes: list[Route], owned: dict[int, Section]) -> None:
         """Bind the routes of one path of one host."""
@@ -516,9 +523,11 @@ class Plan:
                 bound = route.extra.corsbp if isinstance(route.extra, SectionExtra) else Binding(leave_alone)
                 served[method] = bound.rules
                 say = say or bound.say
-        if not served and (section := self.prefixes.owner(request.path[1:].split("/"))):
-            served = dict.fromkeys(METHODS, self.compiled(section.policy))
-            say = self.say(section)
+        if not served:
+            prefixes = self.prefixes.get(host) or self.prefixes[None]
+            if section := prefixes.owner(request.path[1:].split("/")):
+                served = dict.fromkeys(METHODS, self.compiled(section.policy))
+                say = self.say(section)
         path = self.path(served)
         return Options(path, writer(path.default, say), say) if path.default else None
 
@@ -566,8 +575,8 @@ def declared_uris(blueprint: Blueprint, static: bool = False) -> dict[str, str]:
     return {future.name: future.uri for future in futures}
 
 
-def _prefixes_of(app: AnySanic, blueprint: Blueprint) -> set[tuple[Segment, ...]]:
-    """The prefixes under which a blueprint is registered, versions and groups included."""
+def _prefixes_of(app: AnySanic, blueprint: Blueprint) -> set[tuple[str | None, tuple[Segment, ...]]]:
+    """The prefixes under which a blueprint is registered, versions and groups included, with their hosts."""
     uris = declared_uris(blueprint) | declared_uris(blueprint, static=True)
     if blueprint.copied_from:  # whose routes, but not its static files, are renamed as they are registered
         uris |= {name.replace(blueprint.copied_from, blueprint.name): uri for name, uri in uris.items()}
@@ -578,12 +587,11 @@ def _prefixes_of(app: AnySanic, blueprint: Blueprint) -> set[tuple[Segment, ...]
             own = len(_parts(uri)) + (route.parts[-1] == "<__file_uri__:path>")
             parts = [part for part in route.parts if part]
             patterns = route.defined_params
-            prefixes.add(
-                tuple(
-                    patterns[place].pattern if place in patterns else part
-                    for place, part in enumerate(parts[: len(parts) - own])
-                )
+            prefix = (
+                patterns[place].pattern if place in patterns else part
+                for place, part in enumerate(parts[: len(parts) - own])
             )
+            prefixes.add((route.requirements.get("host"), tuple(prefix)))
     return prefixes
 
 

@@ -33,6 +33,7 @@ from .support import (
     parse,
     preflight,
     run_anew,
+    send,
     serve,
 )
 
@@ -297,3 +298,19 @@ def test_requests_one_after_the_other_on_a_connection(touchup: bool) -> None:
 
     answers = run_anew(serve(site(TOUCHUP=touchup), talk))
     assert [(answer.status, answer.cors) for answer in answers] == [row[1:] for row in asks]
+
+
+def test_an_error_handler_that_reads_the_rest_of_the_request() -> None:
+    bp = Blueprint("api", url_prefix="/api")
+
+    @bp.post("/upload", stream=True)
+    async def upload(_: Request) -> HTTPResponse:
+        raise ZeroDivisionError
+
+    @bp.exception(ZeroDivisionError)
+    async def read(request: Request, _: Exception) -> HTTPResponse:
+        await request.receive_body()
+        return text(str(len(request.body)), status=418)
+
+    (answer,) = send(new_app(cors_group(bp)), ask("POST", "/api/upload", body=b"x" * 100_000))
+    assert (answer.status, answer.body, answer.cors) == (418, b"100000", PUBLIC)

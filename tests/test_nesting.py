@@ -9,7 +9,7 @@ import pytest
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, text
 
-from corsbp import CorsPolicy, cors_group
+from corsbp import CorsPolicy, CorsPolicyWarning, cors_group
 
 from .support import (
     GRANTED,
@@ -167,3 +167,22 @@ def test_one_section_on_several_apps() -> None:
         check(one, rows_of("/a", GRANTED, REFUSED))
         with pytest.warns(match="section-empty"):
             check(other, rows_of("/x/a", GRANTED, REFUSED))
+
+
+@both_touchups
+def test_a_section_that_is_put_into_another_later(touchup: bool) -> None:
+    """The blueprint was the outer section's own; now the inner one is around it as well."""
+    bp = blueprint("a")
+    outer = cors_group(bp, **LISTED)
+    app = new_app(outer, TOUCHUP=touchup)
+    inner = cors_group(bp)
+    outer.append(inner)
+    app.blueprint(inner)
+    with pytest.warns(CorsPolicyWarning, match="has no route"):
+        check(app, rows_of("/a", PUBLIC, PUBLIC))
+
+
+def test_a_group_without_its_own_prefix_in_another_section() -> None:
+    """A list of groups is flattened as `Blueprint.group` does."""
+    app = new_app(cors_group([Blueprint.group(blueprint("a")), [blueprint("b")]]))
+    check(app, rows_of("/a", PUBLIC, PUBLIC) | rows_of("/b", PUBLIC, PUBLIC))

@@ -219,6 +219,7 @@ HOSTS: dict[str, Row] = {
     "inside, preflight": (at_host("a.example", "/hosted/item"), 204, PUBLIC | lists("GET,OPTIONS")),
     "outside, preflight": (at_host("b.example", "/hosted/item"), 404, {}),
     "inside, unknown": (ask("GET", "/hosted/none", host="a.example"), 404, PUBLIC),
+    "outside, unknown": (ask("GET", "/hosted/none", host="b.example"), 404, {}),
     "inside, unknown, preflight": (at_host("a.example", "/hosted/none"), 204, PUBLIC | ALL),
 }
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -406,3 +408,17 @@ def test_a_group_is_a_blueprint_group() -> None:
     assert (answer.status, answer.body, answer.cors) == (418, b"divided", PUBLIC)
     assert seen == ["request", "response"]
     assert listed["access-control-max-age"] == "5"
+
+
+def test_without_sanic_ext(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing to keep our OPTIONS out of, and nothing is imported to find out."""
+    monkeypatch.delitem(sys.modules, "sanic_ext", raising=False)
+    (answer,) = send(new_app(cors_group(bp())), preflight("/api/x"))
+    assert answer.status == 204
+    assert "sanic_ext" not in sys.modules
+
+
+def test_help_shows_the_defaults() -> None:
+    shown = str(inspect.signature(cors_group))
+    assert "allow_credentials: 'bool' = False" in shown
+    assert "max_age: 'int | timedelta | None' = 600" in shown

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sanic import Blueprint, Request, Sanic
+from sanic.asgi import ASGIApp
 from sanic.exceptions import Unauthorized
 from sanic.response import HTTPResponse, text
 
@@ -259,3 +260,39 @@ def test_through_asgi_the_refusal_is_a_refusal_too(implementation: str) -> None:
             log, _ = server.communicate(timeout=20)
     assert statuses == [101, 101, 403, 403]
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("extension", [True, False])
+def test_what_an_asgi_server_is_told(extension: bool) -> None:
+    """With the extension for refusals, all of the answer; without it, that the socket is closed."""
+    app = app_of(CorsPolicy(allow_origins=[ONE], check_websockets=True))
+    scope = {
+        "type": "websocket",
+        "raw_path": b"/bp/ws",
+        "query_string": b"",
+        "headers": [(b"host", b"api.example"), (b"origin", EVIL.encode())],
+        "client": ("127.0.0.1", 1),
+        "extensions": {"websocket.http.response": {}} if extension else None,
+    }
+    told: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        told.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def talk() -> None:
+        await app.asgi_client.get("/")  # starts the app
+        asked = await ASGIApp.create(app, scope, receive, send)  # type: ignore[arg-type]
+        await asked()
+
+    asyncio.run(talk())
+    if not extension:
+        assert told == [{"type": "websocket.close", "code": 1008}]
+        return
+    start, body = told
+    assert (start["type"], start["status"]) == ("websocket.http.response.start", 403)
+    assert (b"access-control-allow-origin", ONE.encode()) in start["headers"]
+    assert body["type"] == "websocket.http.response.body"
+    assert b"not open to pages of this origin" in body["body"]
