@@ -28,6 +28,7 @@ from .fetch import (
 )
 from .origins import Origins, is_origin
 from .policy import CorsPolicy
+from .wire import Value
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -66,20 +67,20 @@ class Rules:
         self.policy = policy
         origins = policy.origins or Origins(())
         self.ask = policy.allow_origins if callable(policy.allow_origins) else None
-        self.exact = origins.exact
+        self.exact: dict[str, str] = {origin: Value(origin) for origin in origins.exact}
         self.match = origins.match
         # A static origin is the same for everyone: sent always, never a reason to vary.
         # https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches
         self.static: str | None = None
         if policy.allow_origins == "*":
-            self.static = "*"
+            self.static = Value("*")
         elif isinstance(policy.allow_origins, tuple) and len(policy.allow_origins) == len(self.exact) == 1:
-            (self.static,) = self.exact
+            (self.static,) = self.exact.values()
         # Where browsers take "*" literally, the names they ask for are the answer.
         self.reflects = policy.allow_credentials and policy.allow_headers == "*"
-        vary: Headers = () if self.static else ((VARY, ORIGIN),)
-        self.credentials: Headers = ((ALLOW_CREDENTIALS, "true"),) if policy.allow_credentials else ()
-        exposed = ((EXPOSE_HEADERS, ",".join(policy.expose_headers)),) if policy.expose_headers else ()
+        vary: Headers = () if self.static else ((VARY, Value(ORIGIN)),)
+        self.credentials: Headers = ((ALLOW_CREDENTIALS, Value("true")),) if policy.allow_credentials else ()
+        exposed = ((EXPOSE_HEADERS, Value(",".join(policy.expose_headers))),) if policy.expose_headers else ()
         self.tail: Headers = (*self.credentials, *exposed, *vary)
         self.refused: Headers = vary
 
@@ -92,7 +93,10 @@ class Rules:
             return self.static
         if len(origins) == 1:
             origin = origins[0]
-            if origin in self.exact or self.match(origin):
+            known = self.exact.get(origin)
+            if known is not None:
+                return known
+            if self.match(origin):
                 return origin
         return None
 
@@ -156,11 +160,14 @@ class Path:
     def _tail(self, rules: Rules) -> Headers:
         """What follows the origin in the answer to a preflight."""
         policy = rules.policy
-        lists: list[tuple[str, str]] = [*rules.credentials, (ALLOW_METHODS, ",".join(self.methods[rules]))]
+        lists: list[tuple[str, str]] = [
+            *rules.credentials,
+            (ALLOW_METHODS, Value(",".join(self.methods[rules]))),
+        ]
         if not rules.reflects and policy.allow_headers:
-            lists.append((ALLOW_HEADERS, _header_list(policy)))
+            lists.append((ALLOW_HEADERS, Value(_header_list(policy))))
         if policy.max_age is not None:
-            lists.append((MAX_AGE, str(policy.max_age)))
+            lists.append((MAX_AGE, Value(str(policy.max_age))))
         return (*lists, *self._vary(rules))
 
     def _vary(self, rules: Rules) -> Headers:
@@ -169,7 +176,7 @@ class Path:
             names.append(REQUEST_METHOD)
         if rules.reflects:
             names.append(REQUEST_HEADERS)
-        return ((VARY, ", ".join(names)),) if names else ()
+        return ((VARY, Value(", ".join(names))),) if names else ()
 
     def rules_for(self, method: str | None) -> Rules | None:
         """The rules that a preflight for this method follows; None: no CORS here."""
@@ -180,7 +187,7 @@ class Path:
     @property
     def elsewhere(self) -> Headers:
         """The headers for a method that is served here by a route without CORS."""
-        return ((VARY, REQUEST_METHOD),)
+        return ((VARY, Value(REQUEST_METHOD)),)
 
     def elsewhere_refusal(self, method: str) -> Refusal:
         """Why a preflight for a method of a route without CORS is refused."""

@@ -341,7 +341,7 @@ class Mount:
             binding = getattr(request.route.extra, "corsbp", None)
             write = binding.write if binding else None
         elif isinstance(exception, NotFound | MethodNotAllowed) and request.path.startswith("/"):
-            options = self.plan.options_of(request)
+            options = self.plan.options_of(request, isinstance(exception, MethodNotAllowed))
             if options is None:
                 return
             if isinstance(exception, MethodNotAllowed):
@@ -382,6 +382,7 @@ class Plan:
         self.bindings: dict[tuple[int, bool, int], Binding] = {}
         self.paths: dict[tuple[tuple[str, int], ...], Path] = {}
         self.unowned: list[Route] = []
+        self.hosted = False
         self.served: dict[Section, set[str]] = {section: set() for section in mount.sections}
 
     def make(self) -> None:
@@ -402,6 +403,7 @@ class Plan:
             for blueprint in self.app.blueprints.values()
             for host, prefix in _prefixes_of(self.app, blueprint)
         ]
+        self.hosted = any(host for host, *_ in found)
         for name in {None, *(host for host, *_ in found)}:
             prefixes = self.prefixes[name] = Prefixes[Section]()
             for host, prefix, owner in found:
@@ -507,12 +509,15 @@ class Plan:
 
     # --- for errors of the router ---
 
-    def options_of(self, request: Request) -> Options | None:
-        """What OPTIONS says about a request's path, by the routes that it has, or else by its prefix."""
+    def options_of(self, request: Request, known: bool) -> Options | None:
+        """What OPTIONS says about a request's path, by the routes that it has, or else by its prefix.
+
+        `known`: the router knows the path. Where paths have hosts, it says 404 of those as well.
+        """
         router, host = self.app.router, request.headers.getone("host", None)
         served: dict[str, Rules | None] = {}
         say: Log = None
-        for method in METHODS:
+        for method in METHODS if known or self.hosted else ():
             try:
                 route, *_ = router.resolve(
                     path=request.path, method=method, extra={"host": host} if host else None

@@ -14,7 +14,7 @@ import corsbp
 from corsbp import decision, errors, fetch
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ["group", "mount", "handlers", "decision", "prefixes", "policy", "origins", "fetch", "errors"]
+ROOMS = ["group", "mount", "handlers", "decision", "prefixes", "policy", "origins", "fetch", "wire", "errors"]
 PURE = ROOMS[ROOMS.index("decision") :]
 
 
