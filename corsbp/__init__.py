@@ -15,7 +15,7 @@ The rooms, from the door inwards; imports run one way:
     policy     what is declared, checked as a whole
     origins    the grammar of origins and patterns
     fetch      the vocabulary of the Fetch standard
-    wire       header names and values that know their bytes
+    wire       header names and values that are known to be clean
     errors     what can be wrong, with ids
 """
 

@@ -61,7 +61,18 @@ class Refusal(NamedTuple):
 class Rules:
     """One policy in the form that requests are answered from."""
 
-    __slots__ = ("ask", "credentials", "exact", "match", "policy", "reflects", "refused", "static", "tail")
+    __slots__ = (
+        "ask",
+        "credentials",
+        "exact",
+        "match",
+        "policy",
+        "ready",
+        "reflects",
+        "refused",
+        "static",
+        "tail",
+    )
 
     def __init__(self, policy: CorsPolicy) -> None:
         self.policy = policy
@@ -83,6 +94,9 @@ class Rules:
         exposed = ((EXPOSE_HEADERS, Value(",".join(policy.expose_headers))),) if policy.expose_headers else ()
         self.tail: Headers = (*self.credentials, *exposed, *vary)
         self.refused: Headers = vary
+        # For each exact origin, all that a granted answer gets.
+        static = self.static is not None
+        self.ready = {} if static else {o: self.ordinary(grant) for o, grant in self.exact.items()}
 
     def grant(self, origins: Sequence[str]) -> str | None:
         """The `access-control-allow-origin` for a request with these Origin lines; None refuses.
@@ -97,8 +111,19 @@ class Rules:
             if known is not None:
                 return known
             if self.match(origin):
-                return origin
+                return Value(origin)  # a valid origin, or no pattern had matched it
         return None
+
+    def answer(self, origins: Sequence[str]) -> Headers:
+        """The headers of an answer that is no preflight's, to a request with these Origin lines.
+
+        As `ordinary(grant(origins))`, and like `grant` not for origin functions.
+        """
+        if len(origins) == 1:
+            ready = self.ready.get(origins[0])
+            if ready is not None:
+                return ready
+        return self.ordinary(self.grant(origins))
 
     def ordinary(self, grant: str | None) -> Headers:
         """The headers of an answer that is no preflight's."""

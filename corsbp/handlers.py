@@ -171,16 +171,25 @@ def writer(rules: Rules, say: Log = None) -> Writer:
         always = rules.ordinary(rules.static)
 
         def write_always(request: Request, response: Response) -> None:
-            put(response, always)
+            headers = response.headers
+            if headers or type(headers) is not Header:
+                put(response, always)
+            else:  # as put() does: this is every answer's way
+                headers.extend(always)
             if not getattr(response, "body", True):
                 hold(request, response, write_always)
 
         return write_always
 
-    grant_of, ordinary = rules.grant, rules.ordinary
+    answer = rules.answer
 
     def write(request: Request, response: Response) -> None:
-        put(response, ordinary(grant_of(request.headers.getall(ORIGIN, ()))))
+        ours = answer(request.headers.getall(ORIGIN, ()))
+        headers = response.headers
+        if headers or type(headers) is not Header:
+            put(response, ours)
+        else:
+            headers.extend(ours)
         if not getattr(response, "body", True):  # as of `request.respond()`, for a stream
             hold(request, response, write)
 

@@ -153,11 +153,11 @@ class Origins:
         """
         if not self._has_patterns or len(origin) > MAX_LENGTH:
             return False
-        bare, _, port = origin.rpartition(":")
+        scheme, _, rest = origin.partition("://")
+        host, _, port = rest.rpartition(":")
         if not port.isdigit():
-            bare, port = origin, ""
-        scheme, _, host = bare.partition("://")
-        if bare in self._any_port:
+            host, port = rest, ""
+        if self._any_port and f"{scheme}://{host}" in self._any_port:
             return _is_port(port, scheme)
         cut = len(host)
         for tails in self._below.get(scheme, ()):

@@ -1,0 +1,345 @@
+"""The layers: one small app, and every way to get CORS onto it that the benchmark compares.
+
+The app has one section, ``/api`` with a path that serves GET and PUT, and one route outside, ``/about``.
+Every layer is configured to send the same headers; ``expected`` says what it must answer to each request.
+All but Sanic is imported inside the functions: a layer runs where only its own packages are installed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sanic import Blueprint, HTTPResponse, Request, Sanic
+from sanic.response import empty, text
+
+ORIGIN = "https://www.app.example"
+METHODS = ("GET", "PUT", "OPTIONS")
+ASKED_HEADERS = ("authorization", "x-request-id")
+EXPOSED = "x-total-count"
+MAX_AGE = 600
+
+GRANT = {
+    "access-control-allow-origin": ORIGIN,
+    "access-control-allow-credentials": "true",
+    "access-control-expose-headers": EXPOSED,
+}
+PREFLIGHT = {
+    "access-control-allow-origin": ORIGIN,
+    "access-control-allow-credentials": "true",
+    "access-control-allow-methods": ",".join(METHODS),
+    "access-control-allow-headers": ",".join(ASKED_HEADERS),
+    "access-control-max-age": str(MAX_AGE),
+}
+VARY = {"vary": "Origin"}
+
+Headers = Mapping[str, str]
+
+
+# -- the requests --------------------------------------------------------------------------------------------
+
+
+def _request(method: str, path: str, **headers: str) -> bytes:
+    """The bytes that a browser would send, shortened to the headers that Sanic looks at on every request."""
+    common = {
+        "host": "api.example",
+        "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        "accept": "*/*",
+        "accept-encoding": "gzip, deflate, br",
+        "connection": "keep-alive",
+    }
+    lines = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in (common | headers).items()]
+    return f"{method} {path} HTTP/1.1\r\n{''.join(lines)}\r\n".encode()
+
+
+REQUESTS = {
+    "granted": _request("GET", "/api/items/7", origin=ORIGIN),
+    "refused": _request("GET", "/api/items/7", origin="https://www.not.example"),
+    "no origin": _request("GET", "/api/items/7"),
+    "preflight": _request(
+        "OPTIONS",
+        "/api/items/7",
+        origin=ORIGIN,
+        access_control_request_method="PUT",
+        access_control_request_headers=",".join(ASKED_HEADERS),
+    ),
+    "outside": _request("GET", "/about", origin=ORIGIN),
+    "404 inside": _request("GET", "/api/nothing", origin=ORIGIN),
+    "404 outside": _request("GET", "/nothing", origin=ORIGIN),
+}
+
+# -- the app, and what each layer does to it -----------------------------------------------------------------
+
+
+def _section(
+    own: Headers | None = None, preflight: Headers | None = None, *, options: bool = False
+) -> Blueprint:
+    """The section's blueprint; ``own`` and ``preflight`` are headers that its handlers write themselves."""
+    section = Blueprint("api", url_prefix="/api")
+
+    if own is None:
+
+        @section.get("/items/<item:int>")
+        async def read(request: Request, item: int) -> HTTPResponse:
+            return text("an item")
+    else:
+
+        @section.get("/items/<item:int>")
+        async def read(request: Request, item: int) -> HTTPResponse:
+            return text("an item", headers={**own})
+
+    @section.put("/items/<item:int>")
+    async def write(request: Request, item: int) -> HTTPResponse:
+        return text("an item")
+
+    if preflight is not None:
+
+        @section.options("/items/<item:int>")
+        async def answer_preflight(request: Request, item: int) -> HTTPResponse:
+            return empty(headers={**preflight})
+    elif options:
+
+        @section.options("/items/<item:int>")
+        async def answer_options(request: Request, item: int) -> HTTPResponse:
+            return empty()
+
+    return section
+
+
+def _bare(app: Sanic) -> None:
+    # Sanic alone answers OPTIONS with 405, through an exception. The base of the preflight column is the
+    # least that can be answered instead: a handler that returns an empty response.
+    app.blueprint(_section(options=True))
+
+
+def _handler(more: Headers) -> Callable[[Sanic], None]:
+    def install(app: Sanic) -> None:
+        app.blueprint(_section(own={**GRANT, **more}, preflight={**PREFLIGHT, **more}))
+
+    return install
+
+
+def _middleware(more: Headers) -> Callable[[Sanic], None]:
+    def install(app: Sanic) -> None:
+        headers = {**GRANT, **more}
+        rest = {name: value for name, value in PREFLIGHT.items() if name not in GRANT}
+        app.blueprint(_section(preflight=rest))
+
+        @app.on_response
+        def set_headers(request: Request, response: HTTPResponse) -> None:
+            response.headers.update(headers)
+
+    return install
+
+
+def _corsbp(origins: Callable[[], Any]) -> Callable[[Sanic], None]:
+    def install(app: Sanic) -> None:
+        from corsbp import cors_group
+
+        app.blueprint(
+            cors_group(
+                _section(),
+                allow_origins=origins(),
+                allow_credentials=True,
+                allow_headers=ASKED_HEADERS,
+                expose_headers=[EXPOSED],
+                max_age=MAX_AGE,
+            )
+        )
+
+    return install
+
+
+def _thousand_exact() -> list[str]:
+    return [f"https://www.customer{number}.example" for number in range(999)] + [ORIGIN]
+
+
+def _thousand_patterns() -> list[str]:
+    return [f"https://*.customer{number}.example" for number in range(999)] + ["https://*.app.example"]
+
+
+def _synchronous(origin: str, request: Request) -> bool:
+    return origin == ORIGIN
+
+
+async def _asynchronous(origin: str, request: Request) -> bool:
+    return origin == ORIGIN
+
+
+def _guide(app: Sanic) -> None:
+    app.blueprint(_section())
+    install_recipe(app)
+
+
+def install_recipe(app: Sanic) -> None:
+    """The recipe of the Sanic guide, "How to: CORS", with the repairs that it needs to run on this Sanic.
+
+    Its shape is kept: one listener that gives OPTIONS handlers to the paths without one, one response
+    middleware, both adding the same headers, the route's methods collected for each response. Repaired: paths
+    with two routes keep all methods; the app is amended as a whole (else OPTIONS is 500, and with a thousand
+    routes it does not start); responses without a route are let through (else 404 is 500); the origin is one.
+    """
+
+    def add_headers(response: HTTPResponse, methods: Iterable[str]) -> None:
+        allowed = list(set(methods))
+        if "OPTIONS" not in allowed:
+            allowed.append("OPTIONS")
+        response.headers.extend(
+            {
+                "access-control-allow-methods": ",".join(allowed),
+                "access-control-allow-origin": ORIGIN,
+                "access-control-allow-credentials": "true",
+                "access-control-allow-headers": ",".join(ASKED_HEADERS),
+                "access-control-expose-headers": EXPOSED,
+            }
+        )
+
+    def add_to_response(request: Request, response: HTTPResponse) -> None:
+        if request.method != "OPTIONS" and request.route is not None:
+            add_headers(response, list(request.route.methods))
+
+    def answer_with(methods: frozenset[str]) -> Callable[..., HTTPResponse]:
+        def answer_options(request: Request, **_: object) -> HTTPResponse:
+            response = empty()
+            add_headers(response, methods)
+            response.headers["access-control-max-age"] = str(MAX_AGE)
+            return response
+
+        return answer_options
+
+    def add_options(app: Sanic) -> None:
+        missing: dict[str, set[str]] = defaultdict(set)
+        for group in app.router.groups.values():
+            if "OPTIONS" not in group.methods:
+                missing[group.uri].update(group.methods)
+        with app.amend():
+            for number, (uri, methods) in enumerate(missing.items()):
+                handler = answer_with(frozenset(methods))
+                app.add_route(handler, uri, methods=["OPTIONS"], name=f"options{number}")
+
+    app.register_listener(add_options, "before_server_start")
+    app.register_middleware(add_to_response, "response")
+
+
+def _sanic_ext(app: Sanic) -> None:
+    from sanic_ext import Extend
+    from sanic_ext.extensions.http.extension import HTTPExtension
+
+    app.config.update(
+        CORS_ORIGINS=ORIGIN,
+        CORS_SUPPORTS_CREDENTIALS=True,
+        CORS_ALLOW_HEADERS=list(ASKED_HEADERS),
+        CORS_METHODS=list(METHODS),
+        CORS_EXPOSE_HEADERS=[EXPOSED],
+        CORS_MAX_AGE=MAX_AGE,
+    )
+    # Only the extension that does CORS: injection, OpenAPI and the others cost time too, and are not CORS.
+    Extend(app, built_in_extensions=False, extensions=[HTTPExtension])
+    app.blueprint(_section())
+
+
+def _sanic_cors(app: Sanic) -> None:
+    from sanic_cors import CORS
+
+    CORS(
+        app,
+        origins=[ORIGIN],
+        supports_credentials=True,
+        methods=list(METHODS),
+        allow_headers=list(ASKED_HEADERS),
+        expose_headers=[EXPOSED],
+        max_age=MAX_AGE,
+        automatic_options=True,
+    )
+    app.blueprint(_section())
+
+
+# -- the list ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Layer:
+    name: str
+    install: Callable[[Sanic], None]
+    expected: dict[str, Headers]
+    """What it must answer to each of REQUESTS: all ``access-control-*`` headers and ``Vary``."""
+    environment: str = ""
+    """The package that must be installed without sanic-ext, in an environment of its own."""
+
+    def build(self, app: Sanic) -> None:
+        @app.get("/about")
+        async def about(request: Request) -> HTTPResponse:
+            return text("an item")
+
+        self.install(app)
+
+
+def _everywhere(headers: Headers, preflight: Headers, *, nowhere: Iterable[str] = ()) -> dict[str, Headers]:
+    """The same headers for every request but the preflight, and none for the requests in ``nowhere``."""
+    same = {name: preflight if name == "preflight" else headers for name in REQUESTS}
+    return same | {name: {} for name in nowhere}
+
+
+def _by_origin() -> dict[str, Headers]:
+    granted = _everywhere({**GRANT, **VARY}, {**PREFLIGHT, **VARY}, nowhere=["outside", "404 outside"])
+    return granted | {"refused": VARY, "no origin": VARY}
+
+
+_STATIC = _everywhere(GRANT, PREFLIGHT, nowhere=["outside", "404 outside"])
+_VARIED_GRANT = {**GRANT, **VARY}
+
+LAYERS = [
+    Layer("bare Sanic", _bare, _everywhere({}, {})),
+    # The same thing twice: whatever the second row shows is noise.
+    Layer("bare Sanic again", _bare, _everywhere({}, {})),
+    Layer(
+        "handler",
+        _handler({}),
+        _everywhere(GRANT, PREFLIGHT, nowhere=["outside", "404 inside", "404 outside"]),
+    ),
+    Layer(
+        "handler, Vary",
+        _handler(VARY),
+        _everywhere(_VARIED_GRANT, {**PREFLIGHT, **VARY}, nowhere=["outside", "404 inside", "404 outside"]),
+    ),
+    Layer("middleware", _middleware({}), _everywhere(GRANT, {**PREFLIGHT, **GRANT})),
+    Layer(
+        "middleware, Vary",
+        _middleware(VARY),
+        _everywhere(_VARIED_GRANT, {**PREFLIGHT, **_VARIED_GRANT}),
+    ),
+    # One exact origin is sent to everybody and needs no Vary; the others decide for each request and do.
+    Layer("corsbp, one origin", _corsbp(lambda: [ORIGIN]), _STATIC),
+    Layer("corsbp, two origins", _corsbp(lambda: [ORIGIN, "https://other.example"]), _by_origin()),
+    Layer("corsbp, 1,000 origins", _corsbp(_thousand_exact), _by_origin()),
+    Layer("corsbp, 1,000 patterns", _corsbp(_thousand_patterns), _by_origin()),
+    Layer("corsbp, function", _corsbp(lambda: _synchronous), _by_origin()),
+    Layer("corsbp, async function", _corsbp(lambda: _asynchronous), _by_origin()),
+    # The recipe answers a request and a preflight with one set of headers.
+    Layer(
+        "guide's recipe",
+        _guide,
+        _everywhere(
+            {
+                **GRANT,
+                "access-control-allow-methods": "GET,OPTIONS",
+                "access-control-allow-headers": PREFLIGHT["access-control-allow-headers"],
+            },
+            {**PREFLIGHT, **GRANT},
+            nowhere=["404 inside", "404 outside"],
+        ),
+    ),
+    Layer(
+        "sanic-ext",
+        _sanic_ext,
+        _everywhere(_VARIED_GRANT, {**PREFLIGHT, **_VARIED_GRANT}) | {"refused": {}},
+    ),
+    Layer(
+        "sanic-cors",
+        _sanic_cors,
+        _everywhere(GRANT, {**PREFLIGHT, **GRANT}) | {"refused": {}},
+        environment="sanic-cors",
+    ),
+]

@@ -1,0 +1,220 @@
+"""The cost of a request: every layer in its own process, blocks of all of them interleaved.
+
+A block is some hundred equal requests on one kept-alive connection, and its figure the CPU time of the
+process, so that waiting for the processor does not count. The 10th percentile of many blocks drops those that
+something disturbed. Processes of one program differ by a percent or two while they live (layout of the
+memory, hash seed): each layer is started several times, with the others' hash seeds, and the median counts.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks import tables
+from tests.benchmarks.environment import NotInstalledError, Worker, interpreter
+from tests.benchmarks.layers import LAYERS, REQUESTS, Layer
+from tests.benchmarks.tables import Goal
+
+BARE = LAYERS[0].name
+# Headers whose value is a list, whose order means nothing; and those of them where case means nothing either.
+LISTS = {"access-control-allow-methods", "access-control-allow-headers", "vary"}
+CASELESS = {"access-control-allow-headers", "vary"}
+
+
+@dataclass(frozen=True)
+class Effort:
+    processes: int = 7
+    rounds: int = 10
+    block: int = 200
+
+
+QUICK = Effort(processes=1, rounds=1, block=5)
+
+
+class WrongHeadersError(Exception):
+    """A layer does not send what it should: its figures would mean nothing."""
+
+
+@dataclass
+class Result:
+    loop: str = ""
+    missing: dict[str, str] = field(default_factory=dict)
+    """Layers that could not run, and why."""
+    costs: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    """Layer → request → µs per request in each of its processes."""
+
+    @contextmanager
+    def may_be_missing(self, layer: Layer) -> Iterator[None]:
+        try:
+            yield
+        except NotInstalledError as reason:
+            self.missing[layer.name] = str(reason)
+
+    def above_bare(self, layer: str, request: str) -> float | None:
+        if layer not in self.costs:
+            return None
+        pairs = zip(self.costs[layer][request], self.costs[BARE][request], strict=True)
+        return median(cost - bare for cost, bare in pairs)
+
+    def ratio(self, layer: str, request: str, to: str) -> float | None:
+        above, other = self.above_bare(layer, request), self.above_bare(to, request)
+        return above / other if above is not None and other else None
+
+
+# -- what is sent --------------------------------------------------------------------------------------------
+
+
+def _comparable(headers: Mapping[str, str]) -> dict[str, object]:
+    comparable: dict[str, object] = {}
+    for name, value in headers.items():
+        elements = sorted(element.strip() for element in value.split(","))
+        if name in CASELESS:
+            elements = [element.lower() for element in elements]
+        comparable[name] = elements if name in LISTS else value
+    return comparable
+
+
+def fault(layer: Layer, request: str, answer: str) -> str | None:
+    """What is wrong with an answer: its status, or its ``access-control-*`` and ``Vary`` headers."""
+    head = answer.partition("\r\n\r\n")[0].split("\r\n")
+    status = int(head[0].split(" ")[1])
+    # A browser takes any 2xx for a preflight.
+    right = status == 404 if request.startswith("404") else 200 <= status <= 299
+    sent: dict[str, str] = {}
+    for line in head[1:]:
+        name, _, value = line.partition(":")
+        name = name.lower()
+        if name.startswith("access-control-") or name == "vary":
+            if name in sent:
+                return f"{layer.name}, {request}: {name} is sent twice"
+            sent[name] = value.strip()
+    if right and _comparable(sent) == _comparable(layer.expected[request]):
+        return None
+    return f"{layer.name}, {request}: status {status}, sent {sent}, should be {dict(layer.expected[request])}"
+
+
+# -- measuring -----------------------------------------------------------------------------------------------
+
+
+def measure(effort: Effort, *, sanic_cors: Path | None = None, install: bool = True) -> Result:
+    result = Result()
+    for seed in range(effort.processes):
+        _one_generation(result, effort, seed, sanic_cors, install)
+    return result
+
+
+def _one_generation(
+    result: Result, effort: Effort, seed: int, sanic_cors: Path | None, install: bool
+) -> None:
+    """Start every layer once, check it, run its blocks in turn with the others', and stop them all."""
+    with ExitStack() as stack:
+        workers: dict[str, Worker] = {}
+        for layer in LAYERS:
+            with result.may_be_missing(layer):
+                python = interpreter(layer.environment, given=sanic_cors, install=install)
+                workers[layer.name] = stack.enter_context(Worker(python, layer.name, hash_seed=seed))
+        for layer in LAYERS:
+            if layer.name in workers:
+                with result.may_be_missing(layer):
+                    result.loop = workers[layer.name].reply()["loop"]
+        for name in result.missing:
+            workers.pop(name, None)
+        _check(workers)
+
+        samples: dict[tuple[str, str], list[float]] = {}
+        order = list(workers)
+        turns = random.Random(seed)
+        for _ in range(effort.rounds):
+            for request in REQUESTS:
+                turns.shuffle(order)
+                for name in order:
+                    seconds = workers[name].ask(block=request, count=effort.block)["seconds"]
+                    samples.setdefault((name, request), []).append(seconds / effort.block * 1e6)
+        for (name, request), blocks in samples.items():
+            tenth = sorted(blocks)[len(blocks) // 10]
+            result.costs.setdefault(name, {}).setdefault(request, []).append(tenth)
+
+
+def _check(workers: Mapping[str, Worker]) -> None:
+    faults = [
+        fault(layer, request, workers[layer.name].ask(send=request)["answer"])
+        for layer in LAYERS
+        if layer.name in workers
+        for request in REQUESTS
+    ]
+    if found := [text for text in faults if text]:
+        raise WrongHeadersError("\n".join(found))
+
+
+# -- reporting -----------------------------------------------------------------------------------------------
+
+
+def goals(result: Result) -> Sequence[Goal]:
+    one, two = "corsbp, one origin", "corsbp, two origins"
+    exact, patterns = "corsbp, 1,000 origins", "corsbp, 1,000 patterns"
+
+    def ratio(layer: str, request: str, to: str, at_most: float) -> Goal:
+        return Goal(f"{request}: {layer} / {to}", result.ratio(layer, request, to), at_most)
+
+    def outside(layer: str) -> Goal:
+        above = result.above_bare(layer, "outside")
+        share = None if above is None else above / median(result.costs[BARE]["outside"]) * 100
+        # "Nothing measurable": less than a middleware that does nothing, more than the noise of this table.
+        return Goal(f"outside: {layer}, of a bare request", share, 2.0, " %")
+
+    return [
+        # Same headers on both sides: the layers with two and more origins send Vary.
+        ratio(one, "granted", "middleware", 1.15),
+        ratio(two, "granted", "middleware, Vary", 1.15),
+        ratio(one, "granted", "guide's recipe", 0.58),
+        ratio(two, "granted", "guide's recipe", 0.58),
+        ratio(one, "granted", "sanic-ext", 0.32),
+        ratio(two, "granted", "sanic-ext", 0.32),
+        ratio(one, "granted", "sanic-cors", 0.24),
+        ratio(two, "granted", "sanic-cors", 0.24),
+        ratio(one, "preflight", "handler", 1.00),
+        ratio(two, "preflight", "handler, Vary", 1.00),
+        ratio(one, "preflight", "sanic-ext", 0.33),
+        ratio(two, "preflight", "sanic-ext", 0.33),
+        ratio(exact, "granted", two, 1.10),
+        ratio(exact, "refused", two, 1.10),
+        ratio(patterns, "granted", two, 1.30),
+        ratio(patterns, "refused", two, 1.30),
+        outside(one),
+        outside(two),
+        outside(patterns),
+    ]
+
+
+def report(result: Result, effort: Effort) -> None:
+    rows = []
+    for layer in LAYERS:
+        if layer.name in result.missing:
+            rows.append([layer.name, "not installed"])
+            continue
+        cells = []
+        for request in REQUESTS:
+            above = result.above_bare(layer.name, request)
+            assert above is not None
+            bare = median(result.costs[BARE][request])
+            cells.append(f"{bare:.2f}" if layer.name == BARE else f"{above:+.2f}")
+        rows.append([layer.name, *cells])
+    tables.show(
+        "A request: µs of CPU above bare Sanic (first row: bare Sanic itself)",
+        ["layer", *REQUESTS],
+        rows,
+        notes=f"{tables.machine()}, {result.loop} loop; {effort.processes} processes of each layer, "
+        f"{effort.rounds} blocks of {effort.block} requests in each.\n"
+        "Every layer's headers were checked. The second row is noise."
+        + "".join(f"\nNot installed: {name}: {reason}." for name, reason in result.missing.items()),
+    )
+    tables.show_goals("A request: goals, as ratios of what the layers cost above bare Sanic", goals(result))
+
+
+def run(effort: Effort, *, sanic_cors: Path | None = None, install: bool = True) -> None:
+    report(measure(effort, sanic_cors=sanic_cors, install=install), effort)
