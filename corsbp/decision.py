@@ -95,8 +95,7 @@ class Rules:
         self.tail: Headers = (*self.credentials, *exposed, *vary)
         self.refused: Headers = vary
         # For each exact origin, all that a granted answer gets.
-        static = self.static is not None
-        self.ready = {} if static else {o: self.ordinary(grant) for o, grant in self.exact.items()}
+        self.ready = {origin: self.ordinary(grant) for origin, grant in self.exact.items()}
 
     def grant(self, origins: Sequence[str]) -> str | None:
         """The `access-control-allow-origin` for a request with these Origin lines; None refuses.
@@ -117,13 +116,16 @@ class Rules:
     def answer(self, origins: Sequence[str]) -> Headers:
         """The headers of an answer that is no preflight's, to a request with these Origin lines.
 
-        As `ordinary(grant(origins))`, and like `grant` not for origin functions.
+        As `ordinary(grant(origins))` for policies that look at Origin, and every such answer's way.
         """
         if len(origins) == 1:
-            ready = self.ready.get(origins[0])
+            origin = origins[0]
+            ready = self.ready.get(origin)
             if ready is not None:
                 return ready
-        return self.ordinary(self.grant(origins))
+            if self.match(origin):
+                return ((ALLOW_ORIGIN, Value(origin)), *self.tail)
+        return self.refused
 
     def ordinary(self, grant: str | None) -> Headers:
         """The headers of an answer that is no preflight's."""

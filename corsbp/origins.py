@@ -166,7 +166,10 @@ class Origins:
                 return False
             ports = tails and tails.get(host[cut:])
             if ports and (port in ports or ("*" in ports and _is_port(port, scheme))):
-                return len(host) <= MAX_NAME and _is_name(host[:cut]) is not None
+                below = host[:cut]
+                if cut <= MAX_LABEL and below.isascii() and below.isalnum() and below.islower():
+                    return len(host) <= MAX_NAME  # one plain label, as most are: no need to search
+                return len(host) <= MAX_NAME and _is_name(below) is not None
         return False
 
 
