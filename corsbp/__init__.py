@@ -8,8 +8,13 @@
 The rooms, from the door inwards; imports run one way:
 
     group      cors_group(): a policy and blueprints in, a blueprint group out
-    mount      at registration and startup: the app and its router
-    handlers   per request: Sanic's request and response
+    mount      at registration and startup: an app's sections
+    binding    what a route is bound to
+    routing    what the app's router knows
+    handlers   per request: answers to OPTIONS, the headers of all others
+    chain      a route's response middleware, with the section at every way out
+    headers    ours among those of others
+    verdict    origin functions are asked
     decision   which headers, and why not
     prefixes   whose a path is that has no route
     policy     what is declared, checked as a whole

@@ -1,6 +1,6 @@
 """At registration and startup: a section's routes get their OPTIONS, their chains and their prefixes.
 
-The only file that touches the app and its router.
+Beside `routing`, which only reads it, the one file that touches the app and its router.
 
 Where the hooks are, and why there: a `Section` is a blueprint without routes that its group yields last,
 so Sanic hands it the app once the group's own blueprints have theirs. OPTIONS routes are declared at that
@@ -16,9 +16,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import count
 from types import SimpleNamespace
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from sanic import Blueprint, Sanic
+from sanic import Blueprint
 from sanic.blueprints import BlueprintGroup
 from sanic.exceptions import MethodNotAllowed, NotFound
 from sanic.http import Stage
@@ -26,30 +26,18 @@ from sanic.request import Request
 from sanic_routing.exceptions import NoMethod
 from sanic_routing.exceptions import NotFound as NoRoute
 from sanic_routing.route import Route
-from sanic_routing.utils import path_to_parts
 
+from .binding import Binding, SectionExtra
+from .chain import LastWord, Writer, is_other_cors
 from .decision import Path, Refusal, Rules
 from .errors import Problem, warn
-from .fetch import METHODS
-from .handlers import (
-    Chain,
-    LastWord,
-    Log,
-    Middleware,
-    Options,
-    Writer,
-    complete,
-    gate,
-    is_other_cors,
-    keep,
-    leave_alone,
-    log,
-    writer,
-)
+from .fetch import METHODS, ORIGIN
+from .handlers import Log, Options, gate, keep, leave_alone, writer
 from .policy import CorsPolicy
-from .prefixes import Prefixes, Segment
+from .prefixes import Prefixes
+from .routing import AnySanic, OptionsRoute, made_for, prefixes_of, routes_at, routes_of
+from .verdict import log
 
-AnySanic: TypeAlias = Sanic[Any, Any]
 Place: TypeAlias = tuple[tuple[str, ...], str | None]
 """A path of the router, in segments without the names of parameters, and the host that it is for."""
 
@@ -110,71 +98,6 @@ def _claims(section: Section) -> Iterator[tuple[Blueprint, Section]]:
                 yield item, owner
 
     return walk(section.members, section)
-
-
-class Binding(NamedTuple):
-    """What a route is bound to: the writer of its answers, and what comes first in its request chain.
-
-    `ours` tells that the handler is `Options.answer`, which says everything itself; `shared` that the route
-    is not the section's, but has its path: then other middleware keeps what it does.
-    """
-
-    write: Writer
-    rules: Rules | None = None
-    first: Middleware | None = None
-    say: Log = None
-    ours: bool = False
-    shared: bool = False
-
-
-class SectionExtra(SimpleNamespace):
-    """Sanic's `route.extra`, for a route of a section: the chains that Sanic sets are completed.
-
-    Sanic computes the chains at startup and again when the app is amended or another extension adds
-    routes, so a chain that was merely replaced would not stay.
-    """
-
-    request_middleware: Chain
-    response_middleware: Chain
-
-    def __init__(self, mount: Mount, binding: Binding, extra: SimpleNamespace) -> None:
-        super().__init__(corsbp=binding, corsbp_mount=mount, corsbp_chains={})
-        for name, value in vars(extra).items():
-            setattr(self, name, value)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("request_middleware", "response_middleware"):
-            self.corsbp_chains[name] = value
-            self.corsbp_mount.catch_up()
-            value = self.completed(name)
-        super().__setattr__(name, value)
-
-    def completed(self, name: str) -> Chain:
-        """A chain of Sanic's with the section's part in it."""
-        binding: Binding = self.corsbp
-        theirs: Chain = self.corsbp_chains[name]
-        if binding.ours and not any(self.corsbp_chains.values()):
-            return theirs  # nobody to come before the handler, nobody to come after
-        if name == "response_middleware":
-            return deque([*theirs, binding.write]) if binding.shared else complete(theirs, binding.write)
-        return theirs if binding.first is None else deque([binding.first, *theirs])
-
-    def bind(self, binding: Binding) -> None:
-        """Follow another binding from now on."""
-        self.corsbp = binding
-        for name in self.corsbp_chains:
-            super().__setattr__(name, self.completed(name))
-
-
-class OptionsRoute(Route):
-    """An OPTIONS route of ours: it equals no other, so a later handler of the user's is no duplicate."""
-
-    __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 class Mount:
@@ -242,7 +165,7 @@ class Mount:
             place = (route.segments, route.requirements.get("host"))
             if place in missing or getattr(route.ctx, "cors", None) is False:
                 continue
-            there = _routes_at(router, route.segments)
+            there = routes_at(router, route.segments)
             if any("OPTIONS" in r.methods and r.requirements.get("host") == place[1] for r in there):
                 continue
             if shared or all(id(r) in mine or r.requirements.get("host") == place[1] for r in there):
@@ -322,7 +245,7 @@ class Mount:
             if isinstance(route.extra, SectionExtra):
                 route.extra.bind(binding)
             else:
-                route.extra = SectionExtra(self, binding, route.extra)
+                route.extra = SectionExtra(binding, self.catch_up, route.extra)
         self.plan = plan
 
     # --- errors ---
@@ -365,7 +288,7 @@ class Mount:
             request_middleware=deque(self.app.request_middleware),
             response_middleware=deque(self.app.response_middleware),
         )
-        route.extra = SectionExtra(self, Binding(options.write, first=options.intercept), extra)
+        route.extra = SectionExtra(Binding(options.write, first=options.intercept), self.catch_up, extra)
         return route
 
 
@@ -401,7 +324,7 @@ class Plan:
         found = [
             (host, prefix, self.mount.owners.get(blueprint))
             for blueprint in self.app.blueprints.values()
-            for host, prefix in _prefixes_of(self.app, blueprint)
+            for host, prefix in prefixes_of(self.app, blueprint)
         ]
         self.hosted = any(host for host, *_ in found)
         for name in {None, *(host for host, *_ in found)}:
@@ -415,7 +338,7 @@ class Plan:
         sections: dict[int, Section] = {}
         followed: dict[int, Rules | None] = {}
         for route in routes:
-            like = _made_for(route, routes)
+            like = made_for(route, routes)
             section = owned.get(id(like))
             if section is None:
                 if like is route and hasattr(like.ctx, "cors"):
@@ -499,7 +422,7 @@ class Plan:
                 label,
                 request.method,
                 request.path,
-                request.headers.getall("origin", []),
+                request.headers.getall(ORIGIN, []),
                 refusal.id,
                 refusal.value,
                 refusal.expected,
@@ -555,73 +478,6 @@ class Plan:
         chains = [self.app.response_middleware, *self.app.named_response_middleware.values()]
         if any(is_other_cors(each) == "sanic_cors" for chain in chains for each in chain):
             yield Problem("two-layers", "cors_group", self.app.name, "has sanic-cors as well")
-
-
-# --- what the router knows ---
-
-
-def routes_of(app: AnySanic, blueprint: Blueprint) -> Iterator[Route]:
-    """A blueprint's routes in this app's router."""
-    yield from (route for route in blueprint.routes if route.router is app.router)
-    # Sanic leaves static files out of Blueprint.routes.
-    names = {app.generate_name(name) for name in declared_uris(blueprint, static=True)}
-    if names:
-        yield from (route for route in app.router.routes if route.extra.static and route.name in names)
-
-
-def declared_uris(blueprint: Blueprint, static: bool = False) -> dict[str, str]:
-    """The paths of a blueprint's routes, or of its static files, as declared: by name, without any prefix.
-
-    The only place that reads private names of Sanic's. There is no public way to a static file's name,
-    nor from a registered route back to the part of its path that was declared, which is what tells the
-    blueprint's prefix. Tested against every supported Sanic.
-    """
-    futures = blueprint._future_statics if static else blueprint._future_routes
-    return {future.name: future.uri for future in futures}
-
-
-def _prefixes_of(app: AnySanic, blueprint: Blueprint) -> set[tuple[str | None, tuple[Segment, ...]]]:
-    """The prefixes under which a blueprint is registered, versions and groups included, with their hosts."""
-    uris = declared_uris(blueprint) | declared_uris(blueprint, static=True)
-    if blueprint.copied_from:  # whose routes, but not its static files, are renamed as they are registered
-        uris |= {name.replace(blueprint.copied_from, blueprint.name): uri for name, uri in uris.items()}
-    prefixes = set()
-    for route in routes_of(app, blueprint):
-        uri = _declared_uri(route.name, uris)
-        if uri is not None:
-            own = len(_parts(uri)) + (route.parts[-1] == "<__file_uri__:path>")
-            parts = [part for part in route.parts if part]
-            patterns = route.defined_params
-            prefix = (
-                patterns[place].pattern if place in patterns else part
-                for place, part in enumerate(parts[: len(parts) - own])
-            )
-            prefixes.add((route.requirements.get("host"), tuple(prefix)))
-    return prefixes
-
-
-def _declared_uri(name: str, uris: dict[str, str]) -> str | None:
-    """The path declared for a route: the name `app.prefix_blueprint.handler` ends in the declared one."""
-    ends = (name[place:] for place in range(len(name)) if place == 0 or name[place - 1] in "._")
-    return next((uris[end] for end in ends if end in uris), None)
-
-
-def _parts(uri: str) -> tuple[str, ...]:
-    own = uri.strip("/")
-    return tuple(path_to_parts(own)) if own else ()  # type: ignore[no-untyped-call]
-
-
-def _routes_at(router: Any, segments: tuple[str, ...]) -> list[Route]:
-    """The routes of a path, for whatever host."""
-    pools = (router.static_routes, router.dynamic_routes, router.regex_routes)
-    return [route for pool in pools for route in pool.get(segments, ())]
-
-
-def _made_for(route: Route, routes: list[Route]) -> Route:
-    """The route that this one was made for, if it is one of sanic-ext's automatic HEAD; else itself."""
-    if getattr(route.handler, "__auto_handler__", False) and route.name.endswith("_head"):
-        return next((other for other in routes if f"{other.name}_head" == route.name), route)
-    return route
 
 
 def _within(inner: Section, outer: Section) -> bool:

@@ -14,7 +14,7 @@ import corsbp
 from corsbp import decision, errors, fetch
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ["group", "mount", "handlers", "decision", "prefixes", "policy", "origins", "fetch", "wire", "errors"]
+ROOMS = re.findall(r"^    (\w+)  +\S", corsbp.__doc__ or "", re.M)  # from the door inwards
 PURE = ROOMS[ROOMS.index("decision") :]
 
 
@@ -32,8 +32,7 @@ def test_tools(command: str) -> None:
 
 def test_rooms_are_on_the_map() -> None:
     assert sorted(path.stem for path in (ROOT / "corsbp").glob("*.py")) == sorted([*ROOMS, "__init__"])
-    listed = re.findall(r"^    (\w+)  +\S", corsbp.__doc__ or "", re.M)
-    assert listed == ROOMS
+    assert len(ROOMS) == len(set(ROOMS)) > 10
 
 
 def test_exported_names() -> None:
@@ -88,7 +87,7 @@ def test_private_names_of_others_are_read_in_one_function() -> None:
                 and re.match(r"_[a-z]", node.attr)
                 and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "super"))
             ]
-        allowed = {"_future_statics", "_future_routes"} if room == "mount" else {"_getframe"} - {room}
+        allowed = {"_future_statics", "_future_routes"} if room == "routing" else {"_getframe"} - {room}
         assert {name for _, name in found} <= allowed, (room, found)
         assert {function for function, name in found if name.startswith("_future")} <= {"declared_uris"}
 
