@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from corsbp.errors import Problem
 
@@ -29,6 +29,7 @@ MAX_LABEL = 63
 MAX_SCHEME = 32  # no standard has a limit; the longest in use has 20
 MAX_LENGTH = MAX_SCHEME + len("://") + MAX_NAME + len(":65535")
 
+_Tails: TypeAlias = dict[str, list[set[str]]]
 _FIELD = "allow_origins"
 # What is not valid must never come out as faultless, even if the diagnosis should miss why.
 _UNEXPLAINED = [("origin-host-character", "is not scheme://host[:port] as browsers send it")]
@@ -124,7 +125,7 @@ class Origins:
     `exact` holds the origins; `match` knows the patterns. Neither stores anything about what it is asked.
     """
 
-    __slots__ = ("_any_port", "_below", "_has_patterns", "exact")
+    __slots__ = ("_any_port", "_below", "_below_any_port", "_has_patterns", "exact")
 
     exact: frozenset[str]
 
@@ -135,15 +136,15 @@ class Origins:
         self._has_patterns = bool(patterns)
         # `scheme://host` of the patterns with one host and any port
         self._any_port = frozenset(entry[:-2] for entry in patterns if "://*." not in entry)
-        # scheme → for each number of labels behind the wildcard, from 1 on: `.example.com` → its ports
-        self._below: dict[str, list[dict[str, frozenset[str]]]] = {}
+        # scheme → for each number of labels behind the wildcard: `.example.com` or `.example.com:8443`
+        self._below: _Tails = {}
+        self._below_any_port: _Tails = {}
         for scheme, host, port in map(_split, patterns):
             if host.startswith("*."):
                 tail = host[1:]
-                depths = self._below.setdefault(scheme, [])
-                depths.extend({} for _ in range(tail.count(".") - len(depths)))
-                tails = depths[tail.count(".") - 1]
-                tails[tail] = tails.get(tail, frozenset()) | {port}
+                depths = (self._below_any_port if port == "*" else self._below).setdefault(scheme, [])
+                depths.extend(set() for _ in range(tail.count(".") - len(depths)))
+                depths[tail.count(".") - 1].add(f"{tail}:{port}" if port not in ("", "*") else tail)
 
     def match(self, origin: str) -> bool:
         """Whether one of the patterns allows `origin`, which may be anything that a request can hold.
@@ -154,23 +155,32 @@ class Origins:
         if not self._has_patterns or len(origin) > MAX_LENGTH:
             return False
         scheme, _, rest = origin.partition("://")
+        if _is_below(rest, self._below.get(scheme, ())):
+            return True
+        if not (self._any_port or self._below_any_port):
+            return False
         host, _, port = rest.rpartition(":")
         if not port.isdigit():
             host, port = rest, ""
-        if self._any_port and f"{scheme}://{host}" in self._any_port:
+        if f"{scheme}://{host}" in self._any_port or _is_below(host, self._below_any_port.get(scheme, ())):
             return _is_port(port, scheme)
-        cut = len(host)
-        for tails in self._below.get(scheme, ()):
-            cut = host.rfind(".", 0, cut)
-            if cut < 0:
-                return False
-            ports = tails and tails.get(host[cut:])
-            if ports and (port in ports or ("*" in ports and _is_port(port, scheme))):
-                below = host[:cut]
-                if cut <= MAX_LABEL and below.isascii() and below.isalnum() and below.islower():
-                    return len(host) <= MAX_NAME  # one plain label, as most are: no need to search
-                return len(host) <= MAX_NAME and _is_name(below) is not None
         return False
+
+
+def _is_below(host: str, depths: Sequence[set[str]]) -> bool:
+    """Whether a host is a valid name below one of these tails, which may end in a port, as it then does."""
+    cut = len(host)
+    for tails in depths:
+        cut = host.rfind(".", 0, cut)
+        if cut < 0:
+            return False
+        if tails and host[cut:] in tails:
+            below = host[:cut]
+            plain = below.isalnum() and below.islower() and below.isascii() and cut <= MAX_LABEL
+            if plain and len(host) <= MAX_NAME:
+                return True  # one label of letters and digits, as most are: no need to search
+            return len(host.partition(":")[0]) <= MAX_NAME and _is_name(below) is not None
+    return False
 
 
 def _parse(text: str) -> _Entry | None:
