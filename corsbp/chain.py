@@ -82,10 +82,11 @@ async def _done(written: Awaitable[None] | None) -> None:
 
 
 class LastWord:
-    """Stands in for `request.stream` once a request failed: writes the headers as the answer leaves.
+    """Stands in for the stream of a request or a response: writes the headers as the answer leaves.
 
-    Sanic runs no response middleware of a route for an error that has no route, and none a second time
-    where a handler called `request.respond()` before it failed.
+    For errors: Sanic runs no response middleware of a route for one that has no route, and none a second
+    time where a handler called `request.respond()` before it failed. And where someone may still change
+    the headers after the chain, or send them before its end (`hold`).
     """
 
     __slots__ = ("_before", "_request", "_stream", "_write")

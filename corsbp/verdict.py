@@ -14,6 +14,7 @@ from .decision import Rules
 from .fetch import ORIGIN
 from .origins import is_origin
 from .policy import OriginFunction
+from .wire import Value
 
 # Below Sanic's own logger: `sanic --debug` shows its debug lines, production does not.
 log: Final = logging.getLogger("sanic.root.corsbp")
@@ -52,7 +53,7 @@ async def verdict(rules: Rules, request: Request) -> str | None:
         # Noted before the answer is there: a request that is cancelled meanwhile does not ask again.
         kept.rules, kept.grant, kept.failed = rules, None, True
         answer = await _ask(rules.ask, origins[0], request)
-        kept.grant, kept.failed = (origins[0] if answer else None), answer is None
+        kept.grant, kept.failed = (Value(origins[0]) if answer else None), answer is None
     return kept.grant
 
 
