@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
+import pytest
 from sanic import Sanic
 from sanic.touchup import TouchUp
 
@@ -24,6 +25,11 @@ _names = itertools.count(1)
 
 ROOT = Path(__file__).parent.parent
 ORIGIN = "https://app.example"
+TWO = "https://two.example"
+EVIL = "https://evil.example"
+LISTED = {"allow_origins": [ORIGIN, TWO]}
+
+both_touchups = pytest.mark.parametrize("touchup", [True, False])
 
 
 def new_app(*groups: Any, **config: Any) -> Sanic:

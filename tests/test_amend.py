@@ -12,12 +12,15 @@ from sanic.response import HTTPResponse, text
 from corsbp import CorsPolicy, cors_group
 
 from .support import (
+    EVIL,
     GRANTED,
-    ORIGIN,
+    LISTED,
     PUBLIC,
     REFUSED,
+    TWO,
     Row,
     ask,
+    both_touchups,
     check,
     exchange,
     lists,
@@ -28,11 +31,6 @@ from .support import (
     serve,
     through_asgi,
 )
-
-TWO = "https://two.example"
-EVIL = "https://evil.example"
-LISTED = {"allow_origins": [ORIGIN, TWO]}
-both_touchups = pytest.mark.parametrize("touchup", [True, False])
 
 
 def handler(request: Request, **_: object) -> HTTPResponse:

@@ -18,14 +18,18 @@ import corsbp
 from corsbp import cors_group
 
 from .support import (
+    EVIL,
     GRANTED,
+    LISTED,
     ORIGIN,
     PUBLIC,
     REFUSED,
+    TWO,
     Answer,
     Ask,
     Row,
     ask,
+    both_touchups,
     check,
     exchange,
     lists,
@@ -37,11 +41,7 @@ from .support import (
     serve,
 )
 
-TWO = "https://two.example"
-EVIL = "https://evil.example"
-LISTED = {"allow_origins": [ORIGIN, TWO]}
 OURS = str(Path(corsbp.__file__).parent)
-both_touchups = pytest.mark.parametrize("touchup", [True, False])
 
 
 @pytest.fixture(autouse=True)

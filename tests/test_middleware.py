@@ -16,24 +16,23 @@ from sanic.response import BaseHTTPResponse, HTTPResponse, ResponseStream, text
 from corsbp import CorsPolicyWarning, cors_group
 
 from .support import (
+    EVIL,
     GRANTED,
+    LISTED,
     ORIGIN,
     PUBLIC,
     REFUSED,
+    TWO,
     Answer,
     Row,
     apart_from_cors,
     ask,
+    both_touchups,
     check,
     lists,
     new_app,
     send_anew,
 )
-
-TWO = "https://two.example"
-EVIL = "https://evil.example"
-LISTED = {"allow_origins": [ORIGIN, TWO]}
-both_touchups = pytest.mark.parametrize("touchup", [True, False])
 
 
 def bare(*blueprints: Any, **_: object) -> Any:

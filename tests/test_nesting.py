@@ -12,12 +12,15 @@ from sanic.response import HTTPResponse, text
 from corsbp import CorsPolicy, CorsPolicyWarning, cors_group
 
 from .support import (
+    EVIL,
     GRANTED,
-    ORIGIN,
+    LISTED,
     PUBLIC,
     REFUSED,
+    TWO,
     Row,
     ask,
+    both_touchups,
     check,
     lists,
     new_app,
@@ -25,11 +28,7 @@ from .support import (
     send_anew,
 )
 
-TWO = "https://two.example"
-EVIL = "https://evil.example"
-LISTED = {"allow_origins": [ORIGIN, TWO]}
 ONES = {"access-control-allow-origin": TWO}
-both_touchups = pytest.mark.parametrize("touchup", [True, False])
 
 
 def handler(request: Request, **_: object) -> HTTPResponse:

@@ -13,13 +13,16 @@ from sanic.views import HTTPMethodView
 from corsbp import CorsPolicy, cors_group
 
 from .support import (
+    EVIL,
     GRANTED,
-    ORIGIN,
+    LISTED,
     PUBLIC,
     REFUSED,
+    TWO,
     Ask,
     Row,
     ask,
+    both_touchups,
     check,
     lists,
     new_app,
@@ -27,11 +30,7 @@ from .support import (
     send_anew,
 )
 
-TWO = "https://two.example"
-EVIL = "https://evil.example"
-LISTED = {"allow_origins": [ORIGIN, TWO]}
 ONE = CorsPolicy(allow_origins=[TWO], allow_credentials=True, expose_headers=["x-out"], max_age=5)
-both_touchups = pytest.mark.parametrize("touchup", [True, False])
 
 # Where the methods of a path differ, the answer to a preflight depends on which is asked for.
 METHOD = {"vary": "access-control-request-method"}

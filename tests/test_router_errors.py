@@ -16,25 +16,24 @@ from corsbp import cors_group
 from corsbp.mount import Mount
 
 from .support import (
+    EVIL,
     GRANTED,
     ORIGIN,
     PUBLIC,
     REFUSED,
+    TWO,
     Answer,
     Ask,
     Row,
     apart_from_cors,
     ask,
+    both_touchups,
     check,
     lists,
     new_app,
     preflight,
     send_anew,
 )
-
-TWO = "https://two.example"
-EVIL = "https://evil.example"
-both_touchups = pytest.mark.parametrize("touchup", [True, False])
 
 
 def handler(request: Request, **_: object) -> HTTPResponse:

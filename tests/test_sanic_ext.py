@@ -15,7 +15,9 @@ from sanic.response import HTTPResponse, text
 from corsbp import cors_group
 
 from .support import (
+    EVIL,
     GRANTED,
+    LISTED,
     ORIGIN,
     PUBLIC,
     REFUSED,
@@ -23,6 +25,7 @@ from .support import (
     Ask,
     Row,
     ask,
+    both_touchups,
     check,
     lists,
     new_app,
@@ -32,11 +35,7 @@ from .support import (
 
 sanic_ext = pytest.importorskip("sanic_ext", reason="no sanic-ext: it refuses Sanic before 25.12")
 
-TWO = "https://two.example"
-EVIL = "https://evil.example"
 THEIRS = "https://theirs.example"
-LISTED = {"allow_origins": [ORIGIN, TWO]}
-both_touchups = pytest.mark.parametrize("touchup", [True, False])
 
 
 @dataclass

@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from sanic import Blueprint, Request, Sanic
 from sanic.response import HTTPResponse, text
 from sanic.views import HTTPMethodView
 
+import corsbp
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, cors_group
 
-from .support import ORIGIN, Ask, ask, exchange, new_app, preflight, send, serve
+from .support import ORIGIN, Ask, ask, exchange, new_app, parse, preflight, send, serve
 
 PUBLIC = {"access-control-allow-origin": "*"}
 LISTS = {"access-control-allow-headers": "*,authorization", "access-control-max-age": "600"}
@@ -422,3 +424,32 @@ def test_help_shows_the_defaults() -> None:
     shown = str(inspect.signature(cors_group))
     assert "allow_credentials: 'bool' = False" in shown
     assert "max_age: 'int | timedelta | None' = 600" in shown
+
+
+def test_outside_a_section_no_code_of_ours_runs() -> None:
+    """S2, by structure: every Python call is watched while requests are served."""
+    app = new_app(
+        cors_group(bp(), allow_origins=[ORIGIN, "https://*.example.com"]), bp("site", url_prefix="/site")
+    )
+    ours = str(Path(corsbp.__file__).parent)
+
+    def called(path: str) -> set[str]:
+        names: set[str] = set()
+
+        def watch(frame: FrameType, event: str, _: object) -> None:
+            if event == "call" and frame.f_code.co_filename.startswith(ours):
+                names.add(frame.f_code.co_name)
+
+        async def talk(port: int) -> None:
+            sys.setprofile(watch)
+            try:
+                answer = parse(await exchange(port, ask("GET", path).raw()))
+            finally:
+                sys.setprofile(None)
+            assert answer.status == 200
+
+        asyncio.run(serve(app, talk))
+        return names
+
+    assert called("/site/x") == set()
+    assert called("/api/x") == {"write", "answer", "_translate", "__format__"}

@@ -17,14 +17,17 @@ from sanic.response import HTTPResponse, ResponseStream, file, file_stream, text
 from corsbp import cors_group
 
 from .support import (
+    EVIL,
     GRANTED,
     ORIGIN,
     PUBLIC,
     REFUSED,
+    TWO,
     Answer,
     Row,
     apart_from_cors,
     ask,
+    both_touchups,
     check,
     lists,
     new_app,
@@ -35,11 +38,8 @@ from .support import (
     serve,
 )
 
-TWO = "https://two.example"
-EVIL = "https://evil.example"
 LISTED = {"allow_origins": [ORIGIN, TWO], "expose_headers": ["content-range"]}
 EXPOSED = {"access-control-expose-headers": "content-range"}
-both_touchups = pytest.mark.parametrize("touchup", [True, False])
 
 CONTENT = b"0123456789" * 100
 
