@@ -80,8 +80,8 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "method-case": "Methods are case-sensitive: browsers send this one as the page spells it.",
         "method-unserved": "An allowed method that no route of the section serves.",
         "section-empty": "A section without any route.",
-        "route-outside": "A `ctx_cors` on a route that is in no section: nothing reads it.",
-        "two-layers": "Another CORS package is active in the same app.",
+        "route-outside": "A `ctx_cors` outside every section, in an app that has one: nothing reads it.",
+        "two-layers": "sanic-cors is active in the same app.",
     }
 )
 """Ids of what is legal but probably not meant, each with a line that explains it."""

@@ -160,5 +160,6 @@ def _flat(items: Iterable[Any]) -> Iterator[Any]:
 
 def _checked(item: object) -> Blueprint | BlueprintGroup:
     if not isinstance(item, Blueprint | BlueprintGroup):
-        raise TypeError(f"cors_group() wraps blueprints and groups of them, not {item!r}")
+        meant = "; meant: policy=..." if isinstance(item, CorsPolicy) else ""
+        raise TypeError(f"cors_group() wraps blueprints and groups of them, not {item!r}{meant}")
     return item

@@ -381,7 +381,7 @@ class Plan:
             # No TypeError: Sanic takes that for a listener that wants more arguments.
             raise ValueError(  # noqa: TRY004
                 f"ctx_cors={policy!r} of the route {route.name!r} (/{route.path}) "
-                "is neither a CorsPolicy nor False"
+                "is neither a CorsPolicy nor False: leave it out to follow the section's policy"
             )
         return self.compiled(policy)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
+from sanic import Sanic
 
 from corsbp.decision import REFUSALS
 from corsbp.errors import PROBLEMS, WARNINGS
 
-from .support import ROOT, Ask, exchange_now, served
+from .support import ORIGIN, ROOT, Ask, ask, exchange_now, preflight, send, served
 
 README = (ROOT / "README.md").read_text()
 TRANSCRIPTS = re.findall(r"^```console\n(.*?)^```$", README, re.M | re.S)
@@ -64,9 +65,77 @@ def test_transcripts() -> None:
         assert (command, done.stdout) == (command, output)
 
 
-@pytest.mark.parametrize("number", range(len(CODE)))
-def test_code_is_python(number: int) -> None:
-    ast.parse(CODE[number])
+PREAMBLE = """
+from sanic import Blueprint, Sanic, text
+from corsbp import CorsPolicy, cors_group
+
+app = Sanic("readme")
+
+
+def blueprint(name, **options):
+    made = Blueprint(name, **{"url_prefix": f"/{name}", **options})
+    made.add_route(lambda request: text("hello"), "/", name="index")
+    return made
+
+
+api, account, partners, health = map(blueprint, ("api", "account", "partners", "health"))
+v1, v2 = (blueprint(f"v{n}", url_prefix="/items", version=n) for n in (1, 2))
+"""
+AFTER = 'app.blueprint(cors_group(api, allow_origins=["https://app.example"]))'
+ANY, OURS = {"access-control-allow-origin": "*"}, {"access-control-allow-origin": ORIGIN}
+COOKIES = OURS | {"access-control-allow-credentials": "true"}
+VARY = {"vary": "origin"}
+PREVIEW = "https://pr-preview.example.com"
+
+# By a word of each block: what comes before and after it, and what the app then answers.
+BLOCKS: dict[str, tuple[str, str, list[tuple[Ask, int, dict[str, str]]]]] = {
+    'Sanic("shop")': ("", "", [(ask("GET", "/api/items/7"), 200, ANY)]),
+    "cors_group(account": (PREAMBLE, "", [(ask("GET", "/account/"), 200, COOKIES)]),
+    "http://localhost:*": (PREAMBLE, "", [(ask("GET", "/partners/"), 200, OURS | VARY)]),
+    "public = cors_group(v1)": (
+        PREAMBLE,
+        "",
+        [
+            (ask("GET", "/v1/shop/items/"), 200, ANY),
+            (ask("GET", "/v2/shop/items/"), 200, COOKIES),
+            (preflight("/shop/health/"), 405, {}),
+        ],
+    ),
+    "ctx_cors=CorsPolicy()": (
+        PREAMBLE,
+        AFTER,
+        [
+            (preflight("/api/feed"), 204, ANY),
+            (ask("GET", "/api/"), 200, OURS),
+            (preflight("/api/internal"), 405, {}),
+        ],
+    ),
+    "re.compile": (
+        PREAMBLE,
+        "",
+        [
+            (ask("GET", "/api/", PREVIEW), 200, {"access-control-allow-origin": PREVIEW} | VARY),
+            (ask("GET", "/api/", f"{PREVIEW}.evil.example"), 200, VARY),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("block", CODE, ids=lambda block: block.splitlines()[0])
+def test_code(block: str) -> None:
+    (word,) = [word for word in BLOCKS if word in block]
+    before, after, rows = BLOCKS[word]
+    names: dict[str, Any] = {}
+    exec("\n".join([before, block, after]), names)
+    app: Sanic = names["app"]
+    app.config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})
+    for (one, status, cors), answer in zip(rows, send(app, *(row[0] for row in rows)), strict=True):
+        seen = {name: value for name, value in answer.cors.items() if name in {*cors, *COOKIES, *VARY}}
+        assert (one.path, answer.status, seen) == (one.path, status, cors)
+
+
+def test_every_block_is_known() -> None:
+    assert len(CODE) == len(BLOCKS)
 
 
 @pytest.mark.parametrize(

@@ -350,6 +350,7 @@ def test_route_names_do_not_depend_on_the_order_of_a_set() -> None:
 WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "nothing": (cors_group, TypeError, "needs at least one blueprint: cors_group(api_bp)"),
     "a string": (lambda: cors_group("api"), TypeError, "wraps blueprints and groups of them, not 'api'"),  # type: ignore[arg-type]
+    "a policy": (lambda: cors_group(bp(), CorsPolicy()), TypeError, "not CorsPolicy(); meant: policy=..."),  # type: ignore[arg-type]
     "an app": (lambda: cors_group(new_app()), TypeError, "not Sanic(name="),  # type: ignore[arg-type]
     "both": (
         lambda: cors_group(bp(), policy=CorsPolicy(), max_age=5, allow_credentials=False),
