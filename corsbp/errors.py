@@ -93,6 +93,9 @@ _SHOWN = 200
 class Problem:
     """One fault of a policy.
 
+        problem = Problem("origin-path", "allow_origins", "https://app.example/a", "has a path")
+        print(problem)  # allow_origins: 'https://app.example/a' has a path [origin-path]
+
     `id` is a key of `PROBLEMS` or `WARNINGS` and never changes its meaning; `field` is the policy's field and
     `value` what stood there (one entry of it, where it is a collection); `message` says of the value what is
     wrong with it, and `suggestion` is the value that was probably meant, if there is one.
@@ -119,7 +122,15 @@ class Problem:
 
 
 class CorsPolicyError(ValueError):
-    """A policy that was refused, with all that is wrong with it in `problems`."""
+    """A policy that was refused.
+
+        try:
+            CorsPolicy(allow_origins=["https://app.example/"])
+        except CorsPolicyError as error:
+            print(error.problems[0].suggestion)  # https://app.example
+
+    `problems` holds all that is wrong with it; as a string, it shows them, one on each line.
+    """
 
     problems: tuple[Problem, ...]
 
@@ -134,7 +145,13 @@ class CorsPolicyError(ValueError):
 
 
 class CorsPolicyWarning(UserWarning):
-    """A policy that is legal but probably not what was meant; `problem` says why."""
+    """A policy that is legal but probably not what was meant.
+
+        import warnings
+        warnings.simplefilter("error", CorsPolicyWarning)  # such an app does not start
+
+    `problem` says why.
+    """
 
     problem: Problem
 

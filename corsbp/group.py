@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from sanic import Blueprint
 from sanic.blueprints import BlueprintGroup
 
 from .mount import Section
-from .policy import DEFAULT_MAX_AGE, CorsPolicy, OriginFunction
+from .policy import DEFAULT_MAX_AGE, CorsPolicy, Names, OriginFunction, Star
 
 Value = TypeVar("Value")
 
@@ -31,6 +31,11 @@ def _default(value: Value) -> Value:
 
 class CorsGroup(BlueprintGroup):
     """A blueprint group whose routes, and nothing else of the app, have CORS: a section.
+
+        section: CorsGroup = cors_group(v1)
+        section.append(v2)
+        app.blueprint(section)
+        section.reconfigure(section.policy.replace(max_age=60))
 
     It nests in other groups, and takes `append`, `on_request`, `on_response`, `middleware` and `exception`
     as every `BlueprintGroup` does. Made by `cors_group`.
@@ -80,11 +85,11 @@ class CorsGroup(BlueprintGroup):
 def cors_group(
     *blueprints: Blueprint | BlueprintGroup | Iterable[Blueprint | BlueprintGroup],
     policy: CorsPolicy | None = None,
-    allow_origins: Literal["*"] | Collection[str] | OriginFunction = _default("*"),
+    allow_origins: Star | Names | OriginFunction = _default("*"),
     allow_credentials: bool = _default(False),
-    allow_methods: Literal["*"] | Collection[str] = _default("*"),
-    allow_headers: Literal["*"] | Collection[str] = _default("*"),
-    expose_headers: Literal["*"] | Collection[str] = _default(()),
+    allow_methods: Star | Names = _default("*"),
+    allow_headers: Star | Names = _default("*"),
+    expose_headers: Star | Names = _default(()),
     max_age: int | timedelta | None = _default(DEFAULT_MAX_AGE),
     check_websockets: bool = _default(False),
     dangerously_allow_insecure_origins: bool = _default(False),

@@ -323,7 +323,7 @@ class Plan:
                 self.bind_path((group.segments, host), routes, owned)
         found = [
             (host, prefix, self.mount.owners.get(blueprint))
-            for blueprint in self.app.blueprints.values()
+            for blueprint in dict.fromkeys((*self.app.blueprints.values(), *self.mount.owners))
             for host, prefix in prefixes_of(self.app, blueprint)
         ]
         self.hosted = any(host for host, *_ in found)

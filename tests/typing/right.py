@@ -1,0 +1,107 @@
+"""A user's file: every public name and every field, used as meant. Checked by mypy and pyright, and run."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import timedelta
+
+from sanic import Blueprint, Request, Sanic, text
+from sanic.blueprints import BlueprintGroup
+from sanic.response import HTTPResponse
+
+from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, CorsPolicyWarning, Problem, cors_group
+
+app = Sanic("right")
+first, second, third, fourth, fifth = (Blueprint(f"bp{n}", url_prefix=f"/{n}") for n in range(5))
+
+
+async def asks(origin: str, request: Request) -> bool:
+    return origin in {"https://app.example", f"https://{request.host}"}
+
+
+def knows(origin: str, _: Request) -> bool:
+    return origin.endswith(".example")
+
+
+partners = CorsPolicy(
+    allow_origins=["https://app.example", "https://*.partner.example", "http://localhost:*"],
+    allow_credentials=True,
+    allow_methods=("GET", "PUT"),
+    allow_headers={"x-token"},
+    expose_headers=frozenset({"x-total"}),
+    max_age=timedelta(hours=1),
+    check_websockets=True,
+    dangerously_allow_insecure_origins=False,
+    dangerously_allow_public_suffixes=False,
+)
+public = CorsPolicy()
+by_function: list[CorsPolicy] = [
+    CorsPolicy(allow_origins=asks),
+    CorsPolicy(allow_origins=knows, max_age=None),
+    CorsPolicy(allow_origins=lambda origin, request: request.ip == origin),
+    CorsPolicy(allow_origins="*", allow_methods="*", allow_headers="*", expose_headers="*", max_age=0),
+    CorsPolicy(allow_origins=dict.fromkeys(["https://app.example"]).keys()),
+]
+shorter: CorsPolicy = partners.replace(max_age=60, allow_credentials=False)
+seen: set[CorsPolicy] = {partners, public, shorter}
+
+credentials: bool = partners.allow_credentials and partners.check_websockets
+dangers: bool = partners.dangerously_allow_insecure_origins or partners.dangerously_allow_public_suffixes
+seconds: int | None = partners.max_age
+for names in (partners.allow_methods, partners.allow_headers, partners.expose_headers):
+    listed: str | tuple[str, ...] = names
+if isinstance(partners.allow_origins, tuple):
+    origins: tuple[str, ...] = partners.allow_origins
+
+
+async def handler(_: Request) -> HTTPResponse:
+    return text("")
+
+
+@first.get("/feed", ctx_cors=public)
+async def feed(_: Request) -> HTTPResponse:
+    return text("")
+
+
+first.add_route(handler, "/internal", ctx_cors=False)
+for blueprint in (second, third, fourth, fifth):
+    blueprint.add_route(handler, "/")
+inner: CorsGroup = cors_group(first, policy=partners)
+group = cors_group(
+    inner,
+    [second, Blueprint.group(third)],
+    allow_origins=["https://app.example"],
+    allow_credentials=True,
+    allow_methods="*",
+    allow_headers=["authorization"],
+    expose_headers=["x-total"],
+    max_age=60,
+    check_websockets=True,
+    dangerously_allow_insecure_origins=True,
+    dangerously_allow_public_suffixes=True,
+    url_prefix="/api",
+    version=1,
+    strict_slashes=False,
+    version_prefix="/v",
+    name_prefix="",
+)
+group.append(fourth)
+group.insert(0, Blueprint.group(fifth))
+nested: BlueprintGroup = Blueprint.group(group, url_prefix="/shop")
+app.blueprint(nested)
+group.reconfigure(group.policy.replace(max_age=None))
+
+try:
+    CorsPolicy(allow_origins=["https://app.example/"])
+except CorsPolicyError as error:
+    problems: tuple[Problem, ...] = error.problems
+    problem: Problem = problems[0]
+    said: str = f"{problem.id} {problem.field} {problem.message} {problem.suggestion or ''}"
+    value: object = problem.value
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always", CorsPolicyWarning)
+    CorsPolicy(max_age=7201)
+for warning in caught:
+    if isinstance(warning.message, CorsPolicyWarning):
+        doubt: Problem = warning.message.problem

@@ -1,0 +1,93 @@
+"""A user's file full of mistakes: an editor underlines each marked line, and no other. Never run."""
+
+import re
+
+from sanic import Blueprint, Request
+
+import corsbp
+from corsbp import CorsPolicy, CorsPolicyError, CorsPolicyWarning, Problem, cors_group
+
+api = Blueprint("api")
+policy = CorsPolicy(allow_origins=["https://app.example"])
+group = cors_group(api)
+
+
+def one(origin: str) -> bool:
+    return bool(origin)
+
+
+def number(origin: str, request: Request) -> int:
+    return len(origin) + len(request.path)
+
+
+async def later(origin: str, request: Request) -> str:
+    return origin + request.path
+
+
+CorsPolicy("https://app.example")  # wrong
+CorsPolicy(["https://app.example"])  # wrong
+CorsPolicy(origins=["https://app.example"])  # wrong
+CorsPolicy(allow_origin=["https://app.example"])  # wrong
+CorsPolicy(allow_origins="https://app.example")  # wrong
+CorsPolicy(allow_origins=None)  # wrong
+CorsPolicy(allow_origins=True)  # wrong
+CorsPolicy(allow_origins=[b"https://app.example"])  # wrong
+CorsPolicy(allow_origins=re.compile("https://.*"))  # wrong
+CorsPolicy(allow_origins=(origin for origin in ["https://app.example"]))  # wrong
+CorsPolicy(allow_origins=one)  # wrong
+CorsPolicy(allow_origins=number)  # wrong
+CorsPolicy(allow_origins=later)  # wrong
+CorsPolicy(allow_origins=lambda origin: True)  # wrong
+CorsPolicy(allow_credentials="true")  # wrong
+CorsPolicy(allow_credentials=None)  # wrong
+CorsPolicy(allow_methods="GET, PUT")  # wrong
+CorsPolicy(allow_methods=["GET", 1])  # wrong
+CorsPolicy(allow_headers="x-token")  # wrong
+CorsPolicy(allow_headers=None)  # wrong
+CorsPolicy(expose_headers=b"x-total")  # wrong
+CorsPolicy(max_age="600")  # wrong
+CorsPolicy(max_age=0.5)  # wrong
+CorsPolicy(check_websockets=1)  # wrong
+CorsPolicy(dangerously_allow_insecure_origins="yes")  # wrong
+CorsPolicy(dangerously_allow_public_suffixes=["github.io"])  # wrong
+policy.max_age = 60  # wrong
+policy.allow_origins.append("https://two.example")  # wrong
+policy.replace(policy)  # wrong
+policy.replace(max_ages=60)  # wrong
+policy.replace(max_age="60")  # wrong
+
+corsbp.corsgroup(api)  # wrong
+cors_group("api")  # wrong
+cors_group(policy)  # wrong
+cors_group(api, policy)  # wrong
+cors_group(api, [policy])  # wrong
+cors_group(api, policy={"allow_origins": "*"})  # wrong
+cors_group(api, policy=CorsPolicy)  # wrong
+cors_group(api, allow_origin=["https://app.example"])  # wrong
+cors_group(api, allow_origins="https://app.example")  # wrong
+cors_group(api, allow_origins=one)  # wrong
+cors_group(api, allow_credentials="true")  # wrong
+cors_group(api, allow_methods=None)  # wrong
+cors_group(api, allow_headers=[1])  # wrong
+cors_group(api, expose_headers="x-total")  # wrong
+cors_group(api, max_age="600")  # wrong
+cors_group(api, check_websockets="yes")  # wrong
+cors_group(api, dangerously_allow_insecure_origins=1)  # wrong
+cors_group(api, dangerously_allow_public_suffixes=1)  # wrong
+cors_group(api, url_prefix=7)  # wrong
+cors_group(api, version=[1])  # wrong
+cors_group(api, strict_slashes="no")  # wrong
+cors_group(api, version_prefix=None)  # wrong
+cors_group(api, name_prefix=7)  # wrong
+group.append("api")  # wrong
+group.insert(0, policy)  # wrong
+group.policy = policy  # wrong
+group.reconfigure({"max_age": 60})  # wrong
+group.reconfigure(max_age=60)  # wrong
+
+problem = Problem("bare-string", "allow_origins", "a", "is one string", 7)  # wrong
+problem.id = "entry-type"  # wrong
+CorsPolicyError(problem)  # wrong
+CorsPolicyError([problem]).problems.append(problem)  # wrong
+CorsPolicyWarning("is one string")  # wrong
+print(CorsPolicyWarning(problem).problems)  # wrong
