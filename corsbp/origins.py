@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -125,59 +125,46 @@ class Origins:
     `exact` holds the origins; `match` knows the patterns. Neither stores anything about what it is asked.
     """
 
-    __slots__ = ("exact", "match")
+    __slots__ = ("_any_port", "_below", "_below_any_port", "_has_patterns", "exact")
 
     exact: frozenset[str]
-    match: Callable[[str], bool]
-    """Whether one of the patterns allows an origin, which may be anything that a request can hold.
-
-    Only what `is_origin` says yes to is ever allowed. Costs the labels of the host, at most as many as
-    the longest pattern has, and never the number of patterns.
-    """
 
     def __init__(self, entries: Iterable[str]) -> None:
         entries = frozenset(entries)
         patterns = frozenset(filter(is_pattern, entries))
         self.exact = entries - patterns
+        self._has_patterns = bool(patterns)
         # `scheme://host` of the patterns with one host and any port
-        any_port = frozenset(entry[:-2] for entry in patterns if "://*." not in entry)
+        self._any_port = frozenset(entry[:-2] for entry in patterns if "://*." not in entry)
         # scheme → for each number of labels behind the wildcard: `.example.com` or `.example.com:8443`
-        below: _Tails = {}
-        below_any_port: _Tails = {}
+        self._below: _Tails = {}
+        self._below_any_port: _Tails = {}
         for scheme, host, port in map(_split, patterns):
             if host.startswith("*."):
                 tail = host[1:]
-                depths = (below_any_port if port == "*" else below).setdefault(scheme, [])
+                depths = (self._below_any_port if port == "*" else self._below).setdefault(scheme, [])
                 depths.extend(set() for _ in range(tail.count(".") - len(depths)))
                 depths[tail.count(".") - 1].add(f"{tail}:{port}" if port not in ("", "*") else tail)
-        self.match = _matcher(below, below_any_port, any_port) if patterns else _nothing
 
+    def match(self, origin: str) -> bool:
+        """Whether one of the patterns allows `origin`, which may be anything that a request can hold.
 
-def _nothing(_: str) -> bool:
-    return False
-
-
-def _matcher(below: _Tails, below_any_port: _Tails, any_port: frozenset[str]) -> Callable[[str], bool]:
-    """The question that each request of a section with patterns asks: a closure, since it is asked often."""
-    depths_of = below.get
-    ports = bool(any_port or below_any_port)
-
-    def match(origin: str) -> bool:
-        if len(origin) > MAX_LENGTH:
+        Only what `is_origin` says yes to is ever allowed. Costs the labels of the host, at most as many as
+        the longest pattern has, and never the number of patterns.
+        """
+        if not self._has_patterns or len(origin) > MAX_LENGTH:
             return False
         scheme, _, rest = origin.partition("://")
-        if (depths := depths_of(scheme)) and _is_below(rest, depths):
+        if _is_below(rest, self._below.get(scheme, ())):
             return True
-        if not ports:
+        if not (self._any_port or self._below_any_port):
             return False
         host, _, port = rest.rpartition(":")
         if not port.isdigit():
             host, port = rest, ""
-        if f"{scheme}://{host}" in any_port or _is_below(host, below_any_port.get(scheme, ())):
+        if f"{scheme}://{host}" in self._any_port or _is_below(host, self._below_any_port.get(scheme, ())):
             return _is_port(port, scheme)
         return False
-
-    return match
 
 
 def _is_below(host: str, depths: Sequence[set[str]]) -> bool:
