@@ -453,4 +453,4 @@ def test_outside_a_section_no_code_of_ours_runs() -> None:
         return names
 
     assert called("/site/x") == set()
-    assert called("/api/x") == {"write", "answer", "_translate", "__format__"}
+    assert called("/api/x") >= {"write", "answer"}
