@@ -167,17 +167,24 @@ class Path:
     `served`: each method of the path with the rules of its route; None for a route without CORS.
     """
 
-    __slots__ = ("_lists", "_shared", "allow", "default", "methods", "served")
+    __slots__ = ("_expose", "_lists", "_shared", "_vary", "allow", "default", "methods", "served")
+
+    elsewhere: Final[Headers] = ((VARY, Value(REQUEST_METHOD)),)
+    """The headers for a method that is served here by a route without CORS."""
 
     def __init__(self, served: Mapping[str, Rules | None]) -> None:
         self.served = {method: served[method] for method in METHODS if method in served}
-        self.allow = ", ".join(dict.fromkeys([*self.served, METHODS[-1]]))
+        self.allow = Value(", ".join(dict.fromkeys([*self.served, METHODS[-1]])))
         every = [rules for rules in self.served.values() if rules]
         # A method that nothing serves follows the first route that has CORS: a page may see that 405.
         self.default = every[0] if every else None
         self._shared = len(set(map(id, self.served.values()))) > 1
         self.methods = {rules: self._methods(rules) for rules in dict.fromkeys(every)}
+        self._vary = {rules: self._vary_of(rules) for rules in self.methods}
         self._lists = {rules: self._tail(rules) for rules in self.methods}
+        self._expose = {
+            rules: tuple(pair for pair in rules.tail if pair[0] == EXPOSE_HEADERS) for rules in self.methods
+        }
 
     def _methods(self, rules: Rules) -> tuple[str, ...]:
         allowed = rules.policy.allow_methods
@@ -195,9 +202,9 @@ class Path:
             lists.append((ALLOW_HEADERS, Value(_header_list(policy))))
         if policy.max_age is not None:
             lists.append((MAX_AGE, Value(str(policy.max_age))))
-        return (*lists, *self._vary(rules))
+        return (*lists, *self._vary[rules])
 
-    def _vary(self, rules: Rules) -> Headers:
+    def _vary_of(self, rules: Rules) -> Headers:
         names = [] if rules.static else [ORIGIN]
         if self._shared:
             names.append(REQUEST_METHOD)
@@ -211,11 +218,6 @@ class Path:
             return self.default
         return self.served.get(method or "", self.default)
 
-    @property
-    def elsewhere(self) -> Headers:
-        """The headers for a method that is served here by a route without CORS."""
-        return ((VARY, Value(REQUEST_METHOD)),)
-
     def elsewhere_refusal(self, method: str) -> Refusal:
         """Why a preflight for a method of a route without CORS is refused."""
         methods = self.methods[self.default] if self.default else ()
@@ -227,7 +229,7 @@ class Path:
         https://fetch.spec.whatwg.org/#cors-preflight-fetch
         """
         if grant is None:
-            return self._vary(rules)
+            return self._vary[rules]
         if rules.reflects and (names := requested_names(requested)):
             return ((ALLOW_ORIGIN, grant), (ALLOW_HEADERS, names), *self._lists[rules])
         return ((ALLOW_ORIGIN, grant), *self._lists[rules])
@@ -238,8 +240,7 @@ class Path:
             return rules.refused
         if rules.static is None:
             return rules.ordinary(grant)
-        expose = tuple(pair for pair in rules.tail if pair[0] == EXPOSE_HEADERS)
-        return ((ALLOW_ORIGIN, grant), *expose, *self._lists[rules])
+        return ((ALLOW_ORIGIN, grant), *self._expose[rules], *self._lists[rules])
 
     def refusal(self, rules: Rules, method: str, requested: Sequence[str]) -> Refusal | None:
         """The step at which a browser would stop after this preflight, its origin being granted."""

@@ -256,7 +256,7 @@ def _wider(entry: str) -> Iterator[str]:
 @cache
 def _public_suffixes() -> PublicSuffixList:
     # Reading the list takes tens of milliseconds, so only those pay who combine wildcards with credentials.
-    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415
+    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415, because its list takes time to load
 
     return PublicSuffixList()
 

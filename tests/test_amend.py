@@ -224,6 +224,6 @@ def test_the_same_app_again_and_again(touchup: bool) -> None:
 def test_the_same_app_again_and_again_through_asgi() -> None:
     app = new_app(cors_group(blueprint("inside"), **LISTED), blueprint("web"))
     rows = OUTSIDE | rows_of("/inside", GRANTED)
-    answers = through_asgi(app, [row[0] for row in rows.values()])  # type: ignore[misc]
+    answers = through_asgi(app, [row[0] for row in rows.values()])
     seen = {name: (answer.status, answer.cors) for name, answer in zip(rows, answers, strict=True)}
     assert seen == {name: row[1:] for name, row in rows.items()}

@@ -43,7 +43,7 @@ def app_with(fields: dict[str, object]) -> Sanic:
     def item(_: Request) -> HTTPResponse:
         return text("item")
 
-    return new_app(cors_group(bp, **fields))  # type: ignore[arg-type]
+    return new_app(cors_group(bp, **fields))
 
 
 def raw(method: bytes, target: bytes, *headers: tuple[bytes, bytes]) -> bytes:

@@ -17,7 +17,7 @@ def decide(case: Case) -> dict[str, str]:
     rules = Rules(policy)
     path = Path(dict.fromkeys(SERVED, rules))
     if rules.ask:
-        grant = case.origins[0] if case.origins and rules.ask(case.origins[0], None) else None  # type: ignore[arg-type]
+        grant = case.origins[0] if case.origins and rules.ask(case.origins[0], None) else None
     else:
         grant = rules.grant(case.origins)
     if case.kind == "GET":

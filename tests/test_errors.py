@@ -56,7 +56,7 @@ def test_a_problem_with_an_unknown_id_cannot_be_made() -> None:
 
 def test_a_problem_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
-        SLASH.id = "origin-null"  # type: ignore[misc]
+        SLASH.id = "origin-null"
 
 
 def test_an_error_is_a_value_error_that_lists_all() -> None:
@@ -77,7 +77,7 @@ def test_one_problem_is_not_called_problems() -> None:
 
 @pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
 @pytest.mark.parametrize("original", [CorsPolicyError([SLASH, EMPTY]), CorsPolicyWarning(SLASH)])
-def test_errors_and_warnings_survive_copying_and_pickling(clone, original) -> None:  # type: ignore[no-untyped-def]
+def test_errors_and_warnings_survive_copying_and_pickling(clone, original) -> None:
     cloned = clone(original)
     assert type(cloned) is type(original)
     assert vars(cloned) == vars(original)
@@ -96,7 +96,7 @@ def test_a_warning_points_to_the_line_that_called_into_corsbp() -> None:
     inside = {"__name__": "corsbp.deep.inside", "warn": warn, "doubt": SLASH}
     exec("def outer():\n    inner()\ndef inner():\n    warn(doubt)", inside)
     with pytest.warns(CorsPolicyWarning) as caught:
-        inside["outer"]()  # type: ignore[operator]
+        inside["outer"]()
     assert caught[0].filename == __file__
     assert caught[0].lineno == sys._getframe().f_lineno - 2
     assert str(caught[0].message) == str(SLASH)

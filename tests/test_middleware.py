@@ -396,7 +396,7 @@ def test_headers_that_are_a_plain_dict() -> None:
     @bp.get("/item")
     def item(_: Request) -> HTTPResponse:
         response = text("item")
-        response.headers = {"x-item": "1", "Access-Control-Allow-Origin": EVIL}  # type: ignore[assignment]
+        response.headers = {"x-item": "1", "Access-Control-Allow-Origin": EVIL}
         return response
 
     app = new_app(cors_group(bp, **LISTED))
@@ -410,7 +410,7 @@ def test_middleware_that_sends_the_answer_itself() -> None:
     bp.add_route(lambda _: text("item"), "/item", name="item")
     app = new_app(cors_group(bp, **LISTED))
 
-    @app.on_response  # type: ignore[misc]
+    @app.on_response
     async def send_it(_: Request, response: HTTPResponse) -> None:
         await response.send(end_stream=True)
 

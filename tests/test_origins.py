@@ -472,7 +472,7 @@ def test_the_number_of_patterns_costs_nothing(count: int) -> None:
     """Counted, not timed: one look-up for each label, however many patterns there are (F2)."""
     looked_up: list[str] = []
 
-    class Counting(set):  # type: ignore[type-arg]
+    class Counting(set):
         def __contains__(self, key: object) -> bool:
             looked_up.append(str(key))
             return super().__contains__(key)
@@ -539,7 +539,7 @@ def random_origin(rng: random.Random) -> str:
 
 def random_entry(rng: random.Random) -> str:
     scheme, authority = random_origin(rng).split("://")
-    host, port = re.fullmatch(r"(.*?)((?::\d+)?)", authority).groups()  # type: ignore[union-attr]
+    host, port = re.fullmatch(r"(.*?)((?::\d+)?)", authority).groups()
     if host != "[::1]" and rng.random() < 0.5:
         host = f"*.{host}"
     if rng.random() < 0.4:

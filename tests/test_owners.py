@@ -43,7 +43,7 @@ ONES = {
 
 
 def handler(request: Request, **_: object) -> HTTPResponse:
-    return text(f"{request.method} of {request.route.name.split('.')[-1]}")  # type: ignore[union-attr]
+    return text(f"{request.method} of {request.route.name.split('.')[-1]}")
 
 
 PATHS = {"static": ("/shared", "/shared"), "dynamic": ("/shared/<number:int>", "/shared/1")}

@@ -170,7 +170,7 @@ def test_the_users_own_options_handler_next_to_routes_with_policies() -> None:
 def test_a_view_that_attaches_itself_follows_its_section() -> None:
     bp = Blueprint("bp", url_prefix="/bp")
 
-    class Attached(HTTPMethodView, attach=bp, uri="/attached"):  # type: ignore[call-arg]
+    class Attached(HTTPMethodView, attach=bp, uri="/attached"):
         def get(self, request: Request) -> HTTPResponse:
             return text("here")
 

@@ -264,7 +264,7 @@ def test_hosts(touchup: bool) -> None:
 def test_authorisation_of_the_whole_app_stops_errors_but_no_preflight(touchup: bool) -> None:
     app, seen = site(TOUCHUP=touchup), []
 
-    @app.on_request(priority=1_000_000)  # type: ignore[misc]
+    @app.on_request(priority=1_000_000)
     def authorise(request: Request) -> HTTPResponse:
         seen.append((request.method, request.path))
         return text("who are you?", 401)
@@ -286,7 +286,7 @@ def test_authorisation_of_the_whole_app_stops_errors_but_no_preflight(touchup: b
 
 
 def returns(request: Request, exception: Exception) -> HTTPResponse:
-    return text(f"mine: {exception}", exception.status_code, {"x-mine": "1"})  # type: ignore[attr-defined]
+    return text(f"mine: {exception}", exception.status_code, {"x-mine": "1"})
 
 
 async def returns_later(request: Request, exception: Exception) -> HTTPResponse:
@@ -294,7 +294,7 @@ async def returns_later(request: Request, exception: Exception) -> HTTPResponse:
 
 
 async def responds(request: Request, exception: Exception) -> None:
-    response = await request.respond(status=exception.status_code)  # type: ignore[attr-defined]
+    response = await request.respond(status=exception.status_code)
     await response.send("mine, ")
     await response.send(str(exception))
     await response.eof()
@@ -307,7 +307,7 @@ def streams(request: Request, exception: Exception) -> ResponseStream:
         await response.write("mine, ")
         await response.write(str(exception))
 
-    return ResponseStream(write, status=exception.status_code)  # type: ignore[attr-defined]
+    return ResponseStream(write, status=exception.status_code)
 
 
 def declines(request: Request, exception: Exception) -> None:
@@ -323,7 +323,7 @@ async def fails_later(request: Request, exception: Exception) -> HTTPResponse:
 
 
 async def responds_and_fails(request: Request, exception: Exception) -> HTTPResponse:
-    await request.respond(status=exception.status_code)  # type: ignore[attr-defined]
+    await request.respond(status=exception.status_code)
     raise RuntimeError("the handler of errors failed")
 
 

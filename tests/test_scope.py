@@ -349,16 +349,16 @@ def test_route_names_do_not_depend_on_the_order_of_a_set() -> None:
 # S1, issue: clear errors at the call
 WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "nothing": (cors_group, TypeError, "needs at least one blueprint: cors_group(api_bp)"),
-    "a string": (lambda: cors_group("api"), TypeError, "wraps blueprints and groups of them, not 'api'"),  # type: ignore[arg-type]
-    "a policy": (lambda: cors_group(bp(), CorsPolicy()), TypeError, "not CorsPolicy(); meant: policy=..."),  # type: ignore[arg-type]
-    "an app": (lambda: cors_group(new_app()), TypeError, "not Sanic(name="),  # type: ignore[arg-type]
+    "a string": (lambda: cors_group("api"), TypeError, "wraps blueprints and groups of them, not 'api'"),
+    "a policy": (lambda: cors_group(bp(), CorsPolicy()), TypeError, "not CorsPolicy(); meant: policy=..."),
+    "an app": (lambda: cors_group(new_app()), TypeError, "not Sanic(name="),
     "both": (
         lambda: cors_group(bp(), policy=CorsPolicy(), max_age=5, allow_credentials=False),
         TypeError,
         "allow_credentials, max_age came with policy=. "
         "Meant: policy=policy.replace(allow_credentials=False, max_age=5)",
     ),
-    "no policy": (lambda: cors_group(bp(), policy={}), TypeError, "policy= takes a CorsPolicy, not {}"),  # type: ignore[arg-type]
+    "no policy": (lambda: cors_group(bp(), policy={}), TypeError, "policy= takes a CorsPolicy, not {}"),
     "a bare string": (
         lambda: cors_group(bp(), allow_origins=ORIGIN),
         CorsPolicyError,
@@ -369,8 +369,8 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         CorsPolicyError,
         "credentials-any-origin",
     ),
-    "appended": (lambda: cors_group(bp()).append(3), TypeError, "not 3"),  # type: ignore[arg-type]
-    "inserted": (lambda: cors_group(bp()).insert(0, None), TypeError, "not None"),  # type: ignore[arg-type]
+    "appended": (lambda: cors_group(bp()).append(3), TypeError, "not 3"),
+    "inserted": (lambda: cors_group(bp()).insert(0, None), TypeError, "not None"),
 }
 
 
@@ -399,7 +399,7 @@ def test_a_group_is_a_blueprint_group() -> None:
     def last(_: Request, __: HTTPResponse) -> None:
         seen.append("response")
 
-    @group.exception(ZeroDivisionError)  # type: ignore[arg-type]
+    @group.exception(ZeroDivisionError)
     def divided(_: Request, __: Exception) -> HTTPResponse:
         return text("divided", status=418)
 

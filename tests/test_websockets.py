@@ -284,7 +284,7 @@ def test_what_an_asgi_server_is_told(extension: bool) -> None:
 
     async def talk() -> None:
         await app.asgi_client.get("/")  # starts the app
-        asked = await ASGIApp.create(app, scope, receive, send)  # type: ignore[arg-type]
+        asked = await ASGIApp.create(app, scope, receive, send)
         await asked()
 
     asyncio.run(talk())
