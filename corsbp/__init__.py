@@ -22,6 +22,7 @@ The rooms, from the door inwards; imports run one way:
     fetch      the vocabulary of the Fetch standard
     wire       header names and values that are known to be clean
     errors     what can be wrong, with ids
+    journal    what is said in the log, within bounds
 """
 
 from .errors import CorsPolicyError, CorsPolicyWarning, Problem

@@ -39,7 +39,8 @@ REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         "origin-malformed": "the Origin is no `scheme://host[:port]` as browsers send it",
         "origin-not-allowed": "the origin is none of those that the policy allows",
         "origin-function-refused": "the policy's origin function did not return True",
-        "origin-function-failed": "the policy's origin function raised, was cancelled or returned no bool",
+        "origin-function-failed": "the policy's origin function raised, was cancelled, took too long "
+        "or returned no bool",
         "method-elsewhere": "the requested method is served on this path, but by a route without CORS",
         "method-not-allowed": "no route of the section serves the requested method here, "
         "or the policy leaves it out",

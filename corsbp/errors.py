@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import FrameType, MappingProxyType
 
+from .journal import shown
+
 PROBLEMS: Mapping[str, str] = MappingProxyType(
     {
         # fields that take a collection
@@ -67,6 +69,8 @@ PROBLEMS: Mapping[str, str] = MappingProxyType(
         "max-age-type": "max_age is neither a whole number of seconds, a timedelta nor None.",
         "max-age-fraction": "max_age is not in whole seconds.",
         "max-age-range": "max_age is not from 0 to 86400 seconds.",
+        "origin-timeout-type": "origin_timeout is neither a number of seconds nor a timedelta.",
+        "origin-timeout-range": "origin_timeout is not above 0 and up to 60 seconds.",
     }
 )
 """Ids of what a policy is refused for, each with a line that explains it."""
@@ -86,8 +90,6 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
 )
 """Ids of what is legal but probably not meant, each with a line that explains it."""
 
-_SHOWN = 200
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -96,29 +98,31 @@ class Problem:
         problem = Problem("origin-path", "allow_origins", "https://app.example/a", "has a path")
         print(problem)  # allow_origins: 'https://app.example/a' has a path [origin-path]
 
-    `id` is a key of `PROBLEMS` or `WARNINGS` and never changes its meaning; `field` is the policy's field and
-    `value` what stood there (one entry of it, where it is a collection); `message` says of the value what is
-    wrong with it, and `suggestion` is the value that was probably meant, if there is one.
-
     Raises LookupError for an id that is not documented here.
     """
 
     id: str
+    """A key of `PROBLEMS` or `WARNINGS`, which never changes its meaning: `"origin-path"`."""
+
     field: str
+    """The policy's field: `"allow_origins"`."""
+
     value: object
+    """What stood there, or one entry of it where it is a collection: `"https://app.example/a"`."""
+
     message: str
+    """What is wrong with the value, as the rest of a sentence that begins with it: `"has a path"`."""
+
     suggestion: str | None = None
+    """The value that was probably meant, if there is one: `"https://app.example"`."""
 
     def __post_init__(self) -> None:
         if self.id not in PROBLEMS and self.id not in WARNINGS:
             raise LookupError(f"no such problem id: {self.id!r}")
 
     def __str__(self) -> str:
-        shown = f"{self.value!r}"
-        if len(shown) > _SHOWN:
-            shown = f"{shown[:_SHOWN]}… ({len(shown)} characters)"
         meant = "" if self.suggestion is None else f"; meant: {self.suggestion}"
-        return f"{self.field}: {shown} {self.message}{meant} [{self.id}]"
+        return f"{self.field}: {shown(self.value)} {self.message}{meant} [{self.id}]"
 
 
 class CorsPolicyError(ValueError):
@@ -129,10 +133,11 @@ class CorsPolicyError(ValueError):
         except CorsPolicyError as error:
             print(error.problems[0].suggestion)  # https://app.example
 
-    `problems` holds all that is wrong with it; as a string, it shows them, one on each line.
+    As a string, it shows all that is wrong, one on each line.
     """
 
     problems: tuple[Problem, ...]
+    """All that is wrong with the policy: `[problem.id for problem in error.problems]`."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -150,10 +155,11 @@ class CorsPolicyWarning(UserWarning):
         import warnings
         warnings.simplefilter("error", CorsPolicyWarning)  # such an app does not start
 
-    `problem` says why.
+    Issued where a policy is made, and at startup for what only the app's routes show.
     """
 
     problem: Problem
+    """What is odd, and what was meant: `warning.message.problem.suggestion`."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem

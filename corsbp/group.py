@@ -10,7 +10,7 @@ from sanic import Blueprint
 from sanic.blueprints import BlueprintGroup
 
 from .mount import Section
-from .policy import DEFAULT_MAX_AGE, CorsPolicy, Names, OriginFunction, Star
+from .policy import DEFAULT_MAX_AGE, DEFAULT_ORIGIN_TIMEOUT, CorsPolicy, Names, OriginFunction, Star
 
 Value = TypeVar("Value")
 
@@ -52,7 +52,7 @@ class CorsGroup(BlueprintGroup):
 
     @property
     def policy(self) -> CorsPolicy:
-        """The policy that holds now."""
+        """The policy that holds now: `group.policy.allow_origins`."""
         return self._section.policy
 
     def reconfigure(self, policy: CorsPolicy) -> None:
@@ -91,6 +91,7 @@ def cors_group(
     allow_headers: Star | Names = _default("*"),
     expose_headers: Star | Names = _default(()),
     max_age: int | timedelta | None = _default(DEFAULT_MAX_AGE),
+    origin_timeout: float | timedelta = _default(DEFAULT_ORIGIN_TIMEOUT),
     check_websockets: bool = _default(False),
     dangerously_allow_insecure_origins: bool = _default(False),
     dangerously_allow_public_suffixes: bool = _default(False),
@@ -128,6 +129,7 @@ def cors_group(
         "allow_headers": allow_headers,
         "expose_headers": expose_headers,
         "max_age": max_age,
+        "origin_timeout": origin_timeout,
         "check_websockets": check_websockets,
         "dangerously_allow_insecure_origins": dangerously_allow_insecure_origins,
         "dangerously_allow_public_suffixes": dangerously_allow_public_suffixes,

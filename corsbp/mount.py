@@ -11,6 +11,7 @@ extension, and are completed anew whenever Sanic sets them (`SectionExtra`).
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -33,10 +34,10 @@ from .decision import Path, Refusal, Rules
 from .errors import Problem, warn
 from .fetch import METHODS, ORIGIN
 from .handlers import Log, Options, gate, keep, leave_alone, writer
+from .journal import journal, shown
 from .policy import CorsPolicy
 from .prefixes import Prefixes
 from .routing import AnySanic, OptionsRoute, made_for, prefixes_of, routes_at, routes_of
-from .verdict import log
 
 Place: TypeAlias = tuple[tuple[str, ...], str | None]
 """A path of the router, in segments without the names of parameters, and the host that it is for."""
@@ -417,14 +418,15 @@ class Plan:
         label = section.label()
 
         def say(request: Request, refusal: Refusal) -> None:
-            log.debug(
-                "%s refused %r %r for origin %r: %s: %r is not %s",
+            journal.write(
+                logging.DEBUG,
+                "%s refused %s %s for origin %s: %s: %s is not %s",
                 label,
-                request.method,
-                request.path,
-                request.headers.getall(ORIGIN, []),
+                shown(request.method),
+                shown(request.path),
+                shown(request.headers.getall(ORIGIN, [])),
                 refusal.id,
-                refusal.value,
+                shown(refusal.value),
                 refusal.expected,
             )
 

@@ -45,6 +45,7 @@ class Fields(TypedDict, total=False):
     allow_headers: Star | Names
     expose_headers: Star | Names
     max_age: int | timedelta | None
+    origin_timeout: float | timedelta
     check_websockets: bool
     dangerously_allow_insecure_origins: bool
     dangerously_allow_public_suffixes: bool
@@ -59,6 +60,12 @@ LONGEST_MAX_AGE = 86400
 CHROMIUM_MAX_AGE = 7200
 """Seconds after which Chromium asks again, whatever it was told."""
 
+DEFAULT_ORIGIN_TIMEOUT = 5.0
+"""Seconds that an async origin function may take: a page that waits longer has lost its user."""
+
+LONGEST_ORIGIN_TIMEOUT = 60.0
+"""Seconds after which Sanic itself gives up a request, unless told otherwise."""
+
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
 class CorsPolicy:
@@ -69,30 +76,14 @@ class CorsPolicy:
 
     Checked as a whole when it is made: a policy that exists can be satisfied by a browser.
 
-    allow_origins: `"*"`, any origin; or a collection of origins and patterns, compared byte for byte:
-        `["https://app.example", "https://*.example.com", "http://localhost:*"]`. `*.` is any depth of
-        subdomains and never the domain itself, `:*` any port or none. Or a function, sync or async, asked
-        once per request and only about valid origins:
-        `lambda origin, request: origin in request.app.ctx.partners`.
-    allow_credentials: whether pages may send cookies, client certificates and passwords that the browser
-        holds: `True` for `fetch(url, {credentials: "include"})`. Needs `allow_origins` other than `"*"`.
-    allow_methods: `"*"`, each method that the routes serve; or a collection, of which each path names those
-        that it serves: `["GET", "PUT"]`. Browsers need no permission for GET, HEAD and POST, so an empty
-        collection allows those three.
-    allow_headers: request headers that a page may set: `"*"`, all of them, `authorization` included; or a
-        collection: `["authorization", "content-type", "x-csrf-token"]`. Empty: only those that browsers let
-        through without asking.
-    expose_headers: response headers that a page may read besides the few that it always may:
-        `["x-total-count"]`; or `"*"`, all of them.
-    max_age: how long browsers may remember a preflight's answer, in whole seconds or as a timedelta:
-        `timedelta(hours=1)`. From 0, which turns that memory off, to 86400; None leaves the header out, and
-        browsers then take 5 seconds.
-    check_websockets: whether to refuse WebSocket handshakes from origins that are not allowed: `True` where
-        they are trusted for their cookies. Browsers leave that check to the server.
-    dangerously_allow_insecure_origins: `True` takes `http://intranet.example` together with credentials.
-        Whoever sits on the wire of such a page can then act as its users.
-    dangerously_allow_public_suffixes: `True` takes `https://*.github.io` together with credentials. Whoever
-        registers a name there can then act as your users.
+    allow_origins: `"*"`, origins and patterns, or a function: who may read the answers.
+    allow_credentials: whether pages may send cookies.
+    allow_methods, allow_headers: `"*"`, or what pages may send.
+    expose_headers: response headers that pages may read besides the usual ones.
+    max_age: seconds that browsers may remember a preflight's answer.
+    origin_timeout: seconds that an async origin function may take.
+    check_websockets: whether handshakes of other origins are refused.
+    dangerously_allow_insecure_origins, dangerously_allow_public_suffixes: what is refused without them.
 
     The attributes hold the fields as they are used: origins a tuple in the declared order (a set's, sorted)
     without duplicates, methods in one fixed order, headers in lower case and sorted; a collection of just
@@ -104,15 +95,83 @@ class CorsPolicy:
     """
 
     allow_origins: Star | tuple[str, ...] | OriginFunction
+    """Who may read the answers: `"*"`, pages of any origin; or a collection of origins and patterns, compared
+    byte for byte; or a function, sync or async, asked once per request and only about valid origins.
+
+        allow_origins=["https://app.example", "https://*.example.com", "http://localhost:*"]
+
+        allow_origins=lambda origin, request: origin in request.app.ctx.partners
+
+    `*.` is any depth of subdomains and never the domain itself, `:*` any port or none.
+    """
+
     allow_credentials: bool
+    """Whether pages may send cookies, client certificates and passwords that the browser holds, as in
+    `fetch(url, {credentials: "include"})`. Needs `allow_origins` other than `"*"`.
+
+        allow_origins=["https://app.example"], allow_credentials=True
+    """
+
     allow_methods: Star | tuple[str, ...]
+    """Methods that pages may use: `"*"`, each that the routes serve; or a collection, of which each path
+    names those that it serves. Browsers need no permission for GET, HEAD and POST: an empty collection allows
+    those.
+
+        allow_methods=["GET", "PUT"]
+    """
+
     allow_headers: Star | tuple[str, ...]
+    """Request headers that pages may set: `"*"`, all of them, `authorization` included; or a collection.
+    Empty: only those that browsers let through without asking.
+
+        allow_headers=["authorization", "content-type", "x-csrf-token"]
+    """
+
     expose_headers: Star | tuple[str, ...]
+    """Response headers that pages may read besides the few that they always may; or `"*"`, all of them.
+
+        expose_headers=["x-total-count"]
+    """
+
     max_age: int | None
+    """How long browsers may remember a preflight's answer, in whole seconds or as a timedelta: from 0, which
+    turns that memory off, to 86400. None leaves the header out, and browsers then take 5 seconds.
+
+        max_age=timedelta(hours=1)
+    """
+
+    origin_timeout: float
+    """How long an async origin function may take, in seconds or as a timedelta: above 0, up to 60. Then it is
+    cancelled, the origin refused, and the request served. A sync function cannot be stopped.
+
+        allow_origins=ask_the_database, origin_timeout=0.5
+    """
+
     check_websockets: bool
+    """Whether to refuse WebSocket handshakes from origins that are not allowed, where sockets are trusted for
+    their cookies: browsers leave that check to the server.
+
+        allow_origins=["https://app.example"], check_websockets=True
+    """
+
     dangerously_allow_insecure_origins: bool
+    """Whether `http` origins pass together with credentials. Whoever sits on the wire of such a page can then
+    act as its users.
+
+        allow_origins=["http://intranet.example"], allow_credentials=True,
+        dangerously_allow_insecure_origins=True
+    """
+
     dangerously_allow_public_suffixes: bool
+    """Whether wildcards for names that anyone can register pass together with credentials. Whoever registers
+    one can then act as your users.
+
+        allow_origins=["https://*.github.io"], allow_credentials=True, dangerously_allow_public_suffixes=True
+    """
+
     origins: Origins | None = field(compare=False)
+    """The declared origins, compiled; None for `"*"` and functions: `policy.origins.match("https://a.example")`.
+    """
 
     def __init__(
         self,
@@ -123,6 +182,7 @@ class CorsPolicy:
         allow_headers: Star | Names = "*",
         expose_headers: Star | Names = (),
         max_age: int | timedelta | None = DEFAULT_MAX_AGE,
+        origin_timeout: float | timedelta = DEFAULT_ORIGIN_TIMEOUT,
         check_websockets: bool = False,
         dangerously_allow_insecure_origins: bool = False,
         dangerously_allow_public_suffixes: bool = False,
@@ -135,6 +195,7 @@ class CorsPolicy:
             "allow_headers": check.request_headers(allow_headers),
             "expose_headers": check.response_headers(expose_headers),
             "max_age": check.max_age(max_age),
+            "origin_timeout": check.origin_timeout(origin_timeout),
             "check_websockets": check.switch("check_websockets", check_websockets),
             "dangerously_allow_insecure_origins": check.switch(
                 "dangerously_allow_insecure_origins", dangerously_allow_insecure_origins
@@ -298,6 +359,18 @@ class _Check:
             message = f"is more than the {CHROMIUM_MAX_AGE} seconds that Chromium honours"
             self.doubt("max-age-capped", name, value, message, str(CHROMIUM_MAX_AGE))
         return int(seconds)
+
+    def origin_timeout(self, value: object) -> float:
+        name = "origin_timeout"
+        seconds = value.total_seconds() if isinstance(value, timedelta) else value
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+            self.refuse("origin-timeout-type", name, value, "is neither a number of seconds nor a timedelta")
+            return DEFAULT_ORIGIN_TIMEOUT
+        if not 0 < seconds <= LONGEST_ORIGIN_TIMEOUT:
+            meant = f"{LONGEST_ORIGIN_TIMEOUT:g}" if seconds > 0 else None
+            message = f"is not above 0 and up to {LONGEST_ORIGIN_TIMEOUT:g} seconds"
+            self.refuse("origin-timeout-range", name, value, message, meant)
+        return float(seconds)
 
     def credentials(self, checked: Mapping[str, object]) -> None:
         """What must not come together with credentials, among fields that are valid by themselves."""

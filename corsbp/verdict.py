@@ -6,18 +6,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from inspect import isawaitable
-from typing import Final
 
 from sanic.request import Request
 
 from .decision import Rules
 from .fetch import ORIGIN
+from .journal import journal, shown
 from .origins import is_origin
 from .policy import OriginFunction
 from .wire import Value
-
-# Below Sanic's own logger: `sanic --debug` shows its debug lines, production does not.
-log: Final = logging.getLogger("sanic.root.corsbp")
 
 
 class Memo:
@@ -52,12 +49,12 @@ async def verdict(rules: Rules, request: Request) -> str | None:
     if kept.rules is not rules:
         # Noted before the answer is there: a request that is cancelled meanwhile does not ask again.
         kept.rules, kept.grant, kept.failed = rules, None, True
-        answer = await _ask(rules.ask, origins[0], request)
+        answer = await _ask(rules.ask, origins[0], request, rules.policy.origin_timeout)
         kept.grant, kept.failed = (Value(origins[0]) if answer else None), answer is None
     return kept.grant
 
 
-async def _ask(ask: OriginFunction, origin: str, request: Request) -> bool | None:
+async def _ask(ask: OriginFunction, origin: str, request: Request, seconds: float) -> bool | None:
     """What the origin function says; None where it failed."""
     try:
         try:
@@ -65,23 +62,34 @@ async def _ask(ask: OriginFunction, origin: str, request: Request) -> bool | Non
         except asyncio.CancelledError as error:  # not the request's: nothing was awaited
             raise RuntimeError("the origin function was cancelled") from error
         if isawaitable(answer):
-            answer = await _settle(answer)
+            answer = await _settle(answer, seconds)
     except Exception:
-        log.exception("The origin function failed for %r: refused", origin)
+        journal.write(logging.ERROR, "The origin function failed for %s: refused", shown(origin), trace=True)
         return None
     if isinstance(answer, bool):
         return answer
-    log.error("The origin function returned %r for %r, which is no bool: refused", answer, origin)
+    message = "The origin function returned %s for %s, which is no bool: refused"
+    journal.write(logging.ERROR, message, shown(answer), shown(origin))
     return None
 
 
-async def _settle(awaitable: Awaitable[object]) -> object:
-    """Await in a task of its own: its being cancelled and the request's being cancelled are two things."""
+async def _settle(awaitable: Awaitable[object], seconds: float) -> object:
+    """Await for so long, in a task of its own: its being cancelled is not the request's."""
     task = asyncio.ensure_future(awaitable)
     try:
-        await asyncio.wait((task,))
+        await asyncio.wait((task,), timeout=seconds)
     finally:
-        task.cancel()
+        if not task.done():
+            task.cancel()
+            task.add_done_callback(_forget)
+    if not task.done():
+        raise TimeoutError(f"the origin function did not answer within {seconds} s")
     if task.cancelled():
         raise RuntimeError("the origin function was cancelled")
     return task.result()
+
+
+def _forget(task: asyncio.Future[object]) -> None:
+    """Take note of how a task ended that nobody waits for, so that asyncio does not speak of it."""
+    if not task.cancelled():
+        task.exception()

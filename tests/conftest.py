@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from sanic import Sanic
 
+from corsbp.journal import journal
+
 
 def pytest_configure(config: pytest.Config) -> None:
     selected = config.option.keyword or config.option.markexpr
@@ -19,6 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _no_apps_left() -> Iterator[None]:
     Sanic.test_mode = True
     before = set(Sanic._app_registry)
+    journal.lines = 1_000_000  # tests refuse more in a second than anyone should have to read
     yield
     for name in set(Sanic._app_registry) - before:
         Sanic.unregister_app(Sanic._app_registry[name])

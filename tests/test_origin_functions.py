@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import importlib.util
 import logging
 import sqlite3
@@ -47,7 +48,7 @@ class Asked:
         return origin == ONE
 
 
-def app_of(function: Any, **config: Any) -> Sanic:
+def app_of(function: Any, origin_timeout: float = 5, **config: Any) -> Sanic:
     """A section whose origins a function decides, with every way for an answer to come about."""
     bp = Blueprint("bp", url_prefix="/bp")
 
@@ -75,7 +76,12 @@ def app_of(function: Any, **config: Any) -> Sanic:
     async def ws(_: Request, ws: Any) -> None:
         await ws.send("hello")
 
-    policy = CorsPolicy(allow_origins=function, allow_credentials=True, check_websockets=True)
+    policy = CorsPolicy(
+        allow_origins=function,
+        allow_credentials=True,
+        check_websockets=True,
+        origin_timeout=origin_timeout,
+    )
     return new_app(cors_group(bp, policy=policy), **config)
 
 
@@ -366,6 +372,38 @@ def test_a_function_that_hangs_is_a_timeout_that_is_refused() -> None:
 
     (answer,) = send(app_of(hangs, RESPONSE_TIMEOUT=0.1), ask("GET", "/bp/item"))
     assert (answer.status, answer.cors, calls) == (503, REFUSED, [ONE])
+
+
+def test_a_function_that_hangs_is_given_up_and_the_request_served(errors: Callable[[], list[str]]) -> None:
+    """After `origin_timeout`; whatever it does with its being cancelled, no task is left to wait for."""
+    ended = []
+
+    def hangs_and(end: Callable[[], None]) -> Any:
+        async def hangs(origin: str, request: Request) -> bool:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append(origin)
+                end()
+            return True
+
+        return hangs
+
+    def raises() -> None:
+        raise LookupError("while it is cancelled")
+
+    async def talk(port: int) -> None:
+        before = asyncio.all_tasks()
+        answer = parse(await exchange(port, ask("GET", "/bp/item").raw()))
+        assert (answer.status, answer.cors) == (200, REFUSED)
+        await exchange(port, ask("GET", "/bp/item", None).raw())
+        assert asyncio.all_tasks() <= before
+
+    for end in (list, raises):
+        asyncio.run(serve(app_of(hangs_and(end), origin_timeout=0.05), talk))
+        gc.collect()  # what nobody took note of, asyncio would speak of now
+    assert ended == [ONE, ONE]
+    assert errors() == ["The origin function failed for 'https://app.example': refused"] * 2
 
 
 # --- the example -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import itertools
 import json
 import os
 import re
@@ -19,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sanic import Blueprint, Sanic
+from sanic import Blueprint, Request, Sanic
 
 import corsbp
-from corsbp import CorsGroup, CorsPolicy, Problem, cors_group
+from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, CorsPolicyWarning, Problem, cors_group
 
 from .support import ROOT
 from .test_servers import importable
@@ -121,24 +122,42 @@ def test_a_name_says_what_it_is_for(name: str) -> None:
         exec(example, {**names, **blueprints, "app": Sanic("hover")})
 
 
+def is_known(origin: str, _: Request) -> bool:
+    return origin == "https://app.example"
+
+
+def attribute_texts(owner: type) -> dict[str, str]:
+    """What editors show for a class's attributes: the string below each."""
+    (tree,) = ast.parse(inspect.getsource(owner)).body
+    return {
+        node.target.id: ast.literal_eval(below.value)
+        for node, below in itertools.pairwise(getattr(tree, "body", []))
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and isinstance(below, ast.Expr)
+    }
+
+
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_field_says_what_it_is_for(field: str) -> None:
-    """In CorsPolicy's text, with an example that has the field's type."""
-    entries = re.findall(r"^(\w+): (.+(?:\n    .+)*)", inspect.getdoc(CorsPolicy) or "", re.M)
-    code = re.findall(r"`([^`]+)`", dict(entries)[field])
-    assert [each for each in code if accepted(field, each)], "no example"
-
-
-def accepted(field: str, code: str) -> bool:
-    """Whether a policy can be made with this value of a field, where need be with credentials."""
+    """Below the attribute, with arguments that a policy can be made of."""
     from datetime import timedelta
 
-    try:
-        value = eval(code, {"timedelta": timedelta})
-        CorsPolicy(**{"allow_origins": ["https://app.example"], field: value})
-    except (ValueError, SyntaxError, NameError):
-        return False
-    return True
+    text = attribute_texts(CorsPolicy)[field]
+    examples = [block for block in blocks(f"{text}\n\n    The end.") if block.find(f"{field}=") >= 0]
+    assert examples, "no example"
+    for example in examples:
+        eval(
+            f"CorsPolicy({example})",
+            {"CorsPolicy": CorsPolicy, "timedelta": timedelta, "ask_the_database": is_known},
+        )
+
+
+@pytest.mark.parametrize("owner", [CorsPolicy, Problem, CorsPolicyError, CorsPolicyWarning])
+def test_an_attribute_says_what_it_is_for(owner: type) -> None:
+    texts = attribute_texts(owner)
+    assert set(texts) == set(inspect.get_annotations(owner))
+    assert all(text.count("`") > 1 or list(blocks(f"{text}\n\n    The end.")) for text in texts.values())
 
 
 @pytest.mark.parametrize("owner", [CorsGroup, CorsPolicy, Problem])

@@ -30,6 +30,7 @@ partners = CorsPolicy(
     allow_headers={"x-token"},
     expose_headers=frozenset({"x-total"}),
     max_age=timedelta(hours=1),
+    origin_timeout=timedelta(seconds=1),
     check_websockets=True,
     dangerously_allow_insecure_origins=False,
     dangerously_allow_public_suffixes=False,
@@ -48,6 +49,7 @@ seen: set[CorsPolicy] = {partners, public, shorter}
 credentials: bool = partners.allow_credentials and partners.check_websockets
 dangers: bool = partners.dangerously_allow_insecure_origins or partners.dangerously_allow_public_suffixes
 seconds: int | None = partners.max_age
+patience: float = partners.origin_timeout
 for names in (partners.allow_methods, partners.allow_headers, partners.expose_headers):
     listed: str | tuple[str, ...] = names
 if isinstance(partners.allow_origins, tuple):
@@ -76,6 +78,7 @@ group = cors_group(
     allow_headers=["authorization"],
     expose_headers=["x-total"],
     max_age=60,
+    origin_timeout=2,
     check_websockets=True,
     dangerously_allow_insecure_origins=True,
     dangerously_allow_public_suffixes=True,

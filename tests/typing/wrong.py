@@ -47,6 +47,7 @@ CorsPolicy(allow_headers=None)  # wrong
 CorsPolicy(expose_headers=b"x-total")  # wrong
 CorsPolicy(max_age="600")  # wrong
 CorsPolicy(max_age=0.5)  # wrong
+CorsPolicy(origin_timeout="5")  # wrong
 CorsPolicy(check_websockets=1)  # wrong
 CorsPolicy(dangerously_allow_insecure_origins="yes")  # wrong
 CorsPolicy(dangerously_allow_public_suffixes=["github.io"])  # wrong

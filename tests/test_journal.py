@@ -1,0 +1,85 @@
+"""What is said in the log is bounded: in length and in number."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+import pytest
+from sanic import Blueprint, text
+
+from corsbp import cors_group
+from corsbp.journal import LINES_A_SECOND, LONGEST, Journal, journal, shown
+
+from .support import EVIL, ask, exchange, new_app, serve
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a", "'a'"),
+        ("a\r\nb\x1b", r"'a\r\nb\x1b'"),
+        ("a" * 198, "'" + "a" * 198 + "'"),
+        ("a" * 199, "'" + "a" * 199 + "… (201 characters)"),
+        ("a" * 5000, "'" + "a" * 199 + "… (5000 characters)"),
+        ("\0" * 5000, "'" + "\\x00" * 49 + "\\x0… (5000 characters)"),
+        (["a" * 300], "['" + "a" * 198 + "… (304 characters)"),
+        (None, "None"),
+    ],
+)
+def test_values_are_escaped_and_cut(value: object, text: str) -> None:
+    assert shown(value) == text
+    assert len(shown(value)) < LONGEST + 30
+
+
+def test_so_many_lines_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    now = [100.9]
+    bounded = Journal(logging.getLogger("bounded"), lines=3, clock=lambda: now[0])
+    caplog.set_level(logging.INFO)
+    for second in (100.9, 101.0, 103.5, 104.2):
+        now[0] = second
+        for number in range(5 if second < 103 else 2):
+            bounded.write(logging.INFO, "%s", number)
+        bounded.write(logging.DEBUG, "not even counted")
+    left_out = "2 more lines like the last were left out"
+    assert caplog.messages == [*"012", left_out, *"012", left_out, *"01", *"01"]
+
+
+@pytest.fixture
+def usual_limit() -> Iterator[None]:
+    journal.lines, journal.second, journal.left_out = LINES_A_SECOND, -1.0, 0
+    yield
+    journal.left_out = 0
+
+
+@pytest.mark.usefixtures("usual_limit")
+@pytest.mark.parametrize("kind", ["refused", "broken"])
+def test_an_attacker_does_not_fill_the_disk(
+    kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many refusals in one second, and what the log holds of them."""
+
+    def broken(origin: str, request: object) -> bool:
+        raise LookupError("no database")
+
+    api = Blueprint("api")
+    api.add_route(lambda _: text("here"), "/item", name="item")
+    origins = broken if kind == "broken" else ["https://app.example", "https://two.example"]
+    app = new_app(cors_group(api, allow_origins=origins))
+    now = [7.0]
+    monkeypatch.setattr(journal, "clock", lambda: now[0])
+    caplog.set_level(logging.DEBUG)
+
+    async def talk(port: int) -> None:
+        for second, times in ((7.0, 120), (8.0, 1)):
+            now[0] = second
+            for _ in range(times):
+                await exchange(port, ask("GET", "/item", EVIL, x_long="x" * 5000).raw())
+
+    asyncio.run(serve(app, talk, debug=kind == "refused"))
+    lines = [record.getMessage() for record in caplog.records if record.name == "sanic.root.corsbp"]
+    assert len(lines) == LINES_A_SECOND + 2
+    assert lines[-2] == f"{120 - LINES_A_SECOND} more lines like the last were left out"
+    assert all(repr(EVIL) in line for line in [*lines[:-2], lines[-1]])
+    assert all(len(line) < 1000 for line in lines)
