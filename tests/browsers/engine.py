@@ -34,6 +34,7 @@ class Browser:
     version: str
     tabs: Mapping[str, Tab]
     alive: Callable[[], bool]
+    output: Path
 
     def run(self, origin: str, script: str, **job: object) -> object:
         """What `script` returns when the tab of `origin` runs it."""
@@ -54,6 +55,7 @@ def chromium(profile: Path) -> list[str]:
         "--disable-background-networking",
         "--disable-component-update",
         "--no-first-run",
+        "--enable-logging=stderr",  # with what pages' consoles say
     ]
 
 
@@ -73,7 +75,10 @@ def firefox(profile: Path) -> list[str]:
 
 
 def webkit(_: Path) -> list[str]:
-    return ["--javascript-can-open-windows-automatically=true"]
+    return [
+        "--javascript-can-open-windows-automatically=true",
+        "--enable-write-console-messages-to-stdout=true",
+    ]
 
 
 ENGINES = [
@@ -112,7 +117,7 @@ def browser(engine: Engine, pages: Pages, folder: Path) -> Iterator[Browser]:
         process.until(tabs["app"].open.is_set, "opening the page")
 
         name = version.stdout.strip().partition(" built on ")[0]
-        started = Browser(engine.name, name, tabs, process.alive)
+        started = Browser(engine.name, name, tabs, process.alive, process.output)
         for origin, tab in tabs.items():
             if origin != "app":
                 started.run("app", f"open({json.dumps(tab.url)}, '_blank', 'noopener')")

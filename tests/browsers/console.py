@@ -1,0 +1,102 @@
+"""What browsers print in their consoles.
+
+Chromium and WebKit write it to their output when asked to. Firefox has no switch for what it says of CORS: a
+second one is told by its remote protocol to do the same. A driver may change what pages see, so that one is
+for nothing but its messages.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .engine import ENGINES, Browser, browser
+from .page import Pages
+
+PRINT = "Services.console.registerListener({ observe: (message) => dump(`${message}\\n`) });"
+PREFERENCES = """
+user_pref("browser.dom.window.dump.enabled", true);
+user_pref("marionette.port", 0);
+user_pref("remote.prefs.recommended", false);
+"""
+
+
+@dataclass(frozen=True)
+class Console:
+    """What `browser` prints, which may be a moment after the page has seen its request fail."""
+
+    browser: Browser
+
+    def lines(self) -> list[str]:
+        return self.browser.output.read_text(errors="replace").splitlines()
+
+    def about(self, name: str) -> list[str]:
+        """The messages about the requests of the case `name`, whose addresses tell."""
+        lines = self.lines()
+        found = [number for number, line in enumerate(lines) if re.search(rf"\?case={name}\b", line)]
+        if self.browser.name == "webkit":  # the reason is in the line before the one with the address
+            found = [number - 1 for number in found]
+        return [lines[number] for number in found]
+
+
+def eventually(done: Callable[[], object], seconds: float = 5) -> bool:
+    """Whether `done` returns something true in time."""
+    deadline = time.monotonic() + seconds
+    while not (result := bool(done())) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return result
+
+
+@contextmanager
+def console_of(running: Browser, pages: Pages, folder: Path) -> Iterator[Console]:
+    """The console of `running`, or of a browser of the same kind that prints it."""
+    if running.name != "firefox":
+        yield Console(running)
+        return
+    (engine,) = (engine for engine in ENGINES if engine.name == running.name)
+
+    def arguments(profile: Path) -> list[str]:
+        ordinary = engine.arguments(profile)
+        with (profile / "user.js").open("a") as file:
+            file.write(PREFERENCES)
+        return [*ordinary, "--marionette", "--remote-allow-system-access"]
+
+    name = f"{engine.name}-console"
+    with browser(replace(engine, name=name, arguments=arguments), pages, folder / name) as started:
+        port = folder / name / "profile" / "MarionetteActivePort"
+        assert eventually(lambda: port.exists() and port.read_text()), "Firefox does not listen"
+        print_errors(int(port.read_text()))
+        yield Console(started)
+
+
+def print_errors(port: int) -> None:
+    """Let Firefox print what is in its console from now on."""
+    commands: list[tuple[str, dict[str, object]]] = [
+        ("WebDriver:NewSession", {}),
+        ("Marionette:SetContext", {"value": "chrome"}),
+        ("WebDriver:ExecuteScript", {"script": PRINT, "args": []}),
+        ("WebDriver:DeleteSession", {}),
+    ]
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        stream = connection.makefile("rwb")
+
+        def read() -> list[object]:
+            length = b""
+            while (byte := stream.read(1)).isdigit():
+                length += byte
+            message: list[object] = json.loads(stream.read(int(length)))
+            return message
+
+        read()  # the greeting
+        for number, (command, parameters) in enumerate(commands):
+            message = json.dumps([0, number, command, parameters]).encode()
+            stream.write(b"%d:%b" % (len(message), message))
+            stream.flush()
+            _, _, error, _ = read()
+            assert error is None, error
