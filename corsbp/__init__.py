@@ -5,9 +5,11 @@
     app.blueprint(cors_group(api_bp))                                       # any origin, no credentials
     app.blueprint(cors_group(v1, v2, allow_origins=["https://app.example"], allow_credentials=True))
 
-The rooms, from the door inwards; imports run one way:
+The rooms, from the door inwards; imports run one way (`testing` has a map of its own):
 
+    pytest_plugin  the fixture `cors_browser`
     group      cors_group(): a policy and blueprints in, a blueprint group out
+    surface    an app's routes and who may call them, for reviews
     mount      at registration and startup: an app's sections
     binding    what a route is bound to
     routing    what the app's router knows
@@ -25,9 +27,37 @@ The rooms, from the door inwards; imports run one way:
     journal    what is said in the log, within bounds
 """
 
-from .errors import CorsPolicyError, CorsPolicyWarning, Problem
-from .group import CorsGroup, cors_group
-from .policy import CorsPolicy
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import CorsPolicyError, CorsPolicyWarning, Problem
+    from .group import CorsGroup, cors_group
+    from .policy import CorsPolicy
 
 __all__ = ["CorsGroup", "CorsPolicy", "CorsPolicyError", "CorsPolicyWarning", "Problem", "cors_group"]
 __version__ = "0.1.0"
+
+_ROOMS = {
+    "CorsGroup": "group",
+    "CorsPolicy": "policy",
+    "CorsPolicyError": "errors",
+    "CorsPolicyWarning": "errors",
+    "Problem": "errors",
+    "cors_group": "group",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch a public name where it is first asked for.
+
+    pytest imports this package at every start, for its plugin, and must not be made to import Sanic.
+    """
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -305,6 +305,7 @@ class Plan:
         self.rules: dict[int, Rules] = {}
         self.bindings: dict[tuple[int, bool, int], Binding] = {}
         self.paths: dict[tuple[tuple[str, int], ...], Path] = {}
+        self.followed: dict[int, tuple[Section, Rules | None]] = {}
         self.unowned: list[Route] = []
         self.hosted = False
         self.served: dict[Section, set[str]] = {section: set() for section in mount.sections}
@@ -347,6 +348,7 @@ class Plan:
                 continue
             sections[id(route)] = section
             followed[id(route)] = self.rules_of(like, section)
+            self.followed[id(route)] = section, followed[id(route)]
             self.served[section] |= route.methods
         if not any(followed.values()):
             return

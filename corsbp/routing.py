@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -87,3 +88,22 @@ def made_for(route: Route, routes: list[Route]) -> Route:
     if getattr(route.handler, "__auto_handler__", False) and route.name.endswith("_head"):
         return next((other for other in routes if f"{other.name}_head" == route.name), route)
     return route
+
+
+_EXAMPLES = ("1", "a", "1.5", "2026-01-01", "a.txt", "f47ac10b-58cc-4372-a567-0e02b2c3d479")
+"""One of these matches what a parameter takes, unless it is an expression of the user's."""
+
+
+def example_path(route: Route) -> str | None:
+    """A path that leads to a route; None where no example matches one of its parameters."""
+    parameters = {parameter.name: parameter for parameter in route.params.values()}
+
+    def example(part: str) -> str | None:
+        named = re.match(r"<(\w+)", part)
+        if named is None:
+            return part
+        pattern = parameters[named[1]].pattern
+        return next((each for each in _EXAMPLES if pattern is None or pattern.match(each)), None)
+
+    parts = [example(part) for part in route.parts]
+    return None if None in parts else "/" + "/".join(map(str, parts))

@@ -9,6 +9,8 @@ from sanic import Sanic
 
 from corsbp.journal import journal
 
+pytest_plugins = ["corsbp.pytest_plugin"]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     selected = config.option.keyword or config.option.markexpr

@@ -1,0 +1,46 @@
+"""The pytest plugin: the fixture `cors_browser`, and what its browsers saw, below a test that failed.
+
+pytest imports this file at every start, so it imports nothing that is not needed then: no Sanic, no httpx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .testing import SyncBrowser
+
+BROWSERS = pytest.StashKey["list[SyncBrowser]"]()
+
+
+@pytest.fixture
+def cors_browser(request: pytest.FixtureRequest) -> Iterator[Callable[..., SyncBrowser]]:
+    """Browsers for apps: `cors_browser(app, "https://app.example").fetch("/items")`.
+
+    Takes what `corsbp.testing.Browser` takes. The app is started at the call, and stopped after the test.
+    """
+    from .testing import Browser, SyncBrowser  # noqa: PLC0415  # not at pytest's start
+
+    with ExitStack() as stack:
+
+        def opened(app: Any, origin: str = "https://app.example", **options: Any) -> SyncBrowser:
+            browser = stack.enter_context(SyncBrowser(Browser(app, origin, **options)))
+            request.node.stash.setdefault(BROWSERS, []).append(browser)
+            return browser
+
+        yield opened
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+    """Below a test that failed, each fetch of its browsers, step by step."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call" and report.failed:
+        for browser in item.stash.get(BROWSERS, []):
+            for number, result in enumerate(browser.results, 1):
+                report.sections.append((f"cors_browser, fetch {number}", str(result)))

@@ -1,0 +1,166 @@
+"""The origins that attackers have, against every route of an app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from anyio.from_thread import start_blocking_portal
+from sanic import Sanic
+
+from corsbp.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, ORIGIN, REQUEST_METHOD
+from corsbp.policy import CorsPolicy
+from corsbp.surface import Served, policies, surface
+
+from .result import Answer, Sent
+from .senders import AppSender, Sender
+
+STRANGER = "https://attacker.example"
+"""The origin of somebody whom nobody let in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """An origin that may read a route's answers, or may send the method, although nobody named it.
+
+    for grant in attack(app):
+        print(grant.kind, grant.method, grant.path, grant.origin)
+    """
+
+    method: str
+    """The route's method: `"GET"`."""
+
+    path: str
+    """The path that was tried: `"/v1/items/1"`."""
+
+    origin: str
+    """The origin that was let in: `"https://app.example.attacker.example"`."""
+
+    kind: str
+    """What the origin is to those that are allowed: `"suffix"`; `"any"` where every page is let in."""
+
+    credentials: bool
+    """Whether it may send cookies: `[grant for grant in attack(app) if grant.credentials]`."""
+
+
+def look_alikes(origin: str) -> dict[str, str]:
+    """Origins that a careless comparison takes for `origin`, by what they are to it."""
+    scheme, _, rest = origin.partition("://")
+    host, _, port = rest.partition(":") if not rest.startswith("[") else (rest, "", "")
+    tail = f":{port}" if port else ""
+    found = {
+        "suffix": f"{origin}.attacker.example",
+        "suffix without dot": f"{scheme}://{host}attacker.example{tail}",
+        "prefix": f"{scheme}://attacker-{host}{tail}",
+        "prefix without dash": f"{scheme}://attacker{host}{tail}",
+        "subdomain": f"{scheme}://attacker.{host}{tail}",
+        "other scheme": f"{'http' if scheme == 'https' else 'https'}://{host}{tail}",
+        "other port": f"{scheme}://{host}:1{port or '8443'}"[: len(scheme) + len(host) + 9],
+        "user info": f"{origin}@attacker.example",
+        "underscore": f"{scheme}://{host}_.attacker.example",
+        "odd character": f"{scheme}://{host}{{.attacker.example",
+        "backtick": f"{scheme}://{host}`.attacker.example",
+        "path": f"{origin}/.attacker.example",
+        "trailing slash": f"{origin}/",
+        "trailing dot": f"{scheme}://{host}.{tail}",
+        "upper case": origin.upper(),
+        "two in one": f"{origin} {STRANGER}",
+        "list": f"{origin}, {STRANGER}",
+        "without scheme": rest,
+    }
+    if "." in host:
+        found["dot for any"] = f"{scheme}://{host.replace('.', 'x', 1)}{tail}"
+    if host.count(".") > 1:
+        found["parent"] = f"{scheme}://{host.partition('.')[2]}{tail}"
+    return found
+
+
+STRANGERS = {
+    "null": "null",
+    "local file": "file://",
+    "local page": "http://localhost",
+    "local page, other port": "http://localhost:3000",
+    "loopback": "http://127.0.0.1",
+    "like localhost": "http://localhost.attacker.example",
+    "extension": "chrome-extension://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "empty": "",
+    "star": "*",
+}
+"""Origins that are nobody's look-alike, by what they are."""
+
+
+def attack(app: Sanic[Any, Any], origins: Iterable[str] = ()) -> list[Grant]:
+    """Try origins that look like allowed ones, and strangers, on every route of an app.
+
+        assert attack(app, ["https://app.example"]) == []
+
+    Args:
+        app: a Sanic app, with or without sections of corsbp.
+        origins: those that the app means to allow; what its sections name is known without.
+
+    Returns:
+        What was granted to an origin that is neither among those nor allowed by the route's own policy. A
+        route that lets in every page is one grant, of kind `"any"`.
+
+    Preflights are sent for every method, and requests for GET and HEAD only: nothing that changes anything. A
+    route whose path has an expression of its own is left out, as are WebSockets.
+    """
+    with start_blocking_portal() as portal:
+        found: list[Grant] = portal.call(_attack, app, tuple(origins))
+    return found
+
+
+async def _attack(app: Sanic[Any, Any], origins: tuple[str, ...]) -> list[Grant]:
+    async with AppSender(app) as sender:
+        routes = [route for route in surface(app) if route.example is not None and not route.websocket]
+        named = {entry: None for policy in policies(routes) for entry in _entries(policy)}
+        trusted = tuple(dict.fromkeys([*origins, *named])) or ("https://app.example",)
+        return [
+            grant
+            for route in routes
+            for method in route.methods
+            async for grant in _try(sender, route, method, trusted)
+        ]
+
+
+def _entries(policy: CorsPolicy) -> Iterator[str]:
+    """Origins that a policy allows: its entries, and for its patterns one that matches."""
+    entries = policy.allow_origins if isinstance(policy.allow_origins, tuple) else ()
+    for entry in entries:
+        yield entry.replace("*.", "www.", 1).removesuffix(":*")
+
+
+async def _try(sender: Sender, route: Served, method: str, trusted: tuple[str, ...]) -> Any:
+    async def tried(origin: str, kind: str) -> Grant | None:
+        for answer in [await _ask(sender, route, each, origin, method) for each in _methods(method)]:
+            if answer is not None and answer.get(ALLOW_ORIGIN) in ("*", origin):
+                # with `*`, browsers send no credentials
+                credentials = answer.get(ALLOW_ORIGIN) != "*" and answer.get(ALLOW_CREDENTIALS) == "true"
+                return Grant(method, f"{route.example}", origin, kind, credentials)
+        return None
+
+    if any_origin := await tried(STRANGER, "any"):
+        yield any_origin
+        return
+    candidates = dict(STRANGERS)
+    for origin in trusted:
+        candidates |= {f"{kind} of {origin}": each for kind, each in look_alikes(origin).items()}
+    origins = route.policy.origins if route.policy else None
+    for kind, origin in candidates.items():
+        meant = origin in trusted or (origins is not None and origins.match(origin))
+        if not meant and (grant := await tried(origin, kind)):
+            yield grant
+
+
+def _methods(method: str) -> tuple[str, ...]:
+    return ("OPTIONS", method) if method in ("GET", "HEAD") else ("OPTIONS",)
+
+
+async def _ask(sender: Sender, route: Served, method: str, origin: str, wanted: str) -> Answer | None:
+    headers = [(ORIGIN, origin)]
+    if method == "OPTIONS":
+        headers.append((REQUEST_METHOD, wanted))
+    url = f"https://{route.host or 'api.example'}{route.example}"
+    answer = await sender.send(Sent(method, url, tuple(headers)))
+    return answer if isinstance(answer, Answer) else None

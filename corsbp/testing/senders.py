@@ -1,0 +1,125 @@
+"""Who sends a browser's requests: to an app in memory, or to a server."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Protocol
+
+import httpx
+from sanic import Sanic
+from sanic.helpers import Default
+
+from .result import Answer, NoAnswer, Sent
+
+PATIENCE = 30.0
+"""Seconds that a server may take."""
+
+
+class Sender(Protocol):
+    """Sends a request and waits for the answer; to be entered before."""
+
+    async def send(self, sent: Sent) -> Answer | NoAnswer: ...
+    async def __aenter__(self) -> Sender: ...
+    async def __aexit__(self, *error: Any) -> None: ...
+
+
+class _Sender:
+    """What both have in common: a client of httpx that adds nothing of its own."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> _Sender:
+        await self._stack.enter_async_context(self._client)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def send(self, sent: Sent) -> Answer | NoAnswer:
+        request = httpx.Request(
+            sent.method,
+            sent.url,
+            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.headers],
+            content=sent.body or None,
+        )
+        try:
+            response = await self._client.send(request)
+        except httpx.HTTPError as error:
+            return NoAnswer(f"{type(error).__name__}: {error}".rstrip(": "))
+        headers = tuple(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
+        )
+        return Answer(response.status_code, headers, response.content)
+
+
+class ServerSender(_Sender):
+    """Sends to whatever listens at a URL's address."""
+
+    def __init__(self) -> None:
+        # a proxy is for the network: what is on this machine, browsers ask without one
+        here = dict.fromkeys(("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]"))
+        super().__init__(httpx.AsyncClient(timeout=PATIENCE, follow_redirects=False, mounts=here))
+
+
+class AppSender(_Sender):
+    """Sends to an app in memory, whatever the URL's host: the app is started once and stopped at the end.
+
+    Sanic's own ASGI client starts an app anew for each request.
+    """
+
+    def __init__(self, app: Sanic[Any, Any]) -> None:
+        transport = httpx.ASGITransport(app=app)
+        super().__init__(httpx.AsyncClient(transport=transport, timeout=None, follow_redirects=False))
+        self._app = app
+        self._asked: asyncio.Queue[str] = asyncio.Queue()
+        self._told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def __aenter__(self) -> AppSender:
+        app = self._app
+        self._stack.callback(_restore, app, Sanic.test_mode, app.asgi, app.config.TOUCHUP)
+        Sanic.test_mode = True  # an app can be started more than once
+        if isinstance(app.config.TOUCHUP, Default):
+            app.config.TOUCHUP = False  # which takes out of Sanic what this app can spare, and others need
+        app.router.reset()  # type: ignore[no-untyped-call]
+        app.signal_router.reset()  # type: ignore[no-untyped-call]
+        lifespan = asyncio.ensure_future(app({"type": "lifespan"}, self._receive, self._tell))
+        self._stack.callback(lifespan.cancel)
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "You have set the USE_UVLOOP")
+                await self._event("startup", lifespan)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        self._stack.push_async_callback(self._event, "shutdown", lifespan)
+        await super().__aenter__()
+        return self
+
+    async def _event(self, name: str, lifespan: asyncio.Future[None]) -> None:
+        """Ask the app to start or stop, and wait until it has."""
+        self._asked.put_nowait(name)
+        answer = asyncio.ensure_future(self._told.get())
+        await asyncio.wait((answer, lifespan), return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            answer.cancel()
+            await lifespan
+        told = answer.result()
+        if told["type"].endswith(".failed"):
+            raise RuntimeError(f"{self._app.name} failed at its {name}: {told.get('message')}")
+
+    async def _receive(self) -> dict[str, str]:
+        return {"type": f"lifespan.{await self._asked.get()}"}
+
+    async def _tell(self, message: dict[str, Any]) -> None:
+        self._told.put_nowait(message)
+
+
+def _restore(app: Sanic[Any, Any], test_mode: bool, asgi: bool, touchup: Any) -> None:
+    Sanic.test_mode, app.asgi, app.config.TOUCHUP = test_mode, asgi, touchup
