@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -96,14 +95,13 @@ _EXAMPLES = ("1", "a", "1.5", "2026-01-01", "a.txt", "f47ac10b-58cc-4372-a567-0e
 
 def example_path(route: Route) -> str | None:
     """A path that leads to a route; None where no example matches one of its parameters."""
-    parameters = {parameter.name: parameter for parameter in route.params.values()}
+    parameters = route.defined_params
 
-    def example(part: str) -> str | None:
-        named = re.match(r"<(\w+)", part)
-        if named is None:
-            return part
-        pattern = parameters[named[1]].pattern
-        return next((each for each in _EXAMPLES if pattern is None or pattern.match(each)), None)
+    def example(place: int, part: str) -> str | None:
+        pattern = parameters[place].pattern if place in parameters else None
+        if pattern is None:
+            return part if place not in parameters else _EXAMPLES[0]
+        return next((each for each in _EXAMPLES if pattern.match(each)), None)
 
-    parts = [example(part) for part in route.parts]
+    parts = [example(place, part) for place, part in enumerate(filter(None, route.parts))]
     return None if None in parts else "/" + "/".join(map(str, parts))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .errors import Problem
 from .fetch import in_order
-from .mount import Section
+from .mount import Plan, Section
 from .policy import CorsPolicy
 from .routing import AnySanic, OptionsRoute, example_path
 
@@ -40,10 +41,10 @@ def surface(app: AnySanic) -> list[Served]:
     Raises:
         ValueError: what would stop the app at startup, too: a blueprint in two sections, a bad `ctx_cors`.
     """
-    mount = next((each.mounts[app] for each in sections(app)), None)  # they share one
-    followed = mount.planned().followed if mount else {}
+    plan = _plan(app)
+    followed = plan.followed if plan else {}
     found = []
-    for route in app.router.routes:
+    for route in (route for group in app.router.groups.values() for route in group.routes):
         if isinstance(route, OptionsRoute):
             continue
         section, rules = followed.get(id(route), (None, None))
@@ -60,6 +61,17 @@ def surface(app: AnySanic) -> list[Served]:
             )
         )
     return sorted(found, key=lambda each: (each.path, each.host or "", each.methods, each.name))
+
+
+def oddities(app: AnySanic) -> list[Problem]:
+    """What an app with sections is warned about at startup, without starting it."""
+    plan = _plan(app)
+    return list(plan.oddities()) if plan else []
+
+
+def _plan(app: AnySanic) -> Plan | None:
+    mount = next((each.mounts[app] for each in sections(app)), None)  # they share one
+    return mount.planned() if mount else None
 
 
 def policies(served: Iterable[Served]) -> list[CorsPolicy]:

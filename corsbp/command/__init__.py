@@ -1,0 +1,35 @@
+"""The command `corsbp`: audit, explain, try.
+
+The rooms, from the door inwards; imports run one way:
+
+    cli         the arguments, and who gets them
+    audit       an app's whole CORS surface on one screen
+    explain     one fetch, step by step, as a browser has it
+    attempt     the page of `corsbp try`, and the servers behind it
+    loading     `module:app` as typed: the app, or what was found instead
+    findings    what is odd about a surface
+    snapshot    a surface as a file, and what changed since
+    words       what browsers print in their consoles
+
+Needs the extra `corsbp[cli]`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+NEEDED = ("httpx", "rich")
+"""What the extra brings: for requests, and for the terminal."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        print(f"corsbp: {' and '.join(missing)} missing: pip install 'corsbp[cli]'", file=sys.stderr)
+        return 2
+    from .cli import run  # noqa: PLC0415  # which imports them
+
+    return run(arguments)

@@ -1,0 +1,59 @@
+"""The arguments, and who gets them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+import corsbp
+
+from .loading import CommandError
+
+EXAMPLES = """\
+examples:
+  corsbp audit shop:app
+  corsbp audit shop:app --snapshot cors.json      # for a review, or for CI to compare with
+  corsbp audit shop:app --check cors.json
+  corsbp explain shop:app /v1/items PUT --origin https://app.example --header 'x-token: 1'
+  corsbp explain https://api.example/items --origin https://app.example --credentials
+  corsbp try shop:app
+"""
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run the command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="corsbp",
+        description="What pages of other origins may do with an app: all of it, one fetch, or by hand.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"corsbp {corsbp.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    from . import attempt, audit, explain  # noqa: PLC0415  # each knows its own arguments
+
+    for each in (audit, explain, attempt):
+        each.add_to(commands)
+    chosen = parser.parse_args(arguments)
+    out, err = _console(), _console(stderr=True)
+    try:
+        return int(chosen.run(chosen, out, err))
+    except CommandError as error:
+        err.print(f"corsbp: {error}", markup=False)
+        return 2
+    except BrokenPipeError:  # `corsbp audit … | head`
+        sys.stderr.close()
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _console(stderr: bool = False) -> Console:
+    """A console whose lines are as long as need be where a program reads them."""
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = 10_000
+    return console

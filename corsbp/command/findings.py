@@ -1,0 +1,126 @@
+"""What is odd about an app's CORS surface: each finding with an id, and whether it is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from sanic import Sanic
+
+from corsbp import origins, surface
+from corsbp.errors import PROBLEMS, WARNINGS
+from corsbp.policy import CorsPolicy
+from corsbp.surface import Served
+
+MORE: Final = MappingProxyType(
+    {
+        "any-beside-restricted": "Any origin may call a route whose neighbours name theirs.",
+        "credentials-pattern": "With credentials, every name below a domain can act as your users.",
+        "insecure-origin": "An origin without https: whoever sits on its wire reads the answers.",
+        "websocket-unchecked": "A WebSocket takes every site's handshakes, in a section that names origins.",
+        "two-sections": "A blueprint in two sections: the app does not start.",
+    }
+)
+"""Ids of what only a review looks for; the others are those of the policies' problems and warnings."""
+
+FINDINGS: Final = MappingProxyType({**PROBLEMS, **WARNINGS, **MORE})
+"""Every id that a finding can have."""
+
+ERRORS: Final = frozenset({"credentials-insecure-origin", "credentials-public-suffix"})
+"""Entries of a policy by which somebody can act as a user."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """Something to look at: `where` is a section, a route or the app."""
+
+    error: bool
+    id: str
+    where: str
+    text: str
+
+
+def find(app: Sanic[Any, Any]) -> tuple[list[Served], list[Finding]]:
+    """The app's routes, and what is odd about them: errors first, in one order whatever the run."""
+    try:
+        served = surface.surface(app)
+        odd = surface.oddities(app)
+    except ValueError as error:
+        return [], [Finding(True, "two-sections", app.name, str(error))]
+    found = [
+        *(
+            Finding(False, each.id, f"{each.value}", each.message)
+            for each in odd
+            if each.id != "route-outside"
+        ),
+        *(Finding(False, each.id, app.name, each.message) for each in odd if each.id == "route-outside"),
+        *_of_policies(served),
+        *_of_neighbours(served),
+        *_of_sockets(served),
+        *_of_extensions(app),
+    ]
+    return served, sorted(set(found), key=lambda each: (not each.error, each.id, each.where, each.text))
+
+
+def _of_policies(served: Iterable[Served]) -> Iterator[Finding]:
+    for route in served:
+        policy = route.policy
+        if policy is None or not isinstance(policy.allow_origins, tuple):
+            continue
+        where = _where(route)
+        patterns = frozenset(filter(origins.is_pattern, policy.allow_origins))
+        for entry in policy.allow_origins:
+            for each in _of_entry(entry, policy.allow_credentials):
+                yield Finding(each in ERRORS, each, where, entry)
+            if wider := origins.covering(entry, patterns):
+                yield Finding(False, "origin-covered", where, f"{entry} is already allowed by {wider}")
+
+
+def _of_entry(entry: str, credentials: bool) -> Iterator[str]:
+    if origins.is_insecure(entry):
+        yield "credentials-insecure-origin" if credentials else "insecure-origin"
+    if credentials and origins.is_below_public_suffix(entry):
+        yield "credentials-public-suffix"
+    elif credentials and "://*." in entry:
+        yield "credentials-pattern"
+
+
+def _of_neighbours(served: Iterable[Served]) -> Iterator[Finding]:
+    """Of the routes of a section, or of a path, one is open to all and another is not."""
+    restricted: dict[object, Served] = {}
+    for route in served:
+        if route.policy and not _is_open(route.policy):
+            restricted.setdefault(route.section, route)
+            restricted.setdefault((route.path, route.host), route)
+    for route in served:
+        other = restricted.get((route.path, route.host)) or restricted.get(route.section)
+        if other and _is_open(route.policy):
+            text = f"any origin, while {','.join(other.methods)} {other.path} names its own"
+            yield Finding(False, "any-beside-restricted", f"{','.join(route.methods)} {route.path}", text)
+
+
+def _is_open(policy: CorsPolicy | None) -> bool:
+    return policy is not None and policy.allow_origins == "*"
+
+
+def _of_sockets(served: Iterable[Served]) -> Iterator[Finding]:
+    for route in served:
+        policy = route.policy
+        if route.websocket and policy and not _is_open(policy) and not policy.check_websockets:
+            text = "check_websockets=True refuses what the policy does not allow"
+            yield Finding(policy.allow_credentials, "websocket-unchecked", f"WebSocket {route.path}", text)
+
+
+def _of_extensions(app: Sanic[Any, Any]) -> Iterator[Finding]:
+    """sanic-ext's CORS, which it adds as the app starts: by its documented settings."""
+    allowed = app.config.get("CORS_ORIGINS", "")
+    if app.config.get("CORS", True) and app.config.get("AUTO_EXTEND", True) and allowed:
+        text = f"sanic-ext's CORS holds outside the sections: CORS_ORIGINS={allowed!r}"
+        yield Finding(False, "two-layers", app.name, text)
+
+
+def _where(route: Served) -> str:
+    """The section, or the route where it has a policy of its own."""
+    return route.section or route.path
