@@ -197,7 +197,7 @@ def _print_sent(sent: Sent, out: Console) -> None:
     out.print(Text(f"> {kind}{sent.method} {sent.url}", style="bold"))
     for name, value in sent.headers:
         if name == ORIGIN or name.lower() in ("cookie", "authorization") or name.startswith(PREFIX):
-            out.print(Text(f">   {name}: {value}"))
+            out.print(Text(f">   {name.lower()}: {value}"))
     if sent.answer is None:
         out.print(Text("< remembered, not sent" if sent.cached else "< no answer"))
         return

@@ -1,0 +1,401 @@
+"""An app's whole CORS surface: the screen, the findings, the snapshot and what changed since."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Sanic, text
+
+from corsbp import CorsPolicy, cors_group
+from corsbp.command import main
+from corsbp.command.findings import ERRORS, FINDINGS, find
+from corsbp.command.snapshot import changes, read, snapshot
+from corsbp.surface import sections, surface
+
+from ..support import ORIGIN, ROOT, TWO, new_app
+
+
+async def handler(*_: object, **__: object) -> Any:
+    return text("here")
+
+
+def bp_of(name: str, *methods: str, **options: Any) -> Blueprint:
+    bp = Blueprint(name, url_prefix=f"/{name}")
+    bp.add_route(handler, "/item", methods=methods or ("GET",), **options)
+    return bp
+
+
+def asks(origin: str, _: object) -> bool:
+    return origin == ORIGIN
+
+
+def with_socket(name: str) -> Blueprint:
+    bp = Blueprint(name, url_prefix=f"/{name}")
+    bp.add_websocket_route(handler, "/talk")
+    return bp
+
+
+SAFE: dict[str, Any] = {"allow_origins": [ORIGIN]}
+CREDENTIALS: dict[str, Any] = {**SAFE, "allow_credentials": True}
+HTTP, SUFFIX = "http://intranet.example", "https://*.github.io"
+
+
+def two_sections() -> Sanic:
+    shared = bp_of("shared")
+    app = new_app(cors_group(shared))
+    app.blueprint(cors_group(bp_of("other")))
+    sections(app)[-1].members.append(shared)
+    return app
+
+
+def twice_named() -> Sanic:
+    inner = bp_of("inner")
+    inner.add_route(handler, "/open", ctx_cors=CorsPolicy())
+    return new_app(cors_group(inner, **SAFE))
+
+
+def sanic_ext(**config: Any) -> Sanic:
+    return new_app(cors_group(bp_of("one")), **config)
+
+
+APPS: dict[str, tuple[Any, set[str]]] = {
+    "nothing": (lambda: new_app(cors_group(bp_of("one", "GET", "PUT"), **SAFE)), set()),
+    "no section": (lambda: new_app(bp_of("one")), set()),
+    "any beside restricted": (twice_named, {"any-beside-restricted"}),
+    "any beside restricted on a path": (
+        lambda: new_app(cors_group(bp_of("one"), **SAFE), cors_group(_same_path("two", "PUT"))),
+        {"any-beside-restricted"},
+    ),
+    "a method that nothing serves": (
+        lambda: new_app(cors_group(bp_of("one"), allow_methods=["GET", "PUT"], **SAFE)),
+        {"method-unserved"},
+    ),
+    "subdomains with credentials": (
+        lambda: new_app(
+            cors_group(bp_of("one"), allow_origins=["https://*.a.example"], allow_credentials=True)
+        ),
+        {"credentials-pattern"},
+    ),
+    "an insecure origin": (
+        lambda: new_app(cors_group(bp_of("one"), allow_origins=[HTTP])),
+        {"insecure-origin"},
+    ),
+    "an insecure origin with credentials": (
+        lambda: new_app(
+            cors_group(
+                bp_of("one"),
+                allow_origins=[HTTP],
+                allow_credentials=True,
+                dangerously_allow_insecure_origins=True,
+            )
+        ),
+        {"credentials-insecure-origin"},
+    ),
+    "a public suffix": (
+        lambda: new_app(
+            cors_group(
+                bp_of("one"),
+                allow_origins=[SUFFIX],
+                allow_credentials=True,
+                dangerously_allow_public_suffixes=True,
+            )
+        ),
+        {"credentials-public-suffix"},
+    ),
+    "a public suffix without credentials": (
+        lambda: new_app(cors_group(bp_of("one"), allow_origins=[SUFFIX])),
+        set(),
+    ),
+    "an empty section": (lambda: new_app(cors_group(Blueprint("empty"))), {"section-empty"}),
+    "ctx_cors outside": (
+        lambda: new_app(cors_group(bp_of("one")), bp_of("two", ctx_cors=False)),
+        {"route-outside"},
+    ),
+    "a socket": (lambda: new_app(cors_group(with_socket("one"), **SAFE)), {"websocket-unchecked"}),
+    "a socket with credentials": (
+        lambda: new_app(cors_group(with_socket("one"), **CREDENTIALS)),
+        {"websocket-unchecked"},
+    ),
+    "a socket that is checked": (
+        lambda: new_app(cors_group(with_socket("one"), check_websockets=True, **CREDENTIALS)),
+        set(),
+    ),
+    "an open socket": (lambda: new_app(cors_group(with_socket("one"))), set()),
+    "sanic-ext": (lambda: sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS="*"), {"two-layers"}),
+    "sanic-ext, off": (lambda: sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS="*", CORS=False), set()),
+    "sanic-ext, for nobody": (lambda: sanic_ext(AUTO_EXTEND=True), set()),
+    "a function": (
+        lambda: new_app(cors_group(bp_of("one"), allow_origins=asks, allow_credentials=True)),
+        set(),
+    ),
+    "two sections": (two_sections, {"two-sections"}),
+}
+
+
+def _same_path(name: str, method: str) -> Blueprint:
+    bp = Blueprint(name)
+    bp.add_route(handler, "/one/item", methods=[method])
+    return bp
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_findings(name: str) -> None:
+    make, ids = APPS[name]
+    _, found = find(make())
+    assert {each.id for each in found} == ids
+    assert ids <= set(FINDINGS)
+    severe = name in ("a socket with credentials", "two sections") or bool(ids & ERRORS)
+    assert [each.error for each in found] == [severe] * len(found)
+
+
+@pytest.mark.filterwarnings("ignore::corsbp.CorsPolicyWarning")
+def test_an_origin_that_another_covers() -> None:
+    app = new_app(cors_group(bp_of("one"), allow_origins=["https://*.a.example", "https://b.a.example"]))
+    ((finding,)) = find(app)[1]
+    assert (finding.id, finding.where) == ("origin-covered", "cors_group(one)")
+    assert finding.text == "https://b.a.example is already allowed by https://*.a.example"
+
+
+def test_no_listener_runs() -> None:
+    ran: list[str] = []
+    app = new_app(cors_group(bp_of("one"), **SAFE))
+    for event in ("main_process_start", "before_server_start", "after_server_start"):
+        app.register_listener(lambda *_: ran.append("ran"), event)
+    find(app)
+    assert not ran and not app.state.is_started
+
+
+# --- the screen ---
+
+
+@pytest.fixture
+def audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Audit an app: the status, what was printed, and what was said beside it."""
+
+    def run(app: Sanic, *options: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("corsbp.command.audit.load", lambda _: app)
+        status = main(["audit", "x:app", *options])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+def everything() -> Sanic:
+    one = bp_of("one", "GET", "PUT")
+    one.add_route(handler, "/left-out", ctx_cors=False)
+    one.add_route(handler, "/hosted", host="api.example")
+    one.add_websocket_route(handler, "/talk")
+    return new_app(
+        cors_group(
+            one, allow_methods=["PUT"], allow_headers=["x-a"], expose_headers=["x-b", "x-c"], **CREDENTIALS
+        ),
+        cors_group(
+            bp_of("two"), allow_origins=[f"https://{letter}.example" for letter in "abcde"], allow_methods=()
+        ),
+        cors_group(bp_of("three"), allow_origins=asks),
+        cors_group(bp_of("public")),
+        bp_of("four"),
+    )
+
+
+def test_the_screen(audit: Any) -> None:
+    status, out, err = audit(everything())
+    lines = [" ".join(line.split()) for line in out.splitlines() if line.strip()]
+    one = "cors_group(one) https://app.example; credentials; methods: PUT; headers: x-a; exposes: x-b,x-c"
+    assert lines[2:-1] == [
+        "GET /four/item - -",
+        f"GET /one/hosted api.example {one}",
+        f"GET,PUT /one/item {one}",
+        "GET /one/left-out cors_group(one) nobody: no CORS",
+        f"WebSocket /one/talk {one}",
+        "GET /public/item cors_group(public) any origin",
+        "GET /three/item cors_group(three) whom asks() allows",
+        "GET /two/item cors_group(two) "
+        "https://a.example, https://b.example, https://c.example and 2 more; methods: none",
+        "error WebSocket /one/talk: check_websockets=True refuses what the policy does not allow "
+        "[websocket-unchecked]",
+    ]
+    assert lines[-1].endswith("8 routes, 7 in sections; 1 errors, 0 warnings")
+    assert (status, err) == (1, "")
+
+
+def test_in_a_terminal(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In colour, unless told otherwise, and within its width."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    _, out, _ = audit(everything())
+    colour = re.compile(r"\x1b\[[0-9;]*3[0-9]m")
+    assert "\x1b[1;31merror" in out
+    monkeypatch.setenv("NO_COLOR", "1")
+    _, out, _ = audit(everything())
+    assert not colour.search(out) and "/three" in out
+
+
+def test_what_is_known_can_be_ignored(audit: Any) -> None:
+    status, out, _ = audit(everything(), "--ignore", "websocket-unchecked")
+    assert status == 0 and "[websocket" not in out
+
+
+def test_for_machines(audit: Any) -> None:
+    status, out, _ = audit(everything(), "--json")
+    found = json.loads(out)
+    assert status == 1
+    assert [(each["id"], each["level"]) for each in found["findings"]] == [("websocket-unchecked", "error")]
+    assert len(found["routes"]) == 8 and found["routes"][0]["policy"] is None
+
+
+# --- the snapshot ---
+
+ITEM = "GET /one/item"
+
+
+def snapped(**policy: Any) -> dict[str, Any]:
+    return snapshot(surface(new_app(cors_group(bp_of("one"), **policy))))
+
+
+LISTED = {"allow_origins": [ORIGIN]}
+CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], list[tuple[str, bool]]]] = [
+    ("nothing", SAFE, SAFE, []),
+    ("an origin more", SAFE, {"allow_origins": [ORIGIN, TWO]}, [(f"now also {TWO}", True)]),
+    ("an origin less", {"allow_origins": [TWO, ORIGIN]}, SAFE, [(f"no longer {TWO}", False)]),
+    ("any origin", SAFE, {}, [("now any origin", True)]),
+    ("no longer any", {}, SAFE, [(f"now only {ORIGIN}", False)]),
+    (
+        "an origin that was covered",
+        {"allow_origins": ["https://*.a.example"]},
+        {"allow_origins": ["https://b.a.example"]},
+        [
+            ("now also https://b.a.example, as https://*.a.example before", False),
+            ("no longer https://*.a.example", False),
+        ],
+    ),
+    ("a function", SAFE, {"allow_origins": asks}, [(f"now whom the function {__name__}.asks allows", True)]),
+    ("no function", {"allow_origins": asks}, SAFE, [(f"now only {ORIGIN}", True)]),
+    ("credentials", SAFE, CREDENTIALS, [("now with credentials", True)]),
+    ("no credentials", CREDENTIALS, SAFE, [("no longer with credentials", False)]),
+    (
+        "a header more",
+        {**SAFE, "allow_headers": ["x-a"]},
+        {**SAFE, "allow_headers": ["x-a", "x-b"]},
+        [("now also the request header x-b", True)],
+    ),
+    ("every header", {**SAFE, "allow_headers": []}, SAFE, [("now every request header", True)]),
+    ("no header", SAFE, {**SAFE, "allow_headers": []}, [("now only the request header none", False)]),
+    ("to read", SAFE, {**SAFE, "expose_headers": ["x-a"]}, [("now also for pages to read: x-a", True)]),
+    ("all to read", SAFE, {**SAFE, "expose_headers": "*"}, [("now every response header to read", True)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"), [row[1:] for row in CHANGES], ids=[row[0] for row in CHANGES]
+)
+def test_changes(old: dict[str, Any], new: dict[str, Any], expected: list[tuple[str, bool]]) -> None:
+    found = changes(snapped(**old), snapped(**new))
+    assert [(each.text, each.wider) for each in found] == expected
+    assert {each.route for each in found} <= {ITEM}
+
+
+def test_routes_that_come_and_go() -> None:
+    none, one = snapshot([]), snapped(**CREDENTIALS)
+    assert [str(each) for each in changes(none, one)] == [f"{ITEM}: new, for {ORIGIN}, with credentials"]
+    assert [str(each) for each in changes(one, none)] == [f"{ITEM}: no longer for other origins"]
+    assert [str(each) for each in changes(none, snapped())] == [f"{ITEM}: new, for any origin"]
+    by_function = changes(none, snapped(allow_origins=asks))
+    assert [each.text for each in by_function] == [f"new, for whom the function {__name__}.asks allows"]
+
+
+def test_what_a_snapshot_holds() -> None:
+    one = bp_of("one", "GET", "PUT", "DELETE")
+    one.add_websocket_route(handler, "/talk")
+    one.add_route(handler, "/left-out", ctx_cors=False)
+    checked = with_socket("checked")
+    app = new_app(
+        cors_group(one, allow_methods=["PUT"], **SAFE), cors_group(checked, check_websockets=True, **SAFE)
+    )
+    entry = {"origins": [ORIGIN], "credentials": False, "headers": "*", "exposes": []}
+    assert snapshot(surface(app)) == {
+        "version": 1,
+        "routes": {
+            "GET /one/item": entry,
+            "PUT /one/item": entry,
+            "WebSocket /checked/talk": {"origins": [ORIGIN]},
+            "WebSocket /one/talk": {"origins": "*"},
+        },
+    }
+
+
+def test_widening_fails_and_narrowing_passes(audit: Any, tmp_path: Path) -> None:
+    """By hand, as in CI: written once, compared later."""
+    file = tmp_path / "cors.json"
+    wide = lambda: new_app(cors_group(bp_of("one"), allow_origins=[ORIGIN, TWO]))  # noqa: E731
+    narrow = lambda: new_app(cors_group(bp_of("one"), **SAFE))  # noqa: E731
+    assert audit(wide(), "--snapshot", str(file)) == (0, "", f"{file}: 1 entries\n")
+    assert audit(wide(), "--check", str(file)) == (0, "nothing changed\n", "")
+    narrowed = f"{ITEM}: no longer {TWO}\n1 changes, 0 of them wider\n"
+    assert audit(narrow(), "--check", str(file)) == (0, narrowed, "")
+    audit(narrow(), "--snapshot", str(file))
+    widened = f"{ITEM}: now also {TWO}\n1 changes, 1 of them wider\n"
+    assert audit(wide(), "--check", str(file)) == (1, widened, "")
+
+
+def test_bad_files(audit: Any, tmp_path: Path) -> None:
+    app = everything()
+    nowhere, file = tmp_path / "nowhere" / "cors.json", tmp_path / "cors.json"
+    assert audit(app, "--check", str(nowhere))[::2] == (
+        2,
+        f"corsbp: {nowhere} could not be read: No such file or directory; make it with --snapshot\n",
+    )
+    assert audit(app, "--snapshot", str(nowhere))[::2] == (
+        2,
+        f"corsbp: {nowhere} could not be written: No such file or directory\n",
+    )
+    for text_, said in [
+        ("{", "Expecting property name"),
+        ("[]", "it is no snapshot"),
+        ('{"routes": {}}', "its version is None, not 1"),
+    ]:
+        file.write_text(text_)
+        status, out, err = audit(app, "--check", str(file))
+        assert (status, out) == (2, "") and said in err
+    assert audit(two_sections(), "--snapshot", str(file))[0] == 2
+    with pytest.raises(ValueError, match="no snapshot"):
+        read('{"routes": []}')
+
+
+def test_the_order_of_declaration_and_the_hash_seed_do_not_matter(tmp_path: Path) -> None:
+    code = """if True:
+        import sys, warnings
+        from sanic import Blueprint, Sanic, text
+        from corsbp import cors_group
+        from corsbp.command.snapshot import snapshot, written
+        from corsbp.surface import surface
+        app = Sanic("seeds")
+        names = sorted({"a", "b", "c", "d"}, reverse=int(sys.argv[1]))
+        for name in names:
+            bp = Blueprint(name, url_prefix=f"/{name}")
+            for other in names:
+                bp.add_route(lambda request: text(""), f"/{other}", {"GET", "PUT", "POST"}, name=name + other)
+            app.blueprint(cors_group(bp, allow_origins={f"https://{name}.example" for name in names},
+                                     allow_headers={f"x-{name}" for name in names}))
+        print(written(snapshot(surface(app))))
+    """
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code, str(seed % 2)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in range(4)
+    }
+    (written,) = runs
+    assert len(json.loads(written)["routes"]) == 48

@@ -1,0 +1,239 @@
+"""One fetch, step by step: of an app, and of servers that are no Sanic."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Sanic, text
+
+from corsbp import CorsPolicy, cors_group
+from corsbp.command import main
+from corsbp.command.words import CONSOLES
+from corsbp.testing import STOPS
+
+from ..support import EVIL, ORIGIN, ROOT, TWO, new_app
+
+
+async def handler(*_: object, **__: object) -> Any:
+    return text("here", headers={"x-total": "3"})
+
+
+def asks(origin: str, _: object) -> bool:
+    return origin == ORIGIN
+
+
+def app_of() -> Sanic:
+    groups = []
+    for name, policy in {
+        "any": CorsPolicy(),
+        "one": CorsPolicy(allow_origins=[ORIGIN], expose_headers=["x-total"]),
+        "list": CorsPolicy(
+            allow_origins=[ORIGIN, TWO], allow_credentials=True, allow_methods=["GET"], allow_headers=["x-a"]
+        ),
+        "asks": CorsPolicy(allow_origins=asks),
+    }.items():
+        bp = Blueprint(name, url_prefix=f"/{name}")
+        bp.add_route(handler, "/item/<number:int>", methods=["GET", "PUT"], name="item")
+        bp.add_route(handler, "/left-out", name="out", ctx_cors=False)
+        groups.append(cors_group(bp, policy=policy))
+    app = new_app(*groups)
+    app.add_route(handler, "/plain", methods=["POST"])
+    return app
+
+
+@pytest.fixture
+def explain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Explain a fetch: the status, what was printed, and what was said beside it."""
+
+    def run(*arguments: str, app: Sanic | None = None) -> tuple[int, str, str]:
+        monkeypatch.setattr("corsbp.command.explain.load", lambda _: app or app_of())
+        status = main(["explain", *arguments])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+WHOSE = "The route {app}.{name}.item (/{name}/item/<number:int>) is in cors_group({name}): "
+ROWS: list[tuple[str, int, list[str]]] = [
+    # the call; its status; lines that are printed
+    (
+        f"/any/item/1 --origin {EVIL}",
+        0,
+        ["The page reads status 200.", "It can read the headers content-type."],
+    ),
+    (f"/one/item/1 --origin {ORIGIN}", 0, ["It can read the headers content-type, x-total."]),
+    (
+        f"/one/item/1 PUT --origin {EVIL} --header x-a:1",
+        1,
+        [
+            "> preflight: OPTIONS https://api.example/one/item/1",
+            ">   access-control-request-headers: x-a",
+            "< 204",
+            f"<   access-control-allow-origin: {ORIGIN}",
+            "Blocked: preflight-origin-other.",
+            f"Change: cors_group(one): allow_origins=['{ORIGIN}', '{EVIL}']",
+        ],
+    ),
+    (
+        f"/any/item/1 --origin {ORIGIN} --credentials --cookie session=ann",
+        1,
+        [
+            ">   cookie: session=ann",
+            "Blocked: origin-any.",
+            f"Change: cors_group(any): allow_origins=['{ORIGIN}'], allow_credentials=True",
+        ],
+    ),
+    (
+        f"/one/item/1 --origin {ORIGIN} --credentials",
+        1,
+        ["Blocked: credentials.", "Change: cors_group(one): allow_credentials=True"],
+    ),
+    (
+        f"/list/item/1 PUT --origin {ORIGIN}",
+        1,
+        ["Blocked: preflight-method.", "Change: cors_group(list): allow_methods=['GET', 'PUT']"],
+    ),
+    (
+        f"/list/item/1 GET --origin {ORIGIN} --header X-A:1 --header X-B:2",
+        1,
+        ["Blocked: preflight-header.", "Change: cors_group(list): allow_headers=['x-a', 'x-b']"],
+    ),
+    (
+        f"/one/item/1 PATCH --origin {ORIGIN}",
+        1,
+        [
+            "Change: Add it. With corsbp: a route with this method on this path, and ",
+        ],
+    ),
+    (
+        f"/asks/item/1 --origin {EVIL}",
+        1,
+        [f"Change: cors_group(asks): asks() has to return True for '{EVIL}'"],
+    ),
+    ("/list/item/1 --origin null", 1, ["Blocked: origin-missing."]),
+    (f"/one/left-out --origin {ORIGIN}", 1, [" is in cors_group(one), and left out by ctx_cors=False."]),
+    (
+        f"/plain POST --origin {ORIGIN} --body x",
+        1,
+        [
+            "  Firefox: CORS header ‘Access-Control-Allow-Origin’ missing",
+            " is in no section: wrap its blueprint in ",
+        ],
+    ),
+    (
+        f"/nowhere --origin {ORIGIN}",
+        1,
+        ["No route has this path; a 404 belongs to a section by its url_prefix."],
+    ),
+    (f"/any/item/1 TRACE --origin {ORIGIN}", 1, ["Blocked: method-forbidden.\nThe route "]),
+    (
+        f"/any/item/1 PUT --origin {ORIGIN} --header Authorization:x --engine today",
+        0,
+        [">   authorization: x"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "status", "lines"), ROWS, ids=[row[0] for row in ROWS])
+def test_an_app(call: str, status: int, lines: list[str], explain: Any) -> None:
+    ended, out, err = explain("x:app", *call.split())
+    assert (ended, err) == (status, "")
+    assert [line for line in lines if line not in out] == [], out
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("x:app --origin https://app.example", "'x:app' needs a path: corsbp explain x:app /path --origin …"),
+        ("x:app item --origin https://app.example", "'x:app' needs a path"),
+        (
+            "x:app /a GET more --origin https://app.example",
+            "an app takes a path and one METHOD, not '/a GET more'",
+        ),
+        ("http://127.0.0.1/ GET more --origin null", "a URL takes one METHOD, not 'GET more'"),
+        ("x:app /a --origin app.example", "no page has the origin 'app.example'"),
+        ("x:app /a --origin null --header nothing", "--header takes 'name: value', not 'nothing'"),
+    ],
+)
+def test_calls_that_make_no_sense(call: str, said: str, explain: Any) -> None:
+    status, out, err = explain(*call.split())
+    assert (status, out) == (2, "")
+    assert said in err
+
+
+def test_an_app_that_does_not_start(explain: Any) -> None:
+    app = app_of()
+
+    @app.before_server_start
+    def broken(*_: object) -> None:
+        raise OSError("no database")
+
+    status, out, err = explain("x:app", "/any/item/1", "--origin", ORIGIN, app=app)
+    assert (status, out) == (2, "")
+    assert "no database" in err
+
+
+# --- servers that are no Sanic ---
+
+
+@contextmanager
+def server(headers: dict[str, str], status: int = 200) -> Iterator[str]:
+    """A server that says the same to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            if status != 204:
+                self.send_header("content-length", "0")
+            self.end_headers()
+
+        do_GET = do_OPTIONS = do_PUT = answer  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{running.server_port}/item"
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+def test_a_server_that_is_misconfigured(explain: Any) -> None:
+    headers = {"access-control-allow-origin": "*", "access-control-allow-credentials": "true"}
+    with server(headers) as url:
+        status, out, _ = explain(url, "PUT", "--origin", ORIGIN, "--credentials")
+        assert status == 1 and "Blocked: preflight-origin-any." in out
+        assert "With corsbp: cors_group" in out  # there is no section to name
+        status, out, _ = explain(url, "--origin", ORIGIN)
+        assert status == 0 and "The page reads status 200." in out
+    with server(headers, 204) as url:
+        status, out, _ = explain(url, "--origin", ORIGIN)
+        assert status == 0 and out.endswith("The page reads status 204.\n")
+    status, out, _ = explain(url, "--origin", ORIGIN)
+    assert status == 2 and "Blocked: no-answer." in out and "< no answer" in out
+
+
+# --- what the consoles say ---
+
+
+def test_the_words_are_those_that_the_engines_print() -> None:
+    """The README's table is read from the three engines by another test."""
+    readme = (ROOT / "README.md").read_text()
+    table = readme[readme.index("## When the browser says") : readme.index("`Failed to fetch`")]
+    assert set(CONSOLES) < set(STOPS)
+    for said in {each for row in CONSOLES.values() for each in row}:
+        for part in filter(None, re.split(r"\s*…,?\s*", said)):
+            assert part in table, said

@@ -1,0 +1,159 @@
+"""`module:app` as typed: the app, or a word on what was found instead; never a traceback."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sanic import Sanic
+
+from corsbp import command
+from corsbp.command.loading import CommandError, load
+
+from ..support import ROOT
+
+GOOD = """
+from sanic import Sanic, text
+app = Sanic("loaded")
+def create(): return app
+async def handler(request): return text("here")
+other = 7
+def broken(): raise OSError("no database")
+"""
+MODULES = {
+    "good": GOOD,
+    "syntax": "def:",
+    "needs": "import nowhere_to_be_found",
+    "policy": "from corsbp import CorsPolicy\nCorsPolicy(allow_origins=['app.example'])",
+    "fails": "raise LookupError('at import')",
+    "empty": "",
+    "relative": "from . import sibling",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in MODULES.items():
+        (tmp_path / f"loading_{name}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, f"loading_{name}", raising=False)
+    (tmp_path / "loading_package").mkdir()
+    (tmp_path / "loading_package" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry not in ("", str(tmp_path))])
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "target", ["loading_good:app", "loading_good", "loading_good:create", "loading_good:create()"]
+)
+def test_what_is_found(target: str) -> None:
+    assert load(target).name == "loaded"
+    assert load(target).name == "loaded"
+    assert sys.path.count(str(Path.cwd())) == 1
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("loading_good:ap", "loading_good has no 'ap'; apps there: app; meant: loading_good:app"),
+        ("loading_empty:app", "loading_empty has no 'app'; there is no app in it"),
+        ("loading_good:other", "loading_good:other is 7, which is no Sanic app"),
+        (
+            "loading_good:broken",
+            r"loading_good:broken\(\) failed: OSError: no database \(loading_good.py, line 7\)",
+        ),
+        (
+            "loading_god:app",
+            "'loading_god' could not be imported: no module 'loading_god', from .*; meant: loading_good",
+        ),
+        (
+            "nothing_like_it",
+            "'nothing_like_it' could not be imported: no module 'nothing_like_it', from [^;]*",
+        ),
+        (
+            "loading_package.inner:app",
+            "'loading_package.inner' could not be imported: no module .*; meant: loading_package",
+        ),
+        ("loading_good.py:app", "'loading_good.py' is a file; meant: loading_good:app"),
+        ("./loading_good.py", "'./loading_good.py' is a file; meant: loading_good:app"),
+        (
+            "loading_needs:app",
+            "loading_needs could not be imported: ModuleNotFoundError: No module named 'nowhere.*",
+        ),
+        ("loading_syntax:app", "loading_syntax could not be imported: SyntaxError: .*"),
+        (
+            "loading_fails:app",
+            r"loading_fails could not be imported: LookupError: at import \(loading_fails.py, line 1\)",
+        ),
+        (
+            "loading_policy:app",
+            "(?s)loading_policy could not be imported. 1 problem in a CORS policy:.*origin-scheme-missing.*",
+        ),
+        ("loading_relative:app", "'loading_relative' could not be imported: ImportError: .*"),
+        (":app", "'' could not be imported: ValueError: .*"),
+    ],
+)
+def test_what_is_not(target: str, said: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        load(target)
+    assert re.fullmatch(said, str(caught.value)), str(caught.value)
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "corsbp", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
+
+
+def test_as_a_command() -> None:
+    """A process of its own: what it prints where, and its status."""
+    good, bad, none = run("audit", "examples.versions"), run("audit", "examples.nowhere"), run()
+    assert (good.returncode, good.stderr) == (0, "")
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr.startswith(
+        "corsbp: 'examples.nowhere' could not be imported: no module 'examples.nowhere'"
+    )
+    assert none.returncode == 2 and "required: COMMAND" in none.stderr
+    assert "\x1b" not in good.stdout + bad.stderr
+
+
+def test_help_has_examples() -> None:
+    for arguments in ([], ["audit"], ["explain"], ["try"]):
+        done = run(*arguments, "--help")
+        assert done.returncode == 0 and "usage: corsbp" in done.stdout
+    assert "corsbp audit shop:app --check cors.json" in run("--help").stdout
+
+
+def test_the_extra_is_named_where_it_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = util.find_spec
+    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "rich" else found(name))
+    assert command.main(["audit", "examples.versions"]) == 2
+    assert capsys.readouterr().err == "corsbp: rich missing: pip install 'corsbp[cli]'\n"
+
+
+@pytest.mark.parametrize(("error", "status"), [(BrokenPipeError(), 2), (KeyboardInterrupt(), 130)])
+def test_it_ends_quietly(
+    error: BaseException, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object) -> Sanic:
+        raise error
+
+    monkeypatch.setattr("corsbp.command.audit.load", stop)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())  # which is closed where nobody reads it
+    assert command.main(["audit", "examples.versions"]) == status
+    assert capsys.readouterr().out == ""
