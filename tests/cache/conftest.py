@@ -38,6 +38,13 @@ http {{
         proxy_cache_valid any 10m;  # errors too
         add_header x-cache $upstream_cache_status always;
         {locations}
+        location /recipe/ {{  # as found in many answers to "how do I enable CORS"
+            add_header access-control-allow-origin *;
+            add_header access-control-allow-credentials true;
+            add_header access-control-allow-methods "GET, POST, OPTIONS";
+            if ($request_method = OPTIONS) {{ return 204; }}
+            return 200 "hello";
+        }}
     }}
 }}
 """
@@ -69,6 +76,10 @@ class Proxy:
 
     def __init__(self, connection: http.client.HTTPConnection) -> None:
         self._connection = connection
+
+    @property
+    def port(self) -> int:
+        return self._connection.port
 
     def get(self, path: str, origin: str | None = None, method: str = "GET", **headers: str) -> Answer:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
