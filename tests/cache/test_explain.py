@@ -19,5 +19,6 @@ def test_the_readme_is_what_it_prints(proxy: Proxy, capsys: pytest.CaptureFixtur
     for command, output in found:
         status = main(shlex.split(command.replace("8080", str(proxy.port)))[1:])
         printed = capsys.readouterr().out.replace(str(proxy.port), "8080")
-        assert (command, status, printed.rstrip()) == (command, 1, output.rstrip())
+        assert status == 1
+        assert printed.rstrip() == output.rstrip(), command
     assert found
