@@ -108,3 +108,11 @@ def test_nothing_tells_where_it_was_made() -> None:
         if name != "tests/test_project.py":
             text = (ROOT / name).read_text("latin-1")
             assert not re.search(r"/(work|root|tmp/env)/|pypi\.org/simple", text), name
+
+
+def test_each_promise_names_a_test_that_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (ROOT / "SECURITY.md").read_text())
+    assert len(named) > 15
+    for file, name in named:
+        source = (ROOT / file).read_text()
+        assert f"def {name}(" in source if name else "def test_" in source, (file, name)
