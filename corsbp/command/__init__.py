@@ -4,8 +4,8 @@ The rooms, from the door inwards; imports run one way:
 
     cli         the arguments, and who gets them
     audit       an app's whole CORS surface on one screen
-    explain     one fetch, step by step, as a browser has it
     attempt     the page of `corsbp try`, and the servers behind it
+    explain     one fetch, step by step, as a browser has it
     loading     `module:app` as typed: the app, or what was found instead
     findings    what is odd about a surface
     snapshot    a surface as a file, and what changed since

@@ -1,0 +1,146 @@
+"""The page of `corsbp try`: a link with its token runs a call, and the page tells what it shows."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, urlencode
+from urllib.request import ProxyHandler, Request, build_opener
+
+import pytest
+
+from .bench import ROOT, Bench
+from .processes import running
+
+direct = build_opener(ProxyHandler({})).open
+
+
+class Attempt:
+    """A running `corsbp try`, whose page can be opened in a browser."""
+
+    def __init__(self, said: str) -> None:
+        self.app, self.own = re.findall(r"http://\S+", said)[:2]
+        self.token = re.findall(r'name="token" content="([^"]+)"', direct(self.own).read().decode())[0]
+        self.origins = {each["word"]: each["origin"] for each in self.asked("/app")["origins"]}
+
+    def asked(self, path: str) -> dict[str, list[dict[str, str]]]:
+        answer: dict[str, list[dict[str, str]]] = json.load(
+            direct(Request(f"{self.own}{path}", headers={"x-token": self.token}))
+        )
+        return answer
+
+    def shows(self, bench: Bench, call: str, origin: str = "this page, let in", **more: str) -> str:
+        """What is on the page when it has run a call."""
+        before = len(self.asked("/shown"))
+        kept = {"call": call, "origin": self.origins[origin], "token": self.token, **more}
+        url = f"{self.own}/#{urlencode(kept, quote_via=quote)}"
+        bench.browser.run("app", f"open({json.dumps(url)}, '_blank', 'noopener')")
+        deadline = time.monotonic() + 40
+        while len(shown := self.asked("/shown")) == before:
+            assert time.monotonic() < deadline and bench.browser.alive(), "the page shows nothing"
+            time.sleep(0.05)
+        return " ".join(f"{[*shown][-1]}".partition("Result")[2].split())
+
+
+@pytest.fixture(scope="module")
+def attempt(folder: Path) -> Iterator[Attempt]:
+    command = [sys.executable, "-m", "corsbp", "try", "examples.versions:app", "--allow"]
+    with running([*command, "--port", "0", "--page-port", "0"], folder / "attempt", cwd=ROOT) as program:
+        program.until(lambda: "Ctrl-C" in program.said(), "serving")
+        yield Attempt(program.said())
+
+
+def test_an_allowed_route(bench: Bench, attempt: Attempt) -> None:
+    shown = attempt.shows(bench, "GET /v1/shop/items/", "other name")
+    call = f"GET /v1/shop/items/ from {attempt.origins['other name']}"
+    assert shown.startswith(f"✓ Allowed {call}. The page reads status 200. Why ✓ ")
+    assert "access-control-allow-origin: '*' lets every origin in" in shown
+    assert "The headers that the page can read content-length 9 content-type application/json" in shown
+    assert 'And the body ["a","b"] What the app saw GET /v1/shop/items/ status 200 asked origin http' in shown
+
+
+@pytest.mark.parametrize("origin", ["other name", "subdomain", "other port"])
+def test_a_blocked_origin(bench: Bench, attempt: Attempt, origin: str) -> None:
+    """And the same route for the page's own, which --allow let in."""
+    shown = attempt.shows(bench, "GET /v2/shop/items/", origin, credentials="include")
+    assert shown.startswith(
+        f"✗ Blocked GET /v2/shop/items/ from {attempt.origins[origin]}. The page sees only TypeError"
+    )
+    missing = "✗ The answer (status 200) has no access-control-allow-origin for the origin"
+    assert f"{missing} {attempt.origins[origin]}" in shown
+    both = f"['https://app.example', '{attempt.own}', '{attempt.origins[origin]}']"
+    assert f"Change: cors_group(v2): allow_origins={both}" in shown
+    assert "By the Fetch standard it would have come out otherwise" not in shown
+
+
+def test_preflight(bench: Bench, attempt: Attempt) -> None:
+    more = {"credentials": "include", "headers": "x-token: 1", "body": "<b>text</b>"}
+    shown = attempt.shows(bench, "PUT /v2/shop/items/a", **more)
+    assert shown.startswith(f"✓ Allowed PUT /v2/shop/items/a from {attempt.own}. The page reads status 200.")
+    assert (
+        'And the body {"stored":"a"} What the app saw OPTIONS /v2/shop/items/a preflight, status 204' in shown
+    )
+    assert "access-control-request-method PUT" in shown and "access-control-request-headers x-token" in shown
+    assert "PUT /v2/shop/items/a status 200" in shown
+    shown = attempt.shows(bench, "PUT /v2/shop/items/a", "other port", **more)
+    assert shown.startswith("✗ Blocked") and "preflight, status 204" in shown
+    assert "PUT /v2/shop/items/a status 200" not in shown
+
+
+def test_a_route_without_cors(bench: Bench, attempt: Attempt) -> None:
+    shown = attempt.shows(bench, "GET /shop/health/")
+    assert shown.startswith(f"✗ Blocked GET /shop/health/ from {attempt.own}. The page sees only TypeError")
+    assert "(/shop/health) is in no section: wrap its blueprint in cors_group(). Change: Send" in shown
+    assert "asked origin" in shown and "answered without any header of CORS" in shown
+
+
+def test_a_sandboxed_frame(bench: Bench, attempt: Attempt) -> None:
+    assert attempt.shows(bench, "GET /v1/shop/items/", "sandboxed frame").startswith("✓ Allowed")
+    shown = attempt.shows(bench, "GET /v2/shop/items/", "sandboxed frame")
+    assert shown.startswith("✗ Blocked GET /v2/shop/items/ from null.") and "origin null" in shown
+
+
+def test_a_link_without_the_token_runs_nothing(bench: Bench, attempt: Attempt) -> None:
+    """Any page could open it. The control: the call after it runs."""
+    before = len(attempt.asked("/shown"))
+    url = f"{attempt.own}/#call=GET%20/v1/shop/items/&token=guess"
+    bench.browser.run("app", f"open({json.dumps(url)}, '_blank', 'noopener')")
+    attempt.shows(bench, "GET /shop/health/")
+    assert len(attempt.asked("/shown")) == before + 1
+
+
+INTRUDER = """
+const answer = (url, options) => fetch(url, options).then(() => "read", (error) => error.name);
+const framed = (url) => new Promise((resolve) => {
+  const frame = document.createElement("iframe");
+  addEventListener("message", (event) => event.source === frame.contentWindow && resolve(event.data));
+  frame.onload = () => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => resolve("obeyed");
+    frame.contentWindow.postMessage({ url: `${own}/`, options: {} }, "*", [port2]);
+    setTimeout(resolve, 1500, "silent");
+  };
+  frame.src = url;
+  document.body.append(frame);
+});
+const headers = { "x-token": token };
+return [
+  await answer(`${own}/`),
+  await answer(`${own}/app`, { headers }),
+  await answer(`${own}/end`, { method: "POST", headers, body: "{}" }),
+  await framed(`${own}/`),
+  await framed(`${own}/frame`),
+  await framed(`${own.replace("127.0.0.1", "localhost")}/frame`),
+];
+"""
+
+
+def test_other_pages_reach_nothing(bench: Bench, attempt: Attempt) -> None:
+    """Not even with the token, which they cannot know."""
+    known = f"const own = {json.dumps(attempt.own)}, token = {json.dumps(attempt.token)};"
+    saw = bench.browser.run("app", known + INTRUDER, name="intruder", api="", sockets="")
+    assert saw == ["TypeError"] * 3 + ["silent"] * 3
