@@ -48,15 +48,17 @@ _ROOMS = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Fetch a public name where it is first asked for.
+if not TYPE_CHECKING:  # to which it would allow every name
 
-    pytest imports this package at every start, for its plugin, and must not be made to import Sanic.
-    """
-    if name not in _ROOMS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f".{_ROOMS[name]}", __name__), name)
-    return value
+    def __getattr__(name: str) -> Any:
+        """Fetch a public name where it is first asked for.
+
+        pytest imports this package at every start, for its plugin, and must not be made to import Sanic.
+        """
+        if name not in _ROOMS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -40,7 +40,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Below a test that failed, each fetch of its browsers, step by step."""
     outcome = yield
     report = outcome.get_result()
-    if report.when == "call" and report.failed:
+    if report.failed and report.when != "teardown":
         for browser in item.stash.get(BROWSERS, []):
             for number, result in enumerate(browser.results, 1):
                 report.sections.append((f"cors_browser, fetch {number}", str(result)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -98,10 +99,12 @@ def example_path(route: Route) -> str | None:
     parameters = route.defined_params
 
     def example(place: int, part: str) -> str | None:
-        pattern = parameters[place].pattern if place in parameters else None
-        if pattern is None:
-            return part if place not in parameters else _EXAMPLES[0]
-        return next((each for each in _EXAMPLES if pattern.match(each)), None)
+        if place not in parameters:
+            return part
+        if extensions := re.search(r":ext=(\w+)", part):
+            return f"1.{extensions[1]}"
+        pattern = parameters[place].pattern
+        return next((each for each in _EXAMPLES if pattern is None or pattern.match(each)), None)
 
     parts = [example(place, part) for place, part in enumerate(filter(None, route.parts))]
     return None if None in parts else "/" + "/".join(map(str, parts))

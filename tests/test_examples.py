@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
+
+import pytest
 
 from .support import ORIGIN, ROOT, ask, over, preflight, served
 
@@ -12,7 +16,8 @@ PUBLIC = {"access-control-allow-origin": "*"}
 
 
 def test_every_example_is_short_and_run_here() -> None:
-    assert {path.stem for path in EXAMPLES} == {"guide", "mistakes", "quickstart", "tenants", "versions"}
+    apps = {"guarded_api", "guide", "mistaken_api", "mistakes", "quickstart", "tenants", "versions"}
+    assert {path.stem for path in EXAMPLES} == apps | {"test_api"}
     for path in EXAMPLES:
         assert len(path.read_text().splitlines()) < 40, path.name
 
@@ -73,3 +78,50 @@ def test_mistakes() -> None:
         check=True,
     )
     assert done.stdout.startswith("8 problems in a CORS policy:\n- allow_origins: 'mydomain.com' ")
+
+
+# What each of three mistakes looks like in a failing test: the assertion, and the steps below it.
+MISTAKES = {
+    "test_orders_of_a_user[PUT]": [
+        'assert page.fetch("/orders/7", method, credentials="include").ok_for_page',
+        "where False = <Result blocked_by='preflight-status', preflight OPTIONS https://api.example/orders/7",
+        "  . A preflight is needed: the method PUT",
+        "  x The preflight was answered with status 401: only 200 to 299 pass",
+        "Answer OPTIONS before anything that asks who it is: preflights carry no cookies and no "
+        "Authorization. With corsbp: wrap the route's blueprint in cors_group().",
+    ],
+    "test_orders_of_a_user[GET]": [
+        "where False = <Result blocked_by='origin-any', GET https://api.example/orders/7: 200>",
+        "  x access-control-allow-origin: '*' is no grant for a page that sends credentials",
+        "With corsbp: cors_group(…, allow_origins=['https://app.example'], allow_credentials=True) around ",
+    ],
+    "test_how_many_prices_there_are": [
+        "assert None == '2'",
+        "  . The page cannot read the headers 'x-total': they are not in access-control-expose-headers. "
+        "With corsbp: expose_headers=['x-total']",
+        "The page reads status 200.",
+    ],
+}
+
+
+@pytest.mark.parametrize(("api", "failing"), [("guarded_api", []), ("mistaken_api", [*MISTAKES])])
+def test_a_users_tests(api: str, failing: list[str]) -> None:
+    """They fail on the API that was written by hand, with what to change, and pass on the other."""
+    plugin = ["-o", "addopts=", "-p", "no:corsbp", "-p", "corsbp.pytest_plugin", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *plugin, "examples/test_api.py"],
+        cwd=ROOT,
+        env={**os.environ, "API": api},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == bool(failing), done.stdout
+    stories = re.split(r"^_{3,} (test_\S+) _{3,}$", done.stdout, flags=re.M)
+    assert sorted(stories[1::2]) == sorted(failing)
+    for name, story in zip(stories[1::2], stories[2::2], strict=True):
+        assert not [text for text in MISTAKES[name] if text not in story], story
+
+
+def test_the_users_tests_are_not_among_ours(pytestconfig: pytest.Config) -> None:
+    assert pytestconfig.getini("testpaths") == ["tests"]

@@ -25,7 +25,7 @@ from .test_servers import importable
 
 FOLDERS = ("corsbp", "examples", "tests")
 INSIDE = shutil.ignore_patterns("__pycache__", "*.py[cod]", ".*")
-ABOUT = {"METADATA", "RECORD", "WHEEL", "licenses/LICENSE", "top_level.txt"}
+ABOUT = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt"}
 
 
 class Built(NamedTuple):

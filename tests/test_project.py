@@ -6,21 +6,28 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import corsbp
-from corsbp import decision, errors, fetch
+from corsbp import command, decision, errors, fetch, testing
 
 ROOT = Path(__file__).parent.parent
-ROOMS = re.findall(r"^    (\w+)  +\S", corsbp.__doc__ or "", re.M)  # from the door inwards
+MAPS = {
+    door.__name__: re.findall(r"^    (\w+)  +\S", door.__doc__ or "", re.M)  # from the door inwards
+    for door in (command, testing, corsbp)
+}
+ROOMS = [f"{package}.{room}" for package, rooms in MAPS.items() for room in rooms]
+ROOMS.remove("corsbp.pytest_plugin")
+ROOMS.insert(ROOMS.index(f"corsbp.testing.{MAPS['corsbp.testing'][0]}"), "corsbp.pytest_plugin")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-PURE = ROOMS[ROOMS.index("decision") :]
 
 
 def source(room: str) -> str:
-    return (ROOT / "corsbp" / f"{room}.py").read_text()
+    return (ROOT / f"{room.replace('.', '/')}.py").read_text()
 
 
 @pytest.mark.parametrize("command", ["ruff check .", "ruff format --check .", "mypy"])
@@ -31,43 +38,85 @@ def test_tools(command: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_rooms_are_on_the_map() -> None:
-    assert sorted(path.stem for path in (ROOT / "corsbp").glob("*.py")) == sorted([*ROOMS, "__init__"])
-    assert len(ROOMS) == len(set(ROOMS)) > 10
+@pytest.mark.parametrize("package", MAPS)
+def test_rooms_are_on_the_map(package: str) -> None:
+    files = [path.stem for path in (ROOT / package.replace(".", "/")).glob("*.py") if path.stem[:2] != "__"]
+    assert sorted(files) == sorted(MAPS[package])
+    assert len(files) == len(set(MAPS[package])) > 7
 
 
-def test_exported_names() -> None:
-    assert sorted(corsbp.__all__) == corsbp.__all__
-    assert all(getattr(corsbp, name).__doc__ for name in corsbp.__all__)
+@pytest.mark.parametrize("door", [corsbp, testing])
+def test_exported_names(door: ModuleType) -> None:
+    assert len(door.__all__) == len({*door.__all__})
+    values = [getattr(door, name) for name in door.__all__]
+    assert all(value.__doc__ for value in values if callable(value))
+
+
+def test_the_door_opens_where_it_is_asked() -> None:
+    """pytest imports the package at every start, and must not be made to import Sanic."""
+    code = (
+        "import sys, corsbp; assert 'sanic' not in sys.modules; assert corsbp.cors_group; "
+        "assert 'sanic' in sys.modules; print(*corsbp.__all__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == corsbp.__all__
+    for name in corsbp.__all__:
+        value = getattr(corsbp, name)
+        assert value is vars(corsbp)[name] and value.__name__ == name and value.__module__ in ROOMS
+    assert {*corsbp.__all__, "__version__"} <= {*dir(corsbp)}
+    with pytest.raises(AttributeError, match="module 'corsbp' has no attribute 'cors'"):
+        corsbp.__getattr__("cors")
+
+
+def imported(room: str) -> Iterator[str]:
+    """The rooms that a room imports; a package stands for the first of its rooms."""
+    package = room.rpartition(".")[0]
+    for node in ast.walk(ast.parse(source(room))):
+        if isinstance(node, ast.ImportFrom):
+            inside = ".".join(package.split(".")[: 2 - node.level]) if node.level > 1 else package
+            origin = ".".join(filter(None, [inside if node.level else "", node.module]))
+            rooms = [name for alias in node.names if (name := f"{origin}.{alias.name}") in ROOMS]
+            if origin in MAPS and origin != "corsbp" and not rooms:
+                rooms = [f"{origin}.{MAPS[origin][0]}"]
+            yield from rooms or [origin] * (origin in ROOMS)
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_run_one_way(room: str) -> None:
-    for node in ast.walk(ast.parse(source(room))):
-        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("corsbp")):
-            names = [node.module] if node.level and node.module else [alias.name for alias in node.names]
-            for name in names:
-                inner = (name or "").removeprefix("corsbp.")
-                if inner in ROOMS:
-                    assert ROOMS.index(inner) > ROOMS.index(room), f"{room} imports {inner}"
+    for inner in imported(room):
+        assert ROOMS.index(inner) > ROOMS.index(room), f"{room} imports {inner}"
 
 
-@pytest.mark.parametrize("room", PURE)
-def test_pure_rooms_import_without_sanic(room: str) -> None:
-    """In a process of its own, with the package's door kept out: `corsbp/__init__` itself needs Sanic."""
+def test_imports_are_seen() -> None:
+    assert {*imported("corsbp.testing.checks")} == {
+        *(f"corsbp.{room}" for room in ("fetch", "journal")),
+        *(f"corsbp.testing.{room}" for room in ("memory", "result", "safelists")),
+    }
+    assert {*imported("corsbp.pytest_plugin")} == {f"corsbp.testing.{MAPS['corsbp.testing'][0]}"}
+    assert "corsbp.origins" in {*imported("corsbp.policy")}
+
+
+@pytest.mark.parametrize(("package", "first"), [("corsbp", "decision"), ("corsbp.testing", "fetching")])
+def test_pure_rooms_import_neither_sanic_nor_httpx(package: str, first: str) -> None:
+    """In a process of its own, with the package's door kept out, from the innermost room outwards."""
+    pure = [f"{package}.{room}" for room in reversed(MAPS[package][MAPS[package].index(first) :])]
     code = (
-        "import sys, types; package = types.ModuleType('corsbp'); "
-        f"package.__path__ = [{str(ROOT / 'corsbp')!r}]; sys.modules['corsbp'] = package; "
-        f"import corsbp.{room}; sys.exit('sanic' in sys.modules)"
+        "import sys, types, importlib; door = types.ModuleType(sys.argv[1]); "
+        f"door.__path__ = [{str(ROOT / package.replace('.', '/'))!r}]; sys.modules[sys.argv[1]] = door\n"
+        "for room in sys.argv[2:]:\n"
+        "    importlib.import_module(room)\n"
+        "    assert not {'sanic', 'httpx'} & sys.modules.keys(), room"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    command_line = [sys.executable, "-c", code, package, *pure]
+    done = subprocess.run(command_line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (len(pure) > 5, done.stderr) == (True, "")
 
 
 def test_header_names_are_spelt_in_one_file() -> None:
     names = {value for value in vars(fetch).values() if isinstance(value, str) and "-" in value}
     assert "access-control-allow-origin" in names
     for room in ROOMS:
-        if room not in ("fetch", "errors"):
+        if room not in ("corsbp.fetch", "corsbp.errors"):
             strings = {
                 node.value
                 for node in ast.walk(ast.parse(source(room)))
@@ -89,7 +138,11 @@ def test_private_names_of_others_are_read_in_one_function() -> None:
                 and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "super"))
             ]
         # `sys._getframe` is Python's own, and documented
-        known = {"routing": {"_future_statics", "_future_routes"}, "errors": {"_getframe"}}
+        known = {
+            "corsbp.routing": {"_future_statics", "_future_routes"},
+            "corsbp.errors": {"_getframe"},
+            "corsbp.testing.browser": {"_open"},  # its own
+        }
         allowed = known.get(room, set())
         assert {name for _, name in found} <= allowed, (room, found)
         assert {function for function, name in found if name.startswith("_future")} <= {"declared_uris"}
@@ -97,6 +150,7 @@ def test_private_names_of_others_are_read_in_one_function() -> None:
 
 def test_ids_are_unique_and_in_one_form() -> None:
     ids = [*errors.PROBLEMS, *errors.WARNINGS, *decision.REFUSALS]
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", each) for each in testing.STOPS)
     shared = {"origin-null"}  # what is wrong in a policy is what is refused in a request
     assert len(ids) - len(set(ids)) == len(shared)
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)+", each) for each in ids)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import re
+import runpy
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +19,15 @@ from sanic import Sanic
 
 from corsbp.decision import REFUSALS
 from corsbp.errors import PROBLEMS, WARNINGS
+from corsbp.testing import STOPS, SyncBrowser
 
 from .support import ORIGIN, ROOT, Ask, ask, exchange_now, preflight, send, served
 
 README = (ROOT / "README.md").read_text()
 TRANSCRIPTS = re.findall(r"^```console\n(.*?)^```$", README, re.M | re.S)
-CODE = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
+TESTS, CODE = [], []
+for block in re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S):
+    (TESTS if "def test_" in block else CODE).append(block)
 
 
 def steps(transcript: str) -> list[tuple[str, str]]:
@@ -150,12 +157,27 @@ def test_code(block: str) -> None:
         assert (one.path, answer.status, seen) == (one.path, status, cors)
 
 
+@pytest.mark.parametrize("block", TESTS, ids=lambda block: re.findall(r"def (\w+)", block)[0])
+def test_a_users_tests(block: str, cors_browser: Callable[..., SyncBrowser]) -> None:
+    """With the API of the example that the chapter names; a server of it runs where one is called."""
+    names: dict[str, Any] = runpy.run_path(str(ROOT / "examples" / "guarded_api.py"))
+    names["app"].config.AUTO_EXTEND = False
+    with served("examples.guarded_api:app") if "127.0.0.1:8000" in block else nullcontext(0) as port:
+        exec(block.replace("127.0.0.1:8000", f"127.0.0.1:{port}"), names)
+        (test,) = [each for name, each in names.items() if name.startswith("test_")]
+        done = test(*[cors_browser] * len(inspect.signature(test).parameters))
+        if inspect.iscoroutine(done):
+            asyncio.run(done)
+
+
 def test_every_block_is_known() -> None:
     assert len(CODE) == len(BLOCKS)
+    assert len(TESTS) == 3
 
 
 @pytest.mark.parametrize(
-    ("name", "ids"), [("refusals", REFUSALS), ("problems", PROBLEMS), ("warnings", WARNINGS)]
+    ("name", "ids"),
+    [("refusals", REFUSALS), ("problems", PROBLEMS), ("warnings", WARNINGS), ("stops", STOPS)],
 )
 def test_tables(name: str, ids: Mapping[str, str]) -> None:
     """On a mismatch, the table to paste is in the message."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib.util
 import inspect
 import itertools
@@ -13,19 +14,22 @@ import runpy
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from sanic import Blueprint, Request, Sanic
+from sanic import Blueprint, Request, Sanic, text
 
 import corsbp
-from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, CorsPolicyWarning, Problem, cors_group
+from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, CorsPolicyWarning, Problem, cors_group, testing
+from corsbp.testing import Browser, assert_policy, attack, result
 
-from .support import ROOT
+from .support import ROOT, new_app
 from .test_servers import importable
 
 HERE = Path(__file__).parent / "typing"
@@ -80,7 +84,7 @@ def test_wrong_uses(checker: Callable[[Path, Path], dict[int, str]], tmp_path: P
     lines = (HERE / "wrong.py").read_text().splitlines()
     marked = {number for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
     found = checker(HERE / "wrong.py", tmp_path)
-    assert len(marked) > 50
+    assert len(marked) > 90
     assert not [lines[number - 1] for number in sorted(marked - found.keys())], "not reported"
     assert not {lines[number - 1]: found[number] for number in found.keys() - marked}, "reported, but right"
 
@@ -94,7 +98,15 @@ def test_right_uses_are_complete() -> None:
     )
     arguments = [*inspect.signature(cors_group).parameters][1:]
     assert set(FIELDS) < set(arguments)
-    assert not [name for name in [*corsbp.__all__, *arguments] if name not in used]
+    functions = (Browser.fetch, Browser.set_cookie, Browser.later, assert_policy, attack)
+    theirs = {name for each in functions for name in inspect.signature(each).parameters} - {
+        "self",
+        "app",
+        "cookie",
+    }
+    theirs |= {*inspect.signature(Browser).parameters} - {"app"}
+    names = [*corsbp.__all__, *arguments, *testing.__all__, *theirs]
+    assert not [name for name in names if name not in used]
     assert not [name for name in FIELDS if used[name] < 2], "of CorsPolicy and of cors_group"
     runpy.run_path(str(HERE / "right.py"))
 
@@ -106,20 +118,45 @@ def blocks(text: str) -> Iterator[str]:
     """The code in a docstring: what is indented and stands between empty lines."""
     for paragraph in inspect.cleandoc(text).split("\n\n"):
         if all(line.startswith("    ") for line in paragraph.splitlines()):
-            yield inspect.cleandoc(paragraph)
+            yield textwrap.dedent(paragraph)
+
+
+def examples_of(name: str, text: str) -> list[str]:
+    assert re.match(r"[A-Z].+[.;:]", text), "no summary"
+    examples = [block for block in blocks(text) if name in block]
+    assert examples, "no example"
+    return examples
 
 
 @pytest.mark.parametrize("name", corsbp.__all__)
 def test_a_name_says_what_it_is_for(name: str) -> None:
     """In one line, and with an example that runs."""
-    text = inspect.getdoc(getattr(corsbp, name)) or ""
-    assert re.match(r"[A-Z].+[.;:]", text), "no summary"
-    examples = [block for block in blocks(text) if name in block]
-    assert examples, "no example"
-    for example in examples:
+    for example in examples_of(name, inspect.getdoc(getattr(corsbp, name)) or ""):
         names = {each: getattr(corsbp, each) for each in corsbp.__all__}
         blueprints = {each: Blueprint(each, url_prefix=f"/{each}") for each in ("api_bp", "v1", "v2")}
         exec(example, {**names, **blueprints, "app": Sanic("hover")})
+
+
+@pytest.mark.parametrize("name", testing.__all__)
+def test_a_name_for_tests_says_what_it_is_for(name: str) -> None:
+    """With an example that runs, where tests are: in a coroutine, with an app and a browser that is open."""
+    bp = Blueprint("items")
+    for method in ("GET", "PUT"):
+        bp.add_route(lambda _: text(""), "/items", methods=[method], name=method)
+    app = new_app(cors_group(bp, allow_origins=["https://app.example"], allow_credentials=True))
+    below = {"STOPS": constant_texts(result)["STOPS"]}
+
+    async def run(example: str) -> None:
+        async with Browser(app) as browser:
+            fetched = await browser.fetch("/items", "PUT")
+            names = {each: getattr(testing, each) for each in testing.__all__}
+            code = compile(example, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            done = eval(code, {**names, "app": app, "browser": browser, "result": fetched})
+            if inspect.isawaitable(done):
+                await done
+
+    for example in examples_of(name, below.get(name) or inspect.getdoc(getattr(testing, name)) or ""):
+        asyncio.run(run(example))
 
 
 def is_known(origin: str, _: Request) -> bool:
@@ -129,12 +166,22 @@ def is_known(origin: str, _: Request) -> bool:
 def attribute_texts(owner: type) -> dict[str, str]:
     """What editors show for a class's attributes: the string below each."""
     (tree,) = ast.parse(inspect.getsource(owner)).body
+    return strings_below(getattr(tree, "body", []))
+
+
+def constant_texts(module: ModuleType) -> dict[str, str]:
+    """The same for a module's constants."""
+    return strings_below(ast.parse(inspect.getsource(module)).body)
+
+
+def strings_below(body: list[ast.stmt]) -> dict[str, str]:
     return {
         node.target.id: ast.literal_eval(below.value)
-        for node, below in itertools.pairwise(getattr(tree, "body", []))
+        for node, below in itertools.pairwise(body)
         if isinstance(node, ast.AnnAssign)
         and isinstance(node.target, ast.Name)
         and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
     }
 
 
@@ -153,15 +200,19 @@ def test_a_field_says_what_it_is_for(field: str) -> None:
         )
 
 
-@pytest.mark.parametrize("owner", [CorsPolicy, Problem, CorsPolicyError, CorsPolicyWarning])
+OF_TESTING = [testing.Answer, testing.Grant, testing.Result, testing.Sent, testing.Step]
+
+
+@pytest.mark.parametrize("owner", [CorsPolicy, Problem, CorsPolicyError, CorsPolicyWarning, *OF_TESTING])
 def test_an_attribute_says_what_it_is_for(owner: type) -> None:
     texts = attribute_texts(owner)
     assert set(texts) == set(inspect.get_annotations(owner))
     assert all(text.count("`") > 1 or list(blocks(f"{text}\n\n    The end.")) for text in texts.values())
 
 
-@pytest.mark.parametrize("owner", [CorsGroup, CorsPolicy, Problem])
+@pytest.mark.parametrize("owner", [CorsGroup, CorsPolicy, Problem, Browser, testing.SyncBrowser, *OF_TESTING])
 def test_a_member_says_what_it_is_for(owner: type) -> None:
     own = {name: member for name, member in vars(owner).items() if name[0] != "_" and name not in FIELDS}
-    members = {name: each for name, each in own.items() if callable(each) or isinstance(each, property)}
+    kinds = (property, classmethod)
+    members = {name: each for name, each in own.items() if callable(each) or isinstance(each, kinds)}
     assert all(inspect.getdoc(member) for member in members.values())

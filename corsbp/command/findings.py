@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final
 
 from sanic import Sanic
 
 from corsbp import origins, surface
+from corsbp.binding import SectionExtra
 from corsbp.errors import PROBLEMS, WARNINGS
 from corsbp.policy import CorsPolicy
 from corsbp.surface import Served
@@ -20,6 +22,7 @@ MORE: Final = MappingProxyType(
         "credentials-pattern": "With credentials, every name below a domain can act as your users.",
         "insecure-origin": "An origin without https: whoever sits on its wire reads the answers.",
         "websocket-unchecked": "A WebSocket takes every site's handshakes, in a section that names origins.",
+        "set-too-late": "A setting of sanic-ext's CORS that came after app.extend(): it has no effect.",
         "two-sections": "A blueprint in two sections: the app does not start.",
     }
 )
@@ -114,11 +117,27 @@ def _of_sockets(served: Iterable[Served]) -> Iterator[Finding]:
 
 
 def _of_extensions(app: Sanic[Any, Any]) -> Iterator[Finding]:
-    """sanic-ext's CORS, which it adds as the app starts: by its documented settings."""
-    allowed = app.config.get("CORS_ORIGINS", "")
-    if app.config.get("CORS", True) and app.config.get("AUTO_EXTEND", True) and allowed:
-        text = f"sanic-ext's CORS holds outside the sections: CORS_ORIGINS={allowed!r}"
-        yield Finding(False, "two-layers", app.name, text)
+    """sanic-ext's CORS: what it has settled in `app.extend()`, or what it will settle as the app starts."""
+    config, settled = app.config, getattr(app.ctx, "cors", None)
+    declared = config.get("CORS_ORIGINS", "")
+    if settled is not None and hasattr(settled, "allow_origins"):
+        allowed = ", ".join(getattr(each, "pattern", str(each)) for each in settled.allow_origins)
+        if declared and not allowed:
+            yield Finding(
+                False, "set-too-late", app.name, f"CORS_ORIGINS={declared!r} came after app.extend()"
+            )
+    elif config.get("CORS", True) and config.get("AUTO_EXTEND", True) and find_spec("sanic_ext"):
+        allowed = str(declared)
+    else:
+        return
+    if allowed:
+        yield Finding(
+            False, "two-layers", app.name, f"sanic-ext's CORS holds outside the sections: {allowed}"
+        )
+    for group in app.router.groups.values():
+        for route in group.routes:
+            if hasattr(route.handler, "__cors__") and not isinstance(route.extra, SectionExtra):
+                yield Finding(False, "two-layers", f"/{route.path}", "has sanic-ext's @cors")
 
 
 def _where(route: Served) -> str:

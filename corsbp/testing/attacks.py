@@ -15,6 +15,7 @@ from corsbp.surface import Served, policies, surface
 
 from .result import Answer, Sent
 from .senders import AppSender, Sender
+from .urls import check_origin
 
 STRANGER = "https://attacker.example"
 """The origin of somebody whom nobody let in."""
@@ -24,8 +25,11 @@ STRANGER = "https://attacker.example"
 class Grant:
     """An origin that may read a route's answers, or may send the method, although nobody named it.
 
-    for grant in attack(app):
-        print(grant.kind, grant.method, grant.path, grant.origin)
+        for grant in attack(app):
+            assert isinstance(grant, Grant)
+            print(grant.kind, grant.method, grant.path, grant.origin)
+
+    Of a method's preflight and its request, the first that is granted counts.
     """
 
     method: str
@@ -101,13 +105,20 @@ def attack(app: Sanic[Any, Any], origins: Iterable[str] = ()) -> list[Grant]:
 
     Returns:
         What was granted to an origin that is neither among those nor allowed by the route's own policy. A
-        route that lets in every page is one grant, of kind `"any"`.
+        route that lets in every page, though no policy says `"*"`, is one grant, of kind `"any"`.
+
+    Raises:
+        ValueError: `origins` is one string, or an entry is no origin.
 
     Preflights are sent for every method, and requests for GET and HEAD only: nothing that changes anything. A
     route whose path has an expression of its own is left out, as are WebSockets.
     """
+    if type(origins) is str:
+        raise ValueError(f"origins: {origins!r} is one string; meant: [{origins!r}]")
+    for origin in (listed := tuple(origins)):
+        check_origin(origin)
     with start_blocking_portal() as portal:
-        found: list[Grant] = portal.call(_attack, app, tuple(origins))
+        found: list[Grant] = portal.call(_attack, app, listed)
     return found
 
 
@@ -119,6 +130,7 @@ async def _attack(app: Sanic[Any, Any], origins: tuple[str, ...]) -> list[Grant]
         return [
             grant
             for route in routes
+            if route.policy is None or route.policy.allow_origins != "*"  # which lets every page in
             for method in route.methods
             async for grant in _try(sender, route, method, trusted)
         ]

@@ -12,13 +12,11 @@ from typing import Any, Literal, TypeAlias, get_args
 from anyio.from_thread import start_blocking_portal
 from sanic import Sanic
 
-from corsbp.origins import is_origin, problems_of
-
 from .fetching import Call, Mode, Page, Redirect, fetching
 from .memory import ENGINES, Cookies, Credentials, Preflights
-from .result import Result
+from .result import Pairs, Result
 from .senders import AppSender, Sender, ServerSender
-from .urls import Url, parse
+from .urls import Url, check_origin, parse
 
 EngineName: TypeAlias = Literal["standard", "today"]
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
@@ -92,13 +90,9 @@ class Browser:
     def _open(
         self, sender: Sender, origin: str, base: str, engine: EngineName, clock: Callable[[], float]
     ) -> None:
-        if origin != "null" and not (isinstance(origin, str) and is_origin(origin)):
-            faults = problems_of(origin)
-            raise ValueError(
-                f"origin: no page has the origin {origin!r}" + "".join(f"; {each}" for each in faults)
-            )
-        if engine not in ENGINES:
-            raise ValueError(f"engine: {engine!r} is none of {', '.join(ENGINES)}")
+        if origin != "null":
+            check_origin(origin)
+        _check(engine in ENGINES, "engine", engine, f"none of {', '.join(ENGINES)}")
         url: Url | None = parse(base) if isinstance(base, str) else None
         if url is None or not url.is_http:
             raise ValueError(f"{base!r} is no URL; meant: 'https://api.example'")
@@ -149,15 +143,12 @@ class Browser:
             ("mode", mode, get_args(Mode)),
             ("redirect", redirect, get_args(Redirect)),
         ):
-            if value not in known:
-                raise ValueError(f"{name}: {value!r} is none of {', '.join(known)}")
-        pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
-        pairs = tuple((name, value.strip(" \t\r\n")) for name, value in pairs)
-        if isinstance(body, str):
-            body = body.encode()
-            if "content-type" not in {name.lower() for name, _ in pairs}:
-                pairs = (*pairs, ("content-type", "text/plain;charset=UTF-8"))
-        call = Call(url, method, pairs, body, credentials, mode, redirect, upload_listener)
+            _check(value in known, name, value, f"none of {', '.join(known)}")
+        _check(isinstance(url, str), "url", url, "not a string")
+        _check(isinstance(method, str), "method", method, "not a string")
+        of_bytes = body is None or isinstance(body, str | bytes)
+        _check(of_bytes, "body", body, "neither text nor bytes; meant: json.dumps(…)")
+        call = Call(url, method, _pairs(headers), body, credentials, mode, redirect, upload_listener)
         exchanges = fetching(self._page, call)
         try:
             sent = next(exchanges)
@@ -186,11 +177,27 @@ class Browser:
         return self._clock() + self._ahead
 
 
+def _check(valid: bool, name: str, value: object, fault: str) -> None:
+    if not valid:
+        raise ValueError(f"{name}: {value!r} is {fault}")
+
+
+def _pairs(headers: Headers) -> Pairs:
+    """Headers as a page's `Headers` object has them: values without the spaces around them."""
+    pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+    for pair in pairs:
+        two = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
+        _check(two, "headers", pair, "not a name and a value, two strings")
+    return tuple((name, value.strip(" \t\r\n")) for name, value in pairs)
+
+
 class SyncBrowser:
     """A `Browser` for tests without `async`: the same, in a thread of its own.
 
-    with SyncBrowser(Browser(app, origin="https://app.example")) as browser:
-        assert browser.fetch("/items").ok_for_page
+        with SyncBrowser(Browser(app, origin="https://app.example")) as browser:
+            assert browser.fetch("/items").ok_for_page
+
+    In pytest, the fixture `cors_browser` gives them.
     """
 
     def __init__(self, browser: Browser) -> None:

@@ -13,6 +13,7 @@ from corsbp.fetch import (
     EXPOSE_HEADERS,
     FORBIDDEN_RESPONSE_HEADERS,
     MAX_AGE,
+    PREFIX,
     SAFELISTED_METHODS,
     SAFELISTED_RESPONSE_HEADERS,
     is_token,
@@ -182,9 +183,9 @@ def names_in(answer: Answer, name: str) -> list[str] | None:
 def max_age(answer: Answer, engine: Engine) -> int:
     """Seconds that the answer to a preflight is remembered."""
     lines = answer.lines(MAX_AGE)
-    given = len(lines) == 1 and re.fullmatch(r"[0-9]+", lines[0].strip(" \t"))
     # more digits than that are more than any limit, and Python need not make a number of a million of them
-    seconds = int(given[0][:20]) if given else DEFAULT_MAX_AGE
+    given = len(lines) == 1 and re.fullmatch(r"0*([0-9]{1,20})[0-9]*", lines[0].strip(" \t"))
+    seconds = int(given[1]) if given else DEFAULT_MAX_AGE
     return min(seconds, engine.longest_max_age)
 
 
@@ -203,13 +204,14 @@ def readable_headers(answer: Answer, credentials: bool | None) -> dict[str, str]
 
 def not_readable(answer: Answer, readable: dict[str, str]) -> Iterator[Step]:
     """A word on the headers that the page does not see."""
-    hidden = sorted({name.lower() for name, _ in answer.headers} - set(readable))
-    interesting = [name for name in hidden if not name.startswith("access-control-") and name not in _DULL]
+    hidden = {name.lower() for name, _ in answer.headers} - set(readable) - FORBIDDEN_RESPONSE_HEADERS - _DULL
+    interesting = sorted(name for name in hidden if not name.startswith(PREFIX))
     if interesting:
+        names = quoted(interesting)
         yield Step(
-            f"The page cannot read the headers {quoted(interesting)}: they are not in {EXPOSE_HEADERS}. "
-            f"With corsbp: expose_headers=[…]"
+            f"The page cannot read the headers {names}: they are not in {EXPOSE_HEADERS}. "
+            f"With corsbp: expose_headers=[{names}]"
         )
 
 
-_DULL = frozenset({"vary", "connection", "keep-alive", "date", "server", "set-cookie", "transfer-encoding"})
+_DULL = frozenset({"vary", "connection", "keep-alive", "date", "server", "transfer-encoding"})

@@ -33,7 +33,7 @@ from .checks import (
     readable_headers,
 )
 from .memory import Asker, Cookies, Credentials, Engine, Preflights
-from .result import Answer, Kind, NoAnswer, Pairs, Result, Sent, Step, quoted
+from .result import Answer, Kind, NoAnswer, Pairs, Result, Sent, Step, cut, quoted
 from .safelists import (
     BODY_HEADERS,
     NON_WILDCARD,
@@ -77,7 +77,7 @@ class Call:
     url: str
     method: str = "GET"
     headers: Pairs = ()
-    body: bytes | None = None
+    body: str | bytes | None = None
     credentials: Credentials = "same-origin"
     mode: Mode = "cors"
     redirect: Redirect = "follow"
@@ -100,7 +100,8 @@ class _Fetch:
 
     def __init__(self, page: Page, call: Call) -> None:
         self.page, self.call = page, call
-        self.method, self.headers, self.body = call.method, call.headers, call.body
+        self.method, self.headers = call.method, call.headers
+        self.body = call.body.encode() if isinstance(call.body, str) else call.body
         self.includes = call.credentials == "include"
         self.urls: list[Url] = []
         self.tainted = False
@@ -120,10 +121,13 @@ class _Fetch:
             if self.call.redirect == "manual":
                 self.kind = "opaqueredirect"
                 return answer
-            location = answer.get("location")
-            if location is None:
+            locations = answer.lines("location")
+            if not locations:
                 return answer
-            self.follow(answer.status, location)
+            if len(locations) > 1:
+                text = f"The redirect leads to several addresses: {quoted(locations)}"
+                raise StoppedError("redirect-location", text)
+            self.follow(answer.status, locations[0])
 
     # --- https://fetch.spec.whatwg.org/#dom-request ---
 
@@ -153,15 +157,27 @@ class _Fetch:
                 or not _is_latin(value)
             ):
                 raise StoppedError("header-invalid", f"{shown(name)}: {shown(value)} is no header")
-        dropped = [name for name, value in call.headers if not self.keeps(name, value)]
-        self.headers = tuple(pair for pair in call.headers if self.keeps(*pair))
+        self.fill_headers()
+
+    def fill_headers(self) -> None:
+        """What stays of the page's headers, and what a text brings along."""
+        self.headers, dropped = (), []
+        for name, value in self.call.headers:
+            if self.keeps(name, value):
+                self.headers = (*self.headers, (name, value))
+            else:
+                dropped.append(name)
+        text = isinstance(self.call.body, str)
+        if text and "content-type" not in {name.lower() for name, _ in self.headers}:
+            self.headers = (*self.headers, ("content-type", "text/plain;charset=UTF-8"))
         if dropped:
             self.steps.append(Step(f"The browser drops the headers {quoted(dropped)}: no page may set them"))
 
     def keeps(self, name: str, value: str) -> bool:
-        """Whether a header that the page sets stays."""
+        """Whether a header that the page sets stays, after those before it."""
         if self.call.mode == "no-cors":
-            return is_no_cors_safelisted(name, value)
+            before = [other for key, other in self.headers if key.lower() == name.lower()]
+            return is_no_cors_safelisted(name, ", ".join([*before, value]))
         return not is_forbidden(name, value)
 
     # --- https://fetch.spec.whatwg.org/#main-fetch ---
@@ -169,14 +185,16 @@ class _Fetch:
     def one_url(self) -> Exchanges:
         """Fetch the last of the URLs, without following it further."""
         url, mode = self.urls[-1], self.call.mode
+        if not url.is_http:
+            raise StoppedError("scheme-not-http", f"{shown(url.scheme)} is neither http nor https")
         if self.page.origin.startswith("https:") and url.scheme == "http" and not url.is_trustworthy:
-            text = f"The page is https, and {url.origin} is http: browsers block such mixed content"
+            text = f"The page is https, and {cut(url.origin)} is http: browsers block such mixed content"
             raise StoppedError("mixed-content", text, "Serve it over https.")
         if self.page.is_of(url) and self.kind == "basic":
-            self.steps.append(Step(f"{url.origin} is the page's own origin: no CORS"))
+            self.steps.append(Step(f"{cut(url.origin)} is the page's own origin: no CORS"))
             return (yield from self.request(url))
         if mode == "same-origin":
-            text = f'{url.origin} is not the page\'s origin, and the page said mode: "same-origin"'
+            text = f'{cut(url.origin)} is not the page\'s origin, and the page said mode: "same-origin"'
             raise StoppedError("same-origin-only", text)
         if mode == "no-cors":
             if self.call.redirect != "follow":
@@ -185,10 +203,8 @@ class _Fetch:
                 )
             self.kind = "opaque"
             return (yield from self.request(url))
-        if not url.is_http:
-            raise StoppedError("scheme-not-http", f"{shown(url.scheme)} is neither http nor https")
         self.kind = "cors"
-        self.steps.append(Step(f"{url.origin} is not the page's origin, {self.page.origin}: CORS"))
+        self.steps.append(Step(f"{cut(url.origin)} is not the page's origin, {self.page.origin}: CORS"))
         asker = Asker(self.origin, url, self.includes)
         needs = self.needs_permission()
         try:
@@ -258,14 +274,14 @@ class _Fetch:
         answer = yield from self.send(Sent(self.method, str(url), headers, self.body or b""))
         if credentials:
             self.page.cookies.store(url, answer.lines("set-cookie"))
-        self.steps.append(Step(f"{self.method} {url} was answered with status {answer.status}"))
+        self.steps.append(Step(f"{self.method} {cut(url)} was answered with status {answer.status}"))
         return answer
 
     def send(self, sent: Sent) -> Exchanges:
         answer = yield sent
         if isinstance(answer, NoAnswer):
             self.sent.append(sent)
-            text = f"{sent.method} {sent.url} got no answer: {answer.reason}"
+            text = f"{sent.method} {cut(sent.url)} got no answer: {shown(answer.reason)}"
             raise StoppedError("no-answer", text, "This is not about CORS: is the server there?")
         self.sent.append(replace(sent, answer=answer))
         return answer
@@ -298,7 +314,7 @@ class _Fetch:
                 self.tainted = True
         self.urls.append(there)
         now_null = ", and the origin is null from here on" if self.tainted else ""
-        self.steps.append(Step(f"Status {status} leads to {there}{now_null}"))
+        self.steps.append(Step(f"Status {status} leads to {cut(there)}{now_null}"))
 
     # --- what the page gets ---
 

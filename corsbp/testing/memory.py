@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from email.message import Message
-from http.cookiejar import CookieJar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Literal, TypeAlias, cast
 from urllib.request import Request
 
@@ -34,7 +34,8 @@ ENGINES = {
     "today": Engine(star_covers_authorization=True, longest_max_age=600, remembers_preflights=False),
 }
 """`standard`: the Fetch standard. `today`: what Chromium, Firefox and WebKit all do differently, and the
-least that one of them does: WebKit remembers preflights for ten minutes, Firefox may send the next anyway.
+least that one of them does: WebKit remembers preflights for ten minutes; Firefox forgets the first one that
+it should remember, and whatever `*` allowed.
 """
 
 
@@ -108,7 +109,8 @@ class Cookies:
     """A cookie jar: Python's own. It knows domains, paths, ages and `Secure`, but nothing of `SameSite`."""
 
     def __init__(self) -> None:
-        self._jar = CookieJar()
+        # a cookie without a domain is for the host that set it, and for none below it
+        self._jar = CookieJar(DefaultCookiePolicy(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain))
 
     def header(self, url: Url) -> str | None:
         """The Cookie header for a request to `url`; None without cookies."""

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from corsbp.journal import shown
+from corsbp.journal import LONGEST, shown
+
+MOST_NAMES = 20
+"""Names of an answer that a text lists."""
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -57,16 +60,32 @@ STOPS: Mapping[str, str] = MappingProxyType(
         "opaque-redirect": 'The page said redirect: "manual": it gets a redirect that it cannot read.',
     }
 )
-"""Where a fetch can end without the page reading the answer: stable ids, each with what it means."""
+"""Where a fetch can end without the page reading the answer: stable ids, each with what it means.
+
+    assert result.blocked_by is None, STOPS[result.blocked_by]
+
+An id never changes its meaning.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response as it came: `headers` in their order, each line by itself."""
+    """A response as it came, with what the page may not read.
+
+        answer = result.sent[-1].answer
+        assert isinstance(answer, Answer) and answer.get("access-control-allow-origin")
+
+    `result.headers` has what the page may read.
+    """
 
     status: int
+    """As it came: `answer.status == 204`."""
+
     headers: Pairs
+    """In their order, each line by itself: `("vary", "origin") in answer.headers`."""
+
     body: bytes = b""
+    """The whole body: `json.loads(answer.body)`."""
 
     def lines(self, name: str) -> list[str]:
         """The values of all lines of a header, given in lower case."""
@@ -88,34 +107,62 @@ class NoAnswer:
 class Sent:
     """A request that a browser sent, and its answer.
 
-    `cached`: a preflight that was not sent, because the browser remembers one; it has no answer.
+        first: Sent = result.sent[0]
+        assert first.preflight and first.status == 204
+
+    As a string, both in a line.
     """
 
     method: str
+    """As it was sent: `"OPTIONS"` for a preflight."""
+
     url: str
+    """Where to, absolute and without a fragment: `"https://api.example/items"`."""
+
     headers: Pairs
+    """Those that the page and the browser set: `("origin", "https://app.example") in first.headers`."""
+
     body: bytes = b""
+    """`b""` for none, as for every preflight."""
+
     preflight: bool = False
+    """Whether the browser asked for a permission: `[each for each in result.sent if each.preflight]`."""
+
     cached: bool = False
+    """Whether a preflight was not sent, because the browser remembers one: then `answer` is None."""
+
     answer: Answer | None = None
+    """What came back; None without any answer: `first.answer.get("vary")`."""
 
     @property
     def status(self) -> int | None:
+        """The answer's status; None without any."""
         return self.answer.status if self.answer else None
 
     def __str__(self) -> str:
         kind = "preflight " if self.preflight else ""
         came = "not sent: remembered" if self.cached else f"{self.status or 'no answer'}"
-        return f"{kind}{self.method} {self.url}: {came}"
+        return f"{kind}{self.method} {cut(self.url)}: {came}"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that the browser looked at: `stop`, an id of `STOPS`, if it ended there."""
+    """One thing that the browser looked at.
+
+        last: Step = result.steps[-1]
+        print(last.text, last.stop, last.change)
+
+    The last one says how the fetch ended.
+    """
 
     text: str
+    """What it saw: `"The method PUT is allowed"`."""
+
     stop: str | None = None
+    """The id of `STOPS` if it ended there: `"preflight-method"`; else None."""
+
     change: str | None = None
+    """What to change then, if that can be told: `"Serve it over https."`"""
 
 
 Kind: TypeAlias = Literal["basic", "cors", "opaque", "opaqueredirect", "error"]
@@ -125,7 +172,7 @@ Kind: TypeAlias = Literal["basic", "cors", "opaque", "opaqueredirect", "error"]
 class Result:
     """What a page gets of one fetch.
 
-        result = await browser.fetch("/items")
+        result: Result = await browser.fetch("/items")
         assert result.ok_for_page, str(result)
 
     As a string, it tells the whole story: what was sent, each check, and what to change.
@@ -195,5 +242,13 @@ class Result:
 
 
 def quoted(values: Iterable[str]) -> str:
-    """Values as people read them: cut, escaped, and joined by commas."""
-    return ", ".join(map(shown, values))
+    """Values as people read them: cut, escaped, and joined by commas; of many, the first."""
+    listed = list(values)
+    more = [f"and {len(listed) - MOST_NAMES} more"] if len(listed) > MOST_NAMES else []
+    return ", ".join([*map(shown, listed[:MOST_NAMES]), *more])
+
+
+def cut(url: object) -> str:
+    """A URL or origin, in which nothing needs to be escaped, cut to size."""
+    text = str(url)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"

@@ -16,7 +16,7 @@ from corsbp.fetch import (
 )
 
 LONGEST_VALUE = 128
-"""Bytes of a value that passes without a permission."""
+"""Bytes of a value that passes without a permission; as values are Latin-1, also its characters."""
 
 LONGEST_VALUES = 1024
 """Bytes of all such values of a request together."""
@@ -31,7 +31,7 @@ _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\"():<>?@\[\\\]{}]")
 _LANGUAGE = re.compile(r"[0-9A-Za-z *,\-.;=]*")
 _TYPE = re.compile(r"[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*(;.*)?")
 _FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
 _OVERRIDES = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
 
 
@@ -49,7 +49,7 @@ def is_forbidden(name: str, value: str) -> bool:
 
 def is_safelisted(name: str, value: str) -> bool:
     """Whether a header passes without a permission, were it alone."""
-    if len(value.encode()) > LONGEST_VALUE:
+    if len(value) > LONGEST_VALUE:
         return False
     match name.lower():
         case "accept":
@@ -79,7 +79,7 @@ def unsafe_names(headers: Iterable[tuple[str, str]]) -> list[str]:
     for name, value in headers:
         if is_safelisted(name, value):
             safe.add(name.lower())
-            length += len(value.encode())
+            length += len(value)
         else:
             unsafe.add(name.lower())
     return sorted(unsafe | safe if length > LONGEST_VALUES else unsafe)

@@ -6,10 +6,11 @@ import asyncio
 import warnings
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import httpx
 from sanic import Sanic
+from sanic.asgi import Lifespan
 from sanic.helpers import Default
 
 from .result import Answer, NoAnswer, Sent
@@ -31,6 +32,7 @@ class _Sender:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        client.event_hooks = {"response": [_keep_redirect]}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> _Sender:
@@ -43,20 +45,25 @@ class _Sender:
         await self._stack.__aexit__(kind, error, trace)
 
     async def send(self, sent: Sent) -> Answer | NoAnswer:
+        request = self.request(sent)
+        try:
+            response = await self._client.send(request)
+        except httpx.HTTPError as error:
+            return NoAnswer(f"{type(error).__name__}: {error}".rstrip(": "))
+        headers = tuple(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.extensions["lines"]
+        )
+        return Answer(response.status_code, headers, response.content)
+
+    def request(self, sent: Sent) -> httpx.Request:
         request = httpx.Request(
             sent.method,
             sent.url,
             headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.headers],
             content=sent.body or None,
         )
-        try:
-            response = await self._client.send(request)
-        except httpx.HTTPError as error:
-            return NoAnswer(f"{type(error).__name__}: {error}".rstrip(": "))
-        headers = tuple(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
-        )
-        return Answer(response.status_code, headers, response.content)
+        request.method = sent.method  # as it is spelt: httpx puts it into upper case
+        return request
 
 
 class ServerSender(_Sender):
@@ -66,6 +73,14 @@ class ServerSender(_Sender):
         # a proxy is for the network: what is on this machine, browsers ask without one
         here = dict.fromkeys(("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]"))
         super().__init__(httpx.AsyncClient(timeout=PATIENCE, follow_redirects=False, mounts=here))
+
+    def request(self, sent: Sent) -> httpx.Request:
+        """Names below localhost are on this machine for every browser, if for few resolvers."""
+        request = super().request(sent)
+        if request.url.host.endswith(".localhost"):
+            request.extensions["sni_hostname"] = request.url.host
+            request.url = request.url.copy_with(host="localhost")
+        return request
 
 
 class AppSender(_Sender):
@@ -83,13 +98,15 @@ class AppSender(_Sender):
 
     async def __aenter__(self) -> AppSender:
         app = self._app
-        self._stack.callback(_restore, app, Sanic.test_mode, app.asgi, app.config.TOUCHUP)
-        Sanic.test_mode = True  # an app can be started more than once
+        before = app.asgi, app.state.is_started, app.config.TOUCHUP
+        self._stack.callback(_restore, app, Sanic.test_mode, *before)
+        Sanic.test_mode = app.asgi = True  # an app can be started more than once
         if isinstance(app.config.TOUCHUP, Default):
             app.config.TOUCHUP = False  # which takes out of Sanic what this app can spare, and others need
-        app.router.reset()  # type: ignore[no-untyped-call]
-        app.signal_router.reset()  # type: ignore[no-untyped-call]
-        lifespan = asyncio.ensure_future(app({"type": "lifespan"}, self._receive, self._tell))
+        _reset(app)
+        # what the app does when called, which Sanic's ASGI client replaces for good, and without a banner
+        started = Lifespan(app, cast(Any, {"type": "lifespan"}), self._receive, cast(Any, self._tell))
+        lifespan = asyncio.ensure_future(started())
         self._stack.callback(lifespan.cancel)
         try:
             with warnings.catch_warnings():
@@ -101,6 +118,12 @@ class AppSender(_Sender):
         self._stack.push_async_callback(self._event, "shutdown", lifespan)
         await super().__aenter__()
         return self
+
+    async def send(self, sent: Sent) -> Answer | NoAnswer:
+        try:
+            return await super().send(sent)
+        except AssertionError:  # how httpx says that an app has not come to the end of its answer
+            return NoAnswer("the answer broke off")
 
     async def _event(self, name: str, lifespan: asyncio.Future[None]) -> None:
         """Ask the app to start or stop, and wait until it has."""
@@ -121,5 +144,19 @@ class AppSender(_Sender):
         self._told.put_nowait(message)
 
 
-def _restore(app: Sanic[Any, Any], test_mode: bool, asgi: bool, touchup: Any) -> None:
-    Sanic.test_mode, app.asgi, app.config.TOUCHUP = test_mode, asgi, touchup
+async def _keep_redirect(response: httpx.Response) -> None:
+    """Hide where a redirect leads from httpx: it fails over what is no URL, even if it is not to follow."""
+    response.extensions["lines"] = response.headers.raw
+    response.headers.pop("location", None)
+
+
+def _restore(app: Sanic[Any, Any], test_mode: bool, asgi: bool, started: bool, touchup: Any) -> None:
+    Sanic.test_mode, app.asgi, app.state.is_started, app.config.TOUCHUP = test_mode, asgi, started, touchup
+    if not started:  # else it runs on, in the browser around this one
+        _reset(app)
+
+
+def _reset(app: Sanic[Any, Any]) -> None:
+    """Back to before a start: an app can be added to, and started, once more."""
+    app.router.reset()  # type: ignore[no-untyped-call]
+    app.signal_router.reset()  # type: ignore[no-untyped-call]

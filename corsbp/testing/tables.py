@@ -78,7 +78,7 @@ def _checked(row: Row) -> Row:
         problem = "does not begin with three strings: origin, method and path"
     elif not isinstance(row[3], bool):
         problem = "has no True or False for credentials"
-    elif not isinstance(row[4], bool) and row[4] not in STOPS:
+    elif not isinstance(row[4], bool) and (not isinstance(row[4], str) or row[4] not in STOPS):
         problem = f"expects neither True, False nor one of {', '.join(STOPS)}"
     if problem:
         raise ValueError(f"the row {row!r} {problem}")

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
-from urllib.parse import quote, urljoin, urlsplit
+import socket
+from dataclasses import dataclass, replace
+from urllib.parse import quote, unquote
 
 import idna
 
+from corsbp.origins import is_origin, problems_of
+
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]")
-_KEPT = "%/:=&?~+!$,;'@()*[]|"  # in paths and queries
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as the last label: the host is an IPv4 address
+_URL = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?([^?#]*)(\?[^#]*)?(?:#.*)?", re.DOTALL)
+_PLACE = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?")
+_STRIPPED = "".join(map(chr, range(33)))  # around a URL
+_KEPT = "%/:=&?~+!$,;@()*[]|"
+_KEPT_IN_PATHS = "'"
+_KEPT_IN_QUERIES = "\\^`{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,13 @@ class Url:
         return f"{self.origin}{self.target}"
 
 
+def check_origin(origin: object) -> None:
+    """Raise ValueError, with what was meant, for what is the origin of no page."""
+    if not (isinstance(origin, str) and is_origin(origin)):
+        faults = "".join(f"; {each}" for each in problems_of(origin))
+        raise ValueError(f"no page has the origin {origin!r}{faults}")
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host names this machine: `localhost`, names below it, 127.0.0.0/8, [::1]."""
     if host == "localhost" or host.endswith(".localhost"):
@@ -54,22 +70,61 @@ def is_loopback(host: str) -> bool:
 
 def parse(text: str, base: Url | None = None) -> Url | None:
     """The URL that `text` is, relative to `base` if there is one; None if it is none."""
-    text = re.sub(r"[\t\r\n]", "", text.strip())
+    match = _URL.fullmatch(re.sub(r"[\t\r\n]", "", text.strip(_STRIPPED)))
+    assert match is not None, "all of its parts can be missing"
+    scheme, path, query = (match[1] or "").lower(), match[2], match[3]
+    if scheme and scheme not in _PORTS:  # nothing more needs to be known about those
+        return Url(scheme, "", None, path)
+    path = path.replace("\\", "/")
     try:
-        parts = urlsplit(urljoin(str(base), text) if base is not None else text)
-        port, host = parts.port, parts.hostname or ""
-        if ":" in host:
-            host = f"[{host}]"
-        elif not host.isascii():
-            host = idna.encode(host, uts46=True).decode()
-    except ValueError:  # idna's errors are among them
+        if base is None or scheme not in ("", base.scheme) or path.startswith("//"):
+            return _absolute(scheme or (base.scheme if base else ""), path, query or "")
+        before, question, asked = base.target.partition("?")
+        if not path:
+            path, query = before, f"{question}{asked}" if query is None else query
+        elif not path.startswith("/"):
+            path = f"{before.rpartition('/')[0]}/{path}"
+        return replace(base, target=_target(path, query or ""))
+    except (ValueError, OSError):  # idna's errors are among them
         return None
-    scheme = parts.scheme.lower()
-    if scheme not in _PORTS:  # nothing more needs to be known about those
-        return Url(scheme, host, port, parts.path) if scheme else None
-    if not _HOST.fullmatch(host) or port == 0:
+
+
+def _absolute(scheme: str, rest: str, query: str) -> Url | None:
+    authority, _, path = rest.lstrip("/").partition("/")
+    user, _, place = authority.rpartition("@")
+    match = _PLACE.fullmatch(place)
+    if not scheme or match is None:
         return None
-    query = f"?{quote(parts.query, safe=_KEPT)}" if parts.query else ""
-    target = f"{quote(parts.path, safe=_KEPT) or '/'}{query}"
-    user_info = "@" in parts.netloc
-    return Url(scheme, host, None if port == _PORTS[scheme] else port, target, user_info)
+    host, port = _host(match[1]), int(match[2] or _PORTS[scheme])
+    if not _HOST.fullmatch(host) or not 0 < port < 65536:
+        return None
+    target = _target(f"/{path}", query)
+    return Url(scheme, host, None if port == _PORTS[scheme] else port, target, user not in ("", ":"))
+
+
+def _host(text: str) -> str:
+    """A host as it is written in origins. https://url.spec.whatwg.org/#concept-host-parser"""
+    if text.startswith("["):
+        return f"[{ipaddress.IPv6Address(text[1:-1])}]"
+    host = unquote(text).lower()
+    if not host.isascii():
+        host = idna.encode(host, uts46=True).decode()
+    if _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):
+        return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))
+    return host
+
+
+def _target(path: str, query: str) -> str:
+    """A path and a query as they are sent: without the segments `.` and `..`, and escaped."""
+    kept: list[str] = []
+    for segment in path.split("/")[1:]:
+        dots = segment.lower().replace("%2e", ".")
+        if dots == "..":
+            del kept[-1:]
+        elif dots != ".":
+            kept.append(segment)
+    if dots in (".", ".."):
+        kept.append("")
+    return (
+        f"/{quote('/'.join(kept), safe=_KEPT + _KEPT_IN_PATHS)}{quote(query, safe=_KEPT + _KEPT_IN_QUERIES)}"
+    )

@@ -16,6 +16,7 @@ from .engine import ENGINES, browser
 
 KINDS = ("corsbp", "none", "everything")
 BENCHES = pytest.StashKey[list[Bench]]()
+AGREEMENT = pytest.StashKey[dict[str, list[bool]]]()  # of the simulator with engines, scenario by scenario
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +61,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             f"{bench.browser.name:9} {bench.browser.version}: started in {bench.start:.1f} s, "
             f"{len(bench.verdicts)} runs of cases in {seconds:.1f} s"
         )
+    for engine, agreed in config.stash.get(AGREEMENT, {}).items():
+        each = f"{len(agreed) // len(benches)} scenarios in {len(benches)} engines"
+        write(
+            f'{each} as in `engine="{engine}"`: {sum(agreed)} equal, {len(agreed) - sum(agreed)} exceptions'
+        )
+    if not any(bench.verdicts for bench in benches):
+        return
     kinds = " ".join(f"{kind:10}" for kind in KINDS)
     width = max(len(case.name) for case in CASES) + 2
     write("")

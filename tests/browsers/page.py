@@ -8,12 +8,16 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 HTML = Path(__file__).with_name("page.html").read_bytes()
 POLL = 20  # seconds that the page waits for a script before it asks again
+
+Answering: TypeAlias = Callable[[str, str, Message, bytes], tuple[int, Sequence[tuple[str, str]], bytes]]
+"""Takes method, path, headers and body; gives status, headers and body."""
 
 
 @dataclass
@@ -54,6 +58,7 @@ class Pages:
             "shop": f"http://shop.localhost:{port}",
         }
         self.tabs: dict[str, Tab] = {}
+        self.others: dict[str, Answering] = {}  # who answers what is below another folder: "/scripted"
 
     def tabs_of(self, browser: str) -> dict[str, Tab]:
         """A new tab for each origin."""
@@ -69,6 +74,26 @@ def served() -> Iterator[Pages]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # head and body in one packet
+
+        def parse_request(self) -> bool:
+            """Let the others answer what is theirs, whatever its method."""
+            if not super().parse_request():
+                return False
+            other = pages.others.get(self.path[: self.path.find("/", 1)])
+            if other is None:
+                return True
+            asked = self.rfile.read(int(self.headers.get("content-length", 0)))
+            status, headers, body = other(self.command, self.path, self.headers, asked)
+            self.send_response_only(status)
+            for name, value in headers:
+                self.send_header(name, value)
+            if status not in (204, 304):
+                self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            if status not in (204, 304) and self.command != "HEAD":
+                self.wfile.write(body)
+            self.wfile.flush()
+            return False
 
         def do_GET(self) -> None:
             tab, what = self.tab()

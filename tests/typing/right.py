@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import warnings
+from collections.abc import Callable
 from datetime import timedelta
 
 from sanic import Blueprint, Request, Sanic, text
@@ -10,6 +13,18 @@ from sanic.blueprints import BlueprintGroup
 from sanic.response import HTTPResponse
 
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, CorsPolicyWarning, Problem, cors_group
+from corsbp.testing import (
+    STOPS,
+    Answer,
+    Browser,
+    Grant,
+    Result,
+    Sent,
+    Step,
+    SyncBrowser,
+    assert_policy,
+    attack,
+)
 
 app = Sanic("right")
 first, second, third, fourth, fifth = (Blueprint(f"bp{n}", url_prefix=f"/{n}") for n in range(5))
@@ -108,3 +123,84 @@ with warnings.catch_warnings(record=True) as caught:
 for warning in caught:
     if isinstance(warning.message, CorsPolicyWarning):
         doubt: Problem = warning.message.problem
+
+
+# --- corsbp.testing ---
+
+shop, items = Sanic("shop"), Blueprint("items")
+items.add_route(handler, "/items", methods=["GET", "PUT"])
+shop.blueprint(cors_group(items, allow_origins=["https://app.example"], allow_credentials=True))
+
+
+async def reads() -> Result:
+    async with Browser(
+        shop,
+        origin="https://app.example",
+        base_url="https://api.example",
+        engine="standard",
+        clock=time.monotonic,
+    ) as browser:
+        browser.set_cookie("session=ann", url="https://api.example/")
+        browser.later(seconds=600)
+        await browser.fetch("/items", headers=[("x-token", "1")], body=None)
+        return await browser.fetch(
+            url="/items",
+            method="PUT",
+            headers={"x-token": "1"},
+            body=b"{}",
+            credentials="include",
+            mode="cors",
+            redirect="follow",
+            upload_listener=True,
+        )
+
+
+async def reads_of_a_server() -> None:
+    async with Browser.at("http://127.0.0.1:9", "null", engine="today", clock=lambda: 0.0) as browser:
+        nothing: Result = await browser.fetch(
+            "/", "POST", body="text", credentials="omit", mode="no-cors", redirect="error"
+        )
+        assert nothing.blocked_by == "no-cors-redirect" and STOPS[nothing.blocked_by]
+
+
+def test_it(cors_browser: Callable[..., SyncBrowser]) -> None:
+    assert cors_browser(shop, "https://app.example").fetch("/").ok_for_page
+
+
+result = asyncio.run(reads())
+asyncio.run(reads_of_a_server())
+why: str | None = result.why or result.blocked_by
+read: bool = result.ok_for_page and result.type == "cors" and result.status < 400
+seen_by_page: str = result.headers.get("content-type", "") + result.url + result.text
+request: Sent = result.sent[0]
+if isinstance(request.answer, Answer):
+    lines: list[str] = request.answer.lines("vary")
+    status: int = request.answer.status
+    raw: bytes = request.answer.body + request.body + result.body
+step: Step = result.steps[-1]
+told: list[str | None] = [
+    step.text,
+    step.stop,
+    step.change,
+    request.method,
+    request.url,
+    str(request.preflight),
+]
+
+with SyncBrowser(Browser(shop)) as sync:
+    again: Result = sync.fetch("/", "PUT", headers={"x-token": "1"}, credentials="same-origin")
+    sync.set_cookie("session=ann")
+    sync.later(5)
+    results: list[Result] = sync.results
+
+assert_policy(
+    shop,
+    table=[
+        ("https://app.example", "GET", "/items", False, True),
+        ("https://app.example", "GET", "/elsewhere", True, "origin-missing"),
+    ],
+    base_url="https://api.example",
+)
+grants: list[Grant] = attack(shop, origins=["https://app.example"])
+for grant in grants:
+    granted: str = grant.method + grant.path + grant.origin + grant.kind * grant.credentials

@@ -2,10 +2,12 @@
 
 import re
 
-from sanic import Blueprint, Request
+from sanic import Blueprint, Request, Sanic
 
 import corsbp
+import corsbp.testing
 from corsbp import CorsPolicy, CorsPolicyError, CorsPolicyWarning, Problem, cors_group
+from corsbp.testing import Browser, Grant, Result, SyncBrowser, assert_policy, attack
 
 api = Blueprint("api")
 policy = CorsPolicy(allow_origins=["https://app.example"])
@@ -92,3 +94,49 @@ CorsPolicyError(problem)  # wrong
 CorsPolicyError([problem]).problems.append(problem)  # wrong
 CorsPolicyWarning("is one string")  # wrong
 print(CorsPolicyWarning(problem).problems)  # wrong
+
+app = Sanic("wrong")
+corsbp.testing.browser_of(app)  # wrong
+Browser("https://api.example")  # wrong
+Browser(app, ["https://app.example"])  # wrong
+Browser(app, None)  # wrong
+Browser(app, "https://app.example", "https://api.example")  # wrong
+Browser(app, base_url=7)  # wrong
+Browser(app, engine="chrome")  # wrong
+Browser(app, clock=0)  # wrong
+Browser.at(app)  # wrong
+Browser.at("http://127.0.0.1:8000", base_url="/")  # wrong
+SyncBrowser(app)  # wrong
+with Browser(app) as page:  # wrong
+    pass
+assert_policy(app)  # wrong
+assert_policy(app, [("https://app.example", "GET", "/", True)])  # wrong
+assert_policy(app, [("https://app.example", "GET", "/", "include", True)])  # wrong
+assert_policy(app, [("https://app.example", "GET", "/", True, None)])  # wrong
+attack("http://127.0.0.1:8000")  # wrong
+attack(app, [b"https://app.example"])  # wrong
+print(attack(app)[0].risk)  # wrong
+corsbp.testing.STOPS["no-answer"] = "down"  # wrong
+
+
+async def fetches(browser: Browser, result: Result, grant: Grant) -> None:
+    print(browser.fetch("/").status)  # wrong
+    await browser.fetch(7)  # wrong
+    await browser.fetch("/", b"GET")  # wrong
+    await browser.fetch("/", "GET", {"x-token": "1"})  # wrong
+    await browser.fetch("/", headers={"x-token": 1})  # wrong
+    await browser.fetch("/", headers="x-token: 1")  # wrong
+    await browser.fetch("/", body={"a": 1})  # wrong
+    await browser.fetch("/", json={"a": 1})  # wrong
+    await browser.fetch("/", credentials=True)  # wrong
+    await browser.fetch("/", mode="navigate")  # wrong
+    await browser.fetch("/", redirect=False)  # wrong
+    await browser.fetch("/", upload_listener="yes")  # wrong
+    browser.set_cookie({"session": "ann"})  # wrong
+    browser.later("600")  # wrong
+    print(result.ok)  # wrong
+    result.headers["x-total"] = "1"  # wrong
+    result.status = 200  # wrong
+    print(result.sent[0].answer.status)  # wrong
+    result.sent.append(result.sent[0])  # wrong
+    grant.origin = "https://app.example"  # wrong

@@ -1,0 +1,333 @@
+"""A server that answers as a scenario says, and the scenario's fetches: in real pages, and in the simulator.
+
+Both ask the same server, and all that is compared comes from outside of them: what a page gets to see, and
+what the server wrote down. Each run of a scenario has addresses of its own, `/scripted/<who>/<number>/…`, so
+that neither caches nor cookies mix; `path=` in a cookie keeps it there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from email.message import Message
+from typing import Any, Literal, TypeAlias
+
+from corsbp.testing.browser import Browser as Simulator
+from corsbp.testing.browser import EngineName
+from corsbp.testing.result import Result
+
+from .engine import Browser
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+Answer: TypeAlias = tuple[int, Pairs, bytes]
+
+SCRIPTED = "/scripted"
+HOSTS = {"home": "app", "api": "other", "third": "stranger", "shop": "shop"}
+"""Where scenarios lead, by the names of the page's origins: its own, one of the same site, two of others."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer.
+
+    In headers, `{origin}` is the page's, and `{home}`, `{api}`, `{third}`, `{shop}` are hosts with the run's
+    `{folder}`; `{port}` and `{number}` are parts of those.
+    """
+
+    headers: Pairs = ()
+    status: int = 200
+    body: str = "text"
+
+
+@dataclass(frozen=True)
+class Route:
+    """What one address answers: each reply in its turn, and the last from then on."""
+
+    replies: tuple[Reply, ...]
+    preflights: tuple[Reply, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """The arguments of `fetch()`; with `upload`, of an XMLHttpRequest with a listener on its upload."""
+
+    to: str = "api/a"
+    method: str = "GET"
+    headers: Pairs = ()
+    body: str | None = None
+    credentials: Literal["omit", "same-origin", "include"] = "same-origin"
+    mode: Literal["cors", "no-cors", "same-origin"] = "cors"
+    redirect: Literal["follow", "error", "manual"] = "follow"
+    upload: bool = False
+
+
+OPEN_HEADERS: Pairs = (
+    ("access-control-allow-origin", "{origin}"),
+    ("access-control-allow-credentials", "true"),
+)
+OPEN = Route(
+    (Reply(OPEN_HEADERS),),
+    (
+        Reply(
+            (
+                *OPEN_HEADERS,
+                ("access-control-allow-methods", "PUT, PATCH, DELETE, patch"),
+                ("access-control-allow-headers", "authorization, content-type, x-one, x-two"),
+            ),
+            status=204,
+        ),
+    ),
+)
+"""What an address answers that a scenario does not speak of: the page's origin may do what it likes."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Fetches of one page, one after another, and what each address answers."""
+
+    name: str
+    fetches: tuple[Fetch, ...]
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    cookie: bool = False  # there is one for the hosts "home" and "api"
+    opaque: bool = False  # the page is a sandboxed frame
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a scenario: what the page saw of each fetch, and a line for each request."""
+
+    saw: list[object]
+    logged: list[str]
+
+
+LOGGED = (
+    "origin",
+    "access-control-request-method",
+    "access-control-request-headers",
+    "cookie",
+    "authorization",
+    "accept",
+    "content-type",
+    "content-language",
+    "range",
+    "x-one",
+)
+
+
+class Scripts:
+    """The runs of all scenarios, with what was asked in each."""
+
+    def __init__(self, origins: Mapping[str, str]) -> None:
+        self.home = origins["app"]
+        self.hosts = {name: origins[origin].removeprefix("http://") for name, origin in HOSTS.items()}
+        self.runs: dict[str, Run] = {}
+
+    def run(self, who: str, number: int, scenario: Scenario) -> Run:
+        """Make ready for one run of a scenario."""
+        folder = f"{SCRIPTED}/{who}/{number}"
+        self.runs[folder] = Run(folder, self, scenario)
+        return self.runs[folder]
+
+    def answer(self, method: str, path: str, headers: Message, body: bytes) -> Answer:
+        """Write down a request, and answer it."""
+        name = path.removeprefix(folder := "/".join(path.split("/", 4)[:4]))
+        host = next(name for name, host in self.hosts.items() if host == headers["host"])
+        reply = self.runs[folder].reply(method, f"{host}{name}", headers, body.decode())
+        return reply.status, reply.headers, reply.body.encode()
+
+
+@dataclass
+class Run:
+    """One run of a scenario, by one browser or the simulator."""
+
+    folder: str
+    scripts: Scripts
+    scenario: Scenario
+    logged: list[str] = field(default_factory=list)
+    asked: dict[tuple[str, bool], int] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        return "null" if self.scenario.opaque else self.scripts.home
+
+    @property
+    def cookie(self) -> str | None:
+        return f"session=ann; path={self.folder}" if self.scenario.cookie else None
+
+    def url(self, to: str) -> str:
+        host, _, name = to.partition("/")
+        return f"http://{self.scripts.hosts[host]}{self.folder}/{name}"
+
+    def named(self, text: str) -> str:
+        """A text with its hosts by name, so that it is the same in each run."""
+        for name, host in self.scripts.hosts.items():
+            text = text.replace(f"//{host}{self.folder}", f"//{name}").replace(f"http://{host}", name)
+        return text
+
+    def reply(self, method: str, to: str, headers: Message, body: str) -> Reply:
+        """Write down a request; the reply whose turn it is."""
+        sent = [f"{name}: {', '.join(headers.get_all(name, []))}" for name in LOGGED if name in headers]
+        self.logged.append(self.named(" | ".join([f"{method} {to}", *sent, *filter(None, [body])])))
+        route = self.scenario.routes.get(to, OPEN)
+        preflight = method == "OPTIONS" and "access-control-request-method" in headers
+        replies = route.preflights if preflight else route.replies
+        turn = self.asked[to, preflight] = self.asked.get((to, preflight), -1) + 1
+        return self.filled(replies[min(turn, len(replies) - 1)])
+
+    def filled(self, reply: Reply) -> Reply:
+        """A reply for this run, which no HTTP cache keeps."""
+        hosts = {name: f"{host}{self.folder}" for name, host in self.scripts.hosts.items()}
+        port, number = self.scripts.hosts["home"].partition(":")[2], self.folder.rpartition("/")[2]
+        words = {"origin": self.origin, "folder": self.folder, "port": port, "number": number, **hosts}
+        lines = tuple((name, value.format_map(words)) for name, value in reply.headers)
+        return replace(reply, headers=(("cache-control", "no-store"), *lines))
+
+    def came(self, saw: Sequence[Any]) -> Outcome:
+        return Outcome(
+            [{**each, "url": self.named(each["url"])} if isinstance(each, dict) else each for each in saw],
+            self.logged,
+        )
+
+
+# In a page
+
+BATCH = """
+async function perform({ url, upload, ...options }) {
+  try {
+    if (upload) return await send(url, options);
+    const response = await fetch(url, options);
+    const { type, status } = response;
+    const headers = Object.fromEntries(response.headers);
+    return { type, status, url: response.url, headers, body: await response.text() };
+  } catch (error) {
+    return error.name;
+  }
+}
+function send(url, { method, headers, body, credentials }) {
+  const request = new XMLHttpRequest();
+  request.upload.addEventListener("progress", () => {});
+  request.open(method, url);
+  request.withCredentials = credentials === "include";
+  for (const [name, value] of headers) request.setRequestHeader(name, value);
+  return new Promise((resolve) => {
+    request.addEventListener("error", () => resolve("TypeError"));
+    request.addEventListener("load", () => {
+      const lines = request.getAllResponseHeaders().trim().split(/[^ -~]+/);
+      const headers = Object.fromEntries(lines.map((line) => line.split(": ")));
+      const { status, responseURL, responseText } = request;
+      resolve({ status, url: responseURL, headers, body: responseText });
+    });
+    request.send(body);
+  });
+}
+async function performAll(fetches) {
+  const saw = [];
+  for (const each of fetches) saw.push(await perform(each));
+  return saw;
+}
+function inFrame(fetches) {
+  const frame = document.createElement("iframe");
+  frame.sandbox = "allow-scripts";
+  frame.srcdoc = `<script>${perform} ${send} ${performAll}
+    performAll(${JSON.stringify(fetches)}).then((saw) => parent.postMessage(saw, "*"));
+  </${"script"}>`;
+  const saw = settled(window, "message", "messageerror");
+  document.body.append(frame);
+  return saw.finally(() => frame.remove());
+}
+const all = [];
+for (const { cookie, opaque, fetches } of %s) {
+  if (cookie) document.cookie = cookie;
+  all.push(await (opaque ? inFrame(fetches) : performAll(fetches)));
+}
+return all;
+"""
+PER_JOB = 20  # scenarios
+MEMORY = Scenario(
+    "a preflight that is remembered",
+    (Fetch(method="PUT"), Fetch(method="PUT")),
+    {
+        "api/a": Route(
+            OPEN.replies, (Reply((*OPEN.preflights[0].headers, ("access-control-max-age", "600"))),)
+        )
+    },
+)
+
+
+def in_page(browser: Browser, scripts: Scripts, scenarios: Sequence[Scenario]) -> dict[str, Outcome]:
+    """Run the scenarios in a real browser, several in one job of its page."""
+    for number in range(20):  # Firefox forgets the first preflight that it should remember
+        run = scripts.run(f"{browser.name}-before", number, MEMORY)
+        saw_all(browser, [run])
+        if len(run.logged) == 3:
+            break
+    runs = [scripts.run(browser.name, number, each) for number, each in enumerate(scenarios)]
+    batches = [runs[start : start + PER_JOB] for start in range(0, len(runs), PER_JOB)]
+    saw = [each for batch in batches for each in saw_all(browser, batch)]
+    return {run.scenario.name: run.came(each) for run, each in zip(runs, saw, strict=True)}
+
+
+def saw_all(browser: Browser, runs: Sequence[Run]) -> list[list[object]]:
+    """What the page saw of each fetch of each of the runs."""
+    jobs = [{"cookie": run.cookie, "opaque": run.scenario.opaque, "fetches": asked(run)} for run in runs]
+    saw = browser.run("app", BATCH % json.dumps(jobs), name="scripted", api="", sockets="")
+    assert isinstance(saw, list), saw
+    return saw
+
+
+def asked(run: Run) -> list[dict[str, object]]:
+    """The fetches of a run, as `perform` takes them."""
+    fetches: list[dict[str, object]] = []
+    for each in run.scenario.fetches:
+        options = {name: value for name, value in asdict(each).items() if value is not None}
+        fetches.append({**options, "url": run.url(options.pop("to"))})
+    return fetches
+
+
+# In the simulator
+
+
+async def in_simulator(
+    engine: EngineName, scripts: Scripts, scenarios: Sequence[Scenario]
+) -> dict[str, Outcome]:
+    """Run the scenarios in the simulator: in one browser with a page and a sandboxed frame."""
+    outcomes = {}
+    async with (
+        Simulator.at(scripts.home, scripts.home, engine=engine) as page,
+        Simulator.at(scripts.home, "null", engine=engine) as frame,
+    ):
+        for number, scenario in enumerate(scenarios):
+            run = scripts.run(engine, number, scenario)
+            simulator = frame if scenario.opaque else page
+            if run.cookie:
+                simulator.set_cookie(run.cookie)
+            saw = [seen(each, await perform(simulator, run, each)) for each in scenario.fetches]
+            outcomes[scenario.name] = run.came(saw)
+    return outcomes
+
+
+async def perform(simulator: Simulator, run: Run, fetch: Fetch) -> Result:
+    return await simulator.fetch(
+        run.url(fetch.to),
+        fetch.method,
+        headers=fetch.headers,
+        body=fetch.body,
+        credentials=fetch.credentials,
+        mode=fetch.mode,
+        redirect=fetch.redirect,
+        upload_listener=fetch.upload,
+    )
+
+
+def seen(fetch: Fetch, result: Result) -> object:
+    """A result as the page's `perform` tells it."""
+    if result.type == "error":
+        return "TypeError"
+    told: dict[str, object] = {
+        "status": result.status,
+        "url": result.url,
+        "headers": dict(result.headers),
+        "body": result.text,
+    }
+    return told if fetch.upload else {"type": result.type, **told}

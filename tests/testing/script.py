@@ -1,0 +1,87 @@
+"""A page, and a server that says what a test tells it to: the pure part of the browser, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from corsbp.testing.fetching import Call, Page, fetching
+from corsbp.testing.memory import ENGINES, Preflights
+from corsbp.testing.result import Answer, NoAnswer, Result, Sent
+from corsbp.testing.urls import parse
+
+from ..support import ORIGIN
+
+API = "https://api.example"
+Said: TypeAlias = Answer | NoAnswer
+
+
+def page(
+    origin: str = ORIGIN, engine: str = "standard", base: str = API, clock: Callable[[], float] = lambda: 0.0
+) -> Page:
+    url = parse(base)
+    assert url is not None
+    return Page(origin, url, ENGINES[engine], Preflights(clock))
+
+
+def says(status: int = 200, body: bytes = b"", **headers: str | list[str]) -> Answer:
+    """An answer; underscores in names stand for dashes, a list for several lines; `allow_` for the prefix."""
+    pairs = []
+    for key, values in headers.items():
+        name = key.replace("_", "-")
+        if name.startswith(("allow-", "expose-", "max-age")):
+            name = f"access-control-{name}"
+        pairs += [(name, value) for value in ([values] if isinstance(values, str) else values)]
+    return Answer(status, tuple(pairs), body)
+
+
+def drive(who: Page, call: Call, *answers: Said) -> Result:
+    """What the page gets of a fetch whose requests are answered so, one after the other, all of them."""
+    exchanges, left = fetching(who, call), [*answers]
+    try:
+        next(exchanges)
+        while True:
+            assert left, "one more request than there are answers"
+            exchanges.send(left.pop(0))
+    except StopIteration as done:
+        assert not left, f"not asked for: {left}"
+        result: Result = done.value
+        return result
+
+
+def fetch(*answers: Said, url: str = "/items", who: Page | None = None, **options: Any) -> Result:
+    """As `fetch(url, options)` in a page of `who`; headers may be a dict."""
+    if "headers" in options:
+        options["headers"] = tuple(dict(options["headers"]).items())
+    return drive(who or page(), Call(url, **options), *answers)
+
+
+def served(preflight: Answer, answer: Answer, *, who: Page, url: str = "/items", **options: Any) -> Result:
+    """As `fetch`, of a server that gives one answer to preflights and one to all else."""
+    if "headers" in options:
+        options["headers"] = tuple(options["headers"].items())
+    exchanges = fetching(who, Call(url, **options))
+    try:
+        sent = next(exchanges)
+        while True:
+            sent = exchanges.send(preflight if sent.preflight else answer)
+    except StopIteration as done:
+        result: Result = done.value
+        return result
+
+
+def sends(result: Result) -> list[str]:
+    """The requests in short, preflights in brackets, remembered ones with a star."""
+
+    def short(sent: Sent) -> str:
+        text = f"{sent.method} {sent.url.removeprefix(API)}"
+        return f"[{text}]{'*' * sent.cached}" if sent.preflight else text
+
+    return [short(sent) for sent in result.sent]
+
+
+def headers_of(result: Result, number: int = -1) -> dict[str, str]:
+    """The headers of a request that was sent, each of which is there once."""
+    pairs = result.sent[number].headers
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)

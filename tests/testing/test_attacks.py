@@ -1,0 +1,273 @@
+"""attack(): what careless apps grant to strangers and look-alikes; nothing, for sections of corsbp.
+
+The apps have the faults of tests/test_cves.py and of design section 6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Request, Sanic
+from sanic.response import HTTPResponse, text
+
+from corsbp import CorsPolicy, cors_group
+from corsbp.testing import Grant, attack
+from corsbp.testing.attacks import STRANGER, look_alikes
+
+from ..support import EVIL, ORIGIN, new_app
+
+PORT = "https://app.example:8443"
+
+
+async def item(_: Request, **__: Any) -> HTTPResponse:
+    return text("item")
+
+
+async def socket(_: Request, ws: Any) -> None:
+    raise AssertionError("never opened")
+
+
+def careless(allowed: Callable[[str], bool], credentials: bool = True, answer: str = "") -> Sanic:
+    """An app that lets in whom `allowed` says, by its own middleware, in answers to OPTIONS as well."""
+    app = new_app()
+    app.add_route(item, "/items/<number:int>", methods=["GET", "DELETE", "OPTIONS"], name="item")
+
+    @app.on_response
+    async def cors(request: Request, response: HTTPResponse) -> None:
+        origin = request.headers.get("origin", "")
+        if allowed(origin):
+            response.headers["access-control-allow-origin"] = answer or origin
+            response.headers["access-control-allow-credentials"] = str(credentials).lower()
+
+    return app
+
+
+# what the app asks of an origin, and the kinds of origins that get through
+FAULTS: dict[str, tuple[Callable[[str], bool], set[str]]] = {
+    "nobody": (lambda _: False, set()),
+    "exact": (lambda origin: origin == ORIGIN, set()),
+    "prefix": (
+        lambda origin: origin.startswith(ORIGIN),
+        {
+            "suffix",
+            "suffix without dot",
+            "user info",
+            "underscore",
+            "odd character",
+            "backtick",
+            "path",
+            "trailing slash",
+            "trailing dot",
+            "two in one",
+            "list",
+            "other port",
+        },
+    ),
+    "suffix": (
+        lambda origin: origin.endswith("app.example"),
+        {"prefix", "prefix without dash", "subdomain", "other scheme", "without scheme"},
+    ),
+    "suffix with dot": (lambda origin: origin.endswith(".app.example"), {"subdomain"}),
+    "contains": (
+        lambda origin: "app.example" in origin,
+        {
+            "suffix",
+            "suffix without dot",
+            "prefix",
+            "prefix without dash",
+            "subdomain",
+            "other scheme",
+            "other port",
+            "user info",
+            "underscore",
+            "odd character",
+            "backtick",
+            "path",
+            "trailing slash",
+            "trailing dot",
+            "two in one",
+            "list",
+            "without scheme",
+        },
+    ),
+    "unescaped dot": (
+        lambda origin: re.fullmatch("https://app.example", origin) is not None,
+        {"dot for any"},
+    ),
+    "no end": (
+        lambda origin: re.match(r"https://app\.example(:[0-9]+)?\b", origin) is not None,
+        {
+            "suffix",
+            "other port",
+            "user info",
+            "odd character",
+            "backtick",
+            "path",
+            "trailing slash",
+            "trailing dot",
+            "two in one",
+            "list",
+        },
+    ),
+    "any case": (lambda origin: origin.lower() == ORIGIN, {"upper case"}),
+    "host only": (lambda origin: origin.partition("://")[2] == "app.example", {"other scheme"}),
+    "null": (lambda origin: origin == "null", {"null"}),
+    "empty": (lambda origin: origin == "", {"empty"}),
+    "star": (lambda origin: origin == "*", {"star"}),
+    "local": (
+        lambda origin: "localhost" in origin,
+        {"local page", "local page, other port", "like localhost"},
+    ),
+    "files and extensions": (
+        lambda origin: origin.startswith(("file:", "chrome-extension:", "http://127.")),
+        {"local file", "extension", "loopback"},
+    ),
+    "everyone": (lambda _: True, {"any"}),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_careless_comparisons(fault: str) -> None:
+    allowed, kinds = FAULTS[fault]
+    grants = attack(careless(allowed), [ORIGIN])
+    assert {grant.kind.partition(" of https")[0] for grant in grants} == kinds
+    assert {(grant.method, grant.path, grant.credentials) for grant in grants} == {
+        (method, "/items/1", fault != "star") for method in ("GET", "DELETE", "OPTIONS") if kinds
+    }
+    assert all(allowed(grant.origin) and grant.origin != ORIGIN for grant in grants)
+
+
+def test_a_parent_of_an_allowed_host() -> None:
+    grants = attack(careless(lambda origin: origin == ORIGIN), [ORIGIN.replace("app.", "www.app.")])
+    assert {grant.kind for grant in grants} == {"parent of https://www.app.example"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "credentials", "expected"),
+    [("*", True, False), ("*", False, False), ("", False, False), ("", True, True)],
+)
+def test_whether_cookies_may_be_sent(answer: str, credentials: bool, expected: bool) -> None:
+    """With `*`, browsers send none, whatever else is said."""
+    (get, *_) = attack(careless(lambda _: True, credentials, answer))
+    assert get == Grant("GET", "/items/1", STRANGER, "any", expected)
+
+
+def test_origins_may_be_unknown() -> None:
+    """Then what the app lets in is not known either, but strangers are tried."""
+    assert [grant.kind for grant in attack(careless(lambda origin: origin == "null"))] == ["null"] * 3
+
+
+def test_only_what_changes_nothing_is_sent() -> None:
+    app = new_app()
+    app.ctx.seen = []
+
+    @app.on_request
+    async def note(request: Request) -> None:
+        app.ctx.seen.append((request.method, request.headers.get("access-control-request-method")))
+
+    for method in ("GET", "HEAD", "POST", "DELETE"):
+        app.add_route(item, "/", methods=[method], name=method)
+    assert attack(app) == []
+    assert set(app.ctx.seen) == {
+        ("OPTIONS", "GET"),
+        ("OPTIONS", "HEAD"),
+        ("OPTIONS", "POST"),
+        ("OPTIONS", "DELETE"),
+        ("GET", None),
+        ("HEAD", None),
+    }
+
+
+# --- sections ---
+
+
+def section(prefix: str = "/api", **policy: Any) -> Any:
+    bp = Blueprint(f"bp{prefix.replace('/', '-')}", url_prefix=prefix)
+    for method in ("GET", "POST", "DELETE"):
+        bp.add_route(item, "/items/<name:ymd>", methods=[method], name=method)
+    bp.add_route(item, "/<odd:(?P<odd>x{3,9})>", name="odd")
+    bp.add_websocket_route(socket, "/socket", name="socket")
+    bp.add_route(item, "/other", name="other", ctx_cors=False)
+    return cors_group(bp, **policy)
+
+
+POLICIES: list[dict[str, Any]] = [
+    {},
+    {"allow_origins": [ORIGIN], "allow_credentials": True},
+    {"allow_origins": [ORIGIN, PORT, "http://localhost:3000"], "allow_credentials": True},
+    {"allow_origins": ["https://*.tenants.example", "http://localhost:*", "https://*.example.com:*"]},
+    {"allow_origins": ["https://[2001:db8::1]:8443", "capacitor://localhost", "https://localhost"]},
+    {"allow_origins": lambda origin, _: origin == ORIGIN},
+]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_sections_grant_nothing_that_they_do_not_name(policy: dict[str, Any]) -> None:
+    """A public section is none either: its policy says so."""
+    assert attack(new_app(section(**policy))) == []
+
+
+def test_other_sections_are_known_too() -> None:
+    """What one section allows is no grant in another: each is tried with the origins of both."""
+    two = new_app(section("/a", allow_origins=[ORIGIN]), section("/b", allow_origins=[EVIL, PORT]))
+    assert attack(two) == []
+    careless_function = section(allow_origins=lambda origin, _: origin.endswith(".example"))
+    assert {grant.kind for grant in attack(new_app(careless_function))} == {"any"}
+
+
+def test_routes_outside_of_sections_are_tried_with_the_sections_origins() -> None:
+    app = new_app(section(allow_origins=[ORIGIN]))
+
+    @app.get("/own", host="own.example")
+    async def own(request: Request) -> HTTPResponse:
+        origin = request.headers.get("origin", "")
+        return text("", headers={"access-control-allow-origin": origin} if ORIGIN in origin else {})
+
+    grants = attack(app)
+    assert {(grant.path, grant.credentials) for grant in grants} == {("/own", False)}
+    assert "list of https://app.example" in {grant.kind for grant in grants}
+
+
+def test_a_route_of_its_own_policy() -> None:
+    bp = Blueprint("bp")
+    bp.add_route(item, "/feed", name="feed", ctx_cors=CorsPolicy())
+    assert attack(new_app(cors_group(bp, allow_origins=[ORIGIN]))) == []
+
+
+# --- arguments ---
+
+
+@pytest.mark.parametrize(
+    ("origins", "said"),
+    [
+        (ORIGIN, r"origins: 'https://app.example' is one string; meant: \['https://app.example'\]"),
+        ([f"{ORIGIN}/"], "no page has the origin 'https://app.example/'; .* meant: https://app.example"),
+        ([ORIGIN, None], "no page has the origin None"),
+        (["https://*.example"], "no page has the origin"),
+    ],
+)
+def test_what_is_no_origin(origins: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        attack(new_app(), origins)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        ORIGIN,
+        PORT,
+        "http://localhost:3000",
+        "https://[::1]:8443",
+        "https://www.app.example",
+        "https://intranet:65535",
+    ],
+)
+def test_look_alikes_are_others(origin: str) -> None:
+    found = look_alikes(origin)
+    assert origin not in found.values()
+    assert len(set(found.values())) == len(found) >= 17
+    port = re.fullmatch(r".*:(\d+)", found["other port"])
+    assert port is None or int(port[1]) < 65536

@@ -1,0 +1,423 @@
+"""The browser over an app in memory and over a server: what is sent, and what becomes of the app."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from functools import partial
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Request, Sanic
+from sanic import json as as_json
+from sanic.helpers import Default
+from sanic.response import HTTPResponse, text
+
+from corsbp import cors_group
+from corsbp.testing import Browser, Result, SyncBrowser
+
+from ..support import EVIL, ORIGIN, new_app, run_anew, serve
+from .script import sends
+
+
+def shop(**config: Any) -> Sanic:
+    """An app with a section for one origin, a route that says what it was asked, and a diary of its life."""
+    app = new_app(**config)
+    api = Blueprint("api", url_prefix="/api")
+
+    @api.route("/echo", methods=["GET", "POST", "PUT"])
+    async def echo(request: Request) -> HTTPResponse:
+        body = request.body.decode("latin-1")
+        return as_json({"method": request.method, "headers": dict(request.headers), "body": body})
+
+    @api.get("/login")
+    async def login(_: Request) -> HTTPResponse:
+        response = text("hello")
+        response.add_cookie("session", "ann")
+        return response
+
+    @api.get("/away")
+    async def away(_: Request) -> HTTPResponse:
+        return HTTPResponse(status=302, headers={"location": "http://[", "x-a": "1"})
+
+    app.blueprint(cors_group(api, allow_origins=[ORIGIN], allow_credentials=True))
+
+    async def note(event: str, app: Sanic) -> None:
+        app.ctx.diary.append(event)
+
+    app.ctx.diary = []
+    for event in ("before_server_start", "after_server_start", "before_server_stop", "after_server_stop"):
+        app.register_listener(partial(note, event), event)
+    return app
+
+
+LIFE = ["before_server_start", "after_server_start", "before_server_stop", "after_server_stop"]
+
+
+def fetched(browser: Browser, *calls: dict[str, Any]) -> list[Result]:
+    async def talk() -> list[Result]:
+        async with browser:
+            return [await browser.fetch(**{"url": "/api/echo", **call}) for call in calls]
+
+    return asyncio.run(talk())
+
+
+# --- what is sent ---
+
+SENT: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    ({}, {"method": "GET", "body": ""}, {"origin": ORIGIN, "accept": "*/*", "content-type": None}),
+    (
+        {"method": "post", "body": "é"},
+        {"method": "POST", "body": "Ã©"},
+        {"content-type": "text/plain;charset=UTF-8"},
+    ),
+    ({"method": "POST", "body": b"\xff"}, {"body": "ÿ"}, {"content-type": None}),
+    (
+        {"method": "POST", "body": "a", "headers": {"Content-Type": "text/x"}},
+        {"body": "a"},
+        {"content-type": "text/x"},
+    ),
+    ({"headers": [("X-A", " 1\t\r\n"), ("x-a", "2")]}, {}, {"x-a": "1"}),
+    ({"headers": {"X-A": "ü", "Cookie": "a=b"}}, {}, {"x-a": "\udcfc", "cookie": None}),
+    ({"headers": (pair for pair in [("x-a", "1")])}, {}, {"x-a": "1"}),
+]
+
+
+@pytest.mark.parametrize(("call", "said", "headers"), SENT)
+def test_what_the_app_is_asked(call: dict[str, Any], said: dict[str, Any], headers: dict[str, Any]) -> None:
+    (result,) = fetched(Browser(shop()), call)
+    assert result.ok_for_page, str(result)
+    seen = result.json()
+    assert {name: seen[name] for name in said} == said
+    assert {name: seen["headers"].get(name) for name in headers} == headers
+
+
+def test_nothing_is_added_that_no_browser_sends() -> None:
+    (result,) = fetched(Browser(shop(), base_url="https://shop.example:8443/x"), {})
+    assert result.json()["headers"] == {"host": "shop.example:8443", "accept": "*/*", "origin": ORIGIN}
+    assert result.url == "https://shop.example:8443/api/echo"
+
+
+def test_methods_are_sent_as_they_are_spelt() -> None:
+    (result,) = fetched(Browser(shop()), {"method": "patch"})
+    assert dict(result.sent[0].headers)["access-control-request-method"] == "patch"
+    assert result.blocked_by == "preflight-method"
+
+
+# --- the browser's memory ---
+
+
+def test_a_preflight_is_remembered_until_the_clock_says_otherwise() -> None:
+    async def talk() -> None:
+        now = 0.0
+        async with Browser(shop(), clock=lambda: now) as browser:
+
+            async def cached() -> bool:
+                return (await browser.fetch("/api/echo", "PUT")).sent[0].cached
+
+            assert [await cached(), await cached()] == [False, True]
+            browser.later(599)
+            assert await cached()
+            now = 1.0
+            assert [await cached(), await cached()] == [False, True]
+
+    asyncio.run(talk())
+
+
+def test_engines_of_today_send_each_preflight() -> None:
+    calls = [{"method": "PUT"}] * 2
+    results = fetched(Browser(shop(), engine="today"), *calls)
+    assert [sends(result)[0] for result in results] == ["[OPTIONS /api/echo]"] * 2
+
+
+def test_cookies() -> None:
+    """From the app's own answers, and from a test."""
+
+    async def talk() -> None:
+        async with Browser(shop()) as browser:
+
+            async def cookie(url: str = "/api/echo") -> str | None:
+                seen = (await browser.fetch(url, credentials="include")).json()
+                return seen["headers"].get("cookie")
+
+            assert await cookie() is None
+            await browser.fetch("/api/login", credentials="include")
+            assert await cookie() == "session=ann"
+            browser.set_cookie("a=1; Secure")
+            browser.set_cookie("b=2", "https://two.example/x")
+            browser.set_cookie("c=3", "/other/x")
+            assert await cookie() == "session=ann; a=1"
+            assert await cookie("https://two.example/api/echo") == "b=2"
+
+    asyncio.run(talk())
+
+
+# --- bad arguments ---
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"origin": f"{ORIGIN}/"}, f"no page has the origin '{ORIGIN}/'; .*; meant: {ORIGIN} "),
+    ({"origin": "app.example"}, "meant: https://app.example "),
+    ({"origin": "https://*.app.example"}, r"no page has the origin 'https://\*.app.example'"),
+    ({"origin": None}, "no page has the origin None; .* not a string"),
+    ({"base_url": "api.example"}, "'api.example' is no URL; meant: 'https://api.example'"),
+    ({"base_url": "ftp://api.example"}, "'ftp://api.example' is no URL"),
+    ({"base_url": None}, "None is no URL"),
+    ({"engine": "chrome"}, "engine: 'chrome' is none of standard, today"),
+]
+
+
+@pytest.mark.parametrize(("options", "said"), WRONG)
+def test_no_browser_of_such_arguments(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Browser(new_app(), **options)
+
+
+WRONG_CALLS: list[tuple[dict[str, Any], str]] = [
+    ({"url": 7}, "url: 7 is not a string"),
+    ({"url": None}, "url: None is not a string"),
+    ({"method": b"GET"}, "method: b'GET' is not a string"),
+    ({"credentials": True}, "credentials: True is none of omit, same-origin, include"),
+    ({"mode": "navigate"}, "mode: 'navigate' is none of cors, no-cors, same-origin"),
+    ({"redirect": "no"}, "redirect: 'no' is none of follow, error, manual"),
+    ({"body": {"a": 1}}, r"body: {'a': 1} is neither text nor bytes; meant: json.dumps\(…\)"),
+    ({"headers": {"x-a": 1}}, r"headers: \('x-a', 1\) is not a name and a value"),
+    ({"headers": [("x-a", "1", "2")]}, r"headers: \('x-a', '1', '2'\) is not"),
+    ({"headers": "x-a: 1"}, "headers: 'x' is not a name and a value, two strings"),
+]
+
+
+@pytest.mark.parametrize(("call", "said"), WRONG_CALLS)
+def test_no_fetch_of_such_arguments(call: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        fetched(Browser(new_app()), call)
+
+
+def test_no_cookie_of_such_an_address() -> None:
+    with pytest.raises(ValueError, match="'https://a b' is no URL"):
+        Browser(new_app()).set_cookie("a=1", "https://a b")
+
+
+# --- the app ---
+
+
+def state(app: Sanic) -> list[Any]:
+    finalized = [app.router.finalized, app.signal_router.finalized]
+    return [Sanic.test_mode, app.asgi, app.state.is_started, app.config.TOUCHUP, app.config.MOTD, *finalized]
+
+
+@pytest.mark.parametrize("config", [{}, {"TOUCHUP": True, "MOTD": True}, {"TOUCHUP": False}])
+def test_the_app_is_started_once_and_left_as_it_was(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sanic, "test_mode", False)
+    app = shop(**config)
+    before = state(app)
+    assert isinstance(before[3], Default) is ("TOUCHUP" not in config)
+
+    async def talk() -> None:
+        async with Browser(app) as browser:
+            for _ in range(3):
+                assert (await browser.fetch("/api/echo")).ok_for_page
+            assert app.ctx.diary == LIFE[:2]
+            assert app.config.TOUCHUP is config.get("TOUCHUP", False)
+
+    run_anew(talk())
+    assert app.ctx.diary == LIFE
+    assert state(app) == before
+
+
+def both(app: Sanic) -> None:
+    """Two browsers one after the other, then Sanic's own clients: all of them get the same answers."""
+    for origin, readable in ((ORIGIN, True), (EVIL, False)):
+        get, put = fetched(Browser(app, origin), {}, {"method": "PUT"})
+        assert (get.ok_for_page, put.ok_for_page) == (readable, readable)
+        assert get.sent[0].status == 200
+    assert app.ctx.diary == LIFE * 2
+    _, answer = app.test_client.get("/api/echo", headers={"origin": ORIGIN})
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, ORIGIN)
+    _, answer = asyncio.run(app.asgi_client.get("/api/echo", headers={"origin": ORIGIN}))
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, ORIGIN)
+    (again,) = fetched(Browser(app), {})
+    assert again.ok_for_page
+
+
+def test_one_app_for_several_browsers_and_clients() -> None:
+    both(shop())
+
+
+def test_an_app_with_sanic_ext() -> None:
+    pytest.importorskip("sanic_ext", reason="no sanic-ext: it refuses Sanic before 25.12")
+    both(shop(AUTO_EXTEND=True))
+
+
+class Stopped(BaseException):
+    """What no `except Exception` catches."""
+
+
+@pytest.mark.parametrize(
+    ("error", "event", "said"),
+    [
+        (ValueError("no database"), "before_server_start", "app[0-9]+ failed at its startup: no database"),
+        (OSError("port taken"), "after_server_start", "failed at its startup: port taken"),
+        (ValueError("no goodbye"), "after_server_stop", "failed at its shutdown: no goodbye"),
+        (Stopped("now"), "before_server_start", "now"),
+    ],
+)
+def test_an_app_that_fails(
+    error: BaseException, event: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its reason is raised, and it is left as it was: it can be tried again."""
+    monkeypatch.setattr(Sanic, "test_mode", False)
+    app, fails = shop(), True
+    before = state(app)
+
+    @app.listener(event)
+    async def listener(_: Sanic) -> None:
+        if fails:
+            raise error
+
+    with pytest.raises(Stopped if isinstance(error, Stopped) else RuntimeError, match=said):
+        fetched(Browser(app), {})
+    assert state(app) == before
+    fails = False
+    assert fetched(Browser(app), {})[0].ok_for_page
+
+
+def test_an_error_of_the_test_stops_the_app() -> None:
+    app = shop()
+
+    async def talk() -> None:
+        async with Browser(app):
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        asyncio.run(talk())
+    assert app.ctx.diary == LIFE
+
+
+def test_an_answer_that_breaks_off() -> None:
+    """The page gets nothing of it, as over a network."""
+    app = new_app()
+
+    @app.get("/")
+    async def breaks(request: Request) -> None:
+        response = await request.respond()
+        await response.send("a")
+        raise ValueError("in the middle")
+
+    (result,) = fetched(Browser(app, "https://api.example"), {"url": "/"})
+    assert (result.blocked_by, result.body) == ("no-answer", b"")
+    assert "got no answer: 'the answer broke off'" in (result.why or "")
+
+
+# --- without async ---
+
+
+def test_without_async() -> None:
+    app = shop()
+    with SyncBrowser(Browser(app, clock=lambda: 0.0)) as browser:
+        browser.set_cookie("a=1")
+        results = [
+            browser.fetch("/api/echo", "PUT", headers={"x-a": "1"}, body="b", credentials="include")
+            for _ in range(2)
+        ]
+        browser.later(600)
+        results.append(browser.fetch("/api/echo", "PUT", upload_listener=True, redirect="error"))
+        results.append(browser.fetch("/api/echo", mode="no-cors"))
+        assert app.ctx.diary == LIFE[:2]
+    assert browser.results == results
+    assert [result.sent[0].cached for result in results] == [False, True, False, False]
+    seen = results[0].json()
+    assert (seen["body"], seen["headers"]["cookie"], seen["headers"]["x-a"]) == ("b", "a=1", "1")
+    assert results[3].type == "opaque"
+    assert app.ctx.diary == LIFE
+
+
+def test_a_failure_without_async() -> None:
+    """Neither leaves a thread behind, nor hides its reason."""
+    import threading
+
+    app = shop()
+    app.register_listener(lambda _: json.loads("{"), "before_server_start")
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="failed at its startup: Expecting"), SyncBrowser(Browser(app)):
+        raise AssertionError("entered")
+    assert threading.active_count() == before
+    with pytest.raises(LookupError), SyncBrowser(Browser(shop())):
+        raise LookupError
+
+
+# --- over a server ---
+
+
+def test_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Directly, whatever proxy there is for the network; and what httpx would stumble over is an answer."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    async def talk(port: int) -> list[Result]:
+        async with Browser.at(f"http://127.0.0.1:{port}/api/", ORIGIN) as browser:
+            results = [await browser.fetch("echo", "PUT", body=b"x") for _ in range(2)]
+            results.append(await browser.fetch("away"))
+            names = [f"http://{host}:{port}/api/echo" for host in ("localhost", "api.localhost")]
+            return results + [await browser.fetch(name) for name in names]
+
+    put, again, away, *named = run_anew(serve(shop(), talk))
+    assert (put.json()["body"], put.json()["headers"]["origin"]) == ("x", ORIGIN)
+    assert (put.sent[0].status, again.sent[0].cached) == (204, True)
+    assert away.blocked_by == "redirect-location"
+    assert dict(away.sent[0].answer.headers)["location"] == "http://["
+    hosts = [result.json()["headers"]["host"].partition(":")[0] for result in named]
+    assert hosts == ["localhost", "api.localhost"]
+
+
+def test_a_page_of_the_server_itself() -> None:
+    async def talk(port: int) -> Result:
+        async with Browser.at(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port}") as browser:
+            return await browser.fetch("/api/echo", "PUT")
+
+    result: Result = run_anew(serve(shop(), talk))
+    assert (result.type, len(result.sent)) == ("basic", 1)
+
+
+def test_no_server() -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))  # nobody listens
+        (result,) = fetched(Browser.at(f"http://127.0.0.1:{sock.getsockname()[1]}"), {"url": "/"})
+    assert result.blocked_by == "no-answer"
+    assert "got no answer: 'ConnectError: " in (result.why or "")
+    with pytest.raises(ValueError, match=r"'127\.0\.0\.1:8000' is no URL"):
+        Browser.at("127.0.0.1:8000")
+
+
+def test_what_is_no_http() -> None:
+    async def talk() -> Result:
+        async def nonsense(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"\x1b[2K nonsense\r\n\r\n")
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(nonsense, "127.0.0.1", 0)
+        async with server, Browser.at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as browser:
+            return await browser.fetch("/")
+
+    result = asyncio.run(talk())
+    assert result.blocked_by == "no-answer" and (result.why or "").isprintable()
+
+
+def test_a_sender_that_is_shared() -> None:
+    """Several browsers over one app that runs: each with a memory of its own."""
+    from corsbp.testing.senders import AppSender
+
+    app = shop()
+
+    async def talk() -> list[Result]:
+        async with AppSender(app) as sender:
+            browsers = [Browser.using(sender, origin) for origin in (ORIGIN, ORIGIN, EVIL)]
+            return [await browser.fetch("/api/echo", "PUT") for browser in browsers]
+
+    results = asyncio.run(talk())
+    assert [result.blocked_by for result in results] == [None, None, "preflight-origin-other"]
+    assert [result.sent[0].cached for result in results] == [False] * 3
+    assert app.ctx.diary == LIFE

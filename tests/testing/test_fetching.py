@@ -1,0 +1,469 @@
+"""Where a fetch ends, and what a developer then reads: every id of STOPS, by the standard's rules."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from corsbp.testing import STOPS
+from corsbp.testing.result import NoAnswer
+
+from ..support import EVIL, ORIGIN, TWO
+from .script import Said, fetch, headers_of, page, says, sends
+
+COOKIES = {"credentials": "include"}
+PUBLIC = says(allow_origin="*")
+GRANT = says(allow_origin=ORIGIN)
+YES = says(204, allow_origin=ORIGIN, allow_methods="PUT", allow_headers="x-a")
+
+
+class Stop(NamedTuple):
+    """A fetch, the answers that it gets, and parts of what is said about it."""
+
+    id: str
+    options: dict[str, Any]
+    answers: tuple[Said, ...]
+    said: tuple[str, ...]
+
+
+def stop(stop_id: str, options: dict[str, Any], answers: list[Said], *said: str) -> Stop:
+    return Stop(stop_id, options, tuple(answers), said)
+
+
+PUT: dict[str, Any] = {"method": "PUT"}
+TABLE = [
+    # --- before anything is sent ---
+    stop("url-invalid", {"url": "https://a b/"}, [], "'https://a b/' is no URL."),
+    stop("url-invalid", {"url": "https://api.example:70000/"}, [], "is no URL."),
+    stop("url-user-info", {"url": "https://ann:x@api.example/"}, [], "Send an Authorization header"),
+    stop("method-invalid", {"method": "GET\n"}, [], r"'GET\n' is the name of no method."),
+    stop("method-invalid", {"method": ""}, [], "'' is the name of no method."),
+    stop("method-forbidden", {"method": "Trace"}, [], "Browsers let no page use the method Trace."),
+    stop("method-forbidden", {"method": "CONNECT"}, [], "CONNECT."),
+    stop("header-invalid", {"headers": {"x a": "1"}}, [], "'x a': '1' is no header."),
+    stop("header-invalid", {"headers": {"x-a": "1\r\nx-b: 2"}}, [], r"'x-a': '1\r\nx-b: 2' is no header."),
+    stop("header-invalid", {"headers": {"x-a": "€"}}, [], "'€' is no header."),
+    stop("header-invalid", {"headers": {"": "1"}}, [], "'': '1' is no header."),
+    stop("body-not-allowed", {"body": b"x"}, [], "A GET has no body."),
+    stop("body-not-allowed", {"body": b"", "method": "head"}, [], "A HEAD has no body."),
+    stop("no-cors-method", {"mode": "no-cors", **PUT}, [], 'Mode "no-cors" knows no PUT.'),
+    stop("no-cors-redirect", {"mode": "no-cors", "redirect": "error"}, [], 'knows no redirect: "error".'),
+    stop("same-origin-only", {"mode": "same-origin"}, [], "https://api.example is not the page's"),
+    stop("scheme-not-http", {"url": "ftp://api.example/"}, [], "'ftp' is neither http nor https."),
+    stop("scheme-not-http", {"url": "ftp://api.example/", "mode": "no-cors"}, [], "'ftp' is neither"),
+    stop("mixed-content", {"url": "http://api.example/"}, [], "http://api.example is http", "over https."),
+    # --- on the way ---
+    stop("no-answer", {}, [NoAnswer("refused\n")], r"got no answer: 'refused\n'. ", "is the server there?"),
+    stop("no-answer", PUT, [NoAnswer("refused")], "OPTIONS https://api.example/items got no answer"),
+    # --- the preflight ---
+    stop("preflight-redirect", PUT, [says(307, location="/x")], "(status 307 to '/x')", "Call the address"),
+    stop(
+        "preflight-status", PUT, [says(401)], "with status 401: only 200 to 299 pass. Answer OPTIONS before"
+    ),
+    stop("preflight-status", PUT, [says(407)], "no Authorization. With corsbp: wrap the route's blueprint"),
+    stop("preflight-status", PUT, [says(405)], "Answer OPTIONS on this path. With corsbp: wrap"),
+    stop("preflight-status", PUT, [says(199)], "with status 199"),
+    stop("preflight-status", PUT, [says(300, allow_origin="*")], "with status 300"),
+    stop(
+        "preflight-origin-missing",
+        PUT,
+        [says(204)],
+        f"The preflight's answer (status 204) has no access-control-allow-origin for the origin {ORIGIN}. ",
+        f"Send access-control-allow-origin: {ORIGIN}. With corsbp: cors_group(…, allow_origins=['{ORIGIN}'])",
+    ),
+    stop(
+        "preflight-origin-several",
+        PUT,
+        [says(204, allow_origin=[ORIGIN, ORIGIN])],
+        f"'{ORIGIN}, {ORIGIN}' names several origins. Send it once",
+    ),
+    stop(
+        "preflight-origin-any",
+        PUT | COOKIES,
+        [says(204, allow_origin="*", allow_credentials="true")],
+        "'*' is no grant for a page that sends credentials. ",
+        f"allow_origins=['{ORIGIN}'], allow_credentials=True)",
+        "Or leave out credentials: 'include' in the page, if it needs no cookies.",
+    ),
+    stop(
+        "preflight-origin-other", PUT, [says(204, allow_origin=TWO)], f"'{TWO}' is not the origin {ORIGIN}."
+    ),
+    stop(
+        "preflight-credentials",
+        PUT | COOKIES,
+        [says(204, allow_origin=ORIGIN)],
+        "The preflight's answer does not allow credentials: access-control-allow-credentials is missing, ",
+        "With corsbp: allow_credentials=True.",
+    ),
+    stop(
+        "preflight-malformed",
+        PUT,
+        [says(204, allow_origin="*", allow_methods="PUT GET")],
+        "access-control-allow-methods is no list of names: 'PUT GET'. Write names with commas",
+    ),
+    stop(
+        "preflight-malformed",
+        {"headers": {"x-a": "1"}},
+        [says(204, allow_origin="*", allow_headers=["x-a", "a/b"])],
+        "access-control-allow-headers is no list of names: 'x-a, a/b'.",
+    ),
+    stop(
+        "preflight-method",
+        PUT,
+        [says(204, allow_origin="*", allow_methods="GET,put")],
+        "The method 'PUT' is not in access-control-allow-methods: 'GET,put'. Add it. With corsbp: a route",
+    ),
+    stop("preflight-method", PUT, [says(204, allow_origin="*")], "access-control-allow-methods: missing."),
+    stop(
+        "preflight-method",
+        PUT | COOKIES,
+        [says(204, allow_origin=ORIGIN, allow_credentials="true", allow_methods="*")],
+        "'*' (with credentials, * is the name of a method).",
+    ),
+    stop(
+        "preflight-method",
+        {"method": "patch"},
+        [says(204, allow_origin="*", allow_methods="PATCH")],
+        "The method 'patch' is not in",
+        "Write 'PATCH' in the page: browsers send this method as it is spelt.",
+    ),
+    stop(
+        "preflight-authorization",
+        {"headers": {"Authorization": "x"}},
+        [says(204, allow_origin="*", allow_headers="*")],
+        "authorization is not in access-control-allow-headers: '*'; * never covers it. ",
+        "Send access-control-allow-headers: *,authorization. With corsbp: allow_headers='*' names it.",
+    ),
+    stop(
+        "preflight-header",
+        {"headers": {"X-B": "1", "x-a": "1"}},
+        [says(204, allow_origin="*", allow_headers="X-A")],
+        "The header x-b is not in access-control-allow-headers: 'X-A'. Add it. ",
+        "With corsbp: allow_headers=[…, 'x-b'].",
+    ),
+    stop(
+        "preflight-header",
+        {"headers": {"x-a": "1"}} | COOKIES,
+        [says(204, allow_origin=ORIGIN, allow_credentials="true", allow_headers="*")],
+        "'*' (with credentials, * is the name of a header).",
+    ),
+    stop(
+        "preflight-header",
+        {"headers": {"authorization": "x"}},
+        [says(204, allow_origin="*")],
+        "The header authorization is not in access-control-allow-headers: missing.",
+    ),
+    # --- redirects ---
+    stop(
+        "redirect-refused", {"redirect": "error"}, [says(302, allow_origin="*")], "Status 302 is a redirect"
+    ),
+    stop(
+        "redirect-location",
+        {},
+        [says(302, allow_origin="*", location="https://[")],
+        "leads to 'https://[', which is no URL.",
+    ),
+    stop(
+        "redirect-location",
+        {},
+        [says(302, allow_origin="*", location=["/a", "/b"])],
+        "The redirect leads to several addresses: '/a', '/b'.",
+    ),
+    stop(
+        "redirect-scheme",
+        {},
+        [says(302, allow_origin="*", location="data:,x")],
+        "The redirect leads to 'data:,x'.",
+    ),
+    stop(
+        "redirect-user-info",
+        {},
+        [says(302, allow_origin="*", location="https://ann@api.example/")],
+        "an address with a user name or password in it.",
+    ),
+    stop(
+        "redirect-too-many",
+        {},
+        [says(302, allow_origin="*", location="/items")] * 21,
+        "More than 20 redirects.",
+    ),
+    # --- the answer ---
+    stop("origin-missing", {}, [says(500)], "The answer (status 500) has no access-control-allow-origin"),
+    stop(
+        "origin-several", {}, [says(allow_origin=f"{ORIGIN}, *")], "names several origins. Send it once: look"
+    ),
+    stop("origin-several", {}, [says(allow_origin=["*", "*"])], "'*, *' names several origins"),
+    stop("origin-any", COOKIES, [says(allow_origin="*")], "is no grant for a page that sends credentials"),
+    stop("origin-other", {}, [says(allow_origin=EVIL)], f"'{EVIL}' is not the origin {ORIGIN}."),
+    stop("origin-other", {}, [says(allow_origin=ORIGIN.upper())], "is not the origin"),
+    stop("origin-other", {}, [says(allow_origin=f"{ORIGIN}/")], "is not the origin"),
+    stop("origin-other", {}, [says(allow_origin="")], "access-control-allow-origin: '' is not the origin"),
+    stop("origin-missing", {"who": page("null")}, [says()], "The origin is null: a sandboxed frame, a file"),
+    stop(
+        "credentials",
+        COOKIES,
+        [says(allow_origin=ORIGIN, allow_credentials="True")],
+        "The answer does not allow credentials: access-control-allow-credentials is 'True', not true.",
+    ),
+    # --- what the page gets, but cannot look into ---
+    stop(
+        "opaque", {"mode": "no-cors"}, [PUBLIC], 'an answer that it cannot read. Leave out mode: "no-cors".'
+    ),
+    stop("opaque-redirect", {"redirect": "manual"}, [says(301, allow_origin="*")], 'said redirect: "manual"'),
+]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.id)
+def test_where_it_ends(row: Stop) -> None:
+    """By which id, in which words; and the page learns nothing else."""
+    result = fetch(*row.answers, **row.options)
+    assert (result.blocked_by, result.ok_for_page) == (row.id, False)
+    why = result.why or ""
+    assert not [text for text in row.said if text not in why], why
+    assert why[-1] in ".?" and why.isprintable()
+    assert (result.status, result.headers, result.body) == (0, {}, b"")
+    assert result.type == {"opaque": "opaque", "opaque-redirect": "opaqueredirect"}.get(row.id, "error")
+    last = result.steps[-1]
+    assert str(result).splitlines()[-2 if last.change else -1] == f"Blocked: {row.id}."
+    assert f"  x {last.text}" in str(result).splitlines()
+    assert (last.change or "") in str(result)
+
+
+def test_every_end_is_reached() -> None:
+    assert [*dict.fromkeys(row.id for row in TABLE)] == [*STOPS]
+
+
+# --- what passes: the requests, and what the page reads ---
+
+READ: list[tuple[dict[str, Any], list[Said], list[str], int]] = [
+    ({}, [PUBLIC], ["GET /items"], 200),
+    ({}, [GRANT], ["GET /items"], 200),
+    ({}, [says(500, allow_origin="*")], ["GET /items"], 500),
+    ({"method": "post", "body": b"a"}, [PUBLIC], ["POST /items"], 200),
+    (COOKIES, [says(allow_origin=ORIGIN, allow_credentials="true")], ["GET /items"], 200),
+    ({"method": "put"}, [YES, GRANT], ["[OPTIONS /items]", "PUT /items"], 200),
+    # a safelisted method need not be named, an upload listener need not be allowed by name
+    ({"headers": {"x-a": "1"}}, [YES, GRANT], ["[OPTIONS /items]", "GET /items"], 200),
+    ({"method": "POST", "upload_listener": True}, [PUBLIC, GRANT], ["[OPTIONS /items]", "POST /items"], 200),
+    # any status from 200 to 299, whatever else the answer says
+    (
+        PUT,
+        [says(299, b"x", allow_origin="*", allow_methods="*"), PUBLIC],
+        ["[OPTIONS /items]", "PUT /items"],
+        200,
+    ),
+    (
+        PUT,
+        [says(204, allow_origin="*", allow_methods=["a,,", " PUT\t"]), PUBLIC],
+        ["[OPTIONS /items]", "PUT /items"],
+        200,
+    ),
+    (
+        {"headers": {"X-A": "1"}},
+        [says(allow_origin="*", allow_headers="*"), PUBLIC],
+        ["[OPTIONS /items]", "GET /items"],
+        200,
+    ),
+    (
+        {"headers": {"Authorization": "x"}},
+        [says(allow_origin="*", allow_headers="*,AUTHORIZATION"), PUBLIC],
+        ["[OPTIONS /items]", "GET /items"],
+        200,
+    ),
+    # an opaque origin
+    ({"who": page("null")}, [PUBLIC], ["GET /items"], 200),
+    ({"who": page("null")}, [says(allow_origin="null")], ["GET /items"], 200),
+    # what is on this machine may be http
+    ({"url": "http://localhost:8000/"}, [PUBLIC], ["GET http://localhost:8000/"], 200),
+    ({"url": "http://api.localhost/"}, [PUBLIC], ["GET http://api.localhost/"], 200),
+    ({"url": "http://127.0.0.2/"}, [PUBLIC], ["GET http://127.0.0.2/"], 200),
+    ({"url": "http://[::1]:8000/"}, [PUBLIC], ["GET http://[::1]:8000/"], 200),
+    (
+        {"url": "http://api.example/", "who": page("http://app.example")},
+        [PUBLIC],
+        ["GET http://api.example/"],
+        200,
+    ),
+    # the page's own origin: no CORS, with whatever mode
+    ({"url": f"{ORIGIN}/x", "method": "PUT", "headers": {"x-a": "1"}}, [says()], [f"PUT {ORIGIN}/x"], 200),
+    ({"url": f"{ORIGIN}:443", "mode": "same-origin"}, [says()], [f"GET {ORIGIN}/"], 200),
+    ({"url": f"{ORIGIN}/x", "mode": "no-cors", "redirect": "error"}, [says()], [f"GET {ORIGIN}/x"], 200),
+]
+
+
+@pytest.mark.parametrize(("options", "answers", "sent", "status"), READ)
+def test_what_passes(options: dict[str, Any], answers: list[Said], sent: list[str], status: int) -> None:
+    result = fetch(*answers, **options)
+    assert (result.blocked_by, result.why, sends(result), result.status) == (None, None, sent, status), str(
+        result
+    )
+    assert [each.answer for each in result.sent] == answers
+    assert result.type == ("basic" if ORIGIN in sent[0] else "cors")
+    assert result.url == sent[-1].replace(" /", " https://api.example/").partition(" ")[2]
+    assert str(result).endswith(f"\nThe page reads status {status}.")
+
+
+# --- the requests' own headers ---
+
+STAR, CORS = {"accept": "*/*"}, {"accept": "*/*", "origin": ORIGIN}
+HEADERS: list[tuple[dict[str, Any], dict[str, str]]] = [
+    ({}, CORS),
+    ({"headers": {"Accept": "text/plain"}}, {"Accept": "text/plain", "origin": ORIGIN}),
+    ({"who": page("null")}, STAR | {"origin": "null"}),
+    ({"url": f"{ORIGIN}/"}, STAR),
+    ({"url": f"{ORIGIN}/", "method": "HEAD"}, STAR),
+    ({"url": f"{ORIGIN}/", "method": "POST"}, CORS),
+    ({"url": f"{ORIGIN}/", "method": "DELETE"}, CORS),
+    ({"mode": "no-cors"}, STAR),
+    ({"mode": "no-cors", "method": "POST"}, CORS),
+    ({"mode": "no-cors", "method": "POST", "url": "http://localhost/"}, STAR | {"origin": "null"}),
+    # what no page may set
+    ({"headers": {"Cookie": "a=b", "Sec-X": "1", "proxy-a": "1", "HOST": "x", "Origin": "https://x"}}, CORS),
+    ({"headers": {"X-HTTP-Method-Override": "PUT, trace"}}, CORS),
+    (
+        {"mode": "no-cors", "headers": {"Accept": "a", "x-a": "1", "Content-Type": "application/json"}},
+        {"Accept": "a"},
+    ),
+    ({"mode": "no-cors", "headers": {"content-type": "text/plain"}}, STAR | {"content-type": "text/plain"}),
+]
+
+
+@pytest.mark.parametrize(("options", "headers"), HEADERS)
+def test_headers_of_a_request(options: dict[str, Any], headers: dict[str, str]) -> None:
+    result = fetch(PUBLIC, **options)
+    assert headers_of(result) == headers
+    dropped = [name for name in options.get("headers", ()) if name not in headers]
+    told = [step.text for step in result.steps if step.text.startswith("The browser drops the headers")]
+    assert told == [
+        f"The browser drops the headers {', '.join(map(repr, dropped))}: no page may set them"
+    ] * bool(dropped)
+
+
+def test_a_preflight_asks_for_sorted_names_and_carries_nothing_else() -> None:
+    who = page()
+    who.cookies.store(who.base, ["session=ann"])
+    asked = {"X-B": "1", "authorization": "t", "Accept": "a", "x-A": "1", "content-type": "application/json"}
+    result = fetch(says(401), who=who, method="put", headers=asked, body=b"{}", **COOKIES)
+    assert headers_of(result) == CORS | {
+        "access-control-request-method": "PUT",
+        "access-control-request-headers": "authorization,content-type,x-a,x-b",
+    }
+    assert (result.sent[0].preflight, result.sent[0].body) == (True, b"")
+    assert "A preflight is needed: the method PUT, the header authorization, the header content-type" in str(
+        result
+    )
+    without = fetch(says(401), upload_listener=True)
+    assert headers_of(without) == CORS | {"access-control-request-method": "GET"}
+    assert "A preflight is needed: an upload listener" in str(without)
+
+
+# --- what the page reads of the answer ---
+
+PLAIN = {
+    "Cache-Control": "c",
+    "content-language": "de",
+    "content-length": "2",
+    "content-type": "text/plain",
+    "expires": "0",
+    "last-modified": "l",
+    "pragma": "p",
+}
+OTHERS = {"etag": "e", "x-b": ["1", "2"], "Set-Cookie": "a=b", "set-cookie2": "c"}
+READABLE: list[tuple[dict[str, Any], dict[str, Any], set[str]]] = [
+    ({}, {}, set()),
+    ({}, {"expose-headers": "ETag"}, {"etag"}),
+    ({}, {"expose-headers": ["x-c, x-b", "etag"]}, {"etag", "x-b"}),
+    ({}, {"expose-headers": "set-cookie,set-cookie2"}, set()),
+    ({}, {"expose-headers": "etag x-b"}, set()),
+    (
+        {},
+        {"expose-headers": "*"},
+        {"etag", "x-b", "access-control-allow-origin", "access-control-expose-headers"},
+    ),
+    (COOKIES, {"expose-headers": "*, x-b"}, {"x-b"}),
+    (
+        {"url": f"{ORIGIN}/"},
+        {},
+        {"etag", "x-b", "access-control-allow-origin", "access-control-allow-credentials"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "headers", "more"), READABLE)
+def test_headers_that_the_page_reads(
+    options: dict[str, Any], headers: dict[str, Any], more: set[str]
+) -> None:
+    grant = (
+        {"allow-origin": ORIGIN, "allow-credentials": "true"}
+        if "url" in options or "credentials" in options
+        else {"allow-origin": "*"}
+    )
+    result = fetch(says(200, b"{}", **PLAIN, **OTHERS, **grant, **headers), **options)
+    assert set(result.headers) == {name.lower() for name in PLAIN} | more
+    assert result.headers["cache-control"] == "c"
+    assert result.headers.get("x-b", "1, 2") == "1, 2"
+    hidden = [name for name in ("etag", "x-b") if name not in more]
+    told = [step.text for step in result.steps if step.text.startswith("The page cannot read")]
+    names = ", ".join(map(repr, hidden))
+    assert [text.partition(":")[0] for text in told] == [f"The page cannot read the headers {names}"] * bool(
+        hidden
+    )
+    assert (result.body, result.text, result.json()) == (b"{}", "{}", {})
+
+
+def test_nothing_of_an_answer_reaches_a_text_unescaped_or_uncut() -> None:
+    evil = "\x1b[2K\n" + "a" * 5000
+    url = f"https://{'h' * 3000}/{'p' * 5000}"
+    names = {f"x-{'n' * 3000}-{number}": "1" for number in range(100)}
+    grant = {"allow_origin": "*"}
+    answers: list[list[Said]] = [
+        [NoAnswer(evil)],
+        [says(allow_origin=evil)],
+        [says(allow_origin=evil + ",")],
+        [says(location=evil, status=302, **grant), says()],
+        [says(location=f"https://{evil}", status=302, **grant)],
+        [says(location=f"ftp{'p' * 3000}://x", status=302, **grant)],
+        [says(location=url, status=302, **grant), says(allow_origin=evil)],
+        [says(location=url, status=302, **grant), NoAnswer("refused")],
+        [says(**grant, **names, **{"\x1b[2K": "1"})],
+    ]
+    stories = [fetch(*each) for each in answers]
+    asked = {"method": "PUT", "headers": {"x-a": "1"}, **COOKIES}
+    ok = {"allow_origin": ORIGIN, "allow_credentials": "true", "allow_methods": "PUT", "allow_headers": "x-a"}
+    preflights = [
+        says(302, location=evil),
+        *(says(**{**ok, name: value}) for name in ok for value in (evil, "," + "b" * 5000)),
+    ]
+    stories += [fetch(each, **asked) for each in preflights]
+    assert len({story.blocked_by for story in stories}) > 8
+    for story in stories:
+        texts = [
+            str(story),
+            repr(story),
+            *map(str, story.sent),
+            *(step.text for step in story.steps),
+            story.why or "",
+        ]
+        for text in texts:
+            assert text.replace("\n", "").isprintable()
+        assert all(len(line) < 12_000 for text in texts for line in text.splitlines())
+        assert all(
+            len(step.text) < 1000 for step in story.steps if "cannot read the headers" not in step.text
+        )
+
+
+def test_a_result_in_short() -> None:
+    assert repr(fetch(PUBLIC)) == "<Result status 200, GET https://api.example/items: 200>"
+    refused = fetch(says(401), method="PUT")
+    assert (
+        repr(refused)
+        == "<Result blocked_by='preflight-status', preflight OPTIONS https://api.example/items: 401>"
+    )
+    assert repr(fetch(url="https://[")) == "<Result blocked_by='url-invalid'>"
+    assert (
+        repr(fetch(NoAnswer("refused")))
+        == "<Result blocked_by='no-answer', GET https://api.example/items: no answer>"
+    )
+    assert fetch(says(200, b"\xff", allow_origin="*")).text == "\N{REPLACEMENT CHARACTER}"
+    assert fetch(NoAnswer("refused")).sent[0].status is None

@@ -1,0 +1,170 @@
+"""What a browser remembers of a preflight: for whom, for what, and for how long.
+
+https://fetch.spec.whatwg.org/#cors-preflight-cache
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from corsbp.testing.memory import Preflights
+from corsbp.testing.result import Answer
+
+from ..support import ORIGIN, TWO
+from .script import fetch, page, says, sends, served
+
+OURS = {"allow_origin": ORIGIN, "allow_credentials": "true"}
+ALL = says(204, **OURS, allow_methods="PUT,DELETE", allow_headers="X-A,x-b", max_age="60")
+STAR = says(204, allow_origin="*", allow_methods="*", allow_headers="*", max_age="60")
+NAMED = says(204, allow_origin="*", allow_headers="*,authorization", max_age="60")
+GRANT = says(**OURS)
+
+COOKIES = {"credentials": "include"}
+PUT, DELETE = {"method": "PUT"}, {"method": "DELETE"}
+LISTENER = {"upload_listener": True}
+
+
+def sets(*names: str) -> dict[str, Any]:
+    return {"headers": dict.fromkeys(names, "1")}
+
+
+class Time:
+    """A clock that a test sets."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+# What the first fetch's preflight was answered with; two fetches; whether the second asks again.
+REMEMBERED: list[tuple[str, Answer, dict[str, Any], dict[str, Any], bool]] = [
+    ("the same", ALL, PUT, PUT, False),
+    ("spelt otherwise", ALL, PUT, {"method": "put"}, False),
+    ("a method of the same list", ALL, PUT, DELETE, False),
+    ("another method", ALL, PUT, {"method": "PATCH"}, True),
+    ("any method", STAR, PUT, {"method": "PATCH"}, False),
+    ("a header of the same list", ALL, sets("x-a"), sets("X-B", "x-A"), False),
+    ("another header", ALL, sets("x-a"), sets("x-a", "x-c"), True),
+    ("any header", STAR, sets("x-a"), sets("x-c"), False),
+    ("a method and a header", ALL, PUT, PUT | sets("x-a"), False),
+    ("a method, and another header", ALL, PUT, PUT | sets("x-c"), True),
+    ("a header, and another method", ALL, sets("x-a"), sets("x-a") | {"method": "PATCH"}, True),
+    ("a safelisted method is not asked for", ALL, sets("x-a"), sets("x-a") | {"method": "POST"}, False),
+    ("Authorization under *", STAR, sets("x-a"), sets("authorization"), True),
+    ("Authorization by name", NAMED, sets("x-a"), sets("Authorization"), False),
+    ("another path", ALL, PUT, PUT | {"url": "/other"}, True),
+    ("another query", ALL, PUT, PUT | {"url": "/items?a"}, True),
+    ("another port", ALL, PUT, PUT | {"url": "https://api.example:8443/items"}, True),
+    ("a fragment", ALL, PUT, PUT | {"url": "/items#a"}, False),
+    ("with cookies, then without", ALL, PUT | COOKIES, PUT, False),
+    ("without cookies, then with", ALL, PUT, PUT | COOKIES, True),
+    ("omitted, then as for the same origin", ALL, PUT | {"credentials": "omit"}, PUT, False),
+    ("a listener", ALL, LISTENER, LISTENER, True),
+    ("a listener, where no methods are named", says(**OURS), LISTENER, LISTENER, False),
+    ("a listener, and another method", says(**OURS), LISTENER, LISTENER | {"method": "POST"}, True),
+]
+
+
+@pytest.mark.parametrize(
+    ("preflight", "first", "second", "again"),
+    [row[1:] for row in REMEMBERED],
+    ids=[row[0] for row in REMEMBERED],
+)
+def test_what_is_remembered(
+    preflight: Answer, first: dict[str, Any], second: dict[str, Any], again: bool
+) -> None:
+    who = page()
+    served(preflight, GRANT, who=who, **first)
+    result = served(ALL, GRANT, who=who, **second)
+    assert result.sent[0].preflight
+    assert result.sent[0].cached is not again
+    assert sends(result)[0].endswith("*") is not again
+    assert (result.sent[0].answer is None) is not again
+    told = [step.text for step in result.steps if step.text.startswith("A preflight is needed")]
+    assert [text.endswith(", and remembered") for text in told] == [not again]
+    assert "remembered" in str(result.sent[0]) or again
+
+
+AGES = [
+    *[(f"{seconds}", seconds) for seconds in (1, 60, 86400)],
+    *[
+        (text, 5)
+        for text in (None, "", "junk", "1.5", "-1", "+60", "60s", "60, 60", "\N{ARABIC-INDIC DIGIT ONE}")
+    ],
+    (["60", "60"], 5),
+    (" 60\t", 60),
+    ("0", 0),
+    ("00060", 60),
+    ("0" * 30 + "60", 60),
+    ("86401", 86400),
+    ("9" * 5000, 86400),
+]
+
+
+@pytest.mark.parametrize(("age", "seconds"), AGES)
+def test_for_how_long(age: Any, seconds: int) -> None:
+    """As the answer says, 5 seconds if it says nothing or nonsense, a day at most."""
+    clock = Time()
+    who = page(clock=clock)
+    preflight = says(**OURS, allow_methods="PUT", **({} if age is None else {"max_age": age}))
+    asks = []
+    for now in (1000.0, 1000 + max(seconds - 0.5, 0), 1000 + seconds):
+        clock.now = now
+        asks.append(not served(preflight, GRANT, who=who, **PUT).sent[0].cached)
+    assert asks == [True, seconds == 0, True]
+
+
+def test_an_answer_renews_what_is_remembered() -> None:
+    """Or ends it sooner: what the next answer names has that answer's age, the rest keeps its own."""
+    clock = Time()
+    who = page(clock=clock)
+    served(ALL, GRANT, who=who, **PUT)
+    served(says(**OURS, allow_headers="x-a,x-c", max_age="10"), GRANT, who=who, **sets("x-c"))
+    clock.now += 10
+    assert served(ALL, GRANT, who=who, **sets("x-a")).sent[0].cached is False
+    assert served(ALL, GRANT, who=who, **sets("x-b")).sent[0].cached is True
+    assert served(ALL, GRANT, who=who, **DELETE).sent[0].cached is True
+
+
+FORGET = [
+    ("the answer names another origin", PUT, [says(allow_origin=TWO)], True),
+    ("the answer cannot be read", PUT, [says(500)], True),
+    ("another path", PUT | {"url": "/other"}, [says(401)], False),
+    ("a request that needs no preflight", {}, [says(500)], False),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "answers", "forgotten"), [row[1:] for row in FORGET], ids=[row[0] for row in FORGET]
+)
+def test_a_failure_makes_it_forget(options: dict[str, Any], answers: list[Answer], forgotten: bool) -> None:
+    """That origin and URL only, and only if the request needed a permission."""
+    who = page()
+    served(ALL, GRANT, who=who, **PUT | COOKIES)
+    assert fetch(*answers, who=who, **options).blocked_by
+    assert served(ALL, GRANT, who=who, **PUT).sent[0].cached is not forgotten
+
+
+def test_each_origin_for_itself() -> None:
+    """Two pages of one browser, one of them in a sandboxed frame."""
+    public = says(204, allow_origin="*", allow_methods="*", max_age="60")
+    memory = Preflights(lambda: 0.0)
+    for origin in (ORIGIN, TWO, "null"):
+        who = page(origin)
+        one = type(who)(who.origin, who.base, who.engine, memory)
+        asks = [not served(public, says(allow_origin="*"), who=one, **PUT).sent[0].cached for _ in range(2)]
+        assert asks == [True, False]
+
+
+def test_engines_of_today() -> None:
+    """They take `*` for Authorization too, and may ask again however long they were told to remember."""
+    star = says(204, allow_origin="*", allow_headers="*", max_age="86400")
+    for engine, read, blocked in (("standard", False, "preflight-authorization"), ("today", True, None)):
+        result = served(star, says(allow_origin="*"), who=page(engine=engine), **sets("authorization"))
+        assert (result.ok_for_page, result.blocked_by) == (read, blocked)
+    who = page(engine="today")
+    asked = [served(ALL, GRANT, who=who, **PUT).sent[0].cached for _ in range(2)]
+    assert asked == [False, False]

@@ -1,0 +1,119 @@
+"""URLs as far as a fetch needs them: what is none, whose it is, and how it is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from corsbp.testing.urls import check_origin, is_loopback, parse
+
+from .script import API
+
+URLS = [
+    # absolute: what is sent
+    ("https://api.example", f"{API}/"),
+    (" HTTPS://API.Example:443/A?b#c ", f"{API}/A?b"),
+    ("\x00\x1fhttps:\\\\api.example\\a", f"{API}/a"),
+    ("https://api.example:8443/", f"{API}:8443/"),
+    ("http://api.example:80", "http://api.example/"),
+    ("http://api.example:443", "http://api.example:443/"),
+    ("https://api.example:/x", f"{API}/x"),
+    ("https://api.example:008443", f"{API}:8443/"),
+    ("https:////two.example/x", "https://two.example/x"),
+    ("https://[0:0::1]:8000/x", "https://[::1]:8000/x"),
+    ("http://127.1:8000/", "http://127.0.0.1:8000/"),
+    ("http://0x7f.1./", "http://127.0.0.1/"),
+    ("https://bücher.example/ä?ö", "https://xn--bcher-kva.example/%C3%A4?%C3%B6"),
+    ("https://%61pi.example/", f"{API}/"),
+    ("https://api.example/a b%20c?d e", f"{API}/a%20b%20c?d%20e"),
+    ("https://api.example/\t\r\n\x1b\"'`?\"'`", f"{API}/%1B%22'%60?%22%27`"),
+    ("https://api_1.example/", "https://api_1.example/"),
+    ("https://api.example/a/../b/./c/%2E%2e/..", f"{API}/"),
+    ("https://api.example/a/b/.", f"{API}/a/b/"),
+    ("https://api.example//../..//b", f"{API}//b"),
+    ("https://@api.example/", f"{API}/"),
+    # relative to https://api.example/a/b?c
+    ("", f"{API}/a/b?c"),
+    ("#d", f"{API}/a/b?c"),
+    ("d", f"{API}/a/d"),
+    ("../d", f"{API}/d"),
+    ("../../../d", f"{API}/d"),
+    ("/d?e", f"{API}/d?e"),
+    ("?e", f"{API}/a/b?e"),
+    ("?", f"{API}/a/b?"),
+    ("https:d", f"{API}/a/d"),
+    ("//two.example/d", "https://two.example/d"),
+    ("\\\\two.example\\d", "https://two.example/d"),
+    # no URLs
+    ("http:", None),
+    ("https://a b/", None),
+    ("https://a\x1b/", None),
+    ("https://a%00b/", None),
+    ("https://*.example/", None),
+    ("https://api.example:0/", None),
+    ("https://api.example:65536/", None),
+    (f"https://api.example:{'9' * 5000}/", None),
+    ("https://api.example:x/", None),
+    ("https://[::1/", None),
+    ("https://[::x]/", None),
+    ("https://1.2.3.256/", None),
+    ("https://a.0x/", None),
+    ("https://ä..example/", None),
+    ("https://a\N{ACCOUNT OF}b/", None),
+]
+
+
+@pytest.mark.parametrize(("text", "written"), URLS)
+def test_addresses(text: str, written: str | None) -> None:
+    found = parse(text, parse(f"{API}/a/b?c"))
+    assert (found and str(found)) == written
+    assert found is None or (str(parse(str(found))) == str(found) and str(found).isascii())
+
+
+def test_an_address_without_a_base() -> None:
+    assert [parse(text) for text in ("", "/items", "api.example", "https://")] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    "text", ["data:,x", "file:///etc", "blob:https://api.example/1", "capacitor://localhost/x"]
+)
+def test_other_schemes(text: str) -> None:
+    found = parse(text)
+    assert found is not None and not found.is_http and found.scheme == text.partition(":")[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "user_info"),
+    [("https://ann@a.example", True), ("https://:x@a.example/", True), ("https://a.example/@", False)],
+)
+def test_user_info_is_noticed_and_not_written(text: str, user_info: bool) -> None:
+    found = parse(text)
+    assert found is not None and found.user_info is user_info
+    assert found.origin == "https://a.example"
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        *[(host, True) for host in ("localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "[::1]")],
+        *[
+            (host, False)
+            for host in ("localhost.example", "xlocalhost", "128.0.0.1", "[::2]", "127.0.0.1.nip.io")
+        ],
+    ],
+)
+def test_hosts_of_this_machine(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+def test_what_is_the_origin_of_no_page() -> None:
+    check_origin("https://app.example")
+    for origin, said in (
+        ("https://app.example/", "meant: https://app.example"),
+        ("app.example", "meant: https://app.example"),
+        ("https://*.example", "no page has the origin 'https://*.example'"),
+        (None, "no page has the origin None; "),
+        (b"https://app.example", "not a string"),
+    ):
+        with pytest.raises(ValueError, match="no page has the origin") as refused:
+            check_origin(origin)
+        assert said in str(refused.value)
