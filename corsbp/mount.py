@@ -83,7 +83,8 @@ class Section(Blueprint):
     def label(self) -> str:
         """The section in words, for logs and errors."""
         names = [bp.name for bp, owner in _claims(self) if owner is self]
-        return f"cors_group({', '.join(names)})"
+        more = f" and {len(names) - 3} more" if len(names) > 4 else ""
+        return f"cors_group({', '.join(names[:3] if more else names)}{more})"
 
 
 def _claims(section: Section) -> Iterator[tuple[Blueprint, Section]]:

@@ -6,6 +6,7 @@ The rooms, from the door inwards; imports run one way:
     audit       an app's whole CORS surface on one screen
     attempt     the page of `corsbp try`, and the servers behind it
     explain     one fetch, step by step, as a browser has it
+    advice      which argument of which section to change
     loading     `module:app` as typed: the app, or what was found instead
     findings    what is odd about a surface
     snapshot    a surface as a file, and what changed since

@@ -41,8 +41,8 @@ from corsbp.testing.browser import Browser
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
 from corsbp.testing.senders import Sender, ServerSender
 
-from .explain import Asked, argument
-from .explain import whose as whose_it_is
+from .advice import Asked, argument
+from .advice import whose as whose_it_is
 from .loading import CommandError, load, quiet
 
 HERE: Final = "127.0.0.1"
@@ -428,7 +428,10 @@ async def explained(call: Call, page: Page) -> dict[str, Any]:
     if result.blocked_by not in (None, "no-answer") and call.url.startswith(f"{page.app}/"):
         route = page.find(call.url.removeprefix(page.app), call.method)
         asked = Asked(call.origin, call.method, tuple(names), call.credentials == "include")
-        whose, change = whose_it_is(route), argument(route, f"{result.blocked_by}", asked) or change
+        whose, change = (
+            whose_it_is(route, asked.method),
+            argument(route, f"{result.blocked_by}", asked) or change,
+        )
     return {
         "seen": [each.in_short({name.lower() for name in names}) for each in seen],
         "steps": [{"text": step.text, "stop": step.stop} for step in result.steps],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from sanic import Sanic
 from corsbp.policy import CorsPolicy
 from corsbp.surface import Served
 
-from .findings import Finding, find
-from .loading import CommandError, load
+from .findings import FINDINGS, Finding, find
+from .loading import CommandError, aside, load
 from .snapshot import changes, read, snapshot, written
 
 
@@ -41,7 +42,11 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     """Print the audit, write the snapshot, or compare with one."""
-    with err.status(f"importing {arguments.target}"):
+    if unknown := set(arguments.ignore) - set(FINDINGS):
+        near = get_close_matches(min(unknown), FINDINGS, 1)
+        meant = f"; meant: {near[0]}" if near else ""
+        raise CommandError(f"--ignore: no finding is called {min(unknown)!r}{meant}")
+    with aside(err, f"importing {arguments.target}"):
         app = load(arguments.target)
     served, found = find(app)
     if arguments.snapshot or arguments.check:
@@ -64,7 +69,7 @@ def _write(path: Path, now: dict[str, Any], err: Console) -> int:
         path.write_text(written(now))
     except OSError as error:
         raise CommandError(f"{path} could not be written: {error.strerror}") from error
-    err.print(f"{path}: {len(now['routes'])} entries", markup=False)
+    err.print(f"{path}: {_count(len(now['routes']), 'method')}", markup=False)
     return 0
 
 
@@ -79,7 +84,9 @@ def _check(path: Path, now: dict[str, Any], out: Console) -> int:
     for change in found:
         out.print(Text(str(change), style="red" if change.wider else "green"))
     wider = sum(change.wider for change in found)
-    out.print(f"{len(found)} changes, {wider} of them wider" if found else "nothing changed", markup=False)
+    out.print(
+        f"{_count(len(found), 'change')}, {wider} of them wider" if found else "nothing changed", markup=False
+    )
     return int(wider > 0)
 
 
@@ -106,7 +113,7 @@ def as_json(app: Sanic[Any, Any], served: list[Served], found: list[Finding]) ->
 def _print(app: Sanic[Any, Any], served: list[Served], found: list[Finding], out: Console) -> None:
     hosts = any(route.host for route in served)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name in ("methods", "path", *(["host"] if hosts else []), "section", "who may call it"):
+    for name in ("methods", "path", *(["host"] if hosts else []), "section", "corsbp lets in"):
         table.add_column(name, no_wrap=not out.is_terminal, overflow="fold")
     for route in served:
         methods = "WebSocket" if route.websocket else ",".join(route.methods)
@@ -114,14 +121,25 @@ def _print(app: Sanic[Any, Any], served: list[Served], found: list[Finding], out
         who = in_short(route.policy) if route.policy else "nobody: no CORS" if route.section else "-"
         cells = [methods, route.path, *host, route.section or "-", who]
         table.add_row(*map(Text, cells), style="" if route.section else "dim")
-    out.print(table)
+    if out.is_terminal:
+        out.print(table)
+    else:
+        with out.capture() as captured:
+            out.print(table)
+        lines = (line.strip() for line in captured.get().strip().splitlines())
+        out.print("\n".join(lines), markup=False)
     for each in found:
         line = Text(f"{level(each)} ", style="bold red" if each.error else "yellow")
         out.print(line.append(f"{each.where}: {each.text} [{each.id}]", style="not bold default"))
     inside = sum(route.section is not None for route in served)
     errors = sum(each.error for each in found)
-    counted = f"{len(served)} routes, {inside} in sections; {errors} errors, {len(found) - errors} warnings"
+    warned = _count(len(found) - errors, "warning")
+    counted = f"{_count(len(served), 'route')}, {inside} in sections; {_count(errors, 'error')}, {warned}"
     out.print(Text(f"{app.name}: {counted}", style="bold"))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def level(finding: Finding) -> str:

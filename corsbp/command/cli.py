@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from rich.console import Console
 
@@ -38,6 +41,9 @@ def run(arguments: Sequence[str] | None) -> int:
     for each in (audit, explain, attempt):
         each.add_to(commands)
     chosen = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may not have every character
+            stream.reconfigure(errors="backslashreplace")
     out, err = _console(), _console(stderr=True)
     try:
         return int(chosen.run(chosen, out, err))
@@ -45,15 +51,23 @@ def run(arguments: Sequence[str] | None) -> int:
         err.print(f"corsbp: {error}", markup=False)
         return 2
     except BrokenPipeError:  # `corsbp audit … | head`
-        sys.stderr.close()
+        with suppress(OSError):  # so that Python does not try once more as it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except KeyboardInterrupt:
         return 130
 
 
+class Terminal(Console):
+    """A console that leaves it to the command what happens when nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def _console(stderr: bool = False) -> Console:
     """A console whose lines are as long as need be where a program reads them."""
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    console = Terminal(stderr=stderr, highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = 10_000
     return console

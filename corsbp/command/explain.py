@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from dataclasses import dataclass
+import re
+from contextlib import AsyncExitStack
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.text import Text
-from sanic import Sanic
 
 from corsbp.fetch import ALLOW, ORIGIN, PREFIX, VARY
-from corsbp.surface import Served, surface
-from corsbp.testing import Browser, Result, Sent
+from corsbp.testing import Answer, Browser, Result, Sent
+from corsbp.testing.result import NoAnswer
+from corsbp.testing.senders import AppSender, Sender, ServerSender
 
-from .loading import CommandError, load, quiet
+from .advice import Asked, argument, nearest, route_of, whose
+from .loading import CommandError, aside, load, quiet
 from .words import CONSOLES
 
 BROWSERS: Final = ("Chromium", "Firefox", "Safari")
@@ -46,24 +49,30 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--body", help="text")
     parser.add_argument("--engine", choices=("standard", "today"), default="standard")
+    parser.add_argument(
+        "--base-url", default=BASE, metavar="URL", help=f"where the app is, for the browser (default: {BASE})"
+    )
+    parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="default: 30")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     """Fetch as a page would, and say what happened."""
     url, method = _address(arguments.target, arguments.rest)
-    headers = [_header(line) for line in arguments.header]
-    app = None if url == arguments.target else load(arguments.target)
+    headers = tuple(map(_header, arguments.header))
+    app = None
+    if url != arguments.target:
+        with aside(err, f"importing {arguments.target}"):
+            app = load(arguments.target)
 
-    async def fetched() -> tuple[Result, Served | None]:
-        browser = (
-            Browser.at(url, arguments.origin, engine=arguments.engine)
-            if app is None
-            else Browser(app, arguments.origin, base_url=BASE, engine=arguments.engine)
-        )
-        for cookie in arguments.cookie:
-            browser.set_cookie(cookie, url)
-        async with browser:
+    async def fetched() -> tuple[Result, str | None, str | None]:
+        async with AsyncExitStack() as stack:
+            base = arguments.base_url if app else url
+            sender: Sender = OneServer(AppSender(app), base) if app else ServerSender()
+            await stack.enter_async_context(sender)
+            browser = Browser.using(sender, arguments.origin, base_url=base, engine=arguments.engine)
+            for cookie in map(_cookie, arguments.cookie):
+                browser.set_cookie(cookie, url)
             result = await browser.fetch(
                 url,
                 method,
@@ -71,35 +80,77 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
                 body=arguments.body,
                 credentials="include" if arguments.credentials else "same-origin",
             )
-            return result, _route(app, url, method) if app else None
+            change = result.steps[-1].change
+            if app is None or result.blocked_by in (None, "no-answer"):
+                return result, None, change
+            last, status = (result.sent[-1].url, result.sent[-1].status) if result.sent else (url, None)
+            route = route_of(app, last, method)
+            asked = Asked(arguments.origin, method, tuple(name for name, _ in headers), arguments.credentials)
+            ours = argument(route, f"{result.blocked_by}", asked)
+            near = nearest(app, last) if route is None else None
+            return result, whose(route, method, near), ours or (change if route or status != 404 else None)
 
-    with err.status(f"asking {arguments.target}"), quiet():
+    with aside(err, f"asking {arguments.target}"), quiet() as failures:
         try:
-            result, route = asyncio.run(fetched())
+            result, whose_it_is, change = asyncio.run(asyncio.wait_for(fetched(), arguments.timeout))
+        except asyncio.TimeoutError as error:
+            raise CommandError(f"{arguments.target} did not answer within {arguments.timeout:g} s") from error
         except (ValueError, RuntimeError) as error:  # an origin that is none; an app that does not start
-            raise CommandError(str(error)) from error
+            raise CommandError(f"{error}".replace("allow_origins: ", "--origin: ")) from error
+    for failure in failures:
+        err.print(f"logged: {failure}", markup=False)
     _print(result, out)
-    if not result.ok_for_page:
-        asked = Asked(arguments.origin, method, tuple(name for name, _ in headers), arguments.credentials)
-        change = argument(route, f"{result.blocked_by}", asked) or result.steps[-1].change
-        if app is not None:
-            out.print(Text(whose(route)))
-        if change:
-            out.print(Text("Change: ", style="bold").append(change, style="not bold"))
+    if whose_it_is:
+        out.print(Text(whose_it_is))
+    if change:
+        out.print(Text("Change: ", style="bold").append(change, style="not bold"))
     return 2 if result.blocked_by == "no-answer" else int(not result.ok_for_page)
+
+
+class OneServer:
+    """An app in memory, at its own address only: where it redirects to is somebody else's."""
+
+    def __init__(self, sender: Sender, base: str) -> None:
+        self._sender = sender
+        self._netloc = urlsplit(base).netloc
+
+    async def __aenter__(self) -> OneServer:
+        await self._sender.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._sender.__aexit__(*error)
+
+    async def send(self, sent: Sent) -> Answer | NoAnswer:
+        netloc = urlsplit(sent.url).netloc
+        if netloc != self._netloc:
+            return NoAnswer(f"{netloc} is not the app at {self._netloc}, and is not asked")
+        return await self._sender.send(sent)
 
 
 def _address(target: str, rest: list[str]) -> tuple[str, str]:
     """The URL or path to fetch, and the method."""
     if target.startswith(("http://", "https://")):
+        if rest and rest[0].startswith("/"):
+            raise CommandError(f"a URL has its path in it: {target.rstrip('/')}{rest[0]}")
         if len(rest) > 1:
             raise CommandError(f"a URL takes one METHOD, not {' '.join(rest)!r}")
         return target, rest[0] if rest else "GET"
+    if re.fullmatch(r"[\w.-]+:\d+(/.*)?", target):
+        raise CommandError(f"{target!r} is no app; meant: http://{target}")
     if not rest or not rest[0].startswith("/"):
-        raise CommandError(f"{target!r} needs a path: corsbp explain {target} /path --origin …")
+        raise CommandError(
+            f"{target!r} needs a path, which begins with /: corsbp explain {target} /path [METHOD] --origin …"
+        )
     if len(rest) > 2:
         raise CommandError(f"an app takes a path and one METHOD, not {' '.join(rest)!r}")
     return rest[0], rest[1] if len(rest) > 1 else "GET"
+
+
+def _cookie(text: str) -> str:
+    if "=" not in text:
+        raise CommandError(f"--cookie takes NAME=VALUE, not {text!r}")
+    return text
 
 
 def _header(line: str) -> tuple[str, str]:
@@ -107,19 +158,6 @@ def _header(line: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise CommandError(f"--header takes 'name: value', not {line!r}")
     return name.strip(), value.strip()
-
-
-def _route(app: Sanic[Any, Any], path: str, method: str) -> Served | None:
-    """The route that a path leads to; where the method has none, any of that path."""
-    names: dict[str, None] = {}
-    for each in (method.upper(), "GET", "POST", "PUT", "PATCH", "DELETE"):
-        try:
-            route, *_ = app.router.get(path.partition("?")[0], each, "api.example")
-        except Exception:  # NotFound and MethodNotAllowed, and what a router does with an odd path
-            continue
-        names.setdefault(route.name, None)
-    served = {each.name: each for each in surface(app)}
-    return next((served[name] for name in names if name in served), None)
 
 
 # --- what is printed ---
@@ -139,56 +177,6 @@ def _print(result: Result, out: Console) -> None:
     out.print(Text(f"Blocked: {result.blocked_by}.", style="bold red"))
     for browser, said in zip(BROWSERS, CONSOLES.get(str(result.blocked_by), ()), strict=False):
         out.print(Text(f"  {browser}: ", style="dim").append(said))
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the page wanted."""
-
-    origin: str
-    method: str
-    headers: tuple[str, ...]
-    credentials: bool
-
-
-def argument(route: Served | None, stop: str, asked: Asked) -> str | None:
-    """The argument to change, and of which section; None where no argument is to blame."""
-    policy = route.policy if route else None
-    if route is None or policy is None:
-        return None
-    more: dict[str, object] = {}
-    allowed = policy.allow_origins
-    if stop.removeprefix("preflight-") in ("origin-missing", "origin-other", "origin-any", "credentials"):
-        if callable(allowed):
-            name = getattr(allowed, "__qualname__", repr(allowed))
-            return f"{route.section}: {name}() has to return True for {asked.origin!r}"
-        origins = () if isinstance(allowed, str) else allowed
-        if asked.origin not in origins and asked.origin != "null":
-            more["allow_origins"] = [*origins, asked.origin]
-        if asked.credentials and not policy.allow_credentials:
-            more["allow_credentials"] = True
-    elif (
-        stop == "preflight-method"
-        and policy.allow_methods != "*"
-        and asked.method not in policy.allow_methods
-    ):
-        more["allow_methods"] = [*policy.allow_methods, asked.method]
-    elif stop == "preflight-header" and policy.allow_headers != "*":
-        names = [name.lower() for name in asked.headers if name.lower() not in policy.allow_headers]
-        more["allow_headers"] = [*policy.allow_headers, *names]
-    changed = ", ".join(f"{name}={value!r}" for name, value in more.items())
-    return f"{route.section}: {changed}" if changed else None
-
-
-def whose(route: Served | None) -> str:
-    """Whose route it is that was called."""
-    if route is None:
-        return "No route has this path; a 404 belongs to a section by its url_prefix."
-    if route.section is None:
-        return f"The route {route.name} ({route.path}) is in no section: wrap its blueprint in cors_group()."
-    if route.policy is None:
-        return f"The route {route.name} ({route.path}) is in {route.section}, and left out by ctx_cors=False."
-    return f"The route {route.name} ({route.path}) is in {route.section}: {route.policy!r}."
 
 
 def _print_sent(sent: Sent, out: Console) -> None:

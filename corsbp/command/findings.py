@@ -11,7 +11,6 @@ from typing import Any, Final
 from sanic import Sanic
 
 from corsbp import origins, surface
-from corsbp.binding import SectionExtra
 from corsbp.errors import PROBLEMS, WARNINGS
 from corsbp.policy import CorsPolicy
 from corsbp.surface import Served
@@ -62,7 +61,7 @@ def find(app: Sanic[Any, Any]) -> tuple[list[Served], list[Finding]]:
         *_of_policies(served),
         *_of_neighbours(served),
         *_of_sockets(served),
-        *_of_extensions(app),
+        *_of_extensions(app, served),
     ]
     return served, sorted(set(found), key=lambda each: (not each.error, each.id, each.where, each.text))
 
@@ -116,7 +115,7 @@ def _of_sockets(served: Iterable[Served]) -> Iterator[Finding]:
             yield Finding(policy.allow_credentials, "websocket-unchecked", f"WebSocket {route.path}", text)
 
 
-def _of_extensions(app: Sanic[Any, Any]) -> Iterator[Finding]:
+def _of_extensions(app: Sanic[Any, Any], served: Iterable[Served]) -> Iterator[Finding]:
     """sanic-ext's CORS: what it has settled in `app.extend()`, or what it will settle as the app starts."""
     config, settled = app.config, getattr(app.ctx, "cors", None)
     declared = config.get("CORS_ORIGINS", "")
@@ -134,9 +133,10 @@ def _of_extensions(app: Sanic[Any, Any]) -> Iterator[Finding]:
         yield Finding(
             False, "two-layers", app.name, f"sanic-ext's CORS holds outside the sections: {allowed}"
         )
+    inside = {route.name for route in served if route.section}  # where ours hold
     for group in app.router.groups.values():
         for route in group.routes:
-            if hasattr(route.handler, "__cors__") and not isinstance(route.extra, SectionExtra):
+            if hasattr(route.handler, "__cors__") and route.name not in inside:
                 yield Finding(False, "two-layers", f"/{route.path}", "has sanic-ext's @cors")
 
 

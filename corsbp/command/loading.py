@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from sanic import Sanic
-from sanic.log import logger
 
 from corsbp.errors import CorsPolicyError
 from corsbp.journal import shown
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what Sanic says of its starting, on the standard output, from what the command says there."""
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
+def aside(err: Console, doing: str) -> Iterator[None]:
+    """While the app's own code runs: what it prints is not what the command prints. A spinner, for people."""
+    spinner = err.status(doing) if err.is_terminal and sys.stderr.isatty() else nullcontext()
+    with spinner, redirect_stdout(sys.stderr):
         yield
+
+
+@contextmanager
+def quiet() -> Iterator[list[str]]:
+    """Keep what Sanic and httpx log from what the command says; yields the errors among it, a line each."""
+    lines: list[str] = []
+    collect = logging.Handler(logging.ERROR)
+    collect.emit = lambda record: lines.append(_logged(record))  # type: ignore[method-assign]
+    names = ("sanic.root", "sanic.error", "httpx", "httpcore")
+    loggers = [logging.getLogger(name) for name in names]
+    before = [(each, each.level, each.propagate, each.handlers[:]) for each in loggers]
+    for each in loggers:
+        each.propagate, each.handlers[:] = False, [collect]
+        each.setLevel(logging.ERROR)
+    try:
+        yield lines
     finally:
-        logger.setLevel(level)
+        for each, level, propagate, handlers in before:
+            each.propagate, each.handlers[:] = propagate, handlers
+            each.setLevel(level)
+
+
+def _logged(record: logging.LogRecord) -> str:
+    error = record.exc_info[1] if record.exc_info else None
+    return f"{record.getMessage().splitlines()[0]}: {_last_line(error)}" if error else record.getMessage()
 
 
 class CommandError(Exception):
@@ -55,21 +78,38 @@ def load(target: str) -> Sanic[Any, Any]:
     found = getattr(module, attribute, None)
     if found is None:
         apps = [key for key, value in vars(module).items() if isinstance(value, Sanic)]
-        near = get_close_matches(attribute, [key for key in vars(module) if not key.startswith("_")])
+        makers = [key for key, value in vars(module).items() if _may_make(value, name)]
+        makers.sort(key=lambda key: "app" not in key)
         there = f"apps there: {', '.join(apps)}" if apps else "there is no app in it"
-        meant = f"; meant: {name}:{(apps or near)[0]}" if apps or near else ""
+        meant = f"; meant: {name}:{(apps or makers)[0]}" if apps or makers else ""
         raise CommandError(f"{name} has no {shown(attribute)}; {there}{meant}")
     if callable(found) and not isinstance(found, Sanic):
         try:
             found = found()
-        except Exception as error:
-            raise CommandError(f"{target}() failed: {_last_line(error)}") from error
+        except (Exception, SystemExit) as error:
+            raise CommandError(f"{name}:{attribute}() failed: {_last_line(error)}") from error
+        if inspect.iscoroutine(found):
+            found.close()
+            raise CommandError(
+                f"{name}:{attribute} is a coroutine: a function that makes an app is no async one"
+            )
     if not isinstance(found, Sanic):
         raise CommandError(f"{target} is {shown(found)}, which is no Sanic app")
     return found
 
 
+def _may_make(value: object, module: str) -> bool:
+    """Whether something in a module is a function without arguments, declared there."""
+    if not inspect.isfunction(value) or value.__module__ != module:
+        return False
+    return not inspect.iscoroutinefunction(value) and not inspect.signature(value).parameters
+
+
 def _module(name: str) -> Any:
+    if not name:
+        raise CommandError("MODULE:APP has no module: as in shop:app")
+    if name in ("http", "https"):
+        raise CommandError("a URL is for explain: corsbp explain URL --origin …")
     try:
         return importlib.import_module(name)
     except CorsPolicyError as error:
@@ -81,17 +121,22 @@ def _module(name: str) -> Any:
             path.parent.name for path in Path.cwd().glob("*/__init__.py")
         )
         near = get_close_matches(name.partition(".")[0], here)
+        parent, _, last = name.rpartition(".")
         meant = f"; meant: {near[0]}" if near else ""
+        if error.name == name and parent and hasattr(sys.modules.get(parent), last):
+            meant = f"; meant: {parent}:{last}"
         tried = f"no module {shown(error.name)}, from {os.getcwd()}"
         raise CommandError(f"{shown(name)} could not be imported: {tried}{meant}") from error
-    except (ImportError, ValueError, TypeError) as error:
-        raise CommandError(f"{shown(name)} could not be imported: {_last_line(error)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CommandError(f"{name} could not be imported: {_last_line(error)}") from error
 
 
 def _last_line(error: BaseException) -> str:
     """An error in a line, with where it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if _is_theirs(each.filename)]
+    where = f" ({os.path.relpath(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{where}"
+
+
+def _is_theirs(file: str) -> bool:
+    return not file.startswith("<") and Path(file).parent != Path(__file__).parent

@@ -130,7 +130,8 @@ def preflight_check(
             f"The method {shown(method)} is not in {ALLOW_METHODS}: {_said(answer, ALLOW_METHODS)}{literal}"
         )
         change = (
-            f"Add it. With corsbp: a route with this method on this path, and allow_methods=[…, {method!r}]."
+            "Add it. With corsbp: a route of the section with this method on this path, and the method in "
+            "allow_methods where that is a list."
         )
         if method.upper() != method:
             change = f"Write {method.upper()!r} in the page: browsers send this method as it is spelt."
@@ -214,4 +215,21 @@ def not_readable(answer: Answer, readable: dict[str, str]) -> Iterator[Step]:
         )
 
 
-_DULL = frozenset({"vary", "connection", "keep-alive", "date", "server", "transfer-encoding"})
+_DULL = frozenset(
+    {
+        *(
+            "vary",
+            "connection",
+            "keep-alive",
+            "date",
+            "server",
+            "transfer-encoding",
+            "alt-svc",
+            "accept-ranges",
+        ),
+        *("content-security-policy", "strict-transport-security", "permissions-policy", "referrer-policy"),
+        *("x-content-type-options", "x-frame-options", "x-xss-protection"),
+        *("cross-origin-opener-policy", "cross-origin-embedder-policy", "cross-origin-resource-policy"),
+    }
+)
+"""Headers that no page has a use for."""

@@ -65,6 +65,27 @@ def sanic_ext(**config: Any) -> Sanic:
     return new_app(cors_group(bp_of("one")), **config)
 
 
+def settled(origins: str, **config: Any) -> Sanic:
+    """An app that has called `app.extend()` with these origins; what is set after it has no effect."""
+    sanic_ext_ = pytest.importorskip("sanic_ext")
+    app = new_app(cors_group(bp_of("one")))
+    sanic_ext_.Extend(app, config={"cors_origins": origins})
+    app.config.update(config)
+    return app
+
+
+def decorated(outside: bool) -> Sanic:
+    @pytest.importorskip("sanic_ext").cors(origin="https://a.example")
+    async def own(_: object) -> Any:
+        return text("here")
+
+    bp = Blueprint("two", url_prefix="/two")
+    bp.add_route(own, "/item")
+    app = settled("")
+    app.blueprint(bp if outside else cors_group(bp))
+    return app
+
+
 APPS: dict[str, tuple[Any, set[str]]] = {
     "nothing": (lambda: new_app(cors_group(bp_of("one", "GET", "PUT"), **SAFE)), set()),
     "no section": (lambda: new_app(bp_of("one")), set()),
@@ -129,6 +150,11 @@ APPS: dict[str, tuple[Any, set[str]]] = {
     ),
     "an open socket": (lambda: new_app(cors_group(with_socket("one"))), set()),
     "sanic-ext": (lambda: sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS="*"), {"two-layers"}),
+    "sanic-ext, settled": (lambda: settled("https://a.example"), {"two-layers"}),
+    "sanic-ext, settled, then turned off": (lambda: settled("https://a.example", CORS=False), {"two-layers"}),
+    "sanic-ext, set too late": (lambda: settled("", CORS_ORIGINS="*"), {"set-too-late"}),
+    "sanic-ext, on a route": (lambda: decorated(outside=True), {"two-layers"}),
+    "sanic-ext, on a route of a section": (lambda: decorated(outside=False), set()),
     "sanic-ext, off": (lambda: sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS="*", CORS=False), set()),
     "sanic-ext, for nobody": (lambda: sanic_ext(AUTO_EXTEND=True), set()),
     "a function": (
@@ -223,7 +249,7 @@ def test_the_screen(audit: Any) -> None:
         "error WebSocket /one/talk: check_websockets=True refuses what the policy does not allow "
         "[websocket-unchecked]",
     ]
-    assert lines[-1].endswith("8 routes, 7 in sections; 1 errors, 0 warnings")
+    assert lines[-1].endswith("8 routes, 7 in sections; 1 error, 0 warnings")
     assert (status, err) == (1, "")
 
 
@@ -240,6 +266,10 @@ def test_in_a_terminal(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_known_can_be_ignored(audit: Any) -> None:
+    status, out, err = audit(everything(), "--ignore", "websocket-uncheck")
+    said = "corsbp: --ignore: no finding is called 'websocket-uncheck'; meant: websocket-unchecked\n"
+    assert (status, out, err) == (2, "", said)
+    assert audit(everything(), "--ignore", "nonsense")[2].endswith("is called 'nonsense'\n")
     status, out, _ = audit(everything(), "--ignore", "websocket-unchecked")
     assert status == 0 and "[websocket" not in out
 
@@ -337,12 +367,12 @@ def test_widening_fails_and_narrowing_passes(audit: Any, tmp_path: Path) -> None
     file = tmp_path / "cors.json"
     wide = lambda: new_app(cors_group(bp_of("one"), allow_origins=[ORIGIN, TWO]))  # noqa: E731
     narrow = lambda: new_app(cors_group(bp_of("one"), **SAFE))  # noqa: E731
-    assert audit(wide(), "--snapshot", str(file)) == (0, "", f"{file}: 1 entries\n")
+    assert audit(wide(), "--snapshot", str(file)) == (0, "", f"{file}: 1 method\n")
     assert audit(wide(), "--check", str(file)) == (0, "nothing changed\n", "")
-    narrowed = f"{ITEM}: no longer {TWO}\n1 changes, 0 of them wider\n"
+    narrowed = f"{ITEM}: no longer {TWO}\n1 change, 0 of them wider\n"
     assert audit(narrow(), "--check", str(file)) == (0, narrowed, "")
     audit(narrow(), "--snapshot", str(file))
-    widened = f"{ITEM}: now also {TWO}\n1 changes, 1 of them wider\n"
+    widened = f"{ITEM}: now also {TWO}\n1 change, 1 of them wider\n"
     assert audit(wide(), "--check", str(file)) == (1, widened, "")
 
 

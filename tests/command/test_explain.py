@@ -10,11 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from sanic import Blueprint, Sanic, text
+from sanic import Blueprint, HTTPResponse, Request, Sanic, redirect, text
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.command import main
+from corsbp.command.advice import Asked, argument
 from corsbp.command.words import CONSOLES
+from corsbp.surface import Served
 from corsbp.testing import STOPS
 
 from ..support import EVIL, ORIGIN, ROOT, TWO, new_app
@@ -22,6 +24,14 @@ from ..support import EVIL, ORIGIN, ROOT, TWO, new_app
 
 async def handler(*_: object, **__: object) -> Any:
     return text("here", headers={"x-total": "3"})
+
+
+def proxied(request: Request) -> HTTPResponse | None:
+    """What stands before the app, and knows of no section."""
+    if request.path == "/proxied":
+        request.route = None
+        return text("here", headers={"access-control-allow-origin": "https://proxy.example"})
+    return None
 
 
 def asks(origin: str, _: object) -> bool:
@@ -43,7 +53,13 @@ def app_of() -> Sanic:
         bp.add_route(handler, "/left-out", name="out", ctx_cors=False)
         groups.append(cors_group(bp, policy=policy))
     app = new_app(*groups)
-    app.add_route(handler, "/plain", methods=["POST"])
+    app.add_route(handler, "/plain", methods=["POST"], name="plain")
+    odd = Blueprint("odd")
+    odd.add_route(lambda _: redirect("https://other.example/z"), "/moved", name="moved")
+    odd.add_route(lambda _: redirect("/plain"), "/inward", name="inward")
+    odd.add_route(handler, "/hosted", host="hosted.example", name="hosted")
+    app.blueprint(cors_group(odd))
+    app.on_request(proxied)
     return app
 
 
@@ -87,7 +103,8 @@ ROWS: list[tuple[str, int, list[str]]] = [
         [
             ">   cookie: session=ann",
             "Blocked: origin-any.",
-            f"Change: cors_group(any): allow_origins=['{ORIGIN}'], allow_credentials=True",
+            f"Change: cors_group(any): allow_origins=['{ORIGIN}'], allow_credentials=True, which shuts out ",
+            "or leave out credentials: 'include' in the page",
         ],
     ),
     (
@@ -109,7 +126,8 @@ ROWS: list[tuple[str, int, list[str]]] = [
         f"/one/item/1 PATCH --origin {ORIGIN}",
         1,
         [
-            "Change: Add it. With corsbp: a route with this method on this path, and ",
+            " It serves GET, PUT, not PATCH.",
+            "Change: cors_group(one): no route of it serves PATCH on this path",
         ],
     ),
     (
@@ -117,7 +135,27 @@ ROWS: list[tuple[str, int, list[str]]] = [
         1,
         [f"Change: cors_group(asks): asks() has to return True for '{EVIL}'"],
     ),
-    ("/list/item/1 --origin null", 1, ["Blocked: origin-missing."]),
+    ("/list/item/1 --origin null", 1, ["Change: cors_group(list): only allow_origins='*' lets null in"]),
+    (
+        "/list/item/1 --origin http://app.example --credentials",
+        1,
+        [
+            f"allow_origins=['{ORIGIN}', '{TWO}', 'http://app.example'] would be refused: ",
+        ],
+    ),
+    (f"/plane --origin {ORIGIN}", 1, ["No route has this path; near it is /plain. A 404 belongs"]),
+    (
+        f"/moved --origin {ORIGIN}",
+        2,
+        ["got no answer: 'other.example is not the app at api.example, and is not asked'"],
+    ),
+    (f"/hosted --origin {ORIGIN} --base-url https://hosted.example", 0, ["The page reads status 200."]),
+    (f"/inward --origin {ORIGIN}", 1, [".plain (/plain) is in no section", " It serves POST, not GET."]),
+    (
+        f"/proxied --origin {ORIGIN}",
+        1,
+        ["Blocked: origin-other.", "Change: Send access-control-allow-origin"],
+    ),
     (f"/one/left-out --origin {ORIGIN}", 1, [" is in cors_group(one), and left out by ctx_cors=False."]),
     (
         f"/plain POST --origin {ORIGIN} --body x",
@@ -130,7 +168,7 @@ ROWS: list[tuple[str, int, list[str]]] = [
     (
         f"/nowhere --origin {ORIGIN}",
         1,
-        ["No route has this path; a 404 belongs to a section by its url_prefix."],
+        ["No route has this path. A 404 belongs to a section by its url_prefix."],
     ),
     (f"/any/item/1 TRACE --origin {ORIGIN}", 1, ["Blocked: method-forbidden.\nThe route "]),
     (
@@ -151,8 +189,15 @@ def test_an_app(call: str, status: int, lines: list[str], explain: Any) -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        ("x:app --origin https://app.example", "'x:app' needs a path: corsbp explain x:app /path --origin …"),
+        (
+            "x:app --origin https://app.example",
+            "'x:app' needs a path, which begins with /: corsbp explain x:app /path [METHOD] --origin …",
+        ),
         ("x:app item --origin https://app.example", "'x:app' needs a path"),
+        ("localhost:8000 /a --origin null", "'localhost:8000' is no app; meant: http://localhost:8000"),
+        ("http://127.0.0.1 /a --origin null", "a URL has its path in it: http://127.0.0.1/a"),
+        ("x:app /a --origin null --cookie nonsense", "--cookie takes NAME=VALUE, not 'nonsense'"),
+        ("x:app /any/item/1 --origin null --timeout 0.0001", "x:app did not answer within 0.0001 s"),
         (
             "x:app /a GET more --origin https://app.example",
             "an app takes a path and one METHOD, not '/a GET more'",
@@ -166,6 +211,43 @@ def test_calls_that_make_no_sense(call: str, said: str, explain: Any) -> None:
     status, out, err = explain(*call.split())
     assert (status, out) == (2, "")
     assert said in err
+
+
+def test_what_is_proposed_is_never_refused() -> None:
+    """Each proposal is made into a policy, or says that it would be refused."""
+    policies = [
+        CorsPolicy(),
+        CorsPolicy(allow_origins=[ORIGIN]),
+        CorsPolicy(
+            allow_origins=[ORIGIN, TWO], allow_credentials=True, allow_methods=["GET"], allow_headers=["x-a"]
+        ),
+    ]
+    proposed = 0
+    for policy in policies:
+        route = Served("/a", ("GET",), None, "a", "cors_group(a)", policy, "/a")
+        for stop in STOPS:
+            for origin in (ORIGIN, EVIL, "http://app.example", "https://xn--a.example", "null"):
+                for credentials in (False, True):
+                    said = argument(route, stop, Asked(origin, "PUT", ("x-b",), credentials))
+                    changes = re.fullmatch(r"cors_group\(a\): (allow_.*?)(, which .*)?", said or "")
+                    if changes and "would be refused" not in changes[1] and "only" not in str(said):
+                        eval(f"policy.replace({changes[1]})", {"policy": policy})
+                        proposed += 1
+    assert proposed > 30
+
+
+def test_errors_that_are_logged_are_one_line_each(explain: Any) -> None:
+    app = app_of()
+
+    @app.get("/broken")
+    async def broken(_: Request) -> HTTPResponse:
+        raise LookupError("no such item")
+
+    status, _, err = explain("x:app", "/broken", "--origin", ORIGIN, app=app)
+    assert status == 1
+    first, where = err.split(": LookupError: ")
+    assert first.startswith("logged: Exception occurred while handling uri: ")
+    assert re.fullmatch(r"no such item \(tests/command/test_explain.py, line \d+\)\n", where)
 
 
 def test_an_app_that_does_not_start(explain: Any) -> None:

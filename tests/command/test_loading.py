@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from sanic import Sanic
 
 from corsbp import command
+from corsbp.command.cli import Terminal
 from corsbp.command.loading import CommandError, load
 
 from ..support import ROOT
@@ -34,6 +36,14 @@ MODULES = {
     "fails": "raise LookupError('at import')",
     "empty": "",
     "relative": "from . import sibling",
+    "exits": "raise SystemExit('no DATABASE_URL')",
+    "makes": """
+def needs(name): ...
+async def later(): ...
+def leaves(): raise SystemExit('no DATABASE_URL')
+from os import getcwd
+def create_app(): ...
+""",
 }
 
 
@@ -65,6 +75,28 @@ def test_what_is_found(target: str) -> None:
     [
         ("loading_good:ap", "loading_good has no 'ap'; apps there: app; meant: loading_good:app"),
         ("loading_empty:app", "loading_empty has no 'app'; there is no app in it"),
+        (
+            "loading_makes:app",
+            "loading_makes has no 'app'; there is no app in it; meant: loading_makes:create_app",
+        ),
+        (
+            "loading_makes:later",
+            "loading_makes:later is a coroutine: a function that makes an app is no async one",
+        ),
+        ("loading_makes:needs", r"loading_makes:needs\(\) failed: TypeError: .*'name'"),
+        (
+            "loading_makes:leaves",
+            r"loading_makes:leaves\(\) failed: SystemExit: no DATABASE_URL \(loading_makes.py, line 4\)",
+        ),
+        (
+            "loading_exits:app",
+            r"loading_exits could not be imported: SystemExit: no DATABASE_URL \(loading_exits.py, line 1\)",
+        ),
+        (
+            "loading_good.app",
+            "'loading_good.app' could not be imported: no module .*; meant: loading_good:app",
+        ),
+        ("http://127.0.0.1:8000", "a URL is for explain: corsbp explain URL --origin …"),
         ("loading_good:other", "loading_good:other is 7, which is no Sanic app"),
         (
             "loading_good:broken",
@@ -97,8 +129,8 @@ def test_what_is_found(target: str) -> None:
             "loading_policy:app",
             "(?s)loading_policy could not be imported. 1 problem in a CORS policy:.*origin-scheme-missing.*",
         ),
-        ("loading_relative:app", "'loading_relative' could not be imported: ImportError: .*"),
-        (":app", "'' could not be imported: ValueError: .*"),
+        ("loading_relative:app", "loading_relative could not be imported: ImportError: .*"),
+        (":app", "MODULE:APP has no module: as in shop:app"),
     ],
 )
 def test_what_is_not(target: str, said: str) -> None:
@@ -154,6 +186,50 @@ def test_it_ends_quietly(
         raise error
 
     monkeypatch.setattr("corsbp.command.audit.load", stop)
-    monkeypatch.setattr(sys, "stderr", io.StringIO())  # which is closed where nobody reads it
     assert command.main(["audit", "examples.versions"]) == status
     assert capsys.readouterr().out == ""
+
+
+def test_an_output_that_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", said)
+    assert command.main(["audit", "examples.versions"]) == 0
+    assert said.getvalue().startswith("methods")
+
+
+def test_nobody_reads_on() -> None:
+    """`corsbp audit … | head`: no traceback, and no status that says that a finding is an error."""
+    with pytest.raises(BrokenPipeError):
+        Terminal().on_broken_pipe()
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {sys.executable} -m corsbp audit tests.command.many | head -1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout.startswith("methods")
+
+
+def test_what_an_app_prints_is_not_what_the_command_prints() -> None:
+    for arguments in (
+        ["audit", "tests.command.loud", "--json"],
+        ["explain", "tests.command.loud", "/", "--origin", "null"],
+    ):
+        done = run(*arguments, env={**os.environ, "PYTHONIOENCODING": "latin-1"})
+        assert "loud" not in done.stdout.replace('"loud"', "").replace("loud.", "")
+        assert "LOUD at import" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_an_ascii_terminal() -> None:
+    done = run(
+        "explain",
+        "examples.quickstart",
+        "/",
+        "--origin",
+        "https://app.example",
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == 1 and r"\u2018Access-Control" in done.stdout and "Traceback" not in done.stderr
