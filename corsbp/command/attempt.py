@@ -34,14 +34,14 @@ from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
 
 from corsbp.errors import CorsPolicyWarning
-from corsbp.fetch import METHODS, ORIGIN, PREFIX, REQUEST_METHOD, VARY, in_order
+from corsbp.fetch import ORIGIN, PREFIX, REQUEST_METHOD, VARY, in_order
 from corsbp.policy import CorsPolicy, OriginFunction
 from corsbp.surface import Served, sections, surface
 from corsbp.testing.browser import Browser
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
 from corsbp.testing.senders import Sender, ServerSender
 
-from .advice import Asked, argument
+from .advice import Asked, argument, route_of
 from .advice import whose as whose_it_is
 from .loading import CommandError, load, quiet
 
@@ -426,7 +426,7 @@ async def explained(call: Call, page: Page) -> dict[str, Any]:
     names = [name for name, _ in call.headers]
     whose, change = None, result.steps[-1].change
     if result.blocked_by not in (None, "no-answer") and call.url.startswith(f"{page.app}/"):
-        route = page.find(call.url.removeprefix(page.app), call.method)
+        route = page.find(call.url, call.method)
         asked = Asked(call.origin, call.method, tuple(names), call.credentials == "include")
         whose, change = (
             whose_it_is(route, asked.method),
@@ -480,8 +480,9 @@ class Page:
             "null": "sandboxed frame",
         }
         served = surface(app)
-        find = partial(leads_to, app, {each.name: each for each in served}, f"{HERE}:{ours}")
-        return cls(arguments.target, origin_of(HERE, ours), own, origins, rows(served), find, watch)
+        return cls(
+            arguments.target, origin_of(HERE, ours), own, origins, rows(served), partial(route_of, app), watch
+        )
 
     @property
     def hosts(self) -> set[str]:
@@ -524,18 +525,6 @@ class Page:
             "base-uri 'none'; form-action 'none'"
         )
         return FRAME.replace("{{nonce}}", nonce).replace("{{around}}", json.dumps(self.own)), policy
-
-
-def leads_to(
-    app: Sanic[Any, Any], served: Mapping[str, Served], host: str, target: str, method: str
-) -> Served | None:
-    """The route that a path and a method lead to; where the method has none, any of that path."""
-    for each in (method, *METHODS):
-        with suppress(Exception):  # NotFound and MethodNotAllowed, and what a router does with an odd path
-            route, *_ = app.router.get(target.partition("?")[0], each, host)
-            if route.name in served:
-                return served[route.name]
-    return None
 
 
 def rows(served: list[Served]) -> list[dict[str, Any]]:

@@ -365,7 +365,7 @@ def test_a_refused_call(attempted: Attempted) -> None:
         assert told["change"] == f"cors_group(listed): allow_origins=['{ORIGIN}', '{tried.own}']"
         told, _ = tried.call("GET", "/nothing/else", ask("GET", "/nothing/else", tried.own), readable=False)
         assert (told["blockedBy"], told["seen"][0]["status"]) == ("origin-missing", 404)
-        assert told["whose"] == "No route has this path; a 404 belongs to a section by its url_prefix."
+        assert told["whose"] == "No route has this path. A 404 belongs to a section by its url_prefix."
         assert told["change"].startswith(f"Send access-control-allow-origin: {tried.own}.")
         asked = ask("DELETE", "/listed/thing?a", tried.own)
         told, _ = tried.call("DELETE", "/listed/thing?a", asked, readable=False)

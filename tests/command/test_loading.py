@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import runpy
 import subprocess
 import sys
 from importlib import util
@@ -160,6 +161,13 @@ def test_as_a_command() -> None:
     )
     assert none.returncode == 2 and "required: COMMAND" in none.stderr
     assert "\x1b" not in good.stdout + bad.stderr
+
+
+def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["corsbp", "audit", "examples.versions"])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_module("corsbp", run_name="__main__")
+    assert capsys.readouterr().out.startswith("methods")
 
 
 def test_help_has_examples() -> None:
