@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 import os
 import re
-import runpy
 import subprocess
 import sys
-from importlib import util
+from importlib import import_module, util
 from pathlib import Path
 from typing import Any
 
@@ -165,8 +164,9 @@ def test_as_a_command() -> None:
 
 def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["corsbp", "audit", "examples.versions"])
+    monkeypatch.delitem(sys.modules, "corsbp.__main__", raising=False)
     with pytest.raises(SystemExit, match="0"):
-        runpy.run_module("corsbp", run_name="__main__")
+        import_module("corsbp.__main__")
     assert capsys.readouterr().out.startswith("methods")
 
 
