@@ -269,6 +269,7 @@ def spared(request: Request) -> bool:
 # --- driving them ---
 
 _CORS = b"access-control-"
+_NO_PAGE = b"An error occurred while handling an error"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -577,6 +578,8 @@ class World:
         assert ours.status < 500 or bare.status >= 500, f"5xx: {ours.status}"
         headers = bare.request.headers
         by_ours = verdict.kind == "preflight" or (verdict.kind == "plain" and "x-deny" not in headers)
+        if ours.body == bare.body == _NO_PAGE:
+            return  # for some values of Accept, Sanic cannot write the page of any error
         if verdict.kind == "refused socket" and not replaced(bare.request):
             assert ours.status == 403, f"status: {ours.status}"
         elif not by_ours or replaced(bare.request):
@@ -607,7 +610,7 @@ class World:
             b"alt-svc": rb"",
             b"allow": re.escape(allow),
             b"content-length": rb"[0-9]+",
-            b"content-type": rb"text/plain; charset=utf-8",
+            b"content-type": rb"text/plain; charset=utf-8|None",  # None: of no page
         }
         surplus = [pair for pair in ours.rest() if not re.fullmatch(known.get(pair[0], rb"(?!)"), pair[1])]
         assert not surplus, f"bytes: {surplus}"
