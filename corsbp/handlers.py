@@ -12,7 +12,7 @@ from sanic.exceptions import Forbidden
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from .chain import Middleware, Writer, hold
+from .chain import Middleware, Writer, complete, hold
 from .decision import Headers, Path, Refusal, Rules
 from .fetch import ALLOW, ORIGIN, REQUEST_HEADERS, REQUEST_METHOD
 from .headers import Response, put
@@ -120,6 +120,12 @@ class Options:
     def intercept(self, request: Request) -> HTTPResponse | Awaitable[HTTPResponse] | None:
         """The first request middleware: answers the preflights, whoever's the handler is."""
         if request.method == "OPTIONS" and self.concerns(request):
+            if self.own is leave_alone:
+                # The chain of a route outside is left alone: this preflight gets one of its own.
+                keep(request)
+                assert request.route is not None
+                extra = request.route.extra
+                extra.response_middleware = complete(extra.corsbp_chains["response_middleware"], self.write)
             return HTTPResponse(status=204)  # whose headers the response middleware writes
         return None
 

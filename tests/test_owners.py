@@ -246,3 +246,29 @@ def test_hosts(path: str, touchup: bool) -> None:
         "e, for GET": (at_host("e", "OPTIONS", "GET"), 404, {}),
     }
     check(app, rows)
+
+
+@pytest.mark.parametrize("replaces", [False, True])
+def test_a_preflight_beside_a_handler_that_is_left_out(replaces: bool) -> None:
+    """Other middleware may raise, or answer by itself: the preflight has the section's headers."""
+    bp = Blueprint("bp", url_prefix="/bp")
+    bp.add_route(lambda _: text("item"), "/item", name="item")
+    bp.add_route(lambda _: text("own"), "/item", methods=["OPTIONS"], name="own", ctx_cors=False)
+    app = new_app(cors_group(bp, **LISTED))
+
+    @app.on_response
+    def ends(_: Request, response: HTTPResponse) -> HTTPResponse:
+        response.headers["access-control-allow-origin"] = "*"
+        if replaces:
+            return text("other", headers={"access-control-allow-origin": "*"})
+        raise ZeroDivisionError
+
+    status, vary = (200 if replaces else 204), {"vary": "origin, access-control-request-method"}
+    check(
+        app,
+        {
+            "granted": (preflight("/bp/item"), status, {**GRANTED, **lists("GET,OPTIONS"), **vary}),
+            "refused": (preflight("/bp/item", origin=EVIL), status, vary),
+            "no preflight": (ask("OPTIONS", "/bp/item"), 200, {"access-control-allow-origin": "*"}),
+        },
+    )
