@@ -365,8 +365,13 @@ def test_what_a_snapshot_holds() -> None:
 def test_widening_fails_and_narrowing_passes(audit: Any, tmp_path: Path) -> None:
     """By hand, as in CI: written once, compared later."""
     file = tmp_path / "cors.json"
-    wide = lambda: new_app(cors_group(bp_of("one"), allow_origins=[ORIGIN, TWO]))  # noqa: E731
-    narrow = lambda: new_app(cors_group(bp_of("one"), **SAFE))  # noqa: E731
+
+    def wide() -> Sanic:
+        return new_app(cors_group(bp_of("one"), allow_origins=[ORIGIN, TWO]))
+
+    def narrow() -> Sanic:
+        return new_app(cors_group(bp_of("one"), **SAFE))
+
     assert audit(wide(), "--snapshot", str(file)) == (0, "", f"{file}: 1 method\n")
     assert audit(wide(), "--check", str(file)) == (0, "nothing changed\n", "")
     narrowed = f"{ITEM}: no longer {TWO}\n1 change, 0 of them wider\n"
