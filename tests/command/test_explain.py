@@ -278,7 +278,7 @@ def server(headers: dict[str, str], status: int = 200) -> Iterator[str]:
                 self.send_header("content-length", "0")
             self.end_headers()
 
-        do_GET = do_OPTIONS = do_PUT = answer  # noqa: N815
+        do_GET = do_OPTIONS = do_PUT = answer  # noqa: N815  # names of http.server
 
         def log_message(self, *_: object) -> None:
             """Nobody reads it."""

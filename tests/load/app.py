@@ -120,10 +120,8 @@ app.blueprint(listed)
 app.blueprint(
     cors_group(things("pattern"), allow_origins=[f"https://*{PARTNER}", "http://localhost:*"], max_age=None)
 )
-app.blueprint(cors_group(things("asked"), allow_origins=may))  # type: ignore[arg-type]
-app.blueprint(
-    cors_group(things("waited"), allow_origins=may, max_age=None, origin_timeout=0.2)  # type: ignore[arg-type]
-)
+app.blueprint(cors_group(things("asked"), allow_origins=may))
+app.blueprint(cors_group(things("waited"), allow_origins=may, max_age=None, origin_timeout=0.2))
 app.blueprint(changing)
 app.blueprint(things(OUTSIDE))
 
