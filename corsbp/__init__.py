@@ -10,19 +10,22 @@ The rooms, from the door inwards; imports run one way (`testing` has a map of it
     pytest_plugin  the fixture `cors_browser`
     group      cors_group(): a policy and blueprints in, a blueprint group out
     surface    an app's routes and who may call them, for reviews
-    mount      at registration and startup: an app's sections
-    binding    what a route is bound to
+    section    the blueprint by which a group meets the app
+    mount      the one room that touches the app: its hooks
+    oddities   what is legal at startup, but probably not meant
+    whose      whose a request is, by the app's router
+    ownership  whose a blueprint is, and a path that has no route
     routing    what the app's router knows
-    handlers   per request: answers to OPTIONS, the headers of all others
-    chain      a route's response middleware, with the section at every way out
-    headers    ours among those of others
+    chain      a route's middleware, with the section's part in it
+    binding    what each route is bound to: a table in, a table out
+    handlers   per request: the section's part
+    departure  the one place where headers leave
     verdict    origin functions are asked
     decision   which headers, and why not
-    prefixes   whose a path is that has no route
+    prefixes   the longest prefix of a path
     policy     what is declared, checked as a whole
     origins    the grammar of origins and patterns
     fetch      the vocabulary of the Fetch standard
-    wire       header names and values that are known to be clean
     errors     what can be wrong, with ids
     journal    what is said in the log, within bounds
 """

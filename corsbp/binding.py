@@ -1,66 +1,76 @@
-"""What a route is bound to, and how that stays so when Sanic sets the route's chains anew."""
+"""Pure: what each route is bound to, worked out from a table of routes and owners, without the app."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
-from .chain import Chain, Middleware, Writer, complete
-from .decision import Rules
-from .handlers import Log
+from .decision import Follow
+from .policy import CorsPolicy
+
+if TYPE_CHECKING:
+    from sanic_routing.route import Route
 
 
-class Binding(NamedTuple):
-    """What a route is bound to: the writer of its answers, and what comes first in its request chain.
+class Owner(Protocol):
+    """Who has routes: a section."""
 
-    `ours` tells that the handler is `Options.answer`, which says everything itself; `shared` that the route
-    is not the section's, but has its path: then other middleware keeps what it does.
+    follow: Follow
+
+
+Owns = TypeVar("Owns", bound=Owner)
+
+
+class Bound(NamedTuple, Generic[Owns]):
+    """A route, the section that it is in, and what it follows; None where it is in none, or has no CORS."""
+
+    route: Route
+    owner: Owns | None
+    follow: Follow | None
+
+
+def bind(paths: Iterable[Sequence[Route]], owner_of: Callable[[Route], Owns | None]) -> Iterator[Bound[Owns]]:
+    """What each route is bound to; `paths` has the routes of each path of the router.
+
+    Raises:
+        ValueError: a route's `ctx_cors` is neither a CorsPolicy nor False.
     """
+    own: dict[tuple[int, int], Follow] = {}
+    for routes in paths:
+        for route in routes:
+            like = made_for(route, routes)
+            owner = None if is_automatic_options(route) else owner_of(like)
+            policy: object = getattr(like.ctx, "cors", None)
+            if not hasattr(like.ctx, "cors"):
+                follow = owner.follow if owner else None
+            elif policy is False:
+                follow = None
+            elif isinstance(policy, CorsPolicy):
+                # By identity: hashing a thousand origins for each of a thousand routes would be felt.
+                key = (id(policy), id(owner))
+                if key not in own:
+                    own[key] = Follow(policy, owner.follow.rules.label if owner else _label(like))
+                follow = own[key]
+            else:
+                # No TypeError: Sanic takes that for a listener that wants more arguments.
+                raise ValueError(
+                    f"ctx_cors={policy!r} of the route {like.name!r} (/{like.path}) "
+                    "is neither a CorsPolicy nor False: leave it out to follow the section's policy"
+                )
+            yield Bound(route, owner, follow)
 
-    write: Writer
-    rules: Rules | None = None
-    first: Middleware | None = None
-    say: Log = None
-    ours: bool = False
-    shared: bool = False
+
+def _label(route: Route) -> Callable[[], str]:
+    return lambda: f"ctx_cors of {route.name}"
 
 
-class SectionExtra(SimpleNamespace):
-    """Sanic's `route.extra`, for a route of a section: the chains that Sanic sets are completed.
+def made_for(route: Route, routes: Sequence[Route]) -> Route:
+    """The route that this one was made for, if it is one of sanic-ext's automatic HEAD; else itself."""
+    if getattr(route.handler, "__auto_handler__", False) and route.name.endswith("_head"):
+        return next((other for other in routes if f"{other.name}_head" == route.name), route)
+    return route
 
-    Sanic computes the chains at startup and again when the app is amended or another extension adds
-    routes, so a chain that was merely replaced would not stay.
-    """
 
-    request_middleware: Chain
-    response_middleware: Chain
-
-    def __init__(self, binding: Binding, catch_up: Callable[[], None], extra: SimpleNamespace) -> None:
-        super().__init__(corsbp=binding, corsbp_catch_up=catch_up, corsbp_chains={})
-        for name, value in vars(extra).items():
-            setattr(self, name, value)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("request_middleware", "response_middleware"):
-            self.corsbp_chains[name] = value
-            self.corsbp_catch_up()
-            value = self.completed(name)
-        super().__setattr__(name, value)
-
-    def completed(self, name: str) -> Chain:
-        """A chain of Sanic's with the section's part in it."""
-        binding: Binding = self.corsbp
-        theirs: Chain = self.corsbp_chains[name]
-        if binding.ours and not any(self.corsbp_chains.values()):
-            return theirs  # nobody to come before the handler, nobody to come after
-        if name == "response_middleware":
-            return deque([*theirs, binding.write]) if binding.shared else complete(theirs, binding.write)
-        return theirs if binding.first is None else deque([binding.first, *theirs])
-
-    def bind(self, binding: Binding) -> None:
-        """Follow another binding from now on."""
-        self.corsbp = binding
-        for name in self.corsbp_chains:
-            super().__setattr__(name, self.completed(name))
+def is_automatic_options(route: Route) -> bool:
+    """Whether a route is one of sanic-ext's automatic OPTIONS, which is nobody's."""
+    return getattr(route.handler, "__auto_handler__", False) and route.name.endswith("_options")

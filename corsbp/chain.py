@@ -1,149 +1,81 @@
-"""A route's response middleware, completed: whichever way an answer leaves, our headers are on it."""
+"""A route's chains of middleware, with the section's part in them, also when Sanic sets them anew."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from inspect import isawaitable
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
 
-from sanic.http import Stage
-from sanic.request import Request
-from sanic.response import BaseHTTPResponse
-
-from .fetch import VARY
-from .headers import Response, cors_headers, headers_of, undo_vary
-
-Middleware: TypeAlias = Callable[..., Any]
-Chain: TypeAlias = deque[Middleware]
-Writer: TypeAlias = Callable[[Request, Response], Awaitable[None] | None]
-"""Makes a response's CORS headers those of the section; a second time changes nothing."""
+from .decision import Follow
+from .handlers import Chain, Middleware, depart_by, enter_by
 
 
-def complete(chain: Iterable[Middleware], write: Writer) -> Chain:
-    """A route's response middleware with the section's headers at the end of every way out of it.
+class SectionExtra(SimpleNamespace):
+    """Sanic's `route.extra`, for a route with CORS.
 
-    Sanic leaves the chain at the first middleware that returns a response or raises, so running last
-    is not enough.
+    Sanic sets the chains whenever it compiles its router: at startup, when the app is amended, and when
+    another extension adds routes. Here they are completed as they are set.
     """
-    others = [_guarded(each, write) for each in chain if not is_other_cors(each)]
-    if not others:
-        return deque([write])
 
-    def first(request: Request, response: Response) -> None:
-        hold(request, response, write)  # one of the others may send it
+    corsbp: Follow | None
 
-    return deque([first, *others, write])
+    def __init__(self, extra: SimpleNamespace, follow: Follow | None) -> None:
+        super().__init__(corsbp_requests=deque(), corsbp_responses=deque())
+        self.follow(follow)
+        for name, value in vars(extra).items():
+            setattr(self, name, value)
+
+    def follow(self, follow: Follow | None) -> None:
+        """Follow this from now on; None for a route that is left out of CORS."""
+        self.corsbp = follow
+        self.corsbp_depart = depart_by(follow) if follow else None
+        self.corsbp_enter = enter_by(follow) if follow else None
+        self.request_middleware = self.corsbp_requests
+        self.response_middleware = self.corsbp_responses
+
+    @property
+    def request_middleware(self) -> Chain:
+        """Before the handler: a function is asked at the end, a handshake judged at the start."""
+        if self.corsbp is None:
+            return self.corsbp_requests
+        if self.corsbp.rules.ask is not None:
+            return self.corsbp_asking
+        return self.corsbp_gated if getattr(self, "websocket", False) else self.corsbp_requests
+
+    @request_middleware.setter
+    def request_middleware(self, chain: Chain) -> None:
+        self.corsbp_requests = chain
+        if self.corsbp_enter is not None:
+            self.corsbp_asking = deque([*chain, self.corsbp_enter])
+            self.corsbp_gated = deque([self.corsbp_enter, *chain])
+
+    @property
+    def response_middleware(self) -> Chain:
+        """Behind the handler: ours first, and no other CORS."""
+        return self.corsbp_completed
+
+    @response_middleware.setter
+    def response_middleware(self, chain: Chain) -> None:
+        self.corsbp_responses = chain
+        ours = self.corsbp_depart
+        self.corsbp_completed = deque([ours, *without_other_cors(chain)]) if ours else chain
 
 
-def hold(request: Request, response: Response, write: Writer) -> None:
-    """Let the headers be written once more as the response leaves: someone may set others until then."""
-    if request.stream is not None and isinstance(response, BaseHTTPResponse):
-        response.stream = LastWord(request, write)  # type: ignore[assignment]
+def follow_of(route: Any) -> Follow | None:
+    """What a route follows; None where it has no CORS."""
+    return getattr(route.extra, "corsbp", None)
 
 
-def is_other_cors(middleware: Middleware) -> str | None:
-    """The other CORS package that an app-wide middleware belongs to: it has no say in a section."""
+def without_other_cors(chain: Iterable[Middleware]) -> list[Middleware]:
+    """A chain without the app-wide CORS of other packages: they have no say in a section."""
+    return [each for each in chain if other_cors(each) is None]
+
+
+def other_cors(middleware: Middleware) -> str | None:
+    """The other CORS package that an app-wide middleware belongs to."""
     while (inner := getattr(middleware, "func", None)) is not None:
         middleware = inner
     module = f"{getattr(middleware, '__module__', None)}."
     packages = {"sanic_ext.extensions.http.cors.": "sanic_ext", "sanic_cors.": "sanic_cors"}
     return next((package for prefix, package in packages.items() if module.startswith(prefix)), None)
-
-
-def _guarded(middleware: Middleware, write: Writer) -> Middleware:
-    """The middleware, with the section's headers written to the response that it ends the chain with."""
-
-    async def guarded(request: Request, response: Response) -> Any:
-        headers = headers_of(response)
-        cors, vary = cors_headers(headers), headers.getall(VARY, [])
-        try:
-            result = middleware(request, response)
-            if isawaitable(result):
-                result = await result
-        except Exception:
-            # Sanic logs it and sends this response as it is now.
-            undo_vary(headers_of(response), cors, vary)
-            await _done(write(request, response))
-            raise
-        if isinstance(result, Response):
-            undo_vary(headers_of(result), cors, vary)
-            await _done(write(request, result))
-        else:
-            undo_vary(headers_of(response), cors, vary)
-        return result
-
-    return guarded
-
-
-async def _done(written: Awaitable[None] | None) -> None:
-    if written is not None:
-        await written
-
-
-class LastWord:
-    """Stands in for the stream of a request or a response: writes the headers as the answer leaves.
-
-    For errors: Sanic runs no response middleware of a route for one that has no route, and none a second
-    time where a handler called `request.respond()` before it failed. And where someone may still change
-    the headers after the chain, or send them before its end (`hold`).
-    """
-
-    __slots__ = ("_before", "_request", "_stream", "_write")
-
-    def __init__(self, request: Request, write: Writer) -> None:
-        mine = {"_request": request, "_stream": request.stream, "_write": write, "_before": None}
-        for name, value in mine.items():
-            object.__setattr__(self, name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._stream, name, value)
-
-    def __bool__(self) -> bool:
-        return bool(self._stream)
-
-    def __aiter__(self) -> Any:
-        return self._stream.__aiter__()
-
-    def respond(self, response: BaseHTTPResponse) -> BaseHTTPResponse:
-        """As Sanic's, but what the response sends passes through here."""
-        response = self._stream.respond(response)
-        response.stream = self  # type: ignore[assignment]
-        if self._before is None:
-            headers = headers_of(response)
-            object.__setattr__(self, "_before", (cors_headers(headers), headers.getall(VARY, [])))
-        return response
-
-    @property
-    def send(self) -> Callable[..., Awaitable[None]] | None:
-        """As Sanic's: None once the answer has ended."""
-        return self._send if self._stream.send is not None else None
-
-    async def _send(self, data: bytes, end_stream: bool) -> None:
-        if self._stream.stage is Stage.HANDLER:
-            response = self._stream.response
-            if self._before is not None:
-                undo_vary(headers_of(response), *self._before)
-            await _done(self._write(self._request, response))
-            scope = getattr(self._request.transport, "scope", None)
-            if scope is not None and scope["type"] == "websocket":
-                await self._refuse(scope)
-                return
-        await self._stream.send(data, end_stream=end_stream)
-
-    async def _refuse(self, scope: Any) -> None:
-        """ASGI: a handshake is not answered by `http.response.start`.
-
-        https://asgi.readthedocs.io/en/latest/extensions.html#websocket-denial-response
-        """
-        send, response = self._request.transport.send, self._stream.response
-        self._stream.stage = Stage.IDLE
-        if "websocket.http.response" in (scope.get("extensions") or {}):
-            head = {"type": "websocket.http.response.start", "status": response.status}
-            await send({**head, "headers": list(response.processed_headers)})
-            await send({"type": "websocket.http.response.body", "body": response.body or b""})
-        else:
-            await send({"type": "websocket.close", "code": 1008})

@@ -1,12 +1,12 @@
 """Pure: which headers an answer gets, and why not.
 
-A `CorsPolicy` becomes `Rules` once; a path of the router becomes a `Path` once.
-What is left per request is a look-up and the joining of two short tuples.
+A `CorsPolicy` becomes `Rules` once; a path of the router becomes a `Path` once. Headers are bytes, as they
+leave. What is left per request is a look-up and the joining of two short tuples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
@@ -16,21 +16,26 @@ from .fetch import (
     ALLOW_METHODS,
     ALLOW_ORIGIN,
     EXPOSE_HEADERS,
+    FORBIDDEN_METHODS,
     MAX_AGE,
-    METHODS,
     ORIGIN,
     REQUEST_HEADERS,
     REQUEST_METHOD,
     SAFELISTED_METHODS,
     SAFELISTED_REQUEST_HEADERS,
     VARY,
+    in_order,
     requested_names,
 )
 from .origins import Origins, is_origin
 from .policy import CorsPolicy
-from .wire import Value
 
-Headers: TypeAlias = tuple[tuple[str, str], ...]
+Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+"""The `access-control-*` headers of an answer; the last is a Vary, where there is one."""
+
+_ALLOW_ORIGIN: Final = ALLOW_ORIGIN.encode()
+_ALLOW_HEADERS: Final = ALLOW_HEADERS.encode()
+_OPTIONS: Final = "OPTIONS"
 
 REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -60,43 +65,44 @@ class Refusal(NamedTuple):
 
 
 class Rules:
-    """One policy in the form that requests are answered from."""
+    """One policy in the form that requests are answered from. `label()` tells in words whose it is."""
 
     __slots__ = (
+        "always",
         "ask",
         "credentials",
         "exact",
+        "exposed",
+        "label",
         "match",
         "policy",
-        "ready",
         "reflects",
         "refused",
         "static",
         "tail",
     )
 
-    def __init__(self, policy: CorsPolicy) -> None:
+    def __init__(self, policy: CorsPolicy, label: Callable[[], str] = str) -> None:
         self.policy = policy
+        self.label = label
         origins = policy.origins or Origins(())
         self.ask = policy.allow_origins if callable(policy.allow_origins) else None
-        self.exact: dict[str, str] = {origin: Value(origin) for origin in origins.exact}
+        self.exact = origins.exact
         self.match = origins.match
         # A static origin is the same for everyone: sent always, never a reason to vary.
         # https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches
         self.static: str | None = None
         if policy.allow_origins == "*":
-            self.static = Value("*")
+            self.static = "*"
         elif isinstance(policy.allow_origins, tuple) and len(policy.allow_origins) == len(self.exact) == 1:
-            (self.static,) = self.exact.values()
+            (self.static,) = self.exact
         # Where browsers take "*" literally, the names they ask for are the answer.
         self.reflects = policy.allow_credentials and policy.allow_headers == "*"
-        vary: Headers = () if self.static else ((VARY, Value(ORIGIN)),)
-        self.credentials: Headers = ((ALLOW_CREDENTIALS, Value("true")),) if policy.allow_credentials else ()
-        exposed = ((EXPOSE_HEADERS, Value(",".join(policy.expose_headers))),) if policy.expose_headers else ()
-        self.tail: Headers = (*self.credentials, *exposed, *vary)
-        self.refused: Headers = vary
-        # For each exact origin, all that a granted answer gets.
-        self.ready = {origin: self.ordinary(grant) for origin, grant in self.exact.items()}
+        self.credentials = _headers((ALLOW_CREDENTIALS, "true" if policy.allow_credentials else ""))
+        self.exposed = _headers((EXPOSE_HEADERS, ",".join(policy.expose_headers)))
+        self.refused = _headers((VARY, "" if self.static else ORIGIN))
+        self.tail = (*self.credentials, *self.exposed, *self.refused)
+        self.always = self.ordinary(self.static) if self.static else None
 
     def grant(self, origins: Sequence[str]) -> str | None:
         """The `access-control-allow-origin` for a request with these Origin lines; None refuses.
@@ -105,32 +111,26 @@ class Rules:
         """
         if self.static is not None:
             return self.static
-        if len(origins) == 1:
-            origin = origins[0]
-            known = self.exact.get(origin)
-            if known is not None:
-                return known
-            if self.match(origin):
-                return Value(origin)  # a valid origin, or no pattern had matched it
+        if len(origins) == 1 and (origins[0] in self.exact or self.match(origins[0])):
+            return origins[0]  # a valid origin, or no pattern had matched it
         return None
 
     def answer(self, origins: Sequence[str]) -> Headers:
         """The headers of an answer that is no preflight's, to a request with these Origin lines.
 
-        As `ordinary(grant(origins))` for policies that look at Origin, and every such answer's way.
+        As `ordinary(grant(origins))`, and every answer's way.
         """
+        if self.always is not None:
+            return self.always
         if len(origins) == 1:
             origin = origins[0]
-            ready = self.ready.get(origin)
-            if ready is not None:
-                return ready
-            if self.match(origin):
-                return ((ALLOW_ORIGIN, Value(origin)), *self.tail)
+            if origin in self.exact or self.match(origin):
+                return ((_ALLOW_ORIGIN, origin.encode()), *self.tail)
         return self.refused
 
     def ordinary(self, grant: str | None) -> Headers:
         """The headers of an answer that is no preflight's."""
-        return self.refused if grant is None else ((ALLOW_ORIGIN, grant), *self.tail)
+        return self.refused if grant is None else ((_ALLOW_ORIGIN, grant.encode()), *self.tail)
 
     def allows(self, origins: Sequence[str], grant: str | None) -> bool:
         """Whether a page of this origin may read the answer: also a static policy looks here."""
@@ -162,102 +162,133 @@ class Rules:
         return f"one of {', '.join(map(repr, entries[:5]))}{more}"
 
 
-class Path:
-    """What OPTIONS answers on one path of one host: whose method is whose, and the lists of each policy.
+class Follow:
+    """Whose rules a route follows: a section's, or those of its own policy.
 
-    `served`: each method of the path with the rules of its route; None for a route without CORS.
+    All routes of a section share one, so that another policy takes one assignment, whole, however many routes
+    there are.
     """
 
-    __slots__ = ("_expose", "_lists", "_shared", "_vary", "allow", "default", "methods", "served")
+    __slots__ = ("rules",)
 
-    elsewhere: Final[Headers] = ((VARY, Value(REQUEST_METHOD)),)
+    def __init__(self, policy: CorsPolicy, label: Callable[[], str] = str) -> None:
+        self.rules = Rules(policy, label)
+
+    def change(self, policy: CorsPolicy) -> None:
+        """Follow another policy from now on."""
+        self.rules = Rules(policy, self.rules.label)
+
+
+class Path:
+    """One path of one host: whose each of its methods is.
+
+    `served`: each method of the path with what its route follows; None for a route without CORS.
+    `known`: it has routes, and is not just below the prefix of a section.
+    """
+
+    __slots__ = ("_lists", "allow", "default", "known", "served", "shared")
+
+    elsewhere: Final = ((VARY.encode(), REQUEST_METHOD.encode()),)
     """The headers for a method that is served here by a route without CORS."""
 
-    def __init__(self, served: Mapping[str, Rules | None]) -> None:
-        self.served = {method: served[method] for method in METHODS if method in served}
-        self.allow = Value(", ".join(dict.fromkeys([*self.served, METHODS[-1]])))
-        every = [rules for rules in self.served.values() if rules]
+    def __init__(self, served: Mapping[str, Follow | None], known: bool = True) -> None:
+        self.known = known
+        self.served = {method: served[method] for method in in_order(served)}
+        self.allow = tuple(dict.fromkeys([*self.served, _OPTIONS]))
         # A method that nothing serves follows the first route that has CORS: a page may see that 405.
-        self.default = every[0] if every else None
-        self._shared = len(set(map(id, self.served.values()))) > 1
-        self.methods = {rules: self._methods(rules) for rules in dict.fromkeys(every)}
-        self._vary = {rules: self._vary_of(rules) for rules in self.methods}
-        self._lists = {rules: self._tail(rules) for rules in self.methods}
-        self._expose = {
-            rules: tuple(pair for pair in rules.tail if pair[0] == EXPOSE_HEADERS) for rules in self.methods
-        }
+        self.default = next((follow for follow in self.served.values() if follow), None)
+        self.shared = len(set(map(id, self.served.values()))) > 1
+        self._lists: dict[Follow, Lists] = {}
 
-    def _methods(self, rules: Rules) -> tuple[str, ...]:
-        allowed = rules.policy.allow_methods
-        mine = [m for m, r in self.served.items() if r is rules and (allowed == "*" or m in allowed)]
-        return tuple(dict.fromkeys([m for m in mine if m != METHODS[-1]] + [METHODS[-1]]))
-
-    def _tail(self, rules: Rules) -> Headers:
-        """What follows the origin in the answer to a preflight."""
-        policy = rules.policy
-        lists: list[tuple[str, str]] = [
-            *rules.credentials,
-            (ALLOW_METHODS, Value(",".join(self.methods[rules]))),
-        ]
-        if not rules.reflects and policy.allow_headers:
-            lists.append((ALLOW_HEADERS, Value(_header_list(policy))))
-        if policy.max_age is not None:
-            lists.append((MAX_AGE, Value(str(policy.max_age))))
-        return (*lists, *self._vary[rules])
-
-    def _vary_of(self, rules: Rules) -> Headers:
-        names = [] if rules.static else [ORIGIN]
-        if self._shared:
-            names.append(REQUEST_METHOD)
-        if rules.reflects:
-            names.append(REQUEST_HEADERS)
-        return ((VARY, Value(", ".join(names))),) if names else ()
-
-    def rules_for(self, method: str | None) -> Rules | None:
-        """The rules that a preflight for this method follows; None: no CORS here."""
-        if not self._shared:
+    def follow(self, method: str | None) -> Follow | None:
+        """What a preflight for this method follows; None: no CORS here."""
+        if not self.shared:
             return self.default
         return self.served.get(method or "", self.default)
 
+    def lists(self, follow: Follow, rules: Rules) -> Lists:
+        """What OPTIONS answers here to who follows this, under the rules that it has, or had a moment ago."""
+        lists = self._lists.get(follow)
+        if lists is None or lists.rules is not rules:
+            mine = [method for method, other in self.served.items() if other is follow]
+            lists = self._lists[follow] = Lists(rules, mine, self.shared)
+        return lists
+
     def elsewhere_refusal(self, method: str) -> Refusal:
         """Why a preflight for a method of a route without CORS is refused."""
-        methods = self.methods[self.default] if self.default else ()
+        methods = self.lists(self.default, self.default.rules).methods if self.default else ()
         return Refusal("method-elsewhere", method, f"one of {', '.join(methods) or 'none'}")
 
-    def preflight(self, rules: Rules, grant: str | None, requested: Sequence[str]) -> Headers:
+
+class Lists:
+    """What OPTIONS answers on a path, to those who follow these rules.
+
+    `served`: the path's methods under these rules. `shared`: it has others that follow something else.
+    """
+
+    __slots__ = ("_refused", "_tail", "methods", "rules")
+
+    def __init__(self, rules: Rules, served: Sequence[str], shared: bool) -> None:
+        policy = rules.policy
+        self.rules = rules
+        allowed = policy.allow_methods
+        # Browsers let no page use some methods, whatever serves them.
+        mine = [m for m in served if (allowed == "*" or m in allowed) and m not in FORBIDDEN_METHODS]
+        self.methods = (*(method for method in mine if method != _OPTIONS), _OPTIONS)
+        names = [
+            *([] if rules.static else [ORIGIN]),
+            *([REQUEST_METHOD] if shared else []),
+            *([REQUEST_HEADERS] if rules.reflects else []),
+        ]
+        self._refused = _headers((VARY, ", ".join(names)))
+        self._tail: Headers = (
+            *rules.credentials,
+            *_headers(
+                (ALLOW_METHODS, ",".join(self.methods)),
+                (ALLOW_HEADERS, "" if rules.reflects else _header_list(policy)),
+                (MAX_AGE, "" if policy.max_age is None else str(policy.max_age)),
+            ),
+            *self._refused,
+        )
+
+    def preflight(self, grant: str | None, requested: Sequence[str]) -> Headers:
         """The headers of the answer to a preflight, given its Access-Control-Request-Headers lines.
 
         https://fetch.spec.whatwg.org/#cors-preflight-fetch
         """
         if grant is None:
-            return self._vary[rules]
-        if rules.reflects and (names := requested_names(requested)):
-            return ((ALLOW_ORIGIN, grant), (ALLOW_HEADERS, names), *self._lists[rules])
-        return ((ALLOW_ORIGIN, grant), *self._lists[rules])
+            return self._refused
+        origin = (_ALLOW_ORIGIN, grant.encode())
+        if self.rules.reflects and (names := requested_names(requested)):
+            return (origin, (_ALLOW_HEADERS, names.encode()), *self._tail)
+        return (origin, *self._tail)
 
-    def plain(self, rules: Rules, grant: str | None) -> Headers:
+    def plain(self, grant: str | None) -> Headers:
         """The headers of an OPTIONS that is no preflight: an ordinary grant, and a static policy's lists."""
-        if grant is None:
-            return rules.refused
-        if rules.static is None:
+        rules = self.rules
+        if grant is None or rules.static is None:
             return rules.ordinary(grant)
-        return ((ALLOW_ORIGIN, grant), *self._expose[rules], *self._lists[rules])
+        return ((_ALLOW_ORIGIN, grant.encode()), *rules.exposed, *self._tail)
 
-    def refusal(self, rules: Rules, method: str, requested: Sequence[str]) -> Refusal | None:
+    def refusal(self, method: str, requested: Sequence[str]) -> Refusal | None:
         """The step at which a browser would stop after this preflight, its origin being granted."""
-        methods = self.methods[rules]
-        if method not in methods and method not in SAFELISTED_METHODS:
-            return Refusal("method-not-allowed", method, f"one of {', '.join(methods)}")
+        if method not in self.methods and method not in SAFELISTED_METHODS:
+            return Refusal("method-not-allowed", method, f"one of {', '.join(self.methods)}")
         names = requested_names(requested)
         if names is None:
             return Refusal("headers-malformed", list(requested), "a list of header names")
-        allowed = rules.policy.allow_headers
+        allowed = self.rules.policy.allow_headers
         if allowed == "*":
             return None
         for name in filter(None, names.split(",")):
             if name not in allowed and name not in SAFELISTED_REQUEST_HEADERS:
                 return Refusal("header-not-allowed", name, f"one of {', '.join(allowed) or 'none'}")
         return None
+
+
+def _headers(*pairs: tuple[str, str]) -> Headers:
+    """These headers as they leave, without those that have no value."""
+    return tuple((name.encode(), value.encode()) for name, value in pairs if value)
 
 
 def _header_list(policy: CorsPolicy) -> str:

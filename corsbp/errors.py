@@ -84,7 +84,8 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "method-case": "Methods are case-sensitive: browsers send this one as the page spells it.",
         "method-unserved": "An allowed method that no route of the section serves.",
         "section-empty": "A section without any route.",
-        "route-outside": "A `ctx_cors` outside every section, in an app that has one: nothing reads it.",
+        "blueprint-twice": "A blueprint of a section is registered beside it, too, and has CORS at both places.",
+        "group-forgotten": "The result of `cors_group()` is registered on no app, but a blueprint of it is.",
         "two-layers": "sanic-cors is active in the same app.",
     }
 )
@@ -171,9 +172,21 @@ class CorsPolicyWarning(UserWarning):
 
 def warn(problem: Problem) -> None:
     """Issue a `CorsPolicyWarning` that points to the line that called into corsbp, however deep we are."""
-    frame: FrameType | None = sys._getframe(1)
-    stacklevel = 2
+    _, depth = _caller()
+    warnings.warn(CorsPolicyWarning(problem), stacklevel=depth)
+
+
+def line_of_user() -> str:
+    """The file and line that called into corsbp, however deep we are."""
+    frame, _ = _caller()
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
+
+
+def _caller() -> tuple[FrameType | None, int]:
+    """The frame that called into corsbp, and its distance from the function that asks."""
+    frame: FrameType | None = sys._getframe(2)
+    depth = 2
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
         frame = frame.f_back
-        stacklevel += 1
-    warnings.warn(CorsPolicyWarning(problem), stacklevel=stacklevel)
+        depth += 1
+    return frame, depth

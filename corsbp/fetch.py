@@ -9,23 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from .wire import Name
+from multidict import istr
 
 # Fetch, 3.3 "CORS protocol": requests
-ORIGIN = Name("origin")
-REQUEST_METHOD = Name("access-control-request-method")
-REQUEST_HEADERS = Name("access-control-request-headers")
+ORIGIN = istr("origin")
+REQUEST_METHOD = istr("access-control-request-method")
+REQUEST_HEADERS = istr("access-control-request-headers")
 # and responses
-ALLOW_ORIGIN = Name("access-control-allow-origin")
-ALLOW_CREDENTIALS = Name("access-control-allow-credentials")
-ALLOW_METHODS = Name("access-control-allow-methods")
-ALLOW_HEADERS = Name("access-control-allow-headers")
-MAX_AGE = Name("access-control-max-age")
-EXPOSE_HEADERS = Name("access-control-expose-headers")
+ALLOW_ORIGIN = istr("access-control-allow-origin")
+ALLOW_CREDENTIALS = istr("access-control-allow-credentials")
+ALLOW_METHODS = istr("access-control-allow-methods")
+ALLOW_HEADERS = istr("access-control-allow-headers")
+MAX_AGE = istr("access-control-max-age")
+EXPOSE_HEADERS = istr("access-control-expose-headers")
 PREFIX = "access-control-"
 # RFC 9110
-VARY = Name("vary")
-ALLOW = Name("allow")
+VARY = istr("vary")
+ALLOW = istr("allow")
+HOST = istr("host")
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """The methods that Sanic routes, in the order in which corsbp names them."""

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
-from sanic import Blueprint
+from sanic import Blueprint, Sanic
 from sanic.blueprints import BlueprintGroup
 
-from .mount import Section
 from .policy import DEFAULT_MAX_AGE, DEFAULT_ORIGIN_TIMEOUT, CorsPolicy, Names, OriginFunction, Star
+from .routing import AnySanic
+from .section import Section
 
 Value = TypeVar("Value")
 
@@ -40,25 +41,25 @@ class CorsGroup(BlueprintGroup):
     It nests in other groups, and takes `append`, `on_request`, `on_response`, `middleware` and `exception`
     as every `BlueprintGroup` does. Made by `cors_group`.
 
-    Iterating it yields its blueprints and then one more, without routes: that is how the section meets the
-    app. `blueprints`, `len()` and indexing show just what was wrapped.
+    Iterating it yields one more than its blueprints, first and without routes: that is how the section meets
+    the app. `blueprints`, `len()` and indexing show just what was wrapped.
     """
 
-    __slots__ = ("_section",)
+    __slots__ = ("section",)
 
-    def __init__(self, policy: CorsPolicy, **options: Any) -> None:
+    def __init__(self, policy: CorsPolicy, whole: AnySanic | None = None, **options: Any) -> None:
         super().__init__(**options)
-        self._section = Section(self, policy)
+        self.section = Section(self, policy, whole)
 
     @property
     def policy(self) -> CorsPolicy:
         """The policy that holds now: `group.policy.allow_origins`."""
-        return self._section.policy
+        return self.section.policy
 
     def reconfigure(self, policy: CorsPolicy) -> None:
         """Follow another policy from the next answer on, in this process.
 
-        Whole or not at all: if the policy is none, the old one stays. Sections inside this one and routes
+        Whole or not at all, in one step, however many routes there are. Sections inside this one and routes
         with a `ctx_cors` keep theirs. Other workers do not hear of it: where the allowed origins change
         while a fleet is running, give `allow_origins` a function and keep them in a database.
 
@@ -67,23 +68,27 @@ class CorsGroup(BlueprintGroup):
         """
         if not isinstance(policy, CorsPolicy):
             raise TypeError(f"reconfigure() takes a CorsPolicy, not {policy!r}")
-        self._section.reconfigure(policy)
+        self.section.reconfigure(policy)
 
     def __iter__(self) -> Iterator[Blueprint]:
-        yield from self.blueprints
-        yield self._section
+        yield self.section
+        # Where it is Sanic that iterates, to register what we yield, it has registered the section by now.
+        kept = self.section.arrived()
+        yield from (each for each in self.blueprints if each not in kept)
 
     def append(self, value: Blueprint | BlueprintGroup) -> None:
         """Add a blueprint, or a group, to the section."""
         super().append(cast(Blueprint, _checked(value)))
+        self.section.watch(value)
 
     def insert(self, index: int, item: Blueprint | BlueprintGroup) -> None:
         """Add a blueprint, or a group, at a place."""
         super().insert(index, cast(Blueprint, _checked(item)))
+        self.section.watch(item)
 
 
 def cors_group(
-    *blueprints: Blueprint | BlueprintGroup | Iterable[Blueprint | BlueprintGroup],
+    *blueprints: Blueprint | BlueprintGroup | AnySanic | Iterable[Blueprint | BlueprintGroup],
     policy: CorsPolicy | None = None,
     allow_origins: Star | Names | OriginFunction = _default("*"),
     allow_credentials: bool = _default(False),
@@ -92,7 +97,7 @@ def cors_group(
     expose_headers: Star | Names = _default(()),
     max_age: int | timedelta | None = _default(DEFAULT_MAX_AGE),
     origin_timeout: float | timedelta = _default(DEFAULT_ORIGIN_TIMEOUT),
-    check_websockets: bool = _default(False),
+    check_websockets: bool = _default(True),
     dangerously_allow_insecure_origins: bool = _default(False),
     dangerously_allow_public_suffixes: bool = _default(False),
     url_prefix: str | None = None,
@@ -107,7 +112,9 @@ def cors_group(
         app.blueprint(cors_group(v1, v2, allow_origins=["https://app.example"], allow_credentials=True))
 
     Args:
-        *blueprints: blueprints and groups, other sections among them: the innermost section decides.
+        *blueprints: blueprints and groups, other sections among them: the innermost section decides. The app
+            itself stands for every route that no other section has. A blueprint that the app has already
+            keeps its path.
         policy: a policy made before, instead of the fields that follow.
         allow_origins: see `CorsPolicy`, as for the other fields up to `dangerously_allow_public_suffixes`.
         url_prefix: as in `Blueprint.group`, like the four arguments after it.
@@ -116,12 +123,15 @@ def cors_group(
         A `CorsGroup`, which is registered and nested like every `BlueprintGroup`.
 
     Raises:
-        TypeError: no blueprint, something that is none, or `policy` together with fields.
+        TypeError: no blueprint, something that is none, two apps, or `policy` together with fields.
         CorsPolicyError: the policy cannot work, or would be a hole; it lists everything that is wrong.
     """
     members = list(_flat(blueprints))
     if not members:
         raise TypeError("cors_group() needs at least one blueprint: cors_group(api_bp)")
+    apps = list(dict.fromkeys(member for member in members if isinstance(member, Sanic)))
+    if len(apps) > 1:
+        raise TypeError(f"cors_group() wraps the routes of one app, not of {' and '.join(map(repr, apps))}")
     given = {
         "allow_origins": allow_origins,
         "allow_credentials": allow_credentials,
@@ -146,6 +156,7 @@ def cors_group(
         raise TypeError(f"policy= takes a CorsPolicy, not {policy!r}")
     group = CorsGroup(
         policy,
+        apps[0] if apps else None,
         url_prefix=url_prefix,
         version=version,
         strict_slashes=strict_slashes,
@@ -153,7 +164,8 @@ def cors_group(
         name_prefix=name_prefix,
     )
     for member in members:
-        group.append(member)
+        if not isinstance(member, Sanic):
+            group.append(member)
     return group
 
 

@@ -1,208 +1,202 @@
-"""Per request: Sanic's request and response on one side, the decision on the other."""
+"""Per request: what stands in a route's chains, and the stand-ins where the app's router has no route."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from copy import copy
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from sanic.compat import Header
-from sanic.exceptions import Forbidden
+from sanic.exceptions import Forbidden, MethodNotAllowed, NotFound
 from sanic.request import Request
 from sanic.response import HTTPResponse
+from sanic_routing.route import Route
 
-from .chain import Middleware, Writer, complete, hold
-from .decision import Headers, Path, Refusal, Rules
-from .fetch import ALLOW, ORIGIN, REQUEST_HEADERS, REQUEST_METHOD
-from .headers import Response, put
-from .verdict import memo, verdict
+from .decision import Follow, Path
+from .departure import Departure, departure
+from .fetch import ALLOW, HOST, ORIGIN, REQUEST_HEADERS, REQUEST_METHOD
+from .verdict import tell
 
-Log: TypeAlias = Callable[[Request, Refusal], None] | None
-"""Gets to know of refusals; None in production."""
+Middleware: TypeAlias = Callable[..., Any]
+Chain: TypeAlias = deque[Middleware]
 
-
-def writer(rules: Rules, say: Log = None) -> Writer:
-    """The response middleware of routes that follow these rules; `say` gets to know of refusals."""
-    if rules.ask is not None or say is not None:
-
-        async def ask_and_write(request: Request, response: Response) -> None:
-            grant = await verdict(rules, request)
-            put(response, rules.ordinary(grant))
-            if not getattr(response, "body", True):
-                hold(request, response, ask_and_write)
-            if say is not None:
-                _explain(say, rules, request, grant)
-
-        return ask_and_write
-
-    if rules.static is not None:
-        always = rules.ordinary(rules.static)
-
-        def write_always(request: Request, response: Response) -> None:
-            headers = response.headers
-            if headers or type(headers) is not Header:
-                put(response, always)
-            else:  # as put() does: this is every answer's way
-                headers.extend(always)
-            if not getattr(response, "body", True):
-                hold(request, response, write_always)
-
-        return write_always
-
-    answer = rules.answer
-
-    def write(request: Request, response: Response) -> None:
-        ours = answer(request.headers.getall(ORIGIN, ()))
-        headers = response.headers
-        if headers or type(headers) is not Header:
-            put(response, ours)
-        else:
-            headers.extend(ours)
-        if not getattr(response, "body", True):  # as of `request.respond()`, for a stream
-            hold(request, response, write)
-
-    return write
+_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
-def leave_alone(_: Request, __: Response) -> None:
-    """The writer of a route outside every section."""
+def depart_by(follow: Follow) -> Middleware:
+    """The response middleware of routes that follow these rules: first, so that no exit goes past it."""
+
+    def depart(request: Request, _: object) -> None:
+        departure(request, follow)
+
+    return depart
 
 
-def keep(request: Request) -> None:
-    """Let this request see its route's chains as they are now, whatever is reconfigured meanwhile."""
-    assert request.route is not None
-    route = copy(request.route)
-    route.extra = SimpleNamespace(**vars(route.extra))
-    request.route = route
+def enter_by(follow: Follow) -> Middleware:
+    """The last request middleware where a function decides, and the first of a WebSocket.
 
-
-def gate(rules: Rules, say: Log = None) -> Middleware:
-    """The request middleware that refuses a WebSocket handshake of an origin that is not allowed.
-
-    A handshake without Origin passes: no browser sent it. https://www.rfc-editor.org/rfc/rfc6455#section-10.2
+    Refuses a handshake whose Origin is neither the server's own nor allowed. One without Origin passes: no
+    browser sent it. https://www.rfc-editor.org/rfc/rfc6455#section-10.2
     """
 
-    async def refuse_handshake(request: Request) -> None:
-        keep(request)
+    async def enter(request: Request) -> None:
+        leaving = departure(request, follow)
+        if leaving is None:
+            return
+        route, rules = request.route, leaving.rules
         origins = request.headers.getall(ORIGIN, ())
-        grant = await verdict(rules, request)
-        if origins and not rules.allows(origins, grant):
-            if say is not None:
-                _explain(say, rules, request, grant)
-            raise Forbidden("This WebSocket is not open to pages of this origin")
+        gated = rules.policy.check_websockets and route is not None and is_websocket(route)
+        if gated and (not origins or _is_own(origins, request.headers.getall(HOST, ()))):
+            return
+        if gated or rules.ask is not None:
+            opinion = await leaving.ask()
+            if gated and not rules.allows(origins, opinion.grant):
+                leaving.explain()
+                raise Forbidden("This WebSocket is not open to pages of this origin")
 
-    return refuse_handshake
+    return enter
+
+
+def is_websocket(route: Route) -> bool:
+    """Whether a route is one of WebSockets."""
+    return bool(getattr(route.extra, "websocket", False))
+
+
+def _is_own(origins: Iterable[str], hosts: Iterable[str]) -> bool:
+    """Whether a page of the server itself asks: its host and port as in Host, the scheme's port left out."""
+    try:
+        (origin,), (host,) = origins, hosts
+    except ValueError:
+        return False
+    scheme, _, own = origin.partition("://")
+    port = _DEFAULT_PORTS.get(scheme)
+    return bool(own) and port is not None and own.removesuffix(port) == host.lower().removesuffix(port)
+
+
+class Stand(Route):
+    """A route that the router does not have: it lives in Sanic's cache of what the router found."""
+
+    __slots__ = ()
+
+    @classmethod
+    def make(
+        cls,
+        router: Any,
+        name: str,
+        handler: Middleware,
+        requests: Iterable[Middleware],
+        responses: Iterable[Middleware],
+    ) -> Stand:
+        """A stand-in with these chains."""
+        stand = cls(router, "", name, handler, ["OPTIONS"])
+        stand.extra = SimpleNamespace(
+            error_format=None,
+            ident=name,
+            ignore_body=True,
+            request_middleware=deque(requests),
+            response_middleware=deque(responses),
+            static=False,
+            stream=False,
+            websocket=False,
+        )
+        return stand
 
 
 class Options:
-    """What the OPTIONS requests to one path get.
+    """What the OPTIONS requests to one path of one host get."""
 
-    `own` writes the headers of a handler of the user's; None where the handler is `answer`.
-    """
+    __slots__ = ("alone", "follow", "path")
 
-    __slots__ = ("own", "path", "say")
-
-    def __init__(self, path: Path, own: Writer | None = None, say: Log = None) -> None:
+    def __init__(self, router: Any, name: str, path: Path) -> None:
         self.path = path
-        self.own = own
-        self.say = say
-
-    def concerns(self, request: Request) -> bool:
-        """Whether this OPTIONS request is a preflight for a method that has CORS here."""
-        headers = request.headers
-        return (
-            ORIGIN in headers
-            and REQUEST_METHOD in headers
-            and self.path.rules_for(headers[REQUEST_METHOD]) is not None
-        )
+        assert path.default is not None  # nobody stands in for the OPTIONS of a path without CORS
+        self.follow = path.default
+        self.alone = Stand.make(router, name, self.answer, (), (_nothing,))
+        """The route of a preflight that is answered here: outside of all other middleware."""
 
     def intercept(self, request: Request) -> HTTPResponse | Awaitable[HTTPResponse] | None:
         """The first request middleware: answers the preflights, whoever's the handler is."""
-        if request.method == "OPTIONS" and self.concerns(request):
-            if self.own is leave_alone:
-                # The chain of a route outside is left alone: this preflight gets one of its own.
-                keep(request)
-                assert request.route is not None
-                extra = request.route.extra
-                extra.response_middleware = complete(extra.corsbp_chains["response_middleware"], self.write)
-            return HTTPResponse(status=204)  # whose headers the response middleware writes
-        return None
-
-    def answer(self, request: Request, **_: Any) -> HTTPResponse | Awaitable[HTTPResponse]:
-        """The handler, where the path has none of the user's."""
-        response = HTTPResponse(status=204)
         headers = request.headers
-        if REQUEST_METHOD not in headers or ORIGIN not in headers:
-            response.headers[ALLOW] = self.path.allow
-        if request.route is not None and request.route.extra.response_middleware:
-            return response  # written once, at the end of the chain
-        written = self.write(request, response)
-        return response if written is None else _once(written, response)
-
-    def write(self, request: Request, response: Response) -> Awaitable[None] | None:
-        """The response middleware of the OPTIONS route, whoever answered."""
-        if request.path == "*":
-            return None  # asks about the server: Sanic routes it to the root, but no page sends it
-        headers = request.headers
-        origins = headers.getall(ORIGIN, ())
-        method = headers.get(REQUEST_METHOD) if origins and request.method == "OPTIONS" else None
-        rules = self.path.rules_for(method)
-        if self.own is not None and (method is None or rules is None):
-            return self.own(request, response)
-        if rules is None:
-            put(response, self.path.elsewhere)
-            if self.say is not None and method is not None:
-                _say_once(self.say, request, self.path.elsewhere_refusal(method))
+        if ORIGIN not in headers or REQUEST_METHOD not in headers:
             return None
-        if rules.ask is not None or self.say is not None:
-            return self._ask_and_write(rules, method, request, response)
-        put(response, self._headers(self.path, rules, method, rules.grant(origins), request))
-        return None
+        method = headers[REQUEST_METHOD]
+        follow = self.path.follow(method)
+        leaving = departure(request, follow) if follow is not None else None
+        if follow is None or leaving is None:
+            return None
+        request.route = self.alone
+        rules = leaving.rules
+        if rules.ask is not None or leaving.heard:
+            return self._ask(request, leaving, follow, method)
+        requested = headers.getall(REQUEST_HEADERS, ())
+        leaving.settle(
+            self.path.lists(follow, rules).preflight(rules.grant(headers.getall(ORIGIN)), requested)
+        )
+        return HTTPResponse(status=204)
 
-    async def _ask_and_write(
-        self, rules: Rules, method: str | None, request: Request, response: Response
-    ) -> None:
-        path, say = self.path, self.say  # as they were when it was asked
-        grant = await verdict(rules, request)
-        put(response, self._headers(path, rules, method, grant, request))
-        if say is not None:
-            _explain(say, rules, request, grant, path)
+    async def _ask(self, request: Request, leaving: Departure, follow: Follow, method: str) -> HTTPResponse:
+        opinion = await leaving.ask()
+        lists = self.path.lists(follow, leaving.rules)
+        requested = request.headers.getall(REQUEST_HEADERS, ())
+        leaving.explain(lists.refusal(method, requested))
+        leaving.settle(lists.preflight(opinion.grant, requested))
+        return HTTPResponse(status=204)
 
-    @staticmethod
-    def _headers(
-        path: Path, rules: Rules, method: str | None, grant: str | None, request: Request
-    ) -> Headers:
-        if method is None:
-            return path.plain(rules, grant)
-        return path.preflight(rules, grant, request.headers.getall(REQUEST_HEADERS, ()))
-
-
-async def _once(written: Awaitable[None], response: HTTPResponse) -> HTTPResponse:
-    await written
-    return response
-
-
-def _explain(
-    say: Callable[[Request, Refusal], None],
-    rules: Rules,
-    request: Request,
-    grant: str | None,
-    path: Path | None = None,
-) -> None:
-    """Say why a request, or what a preflight asks for, is refused; nothing if it is not."""
-    headers = request.headers
-    refusal = rules.refusal(headers.getall(ORIGIN, ()), grant, memo(request).failed)
-    method = headers.get(REQUEST_METHOD)
-    if refusal is None and path is not None and method is not None and ORIGIN in headers:
-        refusal = path.refusal(rules, method, headers.getall(REQUEST_HEADERS, ()))
-    if refusal is not None:
-        _say_once(say, request, refusal)
+    async def answer(self, request: Request, **_: Any) -> HTTPResponse:
+        """The handler, where the path has none of the user's: for what `intercept` has let pass."""
+        response = HTTPResponse(status=204)
+        method = request.headers.get(REQUEST_METHOD) if ORIGIN in request.headers else None
+        leaving = departure(request, self.follow)
+        if leaving is None:
+            return response
+        if method is not None:  # a preflight for a method that is served here by a route without CORS
+            leaving.settle(self.path.elsewhere)
+            if leaving.heard:
+                tell(leaving.rules, request, self.path.elsewhere_refusal(method))
+            return response
+        response.headers[ALLOW] = ", ".join(self.path.allow)
+        opinion = await leaving.ask()
+        leaving.explain()
+        leaving.settle(self.path.lists(self.follow, leaving.rules).plain(opinion.grant))
+        return response
 
 
-def _say_once(say: Callable[[Request, Refusal], None], request: Request, refusal: Refusal) -> None:
-    """One line per refused request or preflight."""
-    kept = memo(request)
-    if not kept.said:
-        kept.said = True
-        say(request, refusal)
+def _nothing(_: Request, __: object) -> None:
+    """A response middleware: where a route's chain is empty, Sanic runs the app's."""
+
+
+class Lost:
+    """A request for which the router has no route, but whose path is a section's: 404 and 405.
+
+    The app's middleware and error handlers meet what they meet without a section: a request without a route.
+    """
+
+    __slots__ = ("error", "follow")
+
+    def __init__(self, follow: Follow, error: Callable[[], Exception]) -> None:
+        self.follow = follow
+        self.error = error
+
+    def meet(self, request: Request) -> None:
+        """The first request middleware."""
+        request.route = None
+        departure(request, self.follow)
+
+    def fail(self, _: Request) -> None:
+        """The last one: here the router's error is raised."""
+        raise self.error()
+
+    def handler(self, _: Request, **__: Any) -> None:
+        """Never reached."""
+
+
+def not_found(path: str) -> NotFound:
+    """As Sanic's router says it."""
+    return NotFound(f"Requested URL {path} not found")
+
+
+def not_allowed(method: str, path: str, allowed: tuple[str, ...]) -> MethodNotAllowed:
+    """As Sanic's router says it, with all methods: of a parametrised path it does not always know them."""
+    return MethodNotAllowed(
+        f"Method {method} not allowed for URL {path}", method=method, allowed_methods=allowed
+    )

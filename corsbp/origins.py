@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -29,7 +29,7 @@ MAX_LABEL = 63
 MAX_SCHEME = 32  # no standard has a limit; the longest in use has 20
 MAX_LENGTH = MAX_SCHEME + len("://") + MAX_NAME + len(":65535")
 
-_Tails: TypeAlias = dict[str, list[set[str]]]
+_Tails: TypeAlias = list[dict[str, tuple[str, ...]]]
 _FIELD = "allow_origins"
 # What is not valid must never come out as faultless, even if the diagnosis should miss why.
 _UNEXPLAINED = [("origin-host-character", "is not scheme://host[:port] as browsers send it")]
@@ -136,15 +136,17 @@ class Origins:
         self._has_patterns = bool(patterns)
         # `scheme://host` of the patterns with one host and any port
         self._any_port = frozenset(entry[:-2] for entry in patterns if "://*." not in entry)
-        # scheme → for each number of labels behind the wildcard: `.example.com` or `.example.com:8443`
-        self._below: _Tails = {}
-        self._below_any_port: _Tails = {}
-        for scheme, host, port in map(_split, patterns):
+        # for each number of labels behind the wildcard: `.example.com` or `.example.com:8443` → `https://` …
+        self._below: _Tails = []
+        self._below_any_port: _Tails = []
+        for scheme, host, port in map(_split, sorted(patterns)):
             if host.startswith("*."):
                 tail = host[1:]
-                depths = (self._below_any_port if port == "*" else self._below).setdefault(scheme, [])
-                depths.extend(set() for _ in range(tail.count(".") - len(depths)))
-                depths[tail.count(".") - 1].add(f"{tail}:{port}" if port not in ("", "*") else tail)
+                depths = self._below_any_port if port == "*" else self._below
+                depths.extend({} for _ in range(tail.count(".") - len(depths)))
+                tails = depths[tail.count(".") - 1]
+                key = f"{tail}:{port}" if port not in ("", "*") else tail
+                tails[key] = (*tails.get(key, ()), f"{scheme}://")
 
     def match(self, origin: str) -> bool:
         """Whether one of the patterns allows `origin`, which may be anything that a request can hold.
@@ -154,32 +156,36 @@ class Origins:
         """
         if not self._has_patterns or len(origin) > MAX_LENGTH:
             return False
-        scheme, _, rest = origin.partition("://")
-        if _is_below(rest, self._below.get(scheme, ())):
+        if _is_below(origin, self._below):
             return True
         if not (self._any_port or self._below_any_port):
             return False
-        host, _, port = rest.rpartition(":")
+        host, _, port = origin.rpartition(":")
         if not port.isdigit():
-            host, port = rest, ""
-        if f"{scheme}://{host}" in self._any_port or _is_below(host, self._below_any_port.get(scheme, ())):
-            return _is_port(port, scheme)
+            host, port = origin, ""
+        if host in self._any_port or _is_below(host, self._below_any_port):
+            return _is_port(port, host.partition("://")[0])
         return False
 
 
-def _is_below(host: str, depths: Sequence[set[str]]) -> bool:
-    """Whether a host is a valid name below one of these tails, which may end in a port, as it then does."""
-    cut = len(host)
+def _is_below(origin: str, depths: _Tails) -> bool:
+    """Whether an origin has a valid name below one of these tails; with a port where the tail has one."""
+    cut = MAX_LENGTH
     for tails in depths:
-        cut = host.rfind(".", 0, cut)
+        cut = origin.rfind(".", 0, cut)
         if cut < 0:
             return False
-        if tails and host[cut:] in tails:
-            below = host[:cut]
-            plain = below.isalnum() and below.islower() and below.isascii() and cut <= MAX_LABEL
-            if plain and len(host) <= MAX_NAME:
-                return True  # one label of letters and digits, as most are: no need to search
-            return len(host.partition(":")[0]) <= MAX_NAME and _is_name(below) is not None
+        if not tails:
+            continue
+        for scheme in tails.get(origin[cut:], ()):
+            if origin.startswith(scheme):
+                name = origin[len(scheme) : cut]
+                if len(origin) > MAX_NAME and len(origin[len(scheme) :].partition(":")[0]) > MAX_NAME:
+                    return False
+                # one label of letters and digits, as most are: no need to search
+                if name.isalnum() and name.islower() and name.isascii() and len(name) <= MAX_LABEL:
+                    return True
+                return _is_name(name) is not None
     return False
 
 

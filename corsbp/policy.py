@@ -148,10 +148,10 @@ class CorsPolicy:
     """
 
     check_websockets: bool
-    """Whether to refuse WebSocket handshakes from origins that are not allowed, where sockets are trusted for
-    their cookies: browsers leave that check to the server.
+    """Whether to refuse WebSocket handshakes from origins that are neither the server's own nor allowed:
+    browsers leave that check to the server.
 
-        allow_origins=["https://app.example"], check_websockets=True
+        allow_origins=["https://app.example"], check_websockets=False
     """
 
     dangerously_allow_insecure_origins: bool
@@ -183,7 +183,7 @@ class CorsPolicy:
         expose_headers: Star | Names = (),
         max_age: int | timedelta | None = DEFAULT_MAX_AGE,
         origin_timeout: float | timedelta = DEFAULT_ORIGIN_TIMEOUT,
-        check_websockets: bool = False,
+        check_websockets: bool = True,
         dangerously_allow_insecure_origins: bool = False,
         dangerously_allow_public_suffixes: bool = False,
     ) -> None:

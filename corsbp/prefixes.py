@@ -21,14 +21,13 @@ class Prefixes(Generic[Owner]):
         self.owners: set[Owner | None] = set()
 
     def add(self, prefix: Sequence[Segment], owner: Owner | None) -> None:
-        """Give a prefix to an owner; None stands for everyone who owns nothing. The root stays nobody's."""
+        """Give a prefix, the root if it is empty, to an owner; None stands for everyone who owns nothing."""
         node = self
         for segment in prefix:
             branch: dict[str, Prefixes[Owner]] | dict[Pattern[str], Prefixes[Owner]]
             branch = node.literal if isinstance(segment, str) else node.patterned
             node = branch.setdefault(segment, Prefixes())  # type: ignore[arg-type]
-        if prefix:
-            node.owners.add(owner)
+        node.owners.add(owner)
 
     def owner(self, segments: Sequence[str]) -> Owner | None:
         """The owner of a path, given as its segments; None where nobody, or more than one, owns it.

@@ -1,9 +1,9 @@
-"""What the app's router knows: whose a route is, where it comes from, what else its path has."""
+"""What the app's router knows: the routes of a blueprint, their prefix, and a path that leads to one."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 from sanic import Blueprint, Sanic
@@ -13,26 +13,24 @@ from sanic_routing.utils import path_to_parts
 from .prefixes import Segment
 
 AnySanic: TypeAlias = Sanic[Any, Any]
+Prefix: TypeAlias = tuple[str | None, tuple[Segment, ...]]
+"""The host and the segments that stand before what a blueprint's routes declare."""
 
 
-class OptionsRoute(Route):
-    """An OPTIONS route of ours: it equals no other, so a later handler of the user's is no duplicate."""
-
-    __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def routes_of(app: AnySanic, blueprint: Blueprint) -> Iterator[Route]:
-    """A blueprint's routes in this app's router."""
-    yield from (route for route in blueprint.routes if route.router is app.router)
-    # Sanic leaves static files out of Blueprint.routes.
-    names = {app.generate_name(name) for name in declared_uris(blueprint, static=True)}
-    if names:
-        yield from (route for route in app.router.routes if route.extra.static and route.name in names)
+def routes_of(app: AnySanic, blueprints: Iterable[Blueprint]) -> dict[Blueprint, list[Route]]:
+    """The routes of blueprints in this app's router."""
+    static: dict[str, list[Route]] = {}
+    for route in app.router.routes:
+        if route.extra.static:
+            static.setdefault(route.name, []).append(route)
+    found = {}
+    for blueprint in blueprints:
+        routes = [route for route in blueprint.routes if route.router is app.router]
+        # Sanic leaves static files out of Blueprint.routes.
+        for name in declared_uris(blueprint, static=True) if static else ():
+            routes += static.get(app.generate_name(name), ())
+        found[blueprint] = routes
+    return found
 
 
 def declared_uris(blueprint: Blueprint, static: bool = False) -> dict[str, str]:
@@ -46,48 +44,46 @@ def declared_uris(blueprint: Blueprint, static: bool = False) -> dict[str, str]:
     return {future.name: future.uri for future in futures}
 
 
-def prefixes_of(app: AnySanic, blueprint: Blueprint) -> set[tuple[str | None, tuple[Segment, ...]]]:
-    """The prefixes under which a blueprint is registered, versions and groups included, with their hosts."""
+def prefixes_of(blueprint: Blueprint, routes: Iterable[Route]) -> Iterator[tuple[str, Prefix]]:
+    """The prefix of each of a blueprint's routes, versions and groups included, with the declared name."""
     uris = declared_uris(blueprint) | declared_uris(blueprint, static=True)
     if blueprint.copied_from:  # whose routes, but not its static files, are renamed as they are registered
         uris |= {name.replace(blueprint.copied_from, blueprint.name): uri for name, uri in uris.items()}
-    prefixes = set()
-    for route in routes_of(app, blueprint):
-        uri = _declared_uri(route.name, uris)
-        if uri is not None:
-            own = len(_parts(uri)) + (route.parts[-1] == "<__file_uri__:path>")
-            parts = [part for part in route.parts if part]
-            patterns = route.defined_params
-            prefix = (
-                patterns[place].pattern if place in patterns else part
-                for place, part in enumerate(parts[: len(parts) - own])
-            )
-            prefixes.add((route.requirements.get("host"), tuple(prefix)))
-    return prefixes
+    for route in routes:
+        name = _declared_name(route.name, uris)
+        if name is not None:
+            own = len(_parts(uris[name])) + (route.parts[-1] == "<__file_uri__:path>")
+            segments = segments_of(route)
+            yield name, (route.requirements.get("host"), segments[: len(segments) - own])
 
 
-def _declared_uri(name: str, uris: dict[str, str]) -> str | None:
-    """The path declared for a route: the name `app.prefix_blueprint.handler` ends in the declared one."""
+def segments_of(route: Route) -> tuple[Segment, ...]:
+    """A route's path in segments, as the router compares them."""
+    patterns = route.defined_params
+    parts = [part for part in route.parts if part]
+    return tuple(patterns[place].pattern if place in patterns else part for place, part in enumerate(parts))
+
+
+def segments_before(app: AnySanic, options: dict[str, Any]) -> tuple[Segment, ...]:
+    """The segments that these options of a registration, or a group, put before all routes."""
+    path = str(options.get("url_prefix") or "").strip("/")
+    if (version := options.get("version")) is not None:
+        number = str(version).strip("/").removeprefix("v")
+        path = f"{(options.get('version_prefix') or '/v').strip('/')}{number}/{path}"
+    if not path.strip("/"):
+        return ()
+    return segments_of(app.router.route_class(app.router, path.strip("/"), "", bool, ["GET"]))
+
+
+def _declared_name(name: str, uris: dict[str, str]) -> str | None:
+    """The name with which a route was declared: `app.prefix_blueprint.handler` ends in it."""
     ends = (name[place:] for place in range(len(name)) if place == 0 or name[place - 1] in "._")
-    return next((uris[end] for end in ends if end in uris), None)
+    return next((end for end in ends if end in uris), None)
 
 
 def _parts(uri: str) -> tuple[str, ...]:
     own = uri.strip("/")
     return tuple(path_to_parts(own)) if own else ()  # type: ignore[no-untyped-call]
-
-
-def routes_at(router: Any, segments: tuple[str, ...]) -> list[Route]:
-    """The routes of a path, for whatever host."""
-    pools = (router.static_routes, router.dynamic_routes, router.regex_routes)
-    return [route for pool in pools for route in pool.get(segments, ())]
-
-
-def made_for(route: Route, routes: list[Route]) -> Route:
-    """The route that this one was made for, if it is one of sanic-ext's automatic HEAD; else itself."""
-    if getattr(route.handler, "__auto_handler__", False) and route.name.endswith("_head"):
-        return next((other for other in routes if f"{other.name}_head" == route.name), route)
-    return route
 
 
 _EXAMPLES = ("1", "a", "1.5", "2026-01-01", "a.txt", "f47ac10b-58cc-4372-a567-0e02b2c3d479")

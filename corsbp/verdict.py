@@ -1,4 +1,4 @@
-"""Origin functions are asked, once per request; what else has to be noted of one."""
+"""Origin functions are asked; and why a page was refused is told."""
 
 from __future__ import annotations
 
@@ -9,60 +9,59 @@ from inspect import isawaitable
 
 from sanic.request import Request
 
-from .decision import Rules
+from .decision import Refusal, Rules
 from .fetch import ORIGIN
 from .journal import journal, shown
 from .origins import is_origin
 from .policy import OriginFunction
-from .wire import Value
 
 
-class Memo:
-    """What has been found out about one request, so that nothing is asked or logged twice."""
+class Opinion:
+    """What a policy says of a request's origin: `grant` is the access-control-allow-origin, None refuses."""
 
-    __slots__ = ("failed", "grant", "rules", "said")
+    __slots__ = ("failed", "grant", "said")
 
     def __init__(self) -> None:
-        self.rules: Rules | None = None
         self.grant: str | None = None
-        self.failed = False
+        # Until the answer is there: a request that is cancelled meanwhile does not ask again.
+        self.failed = True
         self.said = False
+        """Whether it has been told why the page is refused."""
+
+    async def form(self, rules: Rules, request: Request) -> None:
+        """Ask the policy, or its origin function; whatever goes wrong refuses."""
+        origins = request.headers.getall(ORIGIN, ())
+        if rules.ask is None:
+            self.grant, self.failed = rules.grant(origins), False
+        elif len(origins) == 1 and is_origin(origins[0]):
+            answer = await _ask(rules.ask, origins[0], request, rules.policy.origin_timeout)
+            self.grant, self.failed = (origins[0] if answer else None), answer is None
+        else:
+            self.failed = False
 
 
-def memo(request: Request) -> Memo:
-    """The request's memo. Only origin functions and debug logging need one."""
-    kept = getattr(request.ctx, "corsbp", None)
-    if kept is None:
-        kept = request.ctx.corsbp = Memo()
-    assert isinstance(kept, Memo)
-    return kept
-
-
-async def verdict(rules: Rules, request: Request) -> str | None:
-    """Ask the policy's origin function, once per request; whatever goes wrong refuses."""
-    if rules.ask is None:
-        return rules.grant(request.headers.getall(ORIGIN, ()))
-    origins = request.headers.getall(ORIGIN, ())
-    if len(origins) != 1 or not is_origin(origins[0]):
-        return None
-    kept = memo(request)
-    if kept.rules is not rules:
-        # Noted before the answer is there: a request that is cancelled meanwhile does not ask again.
-        kept.rules, kept.grant, kept.failed = rules, None, True
-        answer = await _ask(rules.ask, origins[0], request, rules.policy.origin_timeout)
-        kept.grant, kept.failed = (Value(origins[0]) if answer else None), answer is None
-    return kept.grant
+def tell(rules: Rules, request: Request, refusal: Refusal | None) -> None:
+    """Log why a request, or what a preflight asks for, is refused; nothing if it is not."""
+    if refusal is not None:
+        journal.write(
+            logging.DEBUG,
+            "%s refused %s %s for origin %s: %s: %s is not %s",
+            rules.label(),
+            shown(request.method),
+            shown(request.path),
+            shown(request.headers.getall(ORIGIN, [])),
+            refusal.id,
+            shown(refusal.value),
+            refusal.expected,
+        )
 
 
 async def _ask(ask: OriginFunction, origin: str, request: Request, seconds: float) -> bool | None:
     """What the origin function says; None where it failed."""
     try:
-        try:
-            answer: object = ask(origin, request)
-        except asyncio.CancelledError as error:  # not the request's: nothing was awaited
-            raise RuntimeError("the origin function was cancelled") from error
+        answer = _called(ask, origin, request)
         if isawaitable(answer):
-            answer = await _settle(answer, seconds)
+            answer = _result(await _settled(answer, seconds), seconds)
     except Exception:
         journal.write(logging.ERROR, "The origin function failed for %s: refused", shown(origin), trace=True)
         return None
@@ -73,20 +72,50 @@ async def _ask(ask: OriginFunction, origin: str, request: Request, seconds: floa
     return None
 
 
-async def _settle(awaitable: Awaitable[object], seconds: float) -> object:
-    """Await for so long, in a task of its own: its being cancelled is not the request's."""
-    task = asyncio.ensure_future(awaitable)
+class _StoppedError(Exception):
+    """An origin function ended with what is no Exception: it was cancelled, say."""
+
+
+def _called(ask: OriginFunction, origin: str, request: Request) -> object:
     try:
-        await asyncio.wait((task,), timeout=seconds)
+        return ask(origin, request)
+    except (Exception, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # not the request's own end: nothing was awaited
+        raise _StoppedError("the origin function was stopped") from error
+
+
+def _result(task: asyncio.Future[object] | None, seconds: float) -> object:
+    if task is None:
+        raise TimeoutError(f"the origin function did not answer within {seconds} s")
+    try:
+        return task.result()
+    except (Exception, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raise _StoppedError("the origin function was stopped") from error
+
+
+async def _settled(awaitable: Awaitable[object], seconds: float) -> asyncio.Future[object] | None:
+    """Await in a task of its own, whose end is not the request's; None where that takes too long."""
+    loop = asyncio.get_running_loop()
+    waiter = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    task = asyncio.ensure_future(awaitable)
+    task.add_done_callback(wake)
+    timer = loop.call_later(seconds, wake)
+    try:
+        await waiter
     finally:
+        timer.cancel()
         if not task.done():
             task.cancel()
             task.add_done_callback(_forget)
-    if not task.done():
-        raise TimeoutError(f"the origin function did not answer within {seconds} s")
-    if task.cancelled():
-        raise RuntimeError("the origin function was cancelled")
-    return task.result()
+    return task if task.done() else None
 
 
 def _forget(task: asyncio.Future[object]) -> None:

@@ -5,26 +5,32 @@ from __future__ import annotations
 import pytest
 
 from corsbp import CorsPolicy
-from corsbp.decision import Path, Refusal, Rules
+from corsbp.decision import Follow, Headers, Path, Refusal, Rules
 
 from .cases import CASES, LISTED, POLICIES, Case
 
 SERVED = ("GET", "POST", "DELETE")
 
 
+def text(headers: Headers) -> dict[str, str]:
+    """Headers as they leave, as strings."""
+    return {name.decode(): value.decode() for name, value in headers}
+
+
 def decide(case: Case) -> dict[str, str]:
-    policy = CorsPolicy(**POLICIES[case.policy])
-    rules = Rules(policy)
-    path = Path(dict.fromkeys(SERVED, rules))
+    follow = Follow(CorsPolicy(**POLICIES[case.policy]))
+    rules = follow.rules
+    lists = Path(dict.fromkeys(SERVED, follow)).lists(follow, rules)
     if rules.ask:
         grant = case.origins[0] if case.origins and rules.ask(case.origins[0], None) else None
     else:
         grant = rules.grant(case.origins)
+        assert rules.answer(case.origins) == rules.ordinary(grant)
     if case.kind == "GET":
-        return dict(rules.ordinary(grant))
+        return text(rules.ordinary(grant))
     if case.kind == LISTED:
-        return dict(path.preflight(rules, grant, case.asks[1]))
-    return dict(path.plain(rules, grant))
+        return text(lists.preflight(grant, case.asks[1]))
+    return text(lists.plain(grant))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.policy)
@@ -34,24 +40,40 @@ def test_headers(case: Case) -> None:
 
 def test_methods_follow_their_routes() -> None:
     """Two policies and a route without CORS on one path."""
-    one, two = Rules(CorsPolicy()), Rules(CorsPolicy(allow_origins=["https://a.example"]))
+    one, two = Follow(CorsPolicy()), Follow(CorsPolicy(allow_origins=["https://a.example"]))
     path = Path({"DELETE": None, "POST": two, "GET": one, "PUT": two})
-    assert path.allow == "GET, POST, PUT, DELETE, OPTIONS"
-    assert path.methods == {one: ("GET", "OPTIONS"), two: ("POST", "PUT", "OPTIONS")}
-    owners = {method: path.rules_for(method) for method in ("GET", "POST", "DELETE", "PATCH", None)}
+    assert path.allow == ("GET", "POST", "PUT", "DELETE", "OPTIONS")
+    assert path.lists(one, one.rules).methods == ("GET", "OPTIONS")
+    assert path.lists(two, two.rules).methods == ("POST", "PUT", "OPTIONS")
+    owners = {method: path.follow(method) for method in ("GET", "POST", "DELETE", "PATCH", None)}
     assert owners == {"GET": one, "POST": two, "DELETE": None, "PATCH": one, None: one}
-    vary = dict(path.preflight(two, "https://a.example", ()))["vary"]
+    vary = text(path.lists(two, two.rules).preflight("https://a.example", ()))["vary"]
     assert vary == "access-control-request-method"
+
+
+def test_methods_of_every_kind() -> None:
+    """QUERY is one like any other; TRACE can be served, but no page may use it."""
+    follow = Follow(CorsPolicy())
+    path = Path(dict.fromkeys(("OPTIONS", "QUERY", "TRACE", "GET"), follow))
+    assert path.allow == ("GET", "QUERY", "TRACE", "OPTIONS")
+    assert path.lists(follow, follow.rules).methods == ("GET", "QUERY", "OPTIONS")
 
 
 def test_a_path_without_cors() -> None:
     path = Path({"GET": None})
-    assert (path.default, path.rules_for("GET"), path.rules_for("PUT"), path.methods) == (
-        None,
-        None,
-        None,
-        {},
-    )
+    assert (path.default, path.follow("GET"), path.follow("PUT")) == (None, None, None)
+    assert path.elsewhere_refusal("GET").expected == "one of none"
+
+
+def test_another_policy_is_followed_at_once_and_the_one_before_as_long_as_it_is_asked_for() -> None:
+    follow = Follow(CorsPolicy(), lambda: "the section")
+    path, before = Path({"GET": follow}), follow.rules
+    lists = path.lists(follow, before)
+    assert path.lists(follow, before) is lists
+    follow.change(CorsPolicy(max_age=7))
+    assert text(path.lists(follow, follow.rules).preflight("*", ()))["access-control-max-age"] == "7"
+    assert text(path.lists(follow, before).preflight("*", ()))["access-control-max-age"] == "600"
+    assert follow.rules.label() == "the section"
 
 
 LIST = Rules(CorsPolicy(allow_origins=[f"https://{name}.example" for name in "abcdefg"]))
@@ -108,10 +130,13 @@ def test_why_a_function_refuses(failed: bool, id_: str) -> None:
     ],
 )
 def test_why_a_preflight_does_not_suffice(method: str, names: list[str], expected: object) -> None:
-    path = Path({"GET": NARROW, "DELETE": NARROW})
-    assert path.refusal(NARROW, method, names) == expected
+    follow = Follow(NARROW.policy)
+    assert (
+        Path(dict.fromkeys(("GET", "DELETE"), follow)).lists(follow, NARROW).refusal(method, names)
+        == expected
+    )
 
 
 def test_any_header_is_allowed_by_a_star() -> None:
-    rules = Rules(CorsPolicy())
-    assert Path({"GET": rules}).refusal(rules, "GET", ["x-anything"]) is None
+    follow = Follow(CorsPolicy())
+    assert Path({"GET": follow}).lists(follow, follow.rules).refusal("GET", ["x-anything"]) is None

@@ -122,20 +122,20 @@ def varies_in_everything(response: BaseHTTPResponse) -> None:
 HANDLERS_VARY = "Accept-Encoding"
 
 # What is done, with the Vary of a policy that looks at Origin and of one that does not; the handler's is
-# Accept-Encoding.
+# Accept-Encoding. What others make of Vary is theirs, also where it is in several lines (None).
 BEHAVIOURS: dict[Callable[..., Any], tuple[str, str | None]] = {
     nothing: ("Accept-Encoding, origin", "Accept-Encoding"),
     returns_new: ("origin", None),
-    returns_new_with_cors: ("Accept-Encoding, Cookie, origin", "Accept-Encoding, Cookie"),
+    returns_new_with_cors: ("Origin, Cookie", "Origin, Cookie"),
     returns_same: ("Accept-Encoding, origin", "Accept-Encoding"),
     returns_same_with_cors: ("Accept-Encoding, origin", "Accept-Encoding"),
     returns_no_response: ("origin", None),
     raises: ("Accept-Encoding, origin", "Accept-Encoding"),
-    raises_with_cors: ("Accept-Encoding, origin", "Accept-Encoding"),
+    raises_with_cors: ("origin", "origin"),
     is_cancelled: ("origin", None),
     sets_cors: ("Accept-Encoding, origin", "Accept-Encoding"),
-    sets_cors_and_vary: ("Accept-Encoding, origin", "Accept-Encoding"),
-    adds_cors_and_vary: ("Accept-Encoding, origin", "Accept-Encoding"),
+    sets_cors_and_vary: ("origin", "origin"),
+    adds_cors_and_vary: ("Accept-Encoding, Origin", None),
     sets_vary: ("Cookie, origin", "Cookie"),
     adds_to_vary: ("Accept-Encoding, origin", None),
     varies_in_everything: ("*", "*"),
@@ -193,7 +193,7 @@ def test_whatever_other_middleware_does(touchup: bool) -> None:
                 behaviour.__name__, 500 if behaviour is is_cancelled else 200
             )
             public_cors = PUBLIC if public is None else PUBLIC | {"vary": public}
-            if behaviour is not adds_to_vary:
+            if behaviour not in (adds_to_vary, adds_cors_and_vary):
                 rows[f"public: {act}"] = (ask("GET", "/public/item", EVIL, x_act=act), status, public_cors)
             rows[f"granted: {act}"] = (
                 ask("GET", "/listed/item", TWO, x_act=act),
@@ -201,7 +201,7 @@ def test_whatever_other_middleware_does(touchup: bool) -> None:
                 {"access-control-allow-origin": TWO, "vary": listed},
             )
             rows[f"refused: {act}"] = (ask("GET", "/listed/item", EVIL, x_act=act), status, {"vary": listed})
-    assert len(rows) == len(PLACES) * len(PRIORITIES) * len(WAYS) * (3 * len(BEHAVIOURS) - 1)
+    assert len(rows) == len(PLACES) * len(PRIORITIES) * len(WAYS) * (3 * len(BEHAVIOURS) - 2)
     answers = check(site(cors_group, touchup), rows)
 
     without = send_anew(site(bare, touchup), *(row[0] for row in rows.values()))

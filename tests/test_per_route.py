@@ -12,7 +12,7 @@ from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse, text
 from sanic.views import HTTPMethodView
 
-from corsbp import CorsPolicy, CorsPolicyWarning, cors_group
+from corsbp import CorsPolicy, cors_group
 
 from .cases import EVIL, ONE, TWO
 from .support import Answer, ask, new_app, preflight, send
@@ -250,13 +250,28 @@ def test_a_wrong_websocket_stops_the_app_too() -> None:
         send(new_app(cors_group(bp)))
 
 
-@pytest.mark.parametrize("value", [OWN, False, "nothing reads it"])
-def test_outside_of_a_section_it_does_nothing_and_warns(value: object) -> None:
+@pytest.mark.parametrize(
+    ("value", "ordinary", "asked"),
+    [
+        (OWN, (200, OF_ROUTE), (204, OF_ROUTE | lists("GET,OPTIONS", "7", "x-own"))),
+        (False, (200, {}), (405, {})),
+        (None, (200, {}), (405, {})),
+    ],
+)
+def test_outside_of_a_section(value: object, ordinary: object, asked: object) -> None:
+    """S7: it is read on every route of an app that has a section."""
     bp = Blueprint("bp")
     bp.add_route(handler, "/in", name="in")
     app = new_app(cors_group(bp))
-    app.add_route(handler, "/out", name="out", ctx_cors=value)
-    with pytest.warns(CorsPolicyWarning, match="is on 'app[0-9]+.out', in no section") as warned:
-        answers = send(app, ask("GET", "/out"), preflight("/out"))
-    assert [(w.message.problem.id, w.message.problem.value) for w in warned] == [("route-outside", value)]
-    assert [(answer.status, answer.cors) for answer in answers] == [(200, {}), (405, {})]
+    app.add_route(handler, "/out", name="out", **({} if value is None else {"ctx_cors": value}))
+    answers = send(app, ask("GET", "/out"), preflight("/out"))
+    assert [(answer.status, answer.cors) for answer in answers] == [ordinary, asked]
+
+
+def test_outside_of_a_section_anything_else_stops_the_app_too() -> None:
+    bp = Blueprint("bp")
+    bp.add_route(handler, "/in", name="in")
+    app = new_app(cors_group(bp))
+    app.add_route(handler, "/out", name="out", ctx_cors="a typo")
+    with pytest.raises(ValueError, match=r"ctx_cors='a typo' of the route 'app[0-9]+\.out' \(/out\)"):
+        send(app, ask("GET", "/out"))

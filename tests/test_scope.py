@@ -154,7 +154,9 @@ def test_strict_slashes_both_ways() -> None:
     assert dict(zip(paths, (answer.status for answer in gets), strict=True)) == paths
     # the root is nobody's, so a 404 there is not the section's
     assert [answer.cors for answer in gets] == [PUBLIC if paths[path] == 200 else {} for path in paths]
-    assert [a.status for a in listed] == [204 if paths[path] == 200 else 404 for path in paths]
+    # and so Sanic's own: of one slash too many, it says that the path has no such method
+    unlisted = {"/strict/": 405, "/slash": 404}
+    assert [a.status for a in listed] == [unlisted.get(path, 204) for path in paths]
 
 
 def test_what_comes_later() -> None:
@@ -331,19 +333,27 @@ def test_one_app_started_twice() -> None:
         _, response = app.test_client.options("/api/x")
         assert response is not None
         assert response.headers["access-control-allow-methods"] == "GET,OPTIONS"
-    assert len([route for route in app.router.routes if "OPTIONS" in route.methods]) == 2
+    assert [route for route in app.router.routes if "OPTIONS" in route.methods] == []
 
 
-def test_route_names_do_not_depend_on_the_order_of_a_set() -> None:
-    def names() -> list[tuple[str, str]]:
-        blueprint = Blueprint("api")
-        for number in range(20):
-            blueprint.add_route(handler, f"/r{number}", name=f"r{number}")
-        app = new_app(cors_group(blueprint))
-        return sorted((r.path, r.name.split(".", 1)[1]) for r in app.router.routes if "OPTIONS" in r.methods)
+def test_nothing_is_added_to_the_router() -> None:
+    """F3: and it is compiled no more often."""
 
-    assert names() == names()
-    assert len(names()) == 20
+    def compiled(make: Callable[..., Any]) -> tuple[list[str], str, int]:
+        app, count = new_app(make(bp()), bp("other", url_prefix="/other")), 0
+        finalize = app.router.finalize
+
+        def counted(*args: Any, **options: Any) -> None:
+            nonlocal count
+            count += 1
+            finalize(*args, **options)
+
+        app.router.finalize = counted
+        send(app, preflight("/api/x"))
+        names = sorted(route.name.partition(".")[2] for route in app.router.routes)
+        return names, app.router.find_route_src, count
+
+    assert compiled(cors_group) == compiled(Blueprint.group)
 
 
 # S1, issue: clear errors at the call
@@ -351,7 +361,11 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "nothing": (cors_group, TypeError, "needs at least one blueprint: cors_group(api_bp)"),
     "a string": (lambda: cors_group("api"), TypeError, "wraps blueprints and groups of them, not 'api'"),
     "a policy": (lambda: cors_group(bp(), CorsPolicy()), TypeError, "not CorsPolicy(); meant: policy=..."),
-    "an app": (lambda: cors_group(new_app()), TypeError, "not Sanic(name="),
+    "two apps": (
+        lambda: cors_group(new_app(), new_app()),
+        TypeError,
+        "wraps the routes of one app, not of Sanic(name=",
+    ),
     "both": (
         lambda: cors_group(bp(), policy=CorsPolicy(), max_age=5, allow_credentials=False),
         TypeError,
@@ -428,7 +442,7 @@ def test_help_shows_the_defaults() -> None:
 
 
 def test_outside_a_section_no_code_of_ours_runs() -> None:
-    """S2, by structure: every Python call is watched while requests are served."""
+    """S2, by structure: every Python call is watched while requests are served, the second time they come."""
     app = new_app(
         cors_group(bp(), allow_origins=[ORIGIN, "https://*.example.com"]), bp("site", url_prefix="/site")
     )
@@ -442,6 +456,7 @@ def test_outside_a_section_no_code_of_ours_runs() -> None:
                 names.add(frame.f_code.co_name)
 
         async def talk(port: int) -> None:
+            await exchange(port, ask("GET", path).raw())  # now Sanic remembers which route it was
             sys.setprofile(watch)
             try:
                 answer = parse(await exchange(port, ask("GET", path).raw()))
@@ -453,4 +468,4 @@ def test_outside_a_section_no_code_of_ours_runs() -> None:
         return names
 
     assert called("/site/x") == set()
-    assert called("/api/x") >= {"write", "answer"}
+    assert called("/api/x") >= {"depart", "answer"}

@@ -12,7 +12,7 @@ from sanic import Blueprint, Request, Sanic
 from sanic.middleware import Middleware, MiddlewareLocation
 from sanic.response import HTTPResponse, text
 
-from corsbp import CorsPolicy, CorsPolicyWarning, cors_group
+from corsbp import CorsGroup, CorsPolicy, CorsPolicyWarning, cors_group
 from corsbp.errors import WARNINGS
 
 from .support import ask, new_app, send
@@ -55,8 +55,8 @@ def empty(label: str) -> Found:
     return {("section-empty", "cors_group", label)}
 
 
-def outside(value: object) -> Found:
-    return {("route-outside", "ctx_cors", value)}
+def twice(name: str) -> Found:
+    return {("blueprint-twice", "cors_group", name)}
 
 
 OWN = CorsPolicy(max_age=1)
@@ -120,26 +120,26 @@ APPS: dict[str, tuple[Callable[[], Sanic], Found]] = {
         set(),
     ),
     "only a websocket": (lambda: new_app(cors_group(with_socket(Blueprint("a", url_prefix="/a")))), set()),
-    # routes outside
-    "a policy outside": (
-        lambda: add(new_app(cors_group(bp_of("a", "GET"))), "/out", ctx_cors=OWN),
-        outside(OWN),
-    ),
+    # routes outside, which may have a policy of their own (S7)
+    "a policy outside": (lambda: add(new_app(cors_group(bp_of("a", "GET"))), "/out", ctx_cors=OWN), set()),
     "left out outside": (
         lambda: add(new_app(cors_group(bp_of("a", "GET"))), "/<n:str>/out", ctx_cors=False),
-        outside(False),
+        set(),
     ),
-    "on a blueprint that is not wrapped": (
-        lambda: new_app(cors_group(bp_of("a", "GET")), bp_of("b", "GET", ctx_cors=OWN)),
-        outside(OWN),
+    "the app itself": (lambda: add(new_app(cors_group(bp_of("a", "GET"))), "/out"), set()),
+    # blueprints at two places
+    "in a group, then beside it": (
+        lambda: beside(cors_group(bp_of("a", "GET"), url_prefix="/v1")),
+        twice("a"),
     ),
-    "beside a route of the section": (
-        lambda: add(new_app(cors_group(bp_of("a", "GET"))), "/a/item", methods=["PUT"], ctx_cors=OWN),
-        outside(OWN),
+    "of an inner group": (
+        lambda: beside(cors_group(Blueprint.group(bp_of("a", "GET"), url_prefix="/v1"), bp_of("b", "GET"))),
+        twice("a"),
     ),
-    "inside": (lambda: new_app(cors_group(bp_of("a", "GET", ctx_cors=OWN))), set()),
-    "another context": (
-        lambda: add(new_app(cors_group(bp_of("a", "GET"))), "/out", ctx_other=OWN, ctx_corsair=1),
+    "in a group that is registered twice": (lambda: registered_twice(cors_group(bp_of("a", "GET"))), set()),
+    "routes of several versions": (lambda: new_app(cors_group(of_two_versions())), set()),
+    "a copy beside it": (
+        lambda: with_copy(bp_of("a", "GET")),
         set(),
     ),
     # all of them
@@ -147,11 +147,34 @@ APPS: dict[str, tuple[Callable[[], Sanic], Found]] = {
         lambda: add(
             new_app(cors_group(bp_of("a", "GET"), allow_methods=["PUT"]), cors_group(bp_of("b"))),
             "/out",
-            ctx_cors=OWN,
         ),
-        unserved("PUT") | empty("cors_group(b)") | outside(OWN),
+        unserved("PUT") | empty("cors_group(b)"),
     ),
 }
+
+
+def beside(group: CorsGroup) -> Sanic:
+    app = new_app(group)
+    bp, *_ = [each for each in app.blueprints.values() if each.name == "a"]
+    app.blueprint(bp, url_prefix="/v2", name_prefix="v2")
+    return app
+
+
+def registered_twice(group: CorsGroup) -> Sanic:
+    app = new_app(group)
+    app.blueprint(group, url_prefix="/v2", name_prefix="v2")
+    return app
+
+
+def of_two_versions() -> Blueprint:
+    bp = Blueprint("a", url_prefix="/a", version=1)
+    bp.add_route(handler, "/item", name="one")
+    bp.add_route(handler, "/item", name="two", version=2)
+    return bp
+
+
+def with_copy(bp: Blueprint) -> Sanic:
+    return new_app(cors_group(bp), bp.copy("a_copy", url_prefix="/copy"))
 
 
 def with_files(bp: Blueprint) -> Blueprint:
@@ -171,16 +194,16 @@ def test_at_startup(name: str) -> None:
 
 
 def test_what_they_say() -> None:
-    app = add(
-        new_app(cors_group(bp_of("a", "GET"), allow_methods=["PUT"]), cors_group(bp_of("b"))),
-        "/out",
-        ctx_cors=False,
-    )
+    app = new_app(cors_group(bp_of("a", "GET"), allow_methods=["PUT"]), cors_group(bp_of("b")))
     assert {str(each) for each in warned(app)} == {
         "allow_methods: 'PUT' is served by no route of cors_group(a) [method-unserved]",
         "cors_group: 'cors_group(b)' has no route [section-empty]",
-        f"ctx_cors: False is on '{app.name}.out', in no section [route-outside]",
     }
+    (said,) = warned(beside(cors_group(bp_of("a", "GET"), url_prefix="/v1")))
+    assert str(said) == (
+        "cors_group: 'a' is registered at /v1/a and at /v2, and has CORS at both: cors_group(a) wraps the "
+        "blueprint, wherever it is. Register a copy where you want none [blueprint-twice]"
+    )
 
 
 def test_a_route_that_comes_later_counts() -> None:
@@ -204,12 +227,8 @@ def test_as_an_error_it_stops_the_app() -> None:
 
 def test_with_the_automatic_heads_of_sanic_ext() -> None:
     pytest.importorskip("sanic_ext")
-    app = add(
-        new_app(cors_group(bp_of("a", "GET"), allow_methods=["GET", "HEAD", "PUT"]), AUTO_EXTEND=True),
-        "/out",
-        ctx_cors=OWN,
-    )
-    assert seen(app) == unserved("PUT") | outside(OWN)
+    app = new_app(cors_group(bp_of("a", "GET"), allow_methods=["GET", "HEAD", "PUT"]), AUTO_EXTEND=True)
+    assert seen(app) == unserved("PUT")
 
 
 # --- other CORS packages ---------------------------------------------------------------------------
@@ -260,4 +279,4 @@ def test_another_package_in_the_same_app(how: str, module: str, found: bool) -> 
 
 def test_every_warning_of_a_startup_is_reached() -> None:
     found = {problem for _, expected in APPS.values() for problem, *_ in expected} | {"two-layers"}
-    assert found == {"method-unserved", "section-empty", "route-outside", "two-layers"} <= set(WARNINGS)
+    assert found == {"method-unserved", "section-empty", "blueprint-twice", "two-layers"} <= set(WARNINGS)

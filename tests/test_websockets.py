@@ -22,11 +22,11 @@ from .support import ROOT, Answer, ask, new_app, parse, send, serve
 CREDENTIALS = {"access-control-allow-credentials": "true"}
 
 
-def handshake(*origins: str, path: str = "/bp/ws") -> bytes:
+def handshake(*origins: str, path: str = "/bp/ws", host: str = "api.example") -> bytes:
     """What a browser sends to open a WebSocket."""
     lines = ["upgrade: websocket", "connection: Upgrade", "sec-websocket-version: 13"]
     lines += ["sec-websocket-key: x3JJHMbDL1EzLkh9GBhXDw==", *(f"origin: {origin}" for origin in origins)]
-    return "\r\n".join([f"GET {path} HTTP/1.1", "host: api.example", *lines, "", ""]).encode()
+    return "\r\n".join([f"GET {path} HTTP/1.1", f"host: {host}", *lines, "", ""]).encode()
 
 
 async def opened(port: int, raw: bytes) -> Answer:
@@ -96,7 +96,7 @@ POLICIES: dict[str, tuple[dict[str, Any], list[str]]] = {
 def test_who_may_open_one(name: str, debug: bool) -> None:
     fields, allowed = POLICIES[name]
     asked = [ONE, TWO, SUB, EVIL]
-    app = app_of(CorsPolicy(**fields, check_websockets=True))
+    app = app_of(CorsPolicy(**fields))
     answers = open_all(app, handshake(), *map(handshake, asked), debug=debug)
     statuses = [answer.status for answer in answers]
     assert statuses == [101, *(101 if origin in allowed else 403 for origin in asked)]
@@ -122,19 +122,56 @@ NOBODY = [
 @pytest.mark.parametrize("name", [name for name in POLICIES if name != "any"])
 def test_origins_that_never_match_are_refused(name: str) -> None:
     answers = open_all(
-        app_of(CorsPolicy(**POLICIES[name][0], check_websockets=True)),
+        app_of(CorsPolicy(**POLICIES[name][0])),
         *(handshake(*origins) for origins in NOBODY),
     )
     assert dict(zip(NOBODY, [answer.status for answer in answers], strict=True)) == dict.fromkeys(NOBODY, 403)
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_nobody_is_refused_by_default(name: str) -> None:
+def test_nobody_is_refused_unchecked(name: str) -> None:
     raws = [handshake(*origins) for origins in [(), (ONE,), (EVIL,), *NOBODY]]
     unwrapped = [answer.status for answer in open_all(app_of(), *raws)]
-    assert [answer.status for answer in open_all(app_of(CorsPolicy(**POLICIES[name][0])), *raws)] == unwrapped
+    policy = CorsPolicy(**POLICIES[name][0], check_websockets=False)
+    assert [answer.status for answer in open_all(app_of(policy), *raws)] == unwrapped
     # Sanic itself wants no second Origin
     assert unwrapped == [101] * 3 + [400 if len(origins) > 1 else 101 for origins in NOBODY]
+
+
+OWN = [
+    # the page, the Host of the handshake, whether they are the same server
+    ("https://api.example", "api.example", True),
+    ("http://api.example", "api.example", True),  # what scheme the server was called by, a proxy knows
+    ("https://api.example", "api.example:443", True),
+    ("http://api.example", "api.example:80", True),
+    ("https://api.example:8443", "api.example:8443", True),
+    ("https://api.example", "API.Example", True),
+    ("http://127.0.0.1:8000", "127.0.0.1:8000", True),
+    ("http://[::1]:8000", "[::1]:8000", True),
+    ("https://api.example", "api.example:80", False),
+    ("http://api.example", "api.example:443", False),
+    ("https://api.example:8443", "api.example", False),
+    ("https://api.example", "api.example:8443", False),
+    ("https://app.api.example", "api.example", False),
+    ("https://api.example.evil.example", "api.example", False),
+    ("app://api.example", "api.example", False),
+    ("null", "null", False),
+    ("api.example", "api.example", False),
+    ("https://", "", False),
+]
+
+
+@pytest.mark.parametrize("name", ["one", "a function", "an async function"])
+def test_pages_of_the_server_itself_may(name: str) -> None:
+    """W1: host and port as in Host, the default ports of http and https left out on either side."""
+    app = app_of(CorsPolicy(**POLICIES[name][0]))
+    answers = open_all(app, *(handshake(origin, host=host) for origin, host, _ in OWN))
+    seen = [
+        (origin, host, answer.status == 101) for (origin, host, _), answer in zip(OWN, answers, strict=True)
+    ]
+    assert seen == OWN
+    twice = handshake("https://api.example", "https://api.example")
+    assert [answer.status for answer in open_all(app_of(CorsPolicy(**POLICIES[name][0])), twice)] == [403]
 
 
 @pytest.mark.parametrize("section", [False, True])
@@ -148,8 +185,8 @@ def test_a_route_follows_its_own_policy(section: bool) -> None:
         await ws.send("hello")
 
     own = {
-        "checked": CorsPolicy(allow_origins=[TWO], check_websockets=True),
-        "unchecked": CorsPolicy(allow_origins=[TWO]),
+        "checked": CorsPolicy(allow_origins=[TWO]),
+        "unchecked": CorsPolicy(allow_origins=[TWO], check_websockets=False),
         "left-out": False,
     }
     for name, cors in own.items():
@@ -178,7 +215,7 @@ def test_a_route_follows_its_own_policy(section: bool) -> None:
 def test_a_refusal_is_an_answer_like_any_other(
     fields: dict[str, Any], headers: dict[str, str], debug: bool
 ) -> None:
-    app = app_of(CorsPolicy(**fields, check_websockets=True))
+    app = app_of(CorsPolicy(**fields))
     (answer,) = open_all(app, handshake(EVIL), debug=debug)
     assert (answer.status, answer.cors) == (403, headers)
     assert b"This WebSocket is not open to pages of this origin" in answer.body
@@ -186,7 +223,7 @@ def test_a_refusal_is_an_answer_like_any_other(
 
 
 def test_the_apps_error_handler_decides_what_it_says() -> None:
-    app = app_of(CorsPolicy(allow_origins=[ONE, TWO], check_websockets=True))
+    app = app_of(CorsPolicy(allow_origins=[ONE, TWO]))
     app.error_handler.add(Exception, lambda request, error: text("no", status=418))
     (answer,) = open_all(app, handshake(EVIL))
     assert (answer.status, answer.body, answer.cors) == (418, b"no", {"vary": "origin"})
@@ -194,7 +231,7 @@ def test_the_apps_error_handler_decides_what_it_says() -> None:
 
 def test_it_comes_before_everything_else_and_replaces_nothing() -> None:
     seen: list[str | None] = []
-    app = app_of(CorsPolicy(allow_origins=[ONE], check_websockets=True))
+    app = app_of(CorsPolicy(allow_origins=[ONE]))
 
     @app.on_request(priority=99)
     def sign_in(request: Request) -> None:
@@ -206,7 +243,7 @@ def test_it_comes_before_everything_else_and_replaces_nothing() -> None:
 
 
 def test_an_ordinary_request_to_a_checked_section_is_served() -> None:
-    app = app_of(CorsPolicy(allow_origins=[ONE, TWO], check_websockets=True))
+    app = app_of(CorsPolicy(allow_origins=[ONE, TWO]))
 
     asked = [ask("GET", "/bp/item", EVIL), ask("OPTIONS", "/bp/ws", EVIL), ask("GET", "/bp/nothing", EVIL)]
     answers = [(answer.status, answer.cors) for answer in send(app, *asked)]
@@ -220,7 +257,7 @@ def test_a_function_is_asked_once() -> None:
         asked.append(origin)
         return origin == ONE
 
-    policy = CorsPolicy(allow_origins=function, check_websockets=True)
+    policy = CorsPolicy(allow_origins=function)
     answers = open_all(app_of(policy), handshake(ONE), handshake(EVIL), handshake("null"), handshake())
     assert [answer.status for answer in answers] == [101, 403, 403, 101]
     assert asked == [ONE, EVIL]
@@ -231,7 +268,7 @@ def test_a_function_is_asked_once() -> None:
 
 def asgi() -> Sanic:
     """For uvicorn, in a process of its own: sanic-testing changes how Sanic is called in this one."""
-    return app_of(CorsPolicy(allow_origins=[ONE], check_websockets=True))
+    return app_of(CorsPolicy(allow_origins=[ONE]))
 
 
 @pytest.mark.parametrize("implementation", ["wsproto", "websockets-sansio"])
@@ -265,7 +302,7 @@ def test_through_asgi_the_refusal_is_a_refusal_too(implementation: str) -> None:
 @pytest.mark.parametrize("extension", [True, False])
 def test_what_an_asgi_server_is_told(extension: bool) -> None:
     """With the extension for refusals, all of the answer; without it, that the socket is closed."""
-    app = app_of(CorsPolicy(allow_origins=[ONE], check_websockets=True))
+    app = app_of(CorsPolicy(allow_origins=[ONE]))
     scope = {
         "type": "websocket",
         "raw_path": b"/bp/ws",

@@ -1,0 +1,181 @@
+"""The one place where headers leave: the section's are put among those of others as the head is read.
+
+Sanic's servers (HTTP/1, HTTP/3 and ASGI) call the `send` of a request's stream, and that reads
+`stream.response.processed_headers` once. A `Departure` stands in front of that call. Nobody can set a header
+after it, no exit goes past it (streams, files, errors, other middleware's responses), and it leaves nothing
+on the response, which may be one object for many requests.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import chain
+from typing import Any, Final
+
+from sanic.helpers import has_message_body
+from sanic.http import Http, Stage
+from sanic.request import Request
+
+from .decision import Follow, Headers, Refusal, Rules
+from .fetch import ORIGIN, PREFIX, VARY
+from .journal import journal
+from .verdict import Opinion, tell
+
+_PREFIX: Final = PREFIX.encode()
+_VARY: Final = VARY.encode()
+_LENGTH: Final = len(PREFIX)
+_TELLING: Final = frozenset(
+    f"{a}{b}" for x, y in ("ac", "va", "tr") for a in (x, x.upper()) for b in (y, y.upper())
+)
+"""How names begin that have to be looked at: access-control-…, vary, transfer-encoding."""
+_log_hears = journal.logger.isEnabledFor
+
+
+class Departure:
+    """What leaves with the answer to one request, and what has been found out about that request.
+
+    While the head is read, and only then, it takes the place of the response.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_response",
+        "_send",
+        "_stream",
+        "body",
+        "headers",
+        "opinion",
+        "rules",
+        "status",
+        "stream",
+    )
+
+    def __init__(self, stream: Any, rules: Rules, send: Callable[..., Any]) -> None:
+        self.rules = rules  # to the end, whatever is reconfigured meanwhile
+        self.opinion: Opinion | None = None
+        self._answer: Headers | None = None
+        self._stream = stream
+        self._send = send
+
+    def __call__(self, data: bytes, end_stream: bool) -> Awaitable[None]:
+        """As the `send` of the stream."""
+        stream = self._stream
+        response = stream.response
+        if stream.stage is not Stage.HANDLER or response is None:
+            return self._send(data, end_stream)  # type: ignore[no-any-return]  # the head has left
+        if self._answer is None:
+            rules = self.rules
+            if rules.ask is not None or _log_hears(logging.DEBUG):
+                return self._ask_and_send(data, end_stream)
+            self._answer = rules.answer(stream.request.headers.getall(ORIGIN, ()))
+        self._response = response
+        self.body = getattr(response, "body", None)
+        self.headers = response.headers
+        self.status = response.status
+        stream.response = self
+        return self._send(data, end_stream)  # type: ignore[no-any-return]
+
+    async def _ask_and_send(self, data: bytes, end_stream: bool) -> None:
+        opinion = await self.ask()
+        self.explain()
+        self._answer = self.rules.ordinary(opinion.grant)
+        await self(data, end_stream)
+
+    @property
+    def heard(self) -> bool:
+        """Whether anybody hears why pages are refused."""
+        return _log_hears(logging.DEBUG)
+
+    def settle(self, answer: Headers) -> None:
+        """Let these headers leave, whatever the rules say of an ordinary answer: for OPTIONS."""
+        self._answer = answer
+
+    async def ask(self) -> Opinion:
+        """The verdict on the request's origin; a function is asked once."""
+        if self.opinion is None:
+            self.opinion = Opinion()
+            await self.opinion.form(self.rules, self._stream.request)
+        return self.opinion
+
+    def explain(self, refusal: Refusal | None = None) -> None:
+        """Tell once why the page is refused: for its origin, which has been asked about, or else for this."""
+        if self.opinion is not None and self.heard and not self.opinion.said:
+            self.opinion.said = True
+            request = self._stream.request
+            origins = request.headers.getall(ORIGIN, ())
+            of_origin = self.rules.refusal(origins, self.opinion.grant, self.opinion.failed)
+            tell(self.rules, request, of_origin or refusal)
+
+    @property
+    def processed_headers(self) -> Iterable[tuple[bytes, bytes]]:
+        """As a response's: the headers as they leave. After that, the response is in its place again."""
+        response = self._stream.response = self._response
+        ours = self._answer or ()
+        theirs = response.processed_headers
+        for name in self.headers:
+            if name[:2] in _TELLING:
+                return self._put(theirs, ours)
+        return chain(theirs, ours)
+
+    def _put(self, theirs: Iterable[tuple[bytes, bytes]], ours: Headers) -> list[tuple[bytes, bytes]]:
+        """Ours among those of others: the only CORS headers, and one Vary."""
+        headers: list[tuple[bytes, bytes]] = []
+        vary = [value.decode() for name, value in ours if name == _VARY]
+        merging, empty = bool(vary), not has_message_body(self.status)  # type: ignore[no-untyped-call]
+        for name, value in theirs:
+            key = name.lower()
+            if key == _VARY and merging:
+                vary.insert(-1, value.decode(errors="surrogateescape"))
+            elif key == b"transfer-encoding" and empty:
+                # HTTP/3: Sanic gives it to every answer without a length, which the protocol forbids.
+                self.headers.pop("transfer-encoding", None)
+            elif key[:_LENGTH] != _PREFIX:
+                headers.append((name, value))
+        headers.extend(pair for pair in ours if pair[0] != _VARY)
+        if merging:
+            headers.append((_VARY, merged(*vary).encode(errors="surrogateescape")))
+        return headers
+
+
+def departure(request: Request, follow: Follow) -> Departure | None:
+    """The departure of a request: the one it has, or a new one; None if nothing can leave any more."""
+    stream: Any = request.stream
+    name = "response_func" if type(stream) is Http else "send"
+    # HTTP/1 keeps in an attribute what `send` is to call; the streams of the others have `send` itself.
+    there: Any = getattr(stream, name, None)
+    if there is None or type(there) is Departure:
+        return there
+    if type(stream) is not Http:
+        scope = getattr(request.transport, "scope", {})
+        there = _denial(stream, scope) if scope.get("type") == "websocket" else there
+    mine = Departure(stream, follow.rules, there)
+    setattr(stream, name, mine)
+    return mine
+
+
+def _denial(stream: Any, scope: Any) -> Callable[..., Any]:
+    """The `send` of an ASGI handshake, which is not answered by `http.response.start`.
+
+    https://asgi.readthedocs.io/en/latest/extensions.html#websocket-denial-response
+    """
+
+    async def deny(_: bytes, end_stream: bool) -> None:
+        send, response, stream.stage = stream.transport.send, stream.response, Stage.IDLE
+        if "websocket.http.response" in (scope.get("extensions") or {}):
+            head = {"type": "websocket.http.response.start", "status": response.status}
+            await send({**head, "headers": list(response.processed_headers)})
+            await send({"type": "websocket.http.response.body", "body": response.body or b""})
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    return deny
+
+
+def merged(*lines: str) -> str:
+    """A Vary of the names in these lines, each once in any case; `*` stands for all of them."""
+    names: dict[str, str] = {}
+    for name in ",".join(lines).split(","):
+        if token := name.strip():
+            names.setdefault(token.lower(), token)
+    return "*" if "*" in names else ", ".join(names.values())

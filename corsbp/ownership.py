@@ -1,0 +1,86 @@
+"""Who owns what: the innermost section around a blueprint, and the paths that have no route."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol, TypeVar
+
+from sanic import Blueprint
+from sanic.blueprints import BlueprintGroup
+
+from .decision import Follow
+from .prefixes import Prefixes
+from .routing import AnySanic, Prefix
+
+
+class Owner(Protocol):
+    """A section, as far as it matters here."""
+
+    follow: Follow
+    members: BlueprintGroup
+    whole: AnySanic | None
+    """The app, where the section has all that no other section has."""
+
+    def label(self) -> str: ...
+
+
+AnOwner = TypeVar("AnOwner", bound=Owner)
+
+
+def claims(owner: AnOwner) -> dict[Blueprint, AnOwner]:
+    """Each blueprint of a section, however deep, with the innermost section around it."""
+
+    def walk(group: Any, owner: AnOwner) -> Iterator[tuple[Blueprint, AnOwner]]:
+        owner = getattr(group, "section", owner)
+        for item in group.blueprints:
+            if isinstance(item, BlueprintGroup):
+                yield from walk(item, owner)
+            else:
+                yield item, owner
+
+    return dict(walk(owner.members, owner))
+
+
+def owners(sections: Iterable[AnOwner]) -> tuple[dict[Blueprint, AnOwner], AnOwner | None]:
+    """Whose each blueprint is, the innermost section's; and who has all the rest, if anybody.
+
+    Raises:
+        ValueError: two sections, neither inside the other, have the same blueprint, or the same app.
+    """
+    found: dict[Blueprint, AnOwner] = {}
+    whole: AnOwner | None = None
+    for section in sections:
+        if section.whole is not None and whole is not None:
+            raise ValueError(
+                f"The app is in two sections, {whole.label()} and {section.label()}, but can follow only one "
+                "policy. Leave it out of one; a route can have its own policy: ctx_cors=CorsPolicy(...)."
+            )
+        whole = section if section.whole is not None else whole
+        for blueprint, owner in claims(section).items():
+            other = found.setdefault(blueprint, owner)
+            if other is owner or _within(other, owner):
+                continue
+            if not _within(owner, other):
+                raise ValueError(
+                    f"The blueprint {blueprint.name!r} is in two sections, {other.label()} and "
+                    f"{owner.label()}, but can follow only one policy. Put a copy into one of them: "
+                    f"{blueprint.name}.copy({blueprint.name + '_copy'!r}, url_prefix=...)."
+                )
+            found[blueprint] = owner
+    return found, whole
+
+
+def _within(inner: Owner, outer: Owner) -> bool:
+    return inner in claims(outer).values()
+
+
+def prefixes(owned: Iterable[tuple[Prefix, AnOwner | None]]) -> Mapping[str | None, Prefixes[Follow]]:
+    """Whose the paths are that have no route, for each host that has prefixes; None for all others."""
+    owned = list(owned)
+    trees: dict[str | None, Prefixes[Follow]] = {}
+    for name in {None, *(host for (host, _), _ in owned)}:
+        tree = trees[name] = Prefixes[Follow]()
+        for (host, prefix), owner in owned:
+            if host in (None, name):
+                tree.add(prefix, owner.follow if owner else None)
+    return trees

@@ -1,0 +1,144 @@
+"""A section: the blueprint by which a group meets the app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+from weakref import WeakSet
+
+from sanic import Blueprint
+from sanic.blueprints import BlueprintGroup
+
+from .decision import Follow
+from .errors import Problem, line_of_user, warn
+from .mount import Mount
+from .ownership import claims
+from .policy import CorsPolicy
+from .routing import AnySanic
+
+_numbers = count(1)
+_made: WeakSet[Section] = WeakSet()
+
+
+class Section(Blueprint):
+    """Has no routes of its own, and knows whose policy holds.
+
+    Its group yields it before its own blueprints. So Sanic hands it the app first, and it can tell the group
+    which of them that app has already.
+    """
+
+    __slots__ = ("__weakref__", "arriving", "follow", "kept", "made_at", "members", "number", "whole")
+
+    def __init__(self, members: BlueprintGroup, policy: CorsPolicy, whole: AnySanic | None) -> None:
+        self.number = next(_numbers)
+        super().__init__(f"corsbp-{self.number}")
+        self.members = members
+        self.whole = whole
+        self.follow = Follow(policy, self.label)
+        self.made_at = line_of_user()
+        self.kept: dict[AnySanic, frozenset[Blueprint]] = {}
+        self.arriving: frozenset[Blueprint] = frozenset()
+        _made.add(self)
+        if whole is not None:
+            whole.register_listener(self.tell_if_forgotten, "before_server_start")
+
+    @property
+    def policy(self) -> CorsPolicy:
+        """The policy that holds now."""
+        return self.follow.rules.policy
+
+    def reconfigure(self, policy: CorsPolicy) -> None:
+        """Follow another policy: one assignment, so that no request sees half of it."""
+        self.follow.change(policy)
+
+    def label(self) -> str:
+        """The section in words, for logs and errors."""
+        names = ["app"] if self.whole else []
+        names += [blueprint.name for blueprint, owner in claims(self).items() if owner is self]
+        more = f" and {len(names) - 3} more" if len(names) > 4 else ""
+        return f"cors_group({', '.join(names[:3] if more else names)}{more})"
+
+    # --- registration ---
+
+    def register(self, app: AnySanic, options: dict[str, Any]) -> None:
+        """Called by Sanic before the group's own blueprints are registered.
+
+        Raises:
+            ValueError: the group has another app's routes, is in conflict with another section, or would move
+                a blueprint that the app has already.
+        """
+        if self.whole not in (None, app):
+            raise ValueError(f"{self.label()} wraps {self.whole!r}, and cannot be registered on {app!r}")
+        mount = Mount.of(app) or Mount(app)
+        mount.admit(self)
+        if app not in self.kept:
+            self.kept[app] = self._kept(app, options)
+        super().register(app, options)  # type: ignore[no-untyped-call]
+        mount.take(self, options)
+        self.arriving = self.kept[app]
+
+    def arrived(self) -> frozenset[Blueprint]:
+        """What the app that has just registered this section had already."""
+        kept, self.arriving = self.arriving, frozenset()
+        return kept
+
+    def _kept(self, app: AnySanic, options: dict[str, Any]) -> frozenset[Blueprint]:
+        """The blueprints of the group that the app has already: their registration stays as it is."""
+        mine = claims(self)
+        has = [bp for bp, owner in mine.items() if owner is self and app.blueprints.get(bp.name) is bp]
+        kept = frozenset(has).intersection(self.members.blueprints)
+        for blueprint in has:
+            moved = (options.get("url_prefix") or "").strip("/") or options.get("version")
+            if moved or blueprint not in kept:
+                why = f"cannot move it below {moved!r}" if moved else "has it in a group of its own"
+                raise ValueError(
+                    f"The blueprint {blueprint.name!r} is registered already, and {self.label()} {why}. "
+                    f"Meant: cors_group({blueprint.name}), without url_prefix and version."
+                )
+        return kept
+
+    def __deepcopy__(self, memo: object) -> Section:
+        """Itself: whoever copies a blueprint copies its listeners, and with them whom they belong to."""
+        return self
+
+    # --- what was forgotten ---
+
+    def watch(self, member: Blueprint | BlueprintGroup) -> None:
+        """Have a blueprint say, when an app starts with it, whether this group was forgotten."""
+        for blueprint in _leaves(member):
+            if blueprint.registered:  # a listener of its own would register it anew, without its prefix
+                for app in blueprint.apps:
+                    app.register_listener(self.tell_if_forgotten, "before_server_start")
+            else:
+                blueprint.listener("before_server_start")(self.tell_if_forgotten)
+
+    def tell_if_forgotten(self, app: AnySanic) -> None:
+        """At an app's start: warn if this group was registered nowhere, but what it wraps is here."""
+        if (problem := self.forgotten(app)) is not None:
+            warn(problem)
+
+    def forgotten(self, app: AnySanic) -> Problem | None:
+        """What is wrong if this group was registered on no app, but what it wraps is on this one."""
+        if self.registered:
+            return None
+        here = [repr(bp.name) for bp in claims(self) if app.blueprints.get(bp.name) is bp]
+        if not here and self.whole is not app:
+            return None
+        names = f"the blueprint {' and '.join(here)} is" if here else "the app serves its routes"
+        message = f"is registered on no app, but {names}: app.blueprint(cors_group(...)) registers it"
+        return Problem("group-forgotten", "cors_group", f"{self.label()} at {self.made_at}", message)
+
+
+def forgotten(app: AnySanic) -> list[Problem]:
+    """The groups that were made for this app, and never registered."""
+    found = (each.forgotten(app) for each in sorted(_made, key=lambda section: section.number))
+    return [problem for problem in found if problem is not None]
+
+
+def _leaves(member: Blueprint | BlueprintGroup) -> Iterator[Blueprint]:
+    if isinstance(member, BlueprintGroup):
+        for each in member.blueprints:
+            yield from _leaves(each)
+    else:
+        yield member

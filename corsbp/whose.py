@@ -1,0 +1,139 @@
+"""The one place that answers whose a request is: what the app's router makes of (path, method, host).
+
+Sanic asks `app.router.resolve` behind a cache of its own. Here it is asked in its place: what it finds is
+passed on as it is; where it finds nothing and the path is a section's, a stand-in is found, and cached like
+any other route. So nothing is added to the router, and its answers for everything else stay as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from functools import partial
+from operator import attrgetter
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+
+from sanic.middleware import Middleware, MiddlewareLocation
+from sanic_routing.exceptions import NoMethod, NotFound
+from sanic_routing.route import Route
+
+from .binding import is_automatic_options
+from .chain import follow_of, without_other_cors
+from .decision import Follow, Path
+from .fetch import METHODS, in_order
+from .handlers import Lost, Options, Stand, depart_by, not_allowed, not_found
+from .prefixes import Prefixes
+from .routing import AnySanic
+
+Found: TypeAlias = tuple[Route, Callable[..., Any], dict[str, Any]]
+
+
+class Whose:
+    """Asks an app's router, and knows what it found belongs to."""
+
+    def __init__(self, app: AnySanic) -> None:
+        self.app = app
+        self.ask = app.router.resolve
+        self.prefixes: Mapping[str | None, Prefixes[Follow]] = {None: Prefixes()}
+        self.methods: tuple[str, ...] = ()
+        self.hosted = False
+        self.name = f"{app.name}.corsbp"
+        """Of the stand-ins."""
+
+    def learn(self, routes: Iterable[Route], prefixes: Mapping[str | None, Prefixes[Follow]]) -> None:
+        """Take note of what the router has been compiled from."""
+        routes = list(routes)
+        self.methods = in_order(method for route in routes for method in route.methods)
+        self.hosted = any(route.requirements.get("host") for route in routes) or len(prefixes) > 1
+        self.prefixes = prefixes
+
+    def resolve(
+        self, path: str, *, method: Any = None, orig: str | None = None, extra: dict[str, str] | None = None
+    ) -> Found:
+        """As the router's `resolve`, which calls itself once more for a path without its last slash."""
+        try:
+            found: Found = self.ask(path, method=method, orig=orig, extra=extra)
+        except (NotFound, NoMethod) as error:
+            if orig is None and (stand := self.stand_in(path, method, extra, error)) is not None:
+                return stand
+            raise
+        if method == "OPTIONS" and orig is None:
+            return self.options(path, extra, found) or found
+        return found
+
+    def served(self, path: str, extra: dict[str, str] | None) -> dict[str, Follow | None]:
+        """The methods that the router serves on a path, for this host, with what each follows."""
+        served = {}
+        for method in self.methods:
+            try:
+                route, *_ = self.ask(path, method=method, extra=extra)
+            except Exception:  # not found; or the router cannot read this path, and no page gets that far
+                continue
+            if not is_automatic_options(route):
+                served[method] = follow_of(route)
+        return served
+
+    def path(self, path: str, extra: dict[str, str] | None, known: bool) -> Path | None:
+        """The path as far as it is a section's; None if it is nobody's. `known`: it may have routes."""
+        if not path.startswith("/"):
+            return None  # `*` asks about the server: Sanic routes it to the root, but no page sends it
+        served = self.served(path, extra) if known else {}
+        if served:
+            return Path(served) if any(served.values()) else None
+        prefixes = self.prefixes.get((extra or {}).get("host")) or self.prefixes[None]
+        owner = prefixes.owner(path[1:].split("/"))
+        return Path(dict.fromkeys((*METHODS, *self.methods), owner), known=False) if owner else None
+
+    def stand_in(
+        self, path: str, method: Any, extra: dict[str, str] | None, error: NotFound | NoMethod
+    ) -> Found | None:
+        """What stands in for the route that the router does not have; None where the path is nobody's."""
+        # "Not found" is said of known paths too, where a host or a last slash decides.
+        known = isinstance(error, NoMethod) or self.hosted or path.endswith("/")
+        its = self.path(path, extra, known)
+        if its is None or its.default is None:
+            return None
+        options = Options(self.app.router, self.name, its) if method == "OPTIONS" else None
+        if options is not None and its.known:
+            return self.own_options(options)
+        if isinstance(error, NoMethod) and its.known:
+            lost = Lost(its.default, partial(not_allowed, method, path, its.allow))
+        else:
+            lost = Lost(its.default, partial(not_found, error.path or path))
+        first = (lost.meet,) if options is None else (options.intercept, lost.meet)
+        # as the app's middleware stands where Sanic has no route
+        chain = (*first, *self.app.request_middleware, lost.fail)
+        return Stand.make(self.app.router, self.name, lost.handler, chain, ()), lost.handler, {}
+
+    def options(self, path: str, extra: dict[str, str] | None, found: Found) -> Found | None:
+        """An OPTIONS route was found: where the path has CORS, one by which preflights are answered first."""
+        its = self.path(path, extra, known=True)
+        if its is None:
+            return None
+        route, handler, parameters = found
+        options = Options(self.app.router, self.name, its)
+        if is_automatic_options(route):
+            return self.own_options(options)
+        theirs, route = route.extra, copy(route)
+        route.extra = SimpleNamespace(**vars(theirs))
+        route.extra.request_middleware = (options.intercept, *theirs.request_middleware)
+        route.extra.response_middleware = theirs.response_middleware
+        return route, handler, parameters
+
+    def own_options(self, options: Options) -> Found:
+        """The OPTIONS of a path that has no handler of the user's for it."""
+        app, order = self.app, attrgetter("order")  # as Sanic sorts them for its routes
+        requests = Middleware.convert(app.request_middleware, location=MiddlewareLocation.REQUEST)
+        responses = Middleware.convert(app.response_middleware, location=MiddlewareLocation.RESPONSE)
+        stand = Stand.make(
+            self.app.router,
+            self.name,
+            options.answer,
+            (options.intercept, *sorted(requests, key=order, reverse=True)),
+            (
+                depart_by(options.follow),
+                *without_other_cors(sorted(responses, key=order, reverse=True)[::-1]),
+            ),
+        )
+        return stand, options.answer, {}
