@@ -123,7 +123,7 @@ class Departure:
         headers: list[tuple[bytes, bytes]] = []
         vary = [value.decode() for name, value in ours if name == _VARY]
         merging, empty = bool(vary), not has_message_body(self.status)  # type: ignore[no-untyped-call]
-        for name, value in theirs:
+        for name, value in list(theirs):
             key = name.lower()
             if key == _VARY and merging:
                 vary.insert(-1, value.decode(errors="surrogateescape"))
