@@ -83,6 +83,8 @@ class Stand(Route):
         cls,
         router: Any,
         name: str,
+        follow: Follow,
+        *,
         handler: Middleware,
         requests: Iterable[Middleware],
         responses: Iterable[Middleware],
@@ -90,6 +92,7 @@ class Stand(Route):
         """A stand-in with these chains."""
         stand = cls(router, "", name, handler, ["OPTIONS"])
         stand.extra = SimpleNamespace(
+            corsbp=follow,
             error_format=None,
             ident=name,
             ignore_body=True,
@@ -111,7 +114,9 @@ class Options:
         self.path = path
         assert path.default is not None  # nobody stands in for the OPTIONS of a path without CORS
         self.follow = path.default
-        self.alone = Stand.make(router, name, self.answer, (), (_nothing,))
+        self.alone = Stand.make(
+            router, name, self.follow, handler=self.answer, requests=(), responses=(_nothing,)
+        )
         """The route of a preflight that is answered here: outside of all other middleware."""
 
     def intercept(self, request: Request) -> HTTPResponse | Awaitable[HTTPResponse] | None:

@@ -104,7 +104,10 @@ class Whose:
         first = (lost.meet,) if options is None else (options.intercept, lost.meet)
         # as the app's middleware stands where Sanic has no route
         chain = (*first, *self.app.request_middleware, lost.fail)
-        return Stand.make(self.app.router, self.name, lost.handler, chain, ()), lost.handler, {}
+        stand = Stand.make(
+            self.app.router, self.name, its.default, handler=lost.handler, requests=chain, responses=()
+        )
+        return stand, lost.handler, {}
 
     def options(self, path: str, extra: dict[str, str] | None, found: Found) -> Found | None:
         """An OPTIONS route was found: where the path has CORS, one by which preflights are answered first."""
@@ -126,14 +129,13 @@ class Whose:
         app, order = self.app, attrgetter("order")  # as Sanic sorts them for its routes
         requests = Middleware.convert(app.request_middleware, location=MiddlewareLocation.REQUEST)
         responses = Middleware.convert(app.response_middleware, location=MiddlewareLocation.RESPONSE)
+        first, last = sorted(requests, key=order, reverse=True), sorted(responses, key=order, reverse=True)
         stand = Stand.make(
             self.app.router,
             self.name,
-            options.answer,
-            (options.intercept, *sorted(requests, key=order, reverse=True)),
-            (
-                depart_by(options.follow),
-                *without_other_cors(sorted(responses, key=order, reverse=True)[::-1]),
-            ),
+            options.follow,
+            handler=options.answer,
+            requests=(options.intercept, *first),
+            responses=(depart_by(options.follow), *without_other_cors(last[::-1])),
         )
         return stand, options.answer, {}
