@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .decision import Follow
-from .handlers import Chain, Middleware, depart_by, enter_by
+from .handlers import Chain, Middleware, Part
 
 
 class SectionExtra(SimpleNamespace):
@@ -18,19 +18,16 @@ class SectionExtra(SimpleNamespace):
     another extension adds routes. Here they are completed as they are set.
     """
 
-    corsbp: Follow | None
+    corsbp: Part | None
 
-    def __init__(self, extra: SimpleNamespace, follow: Follow | None) -> None:
-        super().__init__(corsbp_requests=deque(), corsbp_responses=deque())
-        self.follow(follow)
+    def __init__(self, extra: SimpleNamespace, part: Part | None) -> None:
+        super().__init__(corsbp=part, corsbp_requests=deque(), corsbp_responses=deque())
         for name, value in vars(extra).items():
             setattr(self, name, value)
 
-    def follow(self, follow: Follow | None) -> None:
-        """Follow this from now on; None for a route that is left out of CORS."""
-        self.corsbp = follow
-        self.corsbp_depart = depart_by(follow) if follow else None
-        self.corsbp_enter = enter_by(follow) if follow else None
+    def take_part(self, part: Part | None) -> None:
+        """Have another part in the chains from now on; None for a route that is left out of CORS."""
+        self.corsbp = part
         self.request_middleware = self.corsbp_requests
         self.response_middleware = self.corsbp_responses
 
@@ -39,16 +36,16 @@ class SectionExtra(SimpleNamespace):
         """Before the handler: a function is asked at the end, a handshake judged at the start."""
         if self.corsbp is None:
             return self.corsbp_requests
-        if self.corsbp.rules.ask is not None:
+        if self.corsbp.follow.rules.ask is not None:
             return self.corsbp_asking
         return self.corsbp_gated if getattr(self, "websocket", False) else self.corsbp_requests
 
     @request_middleware.setter
     def request_middleware(self, chain: Chain) -> None:
         self.corsbp_requests = chain
-        if self.corsbp_enter is not None:
-            self.corsbp_asking = deque([*chain, self.corsbp_enter])
-            self.corsbp_gated = deque([self.corsbp_enter, *chain])
+        if self.corsbp is not None:
+            self.corsbp_asking = deque([*chain, self.corsbp.enter])
+            self.corsbp_gated = deque([self.corsbp.enter, *chain])
 
     @property
     def response_middleware(self) -> Chain:
@@ -58,13 +55,14 @@ class SectionExtra(SimpleNamespace):
     @response_middleware.setter
     def response_middleware(self, chain: Chain) -> None:
         self.corsbp_responses = chain
-        ours = self.corsbp_depart
-        self.corsbp_completed = deque([ours, *without_other_cors(chain)]) if ours else chain
+        part = self.corsbp
+        self.corsbp_completed = deque([part.depart, *without_other_cors(chain)]) if part else chain
 
 
 def follow_of(route: Any) -> Follow | None:
     """What a route follows; None where it has no CORS."""
-    return getattr(route.extra, "corsbp", None)
+    part: Part | None = getattr(route.extra, "corsbp", None)
+    return part.follow if part else None
 
 
 def without_other_cors(chain: Iterable[Middleware]) -> list[Middleware]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from types import SimpleNamespace
 from typing import Any, Final, TypeAlias
 
 from sanic.exceptions import Forbidden, MethodNotAllowed, NotFound
@@ -23,38 +22,42 @@ Chain: TypeAlias = deque[Middleware]
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
-def depart_by(follow: Follow) -> Middleware:
-    """The response middleware of routes that follow these rules: first, so that no exit goes past it."""
+class Part:
+    """A section's part in the chains of the routes that follow these rules."""
 
-    def depart(request: Request, _: object) -> None:
-        departure(request, follow)
+    __slots__ = ("follow",)
 
-    return depart
+    def __init__(self, follow: Follow) -> None:
+        self.follow = follow
 
+    def depart(self, request: Request, _: object) -> None:
+        """The first response middleware, so that no exit goes past it."""
+        departure(request, self.follow)
 
-def enter_by(follow: Follow) -> Middleware:
-    """The last request middleware where a function decides, and the first of a WebSocket.
+    async def enter(self, request: Request) -> None:
+        """The last request middleware where a function decides, and the first of a WebSocket.
 
-    Refuses a handshake whose Origin is neither the server's own nor allowed. One without Origin passes: no
-    browser sent it. https://www.rfc-editor.org/rfc/rfc6455#section-10.2
-    """
-
-    async def enter(request: Request) -> None:
-        leaving = departure(request, follow)
+        Refuses a handshake whose Origin is neither the server's own nor allowed. One without Origin passes:
+        no browser sent it. https://www.rfc-editor.org/rfc/rfc6455#section-10.2
+        """
+        leaving = departure(request, self.follow)
         if leaving is None:
             return
-        route, rules = request.route, leaving.rules
-        origins = request.headers.getall(ORIGIN, ())
-        gated = rules.policy.check_websockets and route is not None and is_websocket(route)
-        if gated and (not origins or _is_own(origins, request.headers.getall(HOST, ()))):
-            return
-        if gated or rules.ask is not None:
+        headers, rules = request.headers, leaving.rules
+        origins = headers.getall(ORIGIN, ())
+        if request.route is None or not is_websocket(request.route) or not rules.policy.check_websockets:
+            await leaving.ask()
+        elif origins and not _is_own(origins, headers.getall(HOST, ())):
             opinion = await leaving.ask()
-            if gated and not rules.allows(origins, opinion.grant):
+            if not rules.allows(origins, opinion.grant):
                 leaving.explain()
                 raise Forbidden("This WebSocket is not open to pages of this origin")
 
-    return enter
+
+def is_preflight(request: Request) -> bool:
+    """Whether a browser asks for permission: Fetch, 3.3.2 "HTTP requests"."""
+    headers = request.headers
+    return request.method == "OPTIONS" and ORIGIN in headers and REQUEST_METHOD in headers
 
 
 def is_websocket(route: Route) -> bool:
@@ -73,57 +76,21 @@ def _is_own(origins: Iterable[str], hosts: Iterable[str]) -> bool:
     return bool(own) and port is not None and own.removesuffix(port) == host.lower().removesuffix(port)
 
 
-class Stand(Route):
-    """A route that the router does not have: it lives in Sanic's cache of what the router found."""
-
-    __slots__ = ()
-
-    @classmethod
-    def make(
-        cls,
-        router: Any,
-        name: str,
-        follow: Follow,
-        *,
-        handler: Middleware,
-        requests: Iterable[Middleware],
-        responses: Iterable[Middleware],
-    ) -> Stand:
-        """A stand-in with these chains."""
-        stand = cls(router, "", name, handler, ["OPTIONS"])
-        stand.extra = SimpleNamespace(
-            corsbp=follow,
-            error_format=None,
-            ident=name,
-            ignore_body=True,
-            request_middleware=deque(requests),
-            response_middleware=deque(responses),
-            static=False,
-            stream=False,
-            websocket=False,
-        )
-        return stand
-
-
 class Options:
-    """What the OPTIONS requests to one path of one host get."""
+    """What the OPTIONS requests to one path of one host get; `alone` is a route without any middleware."""
 
     __slots__ = ("alone", "follow", "path")
 
-    def __init__(self, router: Any, name: str, path: Path) -> None:
+    def __init__(self, path: Path, follow: Follow, alone: Route) -> None:
         self.path = path
-        assert path.default is not None  # nobody stands in for the OPTIONS of a path without CORS
-        self.follow = path.default
-        self.alone = Stand.make(
-            router, name, self.follow, handler=self.answer, requests=(), responses=(_nothing,)
-        )
-        """The route of a preflight that is answered here: outside of all other middleware."""
+        self.follow = follow
+        self.alone = alone
 
     def intercept(self, request: Request) -> HTTPResponse | Awaitable[HTTPResponse] | None:
         """The first request middleware: answers the preflights, whoever's the handler is."""
-        headers = request.headers
-        if ORIGIN not in headers or REQUEST_METHOD not in headers:
+        if not is_preflight(request):
             return None
+        headers = request.headers
         method = headers[REQUEST_METHOD]
         follow = self.path.follow(method)
         leaving = departure(request, follow) if follow is not None else None
@@ -166,10 +133,6 @@ class Options:
         return response
 
 
-def _nothing(_: Request, __: object) -> None:
-    """A response middleware: where a route's chain is empty, Sanic runs the app's."""
-
-
 class Lost:
     """A request for which the router has no route, but whose path is a section's: 404 and 405.
 
@@ -188,11 +151,8 @@ class Lost:
         departure(request, self.follow)
 
     def fail(self, _: Request) -> None:
-        """The last one: here the router's error is raised."""
+        """The last one, before any handler: here the router's error is raised."""
         raise self.error()
-
-    def handler(self, _: Request, **__: Any) -> None:
-        """Never reached."""
 
 
 def not_found(path: str) -> NotFound:

@@ -23,8 +23,7 @@ from .binding import Bound, bind
 from .chain import SectionExtra, follow_of
 from .departure import departure
 from .errors import Problem, warn
-from .fetch import ORIGIN, REQUEST_METHOD
-from .handlers import Stand
+from .handlers import Part, is_preflight
 from .oddities import oddities
 from .ownership import AnOwner, owners, prefixes
 from .routing import AnySanic, Prefix, prefixes_of, routes_of, segments_before
@@ -83,11 +82,13 @@ class Mount(Generic[AnOwner]):
         """
         table = list(self.bound())
         trees = prefixes(self.prefixes())
+        parts = {follow: Part(follow) for _, _, follow in table if follow}
         for route, _, follow in table:
+            part = parts[follow] if follow else None
             if isinstance(route.extra, SectionExtra):
-                route.extra.follow(follow)
-            elif follow is not None:
-                route.extra = SectionExtra(route.extra, follow)
+                route.extra.take_part(part)
+            elif part is not None:
+                route.extra = SectionExtra(route.extra, part)
         self.whose.learn((route for route, *_ in table), trees)
         self.forget()
         self.listen()
@@ -145,9 +146,8 @@ class Mount(Generic[AnOwner]):
             route, *_rest = self.app.router.get(request.path, request.method, request.headers.get("host"))
         except Exception:  # nobody's
             return
-        if isinstance(route, Stand) and request.method == "OPTIONS":
-            if ORIGIN in request.headers and REQUEST_METHOD in request.headers:
-                request.route = route  # whose first middleware answers the preflight
+        if is_preflight(request) and getattr(route.extra, "corsbp_intercepts", False):
+            request.route = route  # whose first middleware answers
         elif (follow := follow_of(route)) is not None:
             departure(request, follow)
 

@@ -14,7 +14,8 @@ from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
-from sanic.middleware import Middleware, MiddlewareLocation
+from sanic.middleware import Middleware as Ordered
+from sanic.middleware import MiddlewareLocation
 from sanic_routing.exceptions import NoMethod, NotFound
 from sanic_routing.route import Route
 
@@ -22,7 +23,7 @@ from .binding import is_automatic_options
 from .chain import follow_of, without_other_cors
 from .decision import Follow, Path
 from .fetch import METHODS, in_order
-from .handlers import Lost, Options, Stand, depart_by, not_allowed, not_found
+from .handlers import Lost, Middleware, Options, Part, not_allowed, not_found
 from .prefixes import Prefixes
 from .routing import AnySanic
 
@@ -38,8 +39,8 @@ class Whose:
         self.prefixes: Mapping[str | None, Prefixes[Follow]] = {None: Prefixes()}
         self.methods: tuple[str, ...] = ()
         self.hosted = False
-        self.name = f"{app.name}.corsbp"
-        """Of the stand-ins."""
+        self.alone, *_ = self.stand(None, _nothing, (), (_nothing,))
+        """The route of preflights. Where a route's chain is empty, Sanic runs the app's: so it has this."""
 
     def learn(self, routes: Iterable[Route], prefixes: Mapping[str | None, Prefixes[Follow]]) -> None:
         """Take note of what the router has been compiled from."""
@@ -94,32 +95,28 @@ class Whose:
         its = self.path(path, extra, known)
         if its is None or its.default is None:
             return None
-        options = Options(self.app.router, self.name, its) if method == "OPTIONS" else None
-        if options is not None and its.known:
+        options = Options(its, its.default, self.alone)
+        if method == "OPTIONS" and its.known:
             return self.own_options(options)
         if isinstance(error, NoMethod) and its.known:
             lost = Lost(its.default, partial(not_allowed, method, path, its.allow))
         else:
             lost = Lost(its.default, partial(not_found, error.path or path))
-        first = (lost.meet,) if options is None else (options.intercept, lost.meet)
-        # as the app's middleware stands where Sanic has no route
-        chain = (*first, *self.app.request_middleware, lost.fail)
-        stand = Stand.make(
-            self.app.router, self.name, its.default, handler=lost.handler, requests=chain, responses=()
-        )
-        return stand, lost.handler, {}
+        first = (options.intercept, lost.meet) if method == "OPTIONS" else (lost.meet,)
+        # the app's middleware, as it stands where Sanic has no route
+        return self.stand(its.default, lost.fail, (*first, *self.app.request_middleware, lost.fail))
 
     def options(self, path: str, extra: dict[str, str] | None, found: Found) -> Found | None:
         """An OPTIONS route was found: where the path has CORS, one by which preflights are answered first."""
         its = self.path(path, extra, known=True)
-        if its is None:
+        if its is None or its.default is None:
             return None
         route, handler, parameters = found
-        options = Options(self.app.router, self.name, its)
+        options = Options(its, its.default, self.alone)
         if is_automatic_options(route):
             return self.own_options(options)
         theirs, route = route.extra, copy(route)
-        route.extra = SimpleNamespace(**vars(theirs))
+        route.extra = SimpleNamespace(**vars(theirs), corsbp_intercepts=True)
         route.extra.request_middleware = (options.intercept, *theirs.request_middleware)
         route.extra.response_middleware = theirs.response_middleware
         return route, handler, parameters
@@ -127,15 +124,40 @@ class Whose:
     def own_options(self, options: Options) -> Found:
         """The OPTIONS of a path that has no handler of the user's for it."""
         app, order = self.app, attrgetter("order")  # as Sanic sorts them for its routes
-        requests = Middleware.convert(app.request_middleware, location=MiddlewareLocation.REQUEST)
-        responses = Middleware.convert(app.response_middleware, location=MiddlewareLocation.RESPONSE)
+        requests = Ordered.convert(app.request_middleware, location=MiddlewareLocation.REQUEST)
+        responses = Ordered.convert(app.response_middleware, location=MiddlewareLocation.RESPONSE)
         first, last = sorted(requests, key=order, reverse=True), sorted(responses, key=order, reverse=True)
-        stand = Stand.make(
-            self.app.router,
-            self.name,
+        return self.stand(
             options.follow,
-            handler=options.answer,
-            requests=(options.intercept, *first),
-            responses=(depart_by(options.follow), *without_other_cors(last[::-1])),
+            options.answer,
+            (options.intercept, *first),
+            (Part(options.follow).depart, *without_other_cors(last[::-1])),
         )
-        return stand, options.answer, {}
+
+    def stand(
+        self,
+        follow: Follow | None,
+        handler: Middleware,
+        requests: Iterable[Middleware],
+        responses: Iterable[Middleware] = (),
+    ) -> Found:
+        """A route that the router does not have: it lives in Sanic's cache of what the router found."""
+        name = f"{self.app.name}.corsbp"
+        route = Route(self.app.router, "", name, handler, ["OPTIONS"])
+        route.extra = SimpleNamespace(
+            corsbp=Part(follow) if follow else None,
+            corsbp_intercepts=True,
+            error_format=None,
+            ident=name,
+            ignore_body=True,
+            request_middleware=tuple(requests),
+            response_middleware=tuple(responses),
+            static=False,
+            stream=False,
+            websocket=False,
+        )
+        return route, handler, {}
+
+
+def _nothing(*_: object) -> None:
+    """Middleware that does nothing."""

@@ -329,7 +329,9 @@ def test_sign_in_by_a_signal(event: str, touchup: bool) -> None:
     bp = Blueprint("api", url_prefix="/api")
     bp.add_route(lambda _: text("item"), "/item", name="item")
     app = new_app(cors_group(bp, **LISTED), TOUCHUP=touchup)
+    bp.add_route(lambda _: text("own"), "/own", name="own", methods=["GET", "OPTIONS"])
     app.add_route(lambda _: text("web"), "/web", name="web")
+    app.add_route(lambda _: text("web"), "/own", name="own", methods=["GET", "OPTIONS"])
 
     @app.signal(event)
     async def sign_in(request: Request, **_: object) -> None:
@@ -349,7 +351,10 @@ def test_sign_in_by_a_signal(event: str, touchup: bool) -> None:
         "preflight, refused": (preflight("/api/item", origin=EVIL), 204, REFUSED),
         "unknown": (ask("GET", "/api/none"), unknown, GRANTED),
         "preflight, unknown": (preflight("/api/none"), 204, GRANTED | lists()),
+        "the user's": (ask("OPTIONS", "/api/own"), 401, GRANTED),
+        "preflight, the user's": (preflight("/api/own"), 204, granted),
         "outside": (ask("GET", "/web"), 401, {}),
+        "outside, the user's": (preflight("/own"), 401, {}),
         "outside, unknown": (ask("GET", "/none"), unknown, {}),
         "outside, preflight": (preflight("/web"), 401 if unknown == 401 else 405, {}),
     }
