@@ -46,16 +46,18 @@ class Departure:
         "body",
         "headers",
         "opinion",
+        "request",
         "rules",
         "status",
         "stream",
     )
 
-    def __init__(self, stream: Any, rules: Rules, send: Callable[..., Any]) -> None:
+    def __init__(self, request: Request, rules: Rules, send: Callable[..., Any]) -> None:
+        self.request = request
         self.rules = rules  # to the end, whatever is reconfigured meanwhile
         self.opinion: Opinion | None = None
         self._answer: Headers | None = None
-        self._stream = stream
+        self._stream: Any = request.stream
         self._send = send
 
     def __call__(self, data: bytes, end_stream: bool) -> Awaitable[None]:
@@ -68,7 +70,7 @@ class Departure:
             rules = self.rules
             if rules.ask is not None or _log_hears(logging.DEBUG):
                 return self._ask_and_send(data, end_stream)
-            self._answer = rules.answer(stream.request.headers.getall(ORIGIN, ()))
+            self._answer = rules.answer(self.request.headers.getall(ORIGIN, ()))
         self._response = response
         self.body = getattr(response, "body", None)
         self.headers = response.headers
@@ -95,17 +97,16 @@ class Departure:
         """The verdict on the request's origin; a function is asked once."""
         if self.opinion is None:
             self.opinion = Opinion()
-            await self.opinion.form(self.rules, self._stream.request)
+            await self.opinion.form(self.rules, self.request)
         return self.opinion
 
     def explain(self, refusal: Refusal | None = None) -> None:
         """Tell once why the page is refused: for its origin, which has been asked about, or else for this."""
         if self.opinion is not None and self.heard and not self.opinion.said:
             self.opinion.said = True
-            request = self._stream.request
-            origins = request.headers.getall(ORIGIN, ())
+            origins = self.request.headers.getall(ORIGIN, ())
             of_origin = self.rules.refusal(origins, self.opinion.grant, self.opinion.failed)
-            tell(self.rules, request, of_origin or refusal)
+            tell(self.rules, self.request, of_origin or refusal)
 
     @property
     def processed_headers(self) -> Iterable[tuple[bytes, bytes]]:
@@ -138,19 +139,20 @@ class Departure:
         return headers
 
 
-def departure(request: Request, follow: Follow) -> Departure | None:
-    """The departure of a request: the one it has, or a new one; None if nothing can leave any more."""
+def departure(request: Request, follow: Follow) -> Departure:
+    """The departure of a request: the one it has, or a new one. After the answer, it changes nothing."""
     stream: Any = request.stream
     name = "response_func" if type(stream) is Http else "send"
     # HTTP/1 keeps in an attribute what `send` is to call; the streams of the others have `send` itself.
     there: Any = getattr(stream, name, None)
-    if there is None or type(there) is Departure:
+    if type(there) is Departure:
         return there
     if type(stream) is not Http:
         scope = getattr(request.transport, "scope", {})
         there = _denial(stream, scope) if scope.get("type") == "websocket" else there
-    mine = Departure(stream, follow.rules, there)
-    setattr(stream, name, mine)
+    mine = Departure(request, follow.rules, there)
+    if there is not None:
+        setattr(stream, name, mine)
     return mine
 
 

@@ -41,8 +41,6 @@ class Part:
         no browser sent it. https://www.rfc-editor.org/rfc/rfc6455#section-10.2
         """
         leaving = departure(request, self.follow)
-        if leaving is None:
-            return
         headers, rules = request.headers, leaving.rules
         origins = headers.getall(ORIGIN, ())
         if request.route is None or not is_websocket(request.route) or not rules.policy.check_websockets:
@@ -88,49 +86,48 @@ class Options:
 
     def intercept(self, request: Request) -> HTTPResponse | Awaitable[HTTPResponse] | None:
         """The first request middleware: answers the preflights, whoever's the handler is."""
-        if not is_preflight(request):
-            return None
-        headers = request.headers
-        method = headers[REQUEST_METHOD]
-        follow = self.path.follow(method)
-        leaving = departure(request, follow) if follow is not None else None
-        if follow is None or leaving is None:
+        if not is_preflight(request) or (follow := self.followed(request)) is None:
             return None
         request.route = self.alone
-        rules = leaving.rules
+        leaving = departure(request, follow)
+        rules, headers = leaving.rules, request.headers
         if rules.ask is not None or leaving.heard:
-            return self._ask(request, leaving, follow, method)
-        requested = headers.getall(REQUEST_HEADERS, ())
-        leaving.settle(
-            self.path.lists(follow, rules).preflight(rules.grant(headers.getall(ORIGIN)), requested)
-        )
+            return self._ask(request, leaving, follow)
+        lists, requested = self.path.lists(follow, rules), headers.getall(REQUEST_HEADERS, ())
+        leaving.settle(lists.preflight(rules.grant(headers.getall(ORIGIN)), requested))
         return HTTPResponse(status=204)
 
-    async def _ask(self, request: Request, leaving: Departure, follow: Follow, method: str) -> HTTPResponse:
+    async def _ask(self, request: Request, leaving: Departure, follow: Follow) -> HTTPResponse:
         opinion = await leaving.ask()
         lists = self.path.lists(follow, leaving.rules)
         requested = request.headers.getall(REQUEST_HEADERS, ())
-        leaving.explain(lists.refusal(method, requested))
+        leaving.explain(lists.refusal(request.headers[REQUEST_METHOD], requested))
         leaving.settle(lists.preflight(opinion.grant, requested))
         return HTTPResponse(status=204)
+
+    def followed(self, request: Request) -> Follow | None:
+        """What an OPTIONS request follows; None for a preflight for a route without CORS."""
+        return self.path.follow(request.headers[REQUEST_METHOD]) if is_preflight(request) else self.follow
 
     async def answer(self, request: Request, **_: Any) -> HTTPResponse:
         """The handler, where the path has none of the user's: for what `intercept` has let pass."""
         response = HTTPResponse(status=204)
-        method = request.headers.get(REQUEST_METHOD) if ORIGIN in request.headers else None
         leaving = departure(request, self.follow)
-        if leaving is None:
-            return response
-        if method is not None:  # a preflight for a method that is served here by a route without CORS
+        if self.followed(request) is None:
             leaving.settle(self.path.elsewhere)
             if leaving.heard:
-                tell(leaving.rules, request, self.path.elsewhere_refusal(method))
+                tell(leaving.rules, request, self.path.elsewhere_refusal(request.headers[REQUEST_METHOD]))
             return response
         response.headers[ALLOW] = ", ".join(self.path.allow)
         opinion = await leaving.ask()
         leaving.explain()
         leaving.settle(self.path.lists(self.follow, leaving.rules).plain(opinion.grant))
         return response
+
+    def depart(self, request: Request, _: object) -> None:
+        """The first response middleware, where it is not ours that answers."""
+        if self.followed(request) is not None:
+            departure(request, self.follow)
 
 
 class Lost:

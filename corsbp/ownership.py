@@ -32,11 +32,10 @@ def claims(owner: AnOwner) -> dict[Blueprint, AnOwner]:
 
     def walk(group: Any, owner: AnOwner) -> Iterator[tuple[Blueprint, AnOwner]]:
         owner = getattr(group, "section", owner)
-        for item in group.blueprints:
-            if isinstance(item, BlueprintGroup):
-                yield from walk(item, owner)
-            else:
-                yield item, owner
+        inner = [item for item in group.blueprints if isinstance(item, BlueprintGroup)]
+        yield from ((item, owner) for item in group.blueprints if item not in inner)
+        for each in inner:  # after what is around it, whose place it takes
+            yield from walk(each, owner)
 
     return dict(walk(owner.members, owner))
 
@@ -58,20 +57,13 @@ def owners(sections: Iterable[AnOwner]) -> tuple[dict[Blueprint, AnOwner], AnOwn
         whole = section if section.whole is not None else whole
         for blueprint, owner in claims(section).items():
             other = found.setdefault(blueprint, owner)
-            if other is owner or _within(other, owner):
-                continue
-            if not _within(owner, other):
+            if other is not owner:
                 raise ValueError(
                     f"The blueprint {blueprint.name!r} is in two sections, {other.label()} and "
                     f"{owner.label()}, but can follow only one policy. Put a copy into one of them: "
                     f"{blueprint.name}.copy({blueprint.name + '_copy'!r}, url_prefix=...)."
                 )
-            found[blueprint] = owner
     return found, whole
-
-
-def _within(inner: Owner, outer: Owner) -> bool:
-    return inner in claims(outer).values()
 
 
 def prefixes(owned: Iterable[tuple[Prefix, AnOwner | None]]) -> Mapping[str | None, Prefixes[Follow]]:

@@ -70,8 +70,6 @@ def segments_before(app: AnySanic, options: dict[str, Any]) -> tuple[Segment, ..
     if (version := options.get("version")) is not None:
         number = str(version).strip("/").removeprefix("v")
         path = f"{(options.get('version_prefix') or '/v').strip('/')}{number}/{path}"
-    if not path.strip("/"):
-        return ()
     return segments_of(app.router.route_class(app.router, path.strip("/"), "", bool, ["GET"]))
 
 

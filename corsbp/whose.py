@@ -131,7 +131,7 @@ class Whose:
             options.follow,
             options.answer,
             (options.intercept, *first),
-            (Part(options.follow).depart, *without_other_cors(last[::-1])),
+            (options.depart, *without_other_cors(last[::-1])),
         )
 
     def stand(

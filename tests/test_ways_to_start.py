@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sanic import Blueprint, Request, Sanic
+from sanic.exceptions import Unauthorized
 from sanic.response import HTTPResponse, text
 
 from corsbp import CorsPolicy, cors_group
@@ -252,3 +254,61 @@ def test_it_costs_no_look_at_the_routes(monkeypatch: pytest.MonkeyPatch) -> None
 
     app = new_app(group)
     run_anew(serve(app, talk))
+
+
+# --- while the app runs ---
+
+
+def at_runtime(app: Sanic, change: Callable[[Sanic], None], *asks: Ask) -> list[tuple[int, dict[str, str]]]:
+    """The answers of an app that serves already as it is changed."""
+
+    async def talk(port: int) -> list[tuple[int, dict[str, str]]]:
+        for one in asks:
+            await exchange(port, one.raw())
+        change(app)
+        answers = [parse(await exchange(port, one.raw())) for one in asks]
+        return [(answer.status, answer.cors) for answer in answers]
+
+    return list(run_anew(serve(app, talk)))
+
+
+def test_a_registered_blueprint_is_wrapped_while_the_app_runs() -> None:
+    """Nothing is declared, so Sanic has nothing to compile: it is bound at once."""
+    bp = bp_of()
+    answers = at_runtime(
+        new_app(bp),
+        lambda app: app.blueprint(cors_group(bp, **LISTED)),
+        *(one for one, *_ in ASKED[:5]),
+    )
+    assert answers == [(status, cors) for _, status, cors in ASKED[:5]]
+
+
+def test_a_route_is_left_out_while_the_app_runs() -> None:
+    bp = bp_of()
+
+    def leave_out(app: Sanic) -> None:
+        with app.amend():
+            for route in bp.routes:
+                route.ctx.cors = False
+
+    asks = [ask("GET", "/api/item"), preflight("/api/item"), ask("GET", "/api/none")]
+    assert at_runtime(new_app(cors_group(bp, **LISTED)), leave_out, *asks) == [
+        (200, {}),
+        (405, {}),
+        (404, GRANTED),
+    ]
+
+
+def test_signals_are_heard_if_the_app_was_finalized_by_hand() -> None:
+    app = site()
+
+    @app.signal("http.routing.before")
+    async def sign_in(request: Request, **_: object) -> None:
+        raise Unauthorized("who are you?")
+
+    app.finalize()
+    app.router.reset()
+    answers = at_runtime(
+        app, lambda _: None, ask("GET", "/api/item"), preflight("/api/item"), ask("GET", "/web")
+    )
+    assert answers == [(401, GRANTED), (204, GRANTED | lists("GET,OPTIONS")), (401, {})]
