@@ -23,9 +23,16 @@ The rooms, from the door inwards; imports run one way (`testing` has a map of it
     verdict    origin functions are asked
     decision   which headers, and why not
     prefixes   the longest prefix of a path
-    policy     what is declared, checked as a whole
-    origins    the grammar of origins and patterns
+    policy     what is declared: a value
+    checks     what is wrong with what is declared, all of it
+    names      what is wrong with a method's or header's name
+    fields     the types of what is declared
+    diagnosis  what is wrong with an origin, and what was meant
+    hosts      what is wrong with its host
+    suffixes   below which names strangers register others
+    origins    the grammar of origins and patterns, and membership
     fetch      the vocabulary of the Fetch standard
+    dialects   what other packages call the fields
     errors     what can be wrong, with ids
     journal    what is said in the log, within bounds
 """
@@ -34,11 +41,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .diagnosis import origin_problems
     from .errors import CorsPolicyError, CorsPolicyWarning, Problem
     from .group import CorsGroup, cors_group
     from .policy import CorsPolicy
 
-__all__ = ["CorsGroup", "CorsPolicy", "CorsPolicyError", "CorsPolicyWarning", "Problem", "cors_group"]
+__all__ = [
+    "CorsGroup",
+    "CorsPolicy",
+    "CorsPolicyError",
+    "CorsPolicyWarning",
+    "Problem",
+    "cors_group",
+    "origin_problems",
+]
 __version__ = "0.1.0"
 
 _ROOMS = {
@@ -48,6 +64,7 @@ _ROOMS = {
     "CorsPolicyWarning": "errors",
     "Problem": "errors",
     "cors_group": "group",
+    "origin_problems": "diagnosis",
 }
 
 

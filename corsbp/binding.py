@@ -49,7 +49,11 @@ def bind(paths: Iterable[Sequence[Route]], owner_of: Callable[[Route], Owns | No
                 # By identity: hashing a thousand origins for each of a thousand routes would be felt.
                 key = (id(policy), id(owner))
                 if key not in own:
-                    own[key] = Follow(policy, owner.follow.rules.label if owner else _label(like))
+                    own[key] = (
+                        Follow(policy, owner.follow.rules.label, owner.follow)
+                        if owner
+                        else Follow(policy, _label(like))
+                    )
                 follow = own[key]
             else:
                 # No TypeError: Sanic takes that for a listener that wants more arguments.

@@ -22,13 +22,13 @@ from .fetch import (
     REQUEST_HEADERS,
     REQUEST_METHOD,
     SAFELISTED_METHODS,
-    SAFELISTED_REQUEST_HEADERS,
     VARY,
     in_order,
     requested_names,
 )
-from .origins import Origins, is_origin
-from .policy import CorsPolicy
+from .fields import name_of
+from .origins import is_origin
+from .policy import CorsPolicy, compiled, functions, may_be_asked_about
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """The `access-control-*` headers of an answer; the last is a Vary, where there is one."""
@@ -85,8 +85,9 @@ class Rules:
     def __init__(self, policy: CorsPolicy, label: Callable[[], str] = str) -> None:
         self.policy = policy
         self.label = label
-        origins = policy.origins or Origins(())
-        self.ask = policy.allow_origins if callable(policy.allow_origins) else None
+        origins = compiled(policy)
+        # Asked, in this order, about what no entry allows.
+        self.ask = functions(policy) or None
         self.exact = origins.exact
         self.match = origins.match
         # A static origin is the same for everyone: sent always, never a reason to vary.
@@ -107,7 +108,7 @@ class Rules:
     def grant(self, origins: Sequence[str]) -> str | None:
         """The `access-control-allow-origin` for a request with these Origin lines; None refuses.
 
-        Not for policies with an origin function (`ask`): their verdict has to be asked for.
+        Where there are functions (`ask`), they have the last word on what is refused here.
         """
         if self.static is not None:
             return self.static
@@ -115,10 +116,14 @@ class Rules:
             return origins[0]  # a valid origin, or no pattern had matched it
         return None
 
+    def open(self, origins: Sequence[str]) -> bool:
+        """Whether functions have to be asked about a request with these Origin lines, which no entry allows."""
+        return self.ask is not None and len(origins) == 1 and may_be_asked_about(self.policy, origins[0])
+
     def answer(self, origins: Sequence[str]) -> Headers:
         """The headers of an answer that is no preflight's, to a request with these Origin lines.
 
-        As `ordinary(grant(origins))`, and every answer's way.
+        As `ordinary(grant(origins))`, and every answer's way. `refused` where functions may know better.
         """
         if self.always is not None:
             return self.always
@@ -147,7 +152,7 @@ class Rules:
             return Refusal("origin-null", origin, self.expected)
         if not is_origin(origin):
             return Refusal("origin-malformed", origin, self.expected)
-        if self.ask:
+        if self.open(origins):
             return Refusal(f"origin-function-{'failed' if failed else 'refused'}", origin, self.expected)
         return Refusal("origin-not-allowed", origin, self.expected)
 
@@ -155,24 +160,28 @@ class Rules:
     def expected(self) -> str:
         """The origins that match, for people: the first few of a long list."""
         allowed = self.policy.allow_origins
-        if callable(allowed):
-            return f"an origin for which {getattr(allowed, '__qualname__', repr(allowed))}() returns True"
-        entries = [allowed] if isinstance(allowed, str) else list(allowed)
+        entries = [each for each in allowed if isinstance(each, str)] if not callable(allowed) else []
         more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
-        return f"one of {', '.join(map(repr, entries[:5]))}{more}"
+        named = f"one of {', '.join(map(repr, entries[:5]))}{more}" if entries else ""
+        asked = " or ".join(f"{name_of(each)}()" for each in self.ask or ())
+        asked = f"an origin for which {asked} returns True" if asked else ""
+        return ", or ".join(filter(None, [named, asked]))
 
 
 class Follow:
     """Whose rules a route follows: a section's, or those of its own policy.
 
     All routes of a section share one, so that another policy takes one assignment, whole, however many routes
-    there are.
+    there are. `section` is the section's, where this is a route's own.
     """
 
-    __slots__ = ("rules",)
+    __slots__ = ("rules", "section")
 
-    def __init__(self, policy: CorsPolicy, label: Callable[[], str] = str) -> None:
+    def __init__(
+        self, policy: CorsPolicy, label: Callable[[], str] = str, section: Follow | None = None
+    ) -> None:
         self.rules = Rules(policy, label)
+        self.section = section or self
 
     def change(self, policy: CorsPolicy) -> None:
         """Follow another policy from now on."""
@@ -281,7 +290,7 @@ class Lists:
         if allowed == "*":
             return None
         for name in filter(None, names.split(",")):
-            if name not in allowed and name not in SAFELISTED_REQUEST_HEADERS:
+            if name not in allowed:  # browsers ask for a safelisted name where its value is not
                 return Refusal("header-not-allowed", name, f"one of {', '.join(allowed) or 'none'}")
         return None
 

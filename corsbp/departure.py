@@ -68,9 +68,10 @@ class Departure:
             return self._send(data, end_stream)  # type: ignore[no-any-return]  # the head has left
         if self._answer is None:
             rules = self.rules
-            if rules.ask is not None or _log_hears(logging.DEBUG):
+            answer = rules.answer(self.request.headers.getall(ORIGIN, ()))
+            if (answer is rules.refused and rules.ask is not None) or _log_hears(logging.DEBUG):
                 return self._ask_and_send(data, end_stream)
-            self._answer = rules.answer(self.request.headers.getall(ORIGIN, ()))
+            self._answer = answer
         self._response = response
         self.body = getattr(response, "body", None)
         self.headers = response.headers

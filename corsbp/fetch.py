@@ -63,6 +63,9 @@ SAFELISTED_RESPONSE_HEADERS = frozenset(
 FORBIDDEN_RESPONSE_HEADERS = frozenset({"set-cookie", "set-cookie2"})
 """Response headers that no page may read (Fetch, "forbidden response-header name")."""
 
+PREFLIGHT_ONLY_HEADERS = frozenset({ALLOW_METHODS, ALLOW_HEADERS, MAX_AGE})
+"""Response headers that only the answer to a preflight has, which no page sees."""
+
 REQUEST_ONLY_HEADERS = frozenset(
     {
         "access-control-request-headers",
@@ -84,6 +87,9 @@ REQUEST_ONLY_HEADERS = frozenset(
     }
 )
 """Headers that no response has (RFC 9110). Not `authorization`: there are APIs that answer with one."""
+
+SET_BY_BROWSERS = frozenset({"accept-encoding", "dnt", "keep-alive", "origin"})
+"""Forbidden request headers that recipes are full of: useless to allow, and harmless."""
 
 RESPONSE_ONLY_HEADERS = frozenset(
     {

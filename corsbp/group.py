@@ -9,7 +9,8 @@ from typing import Any, TypeVar, cast
 from sanic import Blueprint, Sanic
 from sanic.blueprints import BlueprintGroup
 
-from .policy import DEFAULT_MAX_AGE, DEFAULT_ORIGIN_TIMEOUT, CorsPolicy, Names, OriginFunction, Star
+from .fields import DEFAULT_MAX_AGE, DEFAULT_ORIGIN_TIMEOUT, Names, OriginFunction, Star
+from .policy import CorsPolicy
 from .routing import AnySanic
 from .section import Section
 

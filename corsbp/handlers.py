@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 from sanic.exceptions import Forbidden, MethodNotAllowed, NotFound
@@ -34,7 +34,7 @@ class Part:
         """The first response middleware, so that no exit goes past it."""
         departure(request, self.follow)
 
-    async def enter(self, request: Request) -> None:
+    def enter(self, request: Request) -> Awaitable[None] | None:
         """The last request middleware where a function decides, and the first of a WebSocket.
 
         Refuses a handshake whose Origin is neither the server's own nor allowed. One without Origin passes:
@@ -44,12 +44,19 @@ class Part:
         headers, rules = request.headers, leaving.rules
         origins = headers.getall(ORIGIN, ())
         if request.route is None or not is_websocket(request.route) or not rules.policy.check_websockets:
-            await leaving.ask()
-        elif origins and not _is_own(origins, headers.getall(HOST, ())):
-            opinion = await leaving.ask()
-            if not rules.allows(origins, opinion.grant):
-                leaving.explain()
-                raise Forbidden("This WebSocket is not open to pages of this origin")
+            undecided = rules.grant(origins) is None and rules.open(origins)
+            return self._ask(leaving) if undecided else None
+        gated = origins and not _is_own(origins, headers.getall(HOST, ()))
+        return self._gate(leaving, origins) if gated else None
+
+    async def _ask(self, leaving: Departure) -> None:
+        await leaving.ask()
+
+    async def _gate(self, leaving: Departure, origins: Sequence[str]) -> None:
+        opinion = await leaving.ask()
+        if not leaving.rules.allows(origins, opinion.grant):
+            leaving.explain()
+            raise Forbidden("This WebSocket is not open to pages of this origin")
 
 
 def is_preflight(request: Request) -> bool:
@@ -91,10 +98,11 @@ class Options:
         request.route = self.alone
         leaving = departure(request, follow)
         rules, headers = leaving.rules, request.headers
-        if rules.ask is not None or leaving.heard:
+        grant = rules.grant(headers.getall(ORIGIN))
+        if (grant is None and rules.ask is not None) or leaving.heard:
             return self._ask(request, leaving, follow)
         lists, requested = self.path.lists(follow, rules), headers.getall(REQUEST_HEADERS, ())
-        leaving.settle(lists.preflight(rules.grant(headers.getall(ORIGIN)), requested))
+        leaving.settle(lists.preflight(grant, requested))
         return HTTPResponse(status=204)
 
     async def _ask(self, request: Request, leaving: Departure, follow: Follow) -> HTTPResponse:

@@ -11,9 +11,9 @@ from sanic.request import Request
 
 from .decision import Refusal, Rules
 from .fetch import ORIGIN
+from .fields import OriginFunction
 from .journal import journal, shown
 from .origins import is_origin
-from .policy import OriginFunction
 
 
 class Opinion:
@@ -29,15 +29,16 @@ class Opinion:
         """Whether it has been told why the page is refused."""
 
     async def form(self, rules: Rules, request: Request) -> None:
-        """Ask the policy, or its origin function; whatever goes wrong refuses."""
+        """Ask the policy, and its functions where no entry allows the origin; whatever goes wrong refuses."""
         origins = request.headers.getall(ORIGIN, ())
-        if rules.ask is None:
-            self.grant, self.failed = rules.grant(origins), False
-        elif len(origins) == 1 and is_origin(origins[0]):
-            answer = await _ask(rules.ask, origins[0], request, rules.policy.origin_timeout)
-            self.grant, self.failed = (origins[0] if answer else None), answer is None
-        else:
-            self.failed = False
+        self.grant, failed = rules.grant(origins), False
+        for function in rules.ask or () if self.grant is None and rules.open(origins) else ():
+            answer = await _ask(function, origins[0], request, rules.policy.origin_timeout)
+            if answer:
+                self.grant = origins[0]
+                break
+            failed = failed or answer is None
+        self.failed = failed
 
 
 def tell(rules: Rules, request: Request, refusal: Refusal | None) -> None:

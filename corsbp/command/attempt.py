@@ -35,7 +35,8 @@ from sanic.http.constants import HTTP
 
 from corsbp.errors import CorsPolicyWarning
 from corsbp.fetch import ORIGIN, PREFIX, REQUEST_METHOD, VARY, in_order
-from corsbp.policy import CorsPolicy, OriginFunction
+from corsbp.fields import OriginFunction
+from corsbp.policy import CorsPolicy
 from corsbp.surface import Served, sections, surface
 from corsbp.testing.browser import Browser
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sanic import Sanic
 
-from corsbp import origins, surface
+from corsbp import origins, suffixes, surface
 from corsbp.errors import PROBLEMS, WARNINGS
 from corsbp.policy import CorsPolicy
 from corsbp.surface import Served
@@ -83,7 +83,7 @@ def _of_policies(served: Iterable[Served]) -> Iterator[Finding]:
 def _of_entry(entry: str, credentials: bool) -> Iterator[str]:
     if origins.is_insecure(entry):
         yield "credentials-insecure-origin" if credentials else "insecure-origin"
-    if credentials and origins.is_below_public_suffix(entry):
+    if credentials and suffixes.is_below_public_suffix(entry):
         yield "credentials-public-suffix"
     elif credentials and "://*." in entry:
         yield "credentials-pattern"

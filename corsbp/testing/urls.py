@@ -10,7 +10,8 @@ from urllib.parse import quote, unquote
 
 import idna
 
-from corsbp.origins import is_origin, problems_of
+from corsbp.diagnosis import origin_problems
+from corsbp.origins import is_origin
 
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]")
@@ -54,7 +55,7 @@ class Url:
 def check_origin(origin: object) -> None:
     """Raise ValueError, with what was meant, for what is the origin of no page."""
     if not (isinstance(origin, str) and is_origin(origin)):
-        faults = "".join(f"; {each}" for each in problems_of(origin))
+        faults = "".join(f"; {each}" for each in origin_problems(origin))
         raise ValueError(f"no page has the origin {origin!r}{faults}")
 
 

@@ -1,0 +1,72 @@
+"""What other packages call a policy's fields, so that an error can name the one that is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from functools import wraps
+from inspect import signature
+from typing import ParamSpec, TypeVar
+
+Args = ParamSpec("Args")
+Result = TypeVar("Result")
+
+_WORDS = {
+    "allow_origins": "origin origins alloworigin allowedorigin allowedorigins originwhitelist whitelist "
+    "alloworiginregex alloworiginregexp originregex allowedoriginregexes alloworiginfunc "
+    "allowedoriginpatterns",
+    "allow_credentials": "credentials credential supportscredentials supportcredentials allowcredential "
+    "allowedcredentials",
+    "allow_methods": "method methods allowmethod allowedmethods",
+    "allow_headers": "header headers allowheader allowedheaders allowedrequestheaders",
+    "expose_headers": "expose exposed exposeheader exposedheaders exposesheaders",
+    "max_age": "maxage maxages preflightmaxage",
+    "origin_timeout": "timeout",
+    "check_websockets": "websockets checkwebsocket",
+}
+"""Without underscores and `CORS_`, in lower case: so Java's and JavaScript's spellings are found, too."""
+
+_MEANT = {word: field for field, words in _WORDS.items() for word in words.split()}
+
+_NEEDLESS = {
+    "allowprivatenetwork": "browsers replaced it with a prompt that reads no header",
+    "alwayssend": "what a page needs is sent",
+    "automaticoptions": "OPTIONS is answered",
+    "interceptexceptions": "errors have the headers",
+    "optionssuccessstatus": "preflights are answered with 204",
+    "preflightcontinue": "your own OPTIONS handler gets what is no preflight",
+    "resources": "wrap each blueprint with a policy of its own",
+    "sendwildcard": '"*" is sent where every origin is allowed',
+    "varyheader": "Vary is sent where something varies",
+}
+"""What corsbp has no word for, and why it needs none."""
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """What is meant by a word that is not known, as the rest of a sentence; nothing if nobody can tell."""
+    plain = word.lower().removeprefix("cors_").replace("_", "")
+    if plain in _NEEDLESS:
+        return f": leave it out, {_NEEDLESS[plain]}"
+    # What is spelt otherwise is the same word: `maxAge`, `CORS_MAX_AGE`
+    same = {field.replace("_", ""): field for field in known}
+    field = same.get(plain) or _MEANT.get(plain)
+    field = field or next(iter(get_close_matches(word.lower(), [*same.values()], 1, 0.7)), None)
+    if field is None or field not in same.values():
+        return ""
+    more = ", a pattern or a function" if "reg" in plain and field == "allow_origins" else ""
+    return f"; meant: {field}={more}"
+
+
+def in_our_words(function: Callable[Args, Result]) -> Callable[Args, Result]:
+    """Have a function say which of its arguments is meant by one that it does not know."""
+    known = [name for name, each in signature(function).parameters.items() if each.kind is each.KEYWORD_ONLY]
+
+    @wraps(function)
+    def spoken(*args: Args.args, **options: Args.kwargs) -> Result:
+        for word in options:
+            if word not in known:
+                name = function.__qualname__.removesuffix(".__init__")
+                raise TypeError(f"{name}() has no argument {word!r}{hint(word, known)}")
+        return function(*args, **options)
+
+    return spoken
