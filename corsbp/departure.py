@@ -68,9 +68,12 @@ class Departure:
             return self._send(data, end_stream)  # type: ignore[no-any-return]  # the head has left
         if self._answer is None:
             rules = self.rules
-            if rules.ask is not None or _log_hears(logging.DEBUG):
+            if _log_hears(logging.DEBUG) or (rules.ask is not None and self.opinion is None):
                 return self._ask_and_send(data, end_stream)
-            self._answer = rules.answer(self.request.headers.getall(ORIGIN, ()))
+            if self.opinion is not None:
+                self._answer = rules.ordinary(self.opinion.grant)
+            else:
+                self._answer = rules.answer(self.request.headers.getall(ORIGIN, ()))
         self._response = response
         self.body = getattr(response, "body", None)
         self.headers = response.headers

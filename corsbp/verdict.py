@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
-from inspect import isawaitable
+import sys
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable, iscoroutine
+from typing import Any, Final
 
 from sanic.request import Request
 
@@ -13,7 +15,6 @@ from .decision import Refusal, Rules
 from .fetch import ORIGIN
 from .journal import journal, shown
 from .origins import is_origin
-from .policy import OriginFunction
 
 
 class Opinion:
@@ -31,13 +32,23 @@ class Opinion:
     async def form(self, rules: Rules, request: Request) -> None:
         """Ask the policy, or its origin function; whatever goes wrong refuses."""
         origins = request.headers.getall(ORIGIN, ())
-        if rules.ask is None:
+        ask = rules.ask
+        if ask is None:
             self.grant, self.failed = rules.grant(origins), False
-        elif len(origins) == 1 and is_origin(origins[0]):
-            answer = await _ask(rules.ask, origins[0], request, rules.policy.origin_timeout)
-            self.grant, self.failed = (origins[0] if answer else None), answer is None
-        else:
+        elif len(origins) != 1 or not is_origin(origins[0]):
             self.failed = False
+        else:
+            (origin,) = origins
+            answer = _outcome(origin, lambda: ask(origin, request))
+            if not isinstance(answer, bool) and isawaitable(answer):
+                seconds = rules.policy.origin_timeout
+                task = await _settled(answer, seconds)
+                answer = _outcome(origin, task.result if task else lambda: _too_late(seconds))
+            if isinstance(answer, bool):
+                self.grant, self.failed = (origin if answer else None), False
+            elif answer is not _FAILED:
+                message = "The origin function returned %s for %s, which is no bool: refused"
+                journal.write(logging.ERROR, message, shown(answer), shown(origin))
 
 
 def tell(rules: Rules, request: Request, refusal: Refusal | None) -> None:
@@ -56,69 +67,53 @@ def tell(rules: Rules, request: Request, refusal: Refusal | None) -> None:
         )
 
 
-async def _ask(ask: OriginFunction, origin: str, request: Request, seconds: float) -> bool | None:
-    """What the origin function says; None where it failed."""
+_FAILED: Final = object()
+
+
+def _outcome(origin: str, called: Callable[[], object]) -> object:
+    """What the function says; _FAILED where it fails, be it with a library's own kind of BaseException."""
     try:
-        answer = _called(ask, origin, request)
-        if isawaitable(answer):
-            answer = _result(await _settled(answer, seconds), seconds)
-    except Exception:
+        return called()
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except (
+        BaseException
+    ):  # that of the function: nothing is awaited here, so that no request can be cancelled
         journal.write(logging.ERROR, "The origin function failed for %s: refused", shown(origin), trace=True)
-        return None
-    if isinstance(answer, bool):
-        return answer
-    message = "The origin function returned %s for %s, which is no bool: refused"
-    journal.write(logging.ERROR, message, shown(answer), shown(origin))
-    return None
+        return _FAILED
 
 
-class _StoppedError(Exception):
-    """An origin function ended with what is no Exception: it was cancelled, say."""
+def _too_late(seconds: float) -> object:
+    raise TimeoutError(f"the origin function did not answer within {seconds} s")
 
 
-def _called(ask: OriginFunction, origin: str, request: Request) -> object:
-    try:
-        return ask(origin, request)
-    except (Exception, KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # not the request's own end: nothing was awaited
-        raise _StoppedError("the origin function was stopped") from error
-
-
-def _result(task: asyncio.Future[object] | None, seconds: float) -> object:
-    if task is None:
-        raise TimeoutError(f"the origin function did not answer within {seconds} s")
-    try:
-        return task.result()
-    except (Exception, KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:
-        raise _StoppedError("the origin function was stopped") from error
+# From Python 3.12 on, a task can begin at once: a function that need not wait costs no turn of the loop.
+_AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
 async def _settled(awaitable: Awaitable[object], seconds: float) -> asyncio.Future[object] | None:
     """Await in a task of its own, whose end is not the request's; None where that takes too long."""
     loop = asyncio.get_running_loop()
+    task: asyncio.Future[object]
+    if iscoroutine(awaitable):
+        task = asyncio.Task(awaitable, loop=loop, **_AT_ONCE)
+    else:
+        task = asyncio.ensure_future(awaitable)
+    if task.done():
+        return task
     waiter = loop.create_future()
 
-    def wake(_: object = None) -> None:
+    def wake(ended: object = None) -> None:
+        if ended is task and not task.cancelled():
+            task.exception()  # noted, so that asyncio does not speak of it where nobody waits any more
         if not waiter.done():
             waiter.set_result(None)
 
-    task = asyncio.ensure_future(awaitable)
     task.add_done_callback(wake)
     timer = loop.call_later(seconds, wake)
     try:
         await waiter
     finally:
         timer.cancel()
-        if not task.done():
-            task.cancel()
-            task.add_done_callback(_forget)
+        task.cancel()
     return task if task.done() else None
-
-
-def _forget(task: asyncio.Future[object]) -> None:
-    """Take note of how a task ended that nobody waits for, so that asyncio does not speak of it."""
-    if not task.cancelled():
-        task.exception()
