@@ -530,9 +530,9 @@ class Page:
 def rows(served: list[Served]) -> list[dict[str, Any]]:
     """The routes for the page: what differs in nothing but the method is one, and sections come first."""
     found: dict[Any, set[str]] = {}
-    for route in sorted(served, key=lambda each: each.section is None):
+    for route in sorted(served, key=lambda each: each.whose is None):
         policy = repr(route.policy) if route.policy else None
-        row = (route.path, route.example, route.host, route.section, policy, route.websocket)
+        row = (route.path, route.example, route.host, route.whose, policy, route.websocket)
         found.setdefault(row, set()).update(route.methods)
     names = ("path", "example", "host", "section", "policy", "websocket")
     return [

@@ -119,8 +119,8 @@ def _print(app: Sanic[Any, Any], served: list[Served], found: list[Finding], out
         methods = "WebSocket" if route.websocket else ",".join(route.methods)
         host = [route.host or ""] if hosts else []
         who = in_short(route.policy) if route.policy else "nobody: no CORS" if route.section else "-"
-        cells = [methods, route.path, *host, route.section or "-", who]
-        table.add_row(*map(Text, cells), style="" if route.section else "dim")
+        cells = [methods, route.path, *host, route.whose or "-", who]
+        table.add_row(*map(Text, cells), style="" if route.whose else "dim")
     if out.is_terminal:
         out.print(table)
     else:

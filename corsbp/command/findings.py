@@ -52,12 +52,7 @@ def find(app: Sanic[Any, Any]) -> tuple[list[Served], list[Finding]]:
     except ValueError as error:
         return [], [Finding(True, "two-sections", app.name, str(error))]
     found = [
-        *(
-            Finding(False, each.id, f"{each.value}", each.message)
-            for each in odd
-            if each.id != "route-outside"
-        ),
-        *(Finding(False, each.id, app.name, each.message) for each in odd if each.id == "route-outside"),
+        *(Finding(each.id == "group-forgotten", each.id, f"{each.value}", each.message) for each in odd),
         *_of_policies(served),
         *_of_neighbours(served),
         *_of_sockets(served),
@@ -111,7 +106,7 @@ def _of_sockets(served: Iterable[Served]) -> Iterator[Finding]:
     for route in served:
         policy = route.policy
         if route.websocket and policy and not _is_open(policy) and not policy.check_websockets:
-            text = "check_websockets=True refuses what the policy does not allow"
+            text = "check_websockets=False lets pages of every site open it"
             yield Finding(policy.allow_credentials, "websocket-unchecked", f"WebSocket {route.path}", text)
 
 
@@ -133,7 +128,7 @@ def _of_extensions(app: Sanic[Any, Any], served: Iterable[Served]) -> Iterator[F
         yield Finding(
             False, "two-layers", app.name, f"sanic-ext's CORS holds outside the sections: {allowed}"
         )
-    inside = {route.name for route in served if route.section}  # where ours hold
+    inside = {route.name for route in served if route.whose}  # where ours hold
     for group in app.router.groups.values():
         for route in group.routes:
             if hasattr(route.handler, "__cors__") and route.name not in inside:

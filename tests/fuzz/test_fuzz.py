@@ -59,7 +59,7 @@ def test_what_is_made_up_is_of_every_kind(world: World) -> None:
     """Else what holds for all of them says little."""
     maker = Maker(Random(2))
     kinds: Counter[str] = Counter()
-    for _ in range(200):
+    for _ in range(400):
         for verdict in world.judge(maker.case()):
             grants = " granted" if verdict.headers else ""
             kinds[f"{verdict.kind}{grants}"] += 1
