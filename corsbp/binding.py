@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from .decision import Follow
+from .dialects import instead_of
 from .policy import CorsPolicy
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def bind(paths: Iterable[Sequence[Route]], owner_of: Callable[[Route], Owns | No
                 # No TypeError: Sanic takes that for a listener that wants more arguments.
                 raise ValueError(
                     f"ctx_cors={policy!r} of the route {like.name!r} (/{like.path}) "
-                    "is neither a CorsPolicy nor False: leave it out to follow the section's policy"
+                    f"is neither a CorsPolicy nor False{instead_of(policy)}"
                 )
             yield Bound(route, owner, follow)
 

@@ -28,7 +28,7 @@ from .fetch import (
 )
 from .fields import name_of
 from .origins import is_origin
-from .policy import CorsPolicy, compiled, functions, may_be_asked_about
+from .policy import CorsPolicy, compiled, functions, may_be_asked_about, named
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """The `access-control-*` headers of an answer; the last is a Vary, where there is one."""
@@ -95,7 +95,7 @@ class Rules:
         self.static: str | None = None
         if policy.allow_origins == "*":
             self.static = "*"
-        elif isinstance(policy.allow_origins, tuple) and len(policy.allow_origins) == len(self.exact) == 1:
+        elif self.ask is None and len(named(policy)) == len(self.exact) == 1:
             (self.static,) = self.exact
         # Where browsers take "*" literally, the names they ask for are the answer.
         self.reflects = policy.allow_credentials and policy.allow_headers == "*"
@@ -117,7 +117,7 @@ class Rules:
         return None
 
     def open(self, origins: Sequence[str]) -> bool:
-        """Whether functions have to be asked about a request with these Origin lines, which no entry allows."""
+        """Whether functions have a say in a request with these Origin lines, which no entry allows."""
         return self.ask is not None and len(origins) == 1 and may_be_asked_about(self.policy, origins[0])
 
     def answer(self, origins: Sequence[str]) -> Headers:
@@ -159,13 +159,13 @@ class Rules:
     @property
     def expected(self) -> str:
         """The origins that match, for people: the first few of a long list."""
-        allowed = self.policy.allow_origins
-        entries = [each for each in allowed if isinstance(each, str)] if not callable(allowed) else []
+        entries = named(self.policy) or ([] if self.ask else ["*"])
         more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
-        named = f"one of {', '.join(map(repr, entries[:5]))}{more}" if entries else ""
-        asked = " or ".join(f"{name_of(each)}()" for each in self.ask or ())
-        asked = f"an origin for which {asked} returns True" if asked else ""
-        return ", or ".join(filter(None, [named, asked]))
+        expected = [f"one of {', '.join(map(repr, entries[:5]))}{more}"] if entries else []
+        if self.ask:
+            asked = " or ".join(f"{name_of(each)}()" for each in self.ask)
+            expected.append(f"an origin for which {asked} returns True")
+        return ", or ".join(expected)
 
 
 class Follow:

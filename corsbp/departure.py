@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import chain
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from sanic.helpers import has_message_body
 from sanic.http import Http, Stage
@@ -29,6 +30,8 @@ _TELLING: Final = frozenset(
     f"{a}{b}" for x, y in ("ac", "va", "tr") for a in (x, x.upper()) for b in (y, y.upper())
 )
 """How names begin that have to be looked at: access-control-…, vary, transfer-encoding."""
+_opinions: Final[WeakKeyDictionary[Request, Opinion]] = WeakKeyDictionary()
+"""What functions have said of requests: asked for, too, when the head has left and the departure is gone."""
 _log_hears = journal.logger.isEnabledFor
 
 
@@ -44,6 +47,7 @@ class Departure:
         "_send",
         "_stream",
         "body",
+        "follow",
         "headers",
         "opinion",
         "request",
@@ -52,9 +56,10 @@ class Departure:
         "stream",
     )
 
-    def __init__(self, request: Request, rules: Rules, send: Callable[..., Any]) -> None:
+    def __init__(self, request: Request, follow: Follow, send: Callable[..., Any]) -> None:
         self.request = request
-        self.rules = rules  # to the end, whatever is reconfigured meanwhile
+        self.follow = follow
+        self.rules: Rules = follow.rules  # to the end, whatever is reconfigured meanwhile
         self.opinion: Opinion | None = None
         self._answer: Headers | None = None
         self._stream: Any = request.stream
@@ -68,8 +73,14 @@ class Departure:
             return self._send(data, end_stream)  # type: ignore[no-any-return]  # the head has left
         if self._answer is None:
             rules = self.rules
-            answer = rules.answer(self.request.headers.getall(ORIGIN, ()))
-            if (answer is rules.refused and rules.ask is not None) or _log_hears(logging.DEBUG):
+            if self.opinion is not None:
+                answer = rules.ordinary(self.opinion.grant)
+            else:
+                origins = self.request.headers.getall(ORIGIN, ())
+                answer = rules.answer(origins)
+                if answer is rules.refused and rules.ask is not None and len(origins) == 1:
+                    return self._ask_and_send(data, end_stream)
+            if _log_hears(logging.DEBUG):
                 return self._ask_and_send(data, end_stream)
             self._answer = answer
         self._response = response
@@ -97,7 +108,11 @@ class Departure:
     async def ask(self) -> Opinion:
         """The verdict on the request's origin; a function is asked once."""
         if self.opinion is None:
+            self.opinion = _opinions.get(self.request) if self.rules.ask is not None else None
+        if self.opinion is None:
             self.opinion = Opinion()
+            if self.rules.ask is not None:
+                _opinions[self.request] = self.opinion
             await self.opinion.form(self.rules, self.request)
         return self.opinion
 
@@ -140,18 +155,28 @@ class Departure:
         return headers
 
 
+def departing(request: Request) -> Departure | None:
+    """The departure that a request has, until its head has left."""
+    there = getattr(request.stream, _place(request.stream), None)
+    return there if type(there) is Departure else None
+
+
+def _place(stream: Any) -> str:
+    # HTTP/1 keeps in an attribute what `send` is to call; the streams of the others have `send` itself.
+    return "response_func" if type(stream) is Http else "send"
+
+
 def departure(request: Request, follow: Follow) -> Departure:
     """The departure of a request: the one it has, or a new one. After the answer, it changes nothing."""
     stream: Any = request.stream
-    name = "response_func" if type(stream) is Http else "send"
-    # HTTP/1 keeps in an attribute what `send` is to call; the streams of the others have `send` itself.
+    name = _place(stream)
     there: Any = getattr(stream, name, None)
     if type(there) is Departure:
         return there
     if type(stream) is not Http:
         scope = getattr(request.transport, "scope", {})
         there = _denial(stream, scope) if scope.get("type") == "websocket" else there
-    mine = Departure(request, follow.rules, there)
+    mine = Departure(request, follow, there)
     if there is not None:
         setattr(stream, name, mine)
     return mine

@@ -69,11 +69,13 @@ def _not_a_string(value: object, patterns: bool) -> Problem:
 def _text_of(value: object) -> str | None:
     """The text of bytes, and of the URL objects of all kinds of libraries."""
     if isinstance(value, bytes):
-        return value.decode("latin-1")
-    if not hasattr(value, "scheme"):
+        text = value.decode("latin-1")
+    elif hasattr(value, "scheme"):
+        geturl = getattr(value, "geturl", None)
+        text = str(geturl() if callable(geturl) else value)
+    else:
         return None
-    geturl = getattr(value, "geturl", None)
-    return str(geturl() if callable(geturl) else value)
+    return text if "://" in text else None
 
 
 # Signs that somebody brought along a regular expression: `\.`, `https?://`, `//.*`, anchors and groups

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
@@ -70,3 +70,19 @@ def in_our_words(function: Callable[Args, Result]) -> Callable[Args, Result]:
         return function(*args, **options)
 
     return spoken
+
+
+def instead_of(value: object) -> str:
+    """What to write instead of what stands where a policy belongs, as the rest of a sentence."""
+    if value is True or value is None:
+        other = "CorsPolicy() to let in every origin" if value else "False for no CORS"
+        return f"; leave it out to follow the section's policy, or write {other}"
+    if value in ("*", ["*"], ("*",)) or isinstance(value, type):
+        fields = ""
+    elif isinstance(value, str | list | tuple | set | frozenset):
+        fields = f"allow_origins={[value] if isinstance(value, str) else list(value)!r}"
+    elif isinstance(value, Mapping):
+        fields = ", ".join(f"{name}={each!r}" for name, each in value.items())
+    else:
+        fields = "allow_origins=..."
+    return f"; meant: CorsPolicy({fields})"

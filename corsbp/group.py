@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
-from typing import Any, TypeVar, cast
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
 
-from sanic import Blueprint, Sanic
+from sanic import Blueprint, Request, Sanic
 from sanic.blueprints import BlueprintGroup
 
-from .fields import DEFAULT_MAX_AGE, DEFAULT_ORIGIN_TIMEOUT, Names, OriginFunction, Star
+from .chain import follow_of
+from .decision import Follow
+from .departure import departing, departure
+from .dialects import in_our_words, instead_of
+from .fetch import ORIGIN
+from .fields import Entries, Fields, Names, OriginFunction, Star
+from .ownership import claims
 from .policy import CorsPolicy
 from .routing import AnySanic
 from .section import Section
 
-Value = TypeVar("Value")
-
-
-class Default:
-    """The default of an argument that was not given: help() shows the value, the call sees the difference."""
-
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def __repr__(self) -> str:
-        return repr(self.value)
-
-
-def _default(value: Value) -> Value:
-    return cast(Value, Default(value))
+Args = ParamSpec("Args")
+Result = TypeVar("Result")
 
 
 class CorsGroup(BlueprintGroup):
@@ -71,6 +65,37 @@ class CorsGroup(BlueprintGroup):
             raise TypeError(f"reconfigure() takes a CorsPolicy, not {policy!r}")
         self.section.reconfigure(policy)
 
+    async def allows(self, request: Request) -> bool:
+        """Whether the page that sent a request may read the answer, functions asked.
+
+            async def guard(request):
+                if request.method not in ("GET", "HEAD") and not await group.allows(request):
+                    raise Forbidden("This page may not change anything")
+
+        By the policy that the request's route follows. A function is asked once per request, whoever wants
+        to know. False without `Origin` or with several, and for requests outside of the group.
+        """
+        leaving = departing(request)
+        if leaving is None:
+            follow = follow_of(request.route) if request.route else None
+            if follow is None or not self._has(follow):
+                return False
+            leaving = departure(request, follow)
+        elif not self._has(leaving.follow):
+            return False
+        origins = request.headers.getall(ORIGIN, ())
+        if len(origins) != 1:
+            return False
+        opinion = await leaving.ask()
+        return leaving.rules.allows(origins, opinion.grant)
+
+    def _has(self, follow: Follow) -> bool:
+        """Whether who follows this is in the group, or in a section inside of it."""
+        mine = self.section.follow
+        return follow.section is mine or any(
+            follow.section is section.follow for section in claims(self.section).values()
+        )
+
     def __iter__(self) -> Iterator[Blueprint]:
         yield self.section
         # Where it is Sanic that iterates, to register what we yield, it has registered the section by now.
@@ -88,19 +113,37 @@ class CorsGroup(BlueprintGroup):
         self.section.watch(item)
 
 
+def _policy_or_fields(function: Callable[Args, Result]) -> Callable[Args, Result]:
+    """Refuse fields beside a policy: only here can be told what was given, and what is a default."""
+
+    @wraps(function)
+    def either(*args: Args.args, **options: Args.kwargs) -> Result:
+        fields = [f"{name}={value!r}" for name, value in options.items() if name in Fields.__annotations__]
+        if options.get("policy") is not None and fields:
+            raise TypeError(
+                f"cors_group() takes policy= or its fields, not both: {', '.join(fields)} came with policy=. "
+                f"Meant: policy=policy.replace({', '.join(fields)})"
+            )
+        return function(*args, **options)
+
+    return either
+
+
+@in_our_words
+@_policy_or_fields
 def cors_group(
     *blueprints: Blueprint | BlueprintGroup | AnySanic | Iterable[Blueprint | BlueprintGroup],
     policy: CorsPolicy | None = None,
-    allow_origins: Star | Names | OriginFunction = _default("*"),
-    allow_credentials: bool = _default(False),
-    allow_methods: Star | Names = _default("*"),
-    allow_headers: Star | Names = _default("*"),
-    expose_headers: Star | Names = _default(()),
-    max_age: int | timedelta | None = _default(DEFAULT_MAX_AGE),
-    origin_timeout: float | timedelta = _default(DEFAULT_ORIGIN_TIMEOUT),
-    check_websockets: bool = _default(True),
-    dangerously_allow_insecure_origins: bool = _default(False),
-    dangerously_allow_public_suffixes: bool = _default(False),
+    allow_origins: Star | Entries | OriginFunction = "*",
+    allow_credentials: bool = False,
+    allow_methods: Star | Names = "*",
+    allow_headers: Star | Names = "*",
+    expose_headers: Star | Names = (),
+    max_age: int | timedelta | None = 600,
+    origin_timeout: float | timedelta = 5.0,
+    check_websockets: bool = True,
+    dangerously_allow_insecure_origins: bool = False,
+    dangerously_allow_public_suffixes: bool = False,
     url_prefix: str | None = None,
     version: int | str | float | None = None,
     strict_slashes: bool | None = None,
@@ -117,8 +160,26 @@ def cors_group(
             itself stands for every route that no other section has. A blueprint that the app has already
             keeps its path.
         policy: a policy made before, instead of the fields that follow.
-        allow_origins: see `CorsPolicy`, as for the other fields up to `dangerously_allow_public_suffixes`.
+        allow_origins: who may read the answers: `"*"`, pages of any origin; a collection of origins, patterns
+            (`"https://*.example.com"`, `"http://localhost:*"`) and functions `(origin, request) -> bool`,
+            sync or async; or one function.
+        allow_credentials: whether pages may send cookies. Needs origins other than `"*"`.
+        allow_methods: `"*"`, each method that the routes serve; or a collection, of which those.
+        allow_headers: request headers that pages may set: `"*"`, all, `authorization` included; or a
+            collection.
+        expose_headers: response headers that pages may read besides the usual ones: `"*"` or a collection.
+        max_age: seconds, or a timedelta, that browsers may remember a preflight's answer; None leaves it to
+            them.
+        origin_timeout: seconds, or a timedelta, that each async origin function may take.
+        check_websockets: whether to refuse WebSocket handshakes of origins that are not allowed.
+        dangerously_allow_insecure_origins: whether `http` origins pass together with credentials.
+        dangerously_allow_public_suffixes: whether wildcards for names that anyone can register pass together
+            with credentials.
         url_prefix: as in `Blueprint.group`, like the four arguments after it.
+        version: the number that stands before the paths: `/v1`.
+        strict_slashes: whether a slash at the end of a path matters.
+        version_prefix: what stands before the version.
+        name_prefix: what stands before the names of the blueprints.
 
     Returns:
         A `CorsGroup`, which is registered and nested like every `BlueprintGroup`.
@@ -133,28 +194,21 @@ def cors_group(
     apps = list(dict.fromkeys(member for member in members if isinstance(member, Sanic)))
     if len(apps) > 1:
         raise TypeError(f"cors_group() wraps the routes of one app, not of {' and '.join(map(repr, apps))}")
-    given = {
-        "allow_origins": allow_origins,
-        "allow_credentials": allow_credentials,
-        "allow_methods": allow_methods,
-        "allow_headers": allow_headers,
-        "expose_headers": expose_headers,
-        "max_age": max_age,
-        "origin_timeout": origin_timeout,
-        "check_websockets": check_websockets,
-        "dangerously_allow_insecure_origins": dangerously_allow_insecure_origins,
-        "dangerously_allow_public_suffixes": dangerously_allow_public_suffixes,
-    }
-    fields: dict[str, Any] = {name: value for name, value in given.items() if not isinstance(value, Default)}
     if policy is None:
-        policy = CorsPolicy(**fields)
-    elif fields:
-        raise TypeError(
-            f"cors_group() takes policy= or its fields, not both: {', '.join(fields)} came with policy=. "
-            f"Meant: policy=policy.replace({', '.join(f'{n}={v!r}' for n, v in fields.items())})"
+        policy = CorsPolicy(
+            allow_origins=allow_origins,
+            allow_credentials=allow_credentials,
+            allow_methods=allow_methods,
+            allow_headers=allow_headers,
+            expose_headers=expose_headers,
+            max_age=max_age,
+            origin_timeout=origin_timeout,
+            check_websockets=check_websockets,
+            dangerously_allow_insecure_origins=dangerously_allow_insecure_origins,
+            dangerously_allow_public_suffixes=dangerously_allow_public_suffixes,
         )
     elif not isinstance(policy, CorsPolicy):
-        raise TypeError(f"policy= takes a CorsPolicy, not {policy!r}")
+        raise TypeError(f"policy= takes a CorsPolicy, not {policy!r}{instead_of(policy)}")
     group = CorsGroup(
         policy,
         apps[0] if apps else None,

@@ -44,19 +44,21 @@ class Part:
         headers, rules = request.headers, leaving.rules
         origins = headers.getall(ORIGIN, ())
         if request.route is None or not is_websocket(request.route) or not rules.policy.check_websockets:
-            undecided = rules.grant(origins) is None and rules.open(origins)
-            return self._ask(leaving) if undecided else None
+            undecided = len(origins) == 1 and rules.grant(origins) is None
+            return _asked(leaving) if undecided else None
         gated = origins and not _is_own(origins, headers.getall(HOST, ()))
-        return self._gate(leaving, origins) if gated else None
+        return _judged(leaving, origins) if gated else None
 
-    async def _ask(self, leaving: Departure) -> None:
-        await leaving.ask()
 
-    async def _gate(self, leaving: Departure, origins: Sequence[str]) -> None:
-        opinion = await leaving.ask()
-        if not leaving.rules.allows(origins, opinion.grant):
-            leaving.explain()
-            raise Forbidden("This WebSocket is not open to pages of this origin")
+async def _asked(leaving: Departure) -> None:
+    await leaving.ask()
+
+
+async def _judged(leaving: Departure, origins: Sequence[str]) -> None:
+    opinion = await leaving.ask()
+    if not leaving.rules.allows(origins, opinion.grant):
+        leaving.explain()
+        raise Forbidden("This WebSocket is not open to pages of this origin")
 
 
 def is_preflight(request: Request) -> bool:

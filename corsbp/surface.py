@@ -32,6 +32,11 @@ class Served:
     example: str | None
     websocket: bool = False
 
+    @property
+    def whose(self) -> str | None:
+        """Whose policy it follows, in words: the section's, or its own where it is in none."""
+        return self.section or (f"ctx_cors of {self.name}" if self.policy else None)
+
 
 def sections(app: AnySanic) -> list[Section]:
     """The app's sections."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
-from inspect import isawaitable
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from inspect import isawaitable, iscoroutine
+from typing import Any, Final
 
 from sanic.request import Request
 
 from .decision import Refusal, Rules
 from .fetch import ORIGIN
-from .fields import OriginFunction
+from .fields import OriginFunction, name_of
 from .journal import journal, shown
-from .origins import is_origin
 
 
 class Opinion:
@@ -30,14 +32,25 @@ class Opinion:
 
     async def form(self, rules: Rules, request: Request) -> None:
         """Ask the policy, and its functions where no entry allows the origin; whatever goes wrong refuses."""
-        origins = request.headers.getall(ORIGIN, ())
+        origins: Sequence[str] = request.headers.getall(ORIGIN, ())
         self.grant, failed = rules.grant(origins), False
-        for function in rules.ask or () if self.grant is None and rules.open(origins) else ():
-            answer = await _ask(function, origins[0], request, rules.policy.origin_timeout)
-            if answer:
-                self.grant = origins[0]
-                break
-            failed = failed or answer is None
+        if self.grant is None and rules.open(origins):
+            origin = origins[0]
+            for function in rules.ask or ():
+                answer = _outcome(function, origin, partial(function, origin, request))
+                if not isinstance(answer, bool) and isawaitable(answer):
+                    seconds = rules.policy.origin_timeout
+                    task = await _settled(answer, seconds)
+                    late = partial(_too_late, seconds)
+                    answer = _outcome(function, origin, task.result if task else late)
+                if answer is True:
+                    self.grant = origin
+                    break
+                failed = failed or answer is not False
+                if not isinstance(answer, bool) and answer is not _FAILED:
+                    message = "The origin function %s() returned %s for %s, which is no bool: refused"
+                    values = name_of(function), shown(answer), shown(origin)
+                    journal.write(logging.ERROR, message, *values)
         self.failed = failed
 
 
@@ -57,69 +70,54 @@ def tell(rules: Rules, request: Request, refusal: Refusal | None) -> None:
         )
 
 
-async def _ask(ask: OriginFunction, origin: str, request: Request, seconds: float) -> bool | None:
-    """What the origin function says; None where it failed."""
+_FAILED: Final = object()
+
+
+def _outcome(function: OriginFunction, origin: str, called: Callable[[], object]) -> object:
+    """What the function says; _FAILED where it fails, be it with a library's own kind of BaseException."""
     try:
-        answer = _called(ask, origin, request)
-        if isawaitable(answer):
-            answer = _result(await _settled(answer, seconds), seconds)
-    except Exception:
-        journal.write(logging.ERROR, "The origin function failed for %s: refused", shown(origin), trace=True)
-        return None
-    if isinstance(answer, bool):
-        return answer
-    message = "The origin function returned %s for %s, which is no bool: refused"
-    journal.write(logging.ERROR, message, shown(answer), shown(origin))
-    return None
-
-
-class _StoppedError(Exception):
-    """An origin function ended with what is no Exception: it was cancelled, say."""
-
-
-def _called(ask: OriginFunction, origin: str, request: Request) -> object:
-    try:
-        return ask(origin, request)
-    except (Exception, KeyboardInterrupt, SystemExit):
+        return called()
+    except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # not the request's own end: nothing was awaited
-        raise _StoppedError("the origin function was stopped") from error
+    except (
+        BaseException
+    ):  # that of the function: nothing is awaited here, so that no request can be cancelled
+        message = "The origin function %s() failed for %s: refused"
+        journal.write(logging.ERROR, message, name_of(function), shown(origin), trace=True)
+        return _FAILED
 
 
-def _result(task: asyncio.Future[object] | None, seconds: float) -> object:
-    if task is None:
-        raise TimeoutError(f"the origin function did not answer within {seconds} s")
-    try:
-        return task.result()
-    except (Exception, KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:
-        raise _StoppedError("the origin function was stopped") from error
+def _too_late(seconds: float) -> object:
+    raise TimeoutError(f"the origin function did not answer within {seconds} s")
+
+
+# From Python 3.12 on, a task can begin at once: a function that need not wait costs no turn of the loop.
+_AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
 async def _settled(awaitable: Awaitable[object], seconds: float) -> asyncio.Future[object] | None:
     """Await in a task of its own, whose end is not the request's; None where that takes too long."""
     loop = asyncio.get_running_loop()
+    task: asyncio.Future[object]
+    if iscoroutine(awaitable):
+        task = asyncio.Task(awaitable, loop=loop, **_AT_ONCE)
+    else:
+        task = asyncio.ensure_future(awaitable)
+    if task.done():
+        return task
     waiter = loop.create_future()
 
-    def wake(_: object = None) -> None:
+    def wake(ended: object = None) -> None:
+        if ended is task and not task.cancelled():
+            task.exception()  # noted, so that asyncio does not speak of it where nobody waits any more
         if not waiter.done():
             waiter.set_result(None)
 
-    task = asyncio.ensure_future(awaitable)
     task.add_done_callback(wake)
     timer = loop.call_later(seconds, wake)
     try:
         await waiter
     finally:
         timer.cancel()
-        if not task.done():
-            task.cancel()
-            task.add_done_callback(_forget)
+        task.cancel()
     return task if task.done() else None
-
-
-def _forget(task: asyncio.Future[object]) -> None:
-    """Take note of how a task ended that nobody waits for, so that asyncio does not speak of it."""
-    if not task.cancelled():
-        task.exception()

@@ -77,8 +77,8 @@ class Whose:
 
     def path(self, path: str, extra: dict[str, str] | None, known: bool) -> Path | None:
         """The path as far as it is a section's; None if it is nobody's. `known`: it may have routes."""
-        if not path.startswith("/"):
-            return None  # `*` asks about the server: Sanic routes it to the root, but no page sends it
+        if path == "*":
+            return None  # asks about the server: Sanic routes it to the root, but no page sends it
         served = self.served(path, extra) if known else {}
         if served:
             return Path(served) if any(served.values()) else None

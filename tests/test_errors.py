@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+import corsbp.checks
 import corsbp.errors
-import corsbp.policy
+import corsbp.names
 from corsbp.errors import PROBLEMS, WARNINGS, CorsPolicyError, CorsPolicyWarning, Problem, warn
-from tests.test_origins import BAD
+from tests.test_origins import BAD, TYPED
 from tests.test_policy import DOUBTED, REFUSED
 
 SLASH = Problem(
@@ -25,14 +26,15 @@ EMPTY = Problem("origins-empty", "allow_origins", [], "allows no origin")
 
 
 def test_each_problem_is_shown_by_a_case_in_a_table() -> None:
-    shown = {problem_id for _, ids, _ in BAD for problem_id in ids.split()}
+    shown = {problem_id for _, ids, _ in [*BAD, *TYPED] for problem_id in ids.split()}
     shown |= {problem_id for _, ids in REFUSED for problem_id in ids.split()}
     assert shown == set(PROBLEMS)
 
 
 def test_each_warning_about_a_policy_is_shown_by_a_case_in_a_table() -> None:
     shown = {problem_id for _, ids in DOUBTED for problem_id in ids.split()}
-    source = Path(corsbp.policy.__file__).read_text(encoding="utf-8")
+    rooms = [corsbp.checks, corsbp.names]
+    source = "".join(Path(room.__file__).read_text(encoding="utf-8") for room in rooms)
     assert shown == {problem_id for problem_id in WARNINGS if f'"{problem_id}"' in source}
 
 
@@ -109,7 +111,19 @@ def test_a_package_of_a_similar_name_is_not_taken_for_corsbp() -> None:
     assert (caught[0].filename, caught[0].lineno) == ("contrib.py", 3)
 
 
-ROOMS = ["errors", "fetch", "origins", "policy"]
+ROOMS = [
+    "errors",
+    "dialects",
+    "fetch",
+    "origins",
+    "suffixes",
+    "hosts",
+    "diagnosis",
+    "fields",
+    "names",
+    "checks",
+    "policy",
+]
 
 
 def imports(body: list[ast.stmt]) -> Iterator[str]:

@@ -467,7 +467,7 @@ def test_whatever_a_function_raises_refuses_and_serves(
         "not found": (ask("GET", "/api/none"), 404, REFUSED),
     }
     check(app, rows)
-    failed = [record for record in caplog.records if "The origin function failed" in record.getMessage()]
+    failed = [record for record in caplog.records if "() failed for" in record.getMessage()]
     assert len(failed) == 3
 
 

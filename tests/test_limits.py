@@ -210,7 +210,7 @@ def test_an_origin_function_that_is_cancelled(
     answers = check(site(TOUCHUP=touchup), rows)
     assert answers["GET"].body == b"item"
     assert [record.getMessage() for record in caplog.records if "origin function" in record.getMessage()] == [
-        f"The origin function failed for {ORIGIN!r}: refused"
+        f"The origin function {allows.__qualname__}() failed for {ORIGIN!r}: refused"
     ] * 3
 
 

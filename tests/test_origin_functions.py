@@ -403,7 +403,8 @@ def test_a_function_that_hangs_is_given_up_and_the_request_served(errors: Callab
         asyncio.run(serve(app_of(hangs_and(end), origin_timeout=0.05), talk))
         gc.collect()  # what nobody took note of, asyncio would speak of now
     assert ended == [ONE, ONE]
-    assert errors() == ["The origin function failed for 'https://app.example': refused"] * 2
+    hangs = f"{hangs_and(list).__qualname__}"
+    assert errors() == [f"The origin function {hangs}() failed for {ONE!r}: refused"] * 2
 
 
 # --- the example -----------------------------------------------------------------------------------

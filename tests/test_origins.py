@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import re
+from collections.abc import Callable
+from time import perf_counter
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corsbp import origins
+from corsbp import diagnosis, origin_problems, origins, suffixes
 from corsbp.origins import (
     MAX_LENGTH,
     Origins,
     covering,
     covers,
-    is_below_public_suffix,
+    is_entry,
     is_insecure,
     is_origin,
     is_pattern,
-    problems_of,
 )
+from corsbp.suffixes import is_below_public_suffix
+
+problems_of = functools.partial(origin_problems, patterns=True)
 
 L63 = 63 * "a"
 NAME253 = ".".join([L63, L63, L63, 61 * "a"])
@@ -76,6 +83,9 @@ EXACT = [
     "vscode-webview://x:443",
     "web+thing://a",
     "x-1.2://a",
+    "app://.",
+    "my-app://.",
+    "file://",
 ]
 PATTERNS = [
     "https://*.example.com",
@@ -101,7 +111,11 @@ BAD: list[tuple[object, str, str | None]] = [
     (["https://app.example"], "entry-type", None),
     ({"origin": "https://app.example"}, "entry-type", None),
     (b"https://app.example", "entry-type", "https://app.example"),
+    (b"https://app.example/api", "entry-type", "https://app.example"),
     (b"\xff", "entry-type", None),
+    (urlsplit("https://app.example/"), "entry-type", "https://app.example"),
+    (httpx.URL("https://App.example:8443"), "entry-type", "https://app.example:8443"),
+    (httpx.URL("/relative"), "entry-type", None),
     (re.compile(r"https://.*\.example\.com"), "origin-regex", None),
     # something else
     ("", "origin-empty", None),
@@ -148,8 +162,10 @@ BAD: list[tuple[object, str, str | None]] = [
     ("ht_tp://app.example", "origin-scheme-invalid", None),
     ("app.example/?to=https://x.example", "origin-scheme-invalid", None),
     ("s" * 33 + "://app.example", "origin-scheme-invalid", None),
-    ("*://app.example", "origin-wildcard-place", None),
-    ("http*://app.example", "origin-wildcard-place", None),
+    ("*://app.example", "origin-wildcard-place", "https://app.example"),
+    ("*://h", "origin-wildcard-place", "https://h"),
+    ("http*://app.example", "origin-wildcard-place", "https://app.example"),
+    ("*://*", "origin-wildcard-place origin-wildcard-place", None),
     ("wss://app.example", "origin-scheme-never-sent", "https://app.example"),
     ("WSS://app.example:443", "origin-scheme-never-sent origin-port-default", "https://app.example"),
     ("ws://localhost:3000", "origin-scheme-never-sent", "http://localhost:3000"),
@@ -158,9 +174,11 @@ BAD: list[tuple[object, str, str | None]] = [
     ("about:blank", "origin-scheme-never-sent", None),
     ("javascript:alert", "origin-scheme-never-sent", None),
     ("blob:https://app.example", "origin-scheme-never-sent", None),
-    ("file://", "origin-file", None),
-    ("file:///home/me/index.html", "origin-file", None),
-    ("FILE:", "origin-file", None),
+    ("file:", "origin-file", "file://"),
+    ("file:///home/me/index.html", "origin-file", "file://"),
+    ("file://server/share", "origin-file", "file://"),
+    ("file://*", "origin-file", "file://"),
+    ("FILE://", "origin-file", "file://"),
     # around the host
     ("https://me@app.example", "origin-userinfo", "https://app.example"),
     ("https://me:secret@app.example:8443", "origin-userinfo", "https://app.example:8443"),
@@ -258,7 +276,9 @@ BAD: list[tuple[object, str, str | None]] = [
     ("chrome-extension://*", "origin-wildcard-place", None),
     ("https://*example.com", "origin-wildcard-place", "https://*.example.com"),
     ("https://*.*.example.com", "origin-wildcard-place", "https://*.example.com"),
-    ("https://**.example.com", "origin-wildcard-place", None),
+    ("https://**.example.com", "origin-wildcard-place", "https://*.example.com"),
+    ("https://app-*.vercel.app", "origin-wildcard-place", None),
+    ("https://app-*{x}.vercel.app", "origin-wildcard-place origin-host-character", None),
     ("https://*-preview.example.com", "origin-wildcard-place", None),
     ("https://app*.example.com", "origin-wildcard-place", None),
     ("https://app.*.com", "origin-wildcard-place", None),
@@ -266,6 +286,34 @@ BAD: list[tuple[object, str, str | None]] = [
     ("https://*Example.com", "origin-upper-case origin-wildcard-place", "https://*.example.com"),
     ("https://*.127.0.0.1", "origin-wildcard-ip", None),
     ("https://*.[::1]", "origin-wildcard-ip", None),
+    ("http://192.168.1.*", "origin-wildcard-ip", None),
+    ("http://10.*:8080", "origin-wildcard-ip", None),
+    # several ports, and networks
+    ("http://h:[3000,3001]", "origin-several", '["http://h:3000", "http://h:3001"]'),
+    ("http://h:3000,3001", "origin-several", '["http://h:3000", "http://h:3001"]'),
+    ("http://h:{3000;3001}", "origin-several", '["http://h:3000", "http://h:3001"]'),
+    ("http://h:3000-3010", "origin-several", None),
+    ("http://h:[80,3000]", "origin-several", None),
+    ("192.168.0.0/16", "origin-network", None),
+    ("192.168.1.7/24", "origin-network", None),
+    ("http://10.0.0.0/8", "origin-network", None),
+    ("fd00::/8", "origin-network", None),
+    ("http://10.0.0.0/33", "origin-path", "http://10.0.0.0"),
+    ("app.example/16", "origin-scheme-missing origin-path", "https://app.example"),
+    # names that no browser can read
+    ("https://xn--f", "origin-punycode", None),
+    ("https://xn--.example", "origin-punycode", None),
+    ("https://xn--a-.example", "origin-punycode", None),
+    ("https://a.xn--99999999.example", "origin-punycode", None),
+    ("https://*.xn--f.example", "origin-punycode", None),
+    ("https://xn--Mnchen-3ya.example", "origin-upper-case", "https://xn--mnchen-3ya.example"),
+    ("https://xn--f/", "origin-trailing-slash origin-punycode", None),
+    # web views
+    ("app://.:80", "origin-label-empty", None),
+    ("app://*", "origin-wildcard-place", None),
+    ("app://*.", "origin-label-empty", None),
+    ("http://.", "origin-label-empty", None),
+    ("https://.", "origin-label-empty", None),
 ]
 
 
@@ -304,7 +352,7 @@ def test_what_is_wrong_with_an_entry(entry: object, ids: str, suggestion: str | 
     assert " ".join(problem.id for problem in problems) == ids
     assert {problem.suggestion for problem in problems} == {suggestion}
     assert all(problem.value is entry and problem.field == "allow_origins" for problem in problems)
-    assert not (isinstance(entry, str) and is_origin(entry))
+    assert not (isinstance(entry, str) and is_entry(entry))
 
 
 def test_suggestions_are_valid_themselves() -> None:
@@ -313,10 +361,137 @@ def test_suggestions_are_valid_themselves() -> None:
     assert [meant for meant in suggestions if problems_of(meant)] == []
 
 
+TYPED: list[tuple[object, str, str | None]] = [
+    ("https://shop.example", "", None),
+    ("file://", "", None),
+    ("https://shop.example/", "origin-trailing-slash", "https://shop.example"),
+    ("https://*.shop.example", "origin-pattern", None),
+    ("http://localhost:*", "origin-pattern", None),
+    ("*.shop.example", "origin-scheme-missing origin-pattern", None),
+    ("https://*shop.example", "origin-wildcard-place origin-pattern", None),
+    ("https://a.example https://*.b.example", "origin-several origin-pattern", None),
+    ("https://shop.example/*", "origin-path", "https://shop.example"),
+    ("*", "star-not-alone", None),
+    (b"https://*.shop.example", "entry-type", None),
+    (None, "entry-type", None),
+]
+
+
+@pytest.mark.parametrize(("text", "ids", "suggestion"), TYPED, ids=lambda value: ascii(value)[:60])
+def test_one_entry_that_a_customer_typed(text: object, ids: str, suggestion: str | None) -> None:
+    found = origin_problems(text)
+    assert " ".join(problem.id for problem in found) == ids
+    assert {problem.suggestion for problem in found} <= {suggestion}
+
+
+def message_of(entry: str) -> str:
+    return " ".join(problem.message for problem in problems_of(entry))
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (
+            "https://app-*.vercel.app",
+            "has * within its host, and strangers register names below vercel.app: write a function "
+            r'that knows yours, such as lambda origin, request: re.fullmatch(r"https://app-[a-z0-9-]+-your-team\.vercel\.app"'
+            ", origin) is not None",
+        ),
+        (
+            "https://*-shop-acme.vercel.app",
+            "has * within its host, and strangers register names below vercel.app: write a function "
+            r'that knows yours, such as lambda origin, request: re.fullmatch(r"https://[a-z0-9-]+-shop-acme\.vercel\.app"'
+            ", origin) is not None",
+        ),
+        (
+            "https://app-*.example.com",
+            "has * within its host: write a function that knows yours, such as lambda origin, request: "
+            r're.fullmatch(r"https://app-[a-z0-9-]+\.example\.com", origin) is not None',
+        ),
+        (f"https://*-{'a.' * 130}example", None),
+        ("https://*", 'has * for its host: write allow_origins="*" for pages of any origin'),
+        (
+            "chrome-extension://*",
+            "has * for its host: name each, or write a function, such as lambda origin, request: "
+            'origin.startswith("chrome-extension://")',
+        ),
+        ("*://h", "has * in its scheme: write one entry for each that you mean"),
+        ("http://h:[3000,3001]", "has several ports: write one entry for each, or :* for any"),
+        (
+            "192.168.0.0/16",
+            "is a network, and an origin has one host: write a function that asks the module ipaddress",
+        ),
+        (
+            "https://app.example.",
+            "has a dot at its end: Chromium sends it if the page was opened so, as another site's",
+        ),
+        (
+            "file:///index.html",
+            "is the address of a file: browsers send null of it, or file:// where they are told to",
+        ),
+        ("https://a.xn--f", "has the label 'xn--f', which no browser can read"),
+        ("https://a!b#c", "has a fragment; an origin is only scheme://host[:port] has '!' in its host"),
+        ("https://a!%&=~+", "has '! % & + =' and more in its host"),
+    ],
+)
+def test_messages_that_help(entry: str, message: str | None) -> None:
+    assert message is None or message_of(entry) == message
+    assert message or "re.fullmatch" not in message_of(entry)
+
+
+def test_the_functions_that_messages_show_work_and_shut_strangers_out() -> None:
+    def shown(entry: str) -> Callable[[str, object], bool]:
+        function = eval(re.search("lambda .*", message_of(entry))[0], {"re": re})
+        assert callable(function)
+        return function
+
+    ours = shown("https://app-*.vercel.app")
+    assert ours("https://app-git-main-your-team.vercel.app", None) is True
+    for other in ("https://app-git-main.vercel.app", "https://app-a-your-team.vercel.app.evil.example"):
+        assert ours(other, None) is False
+    assert shown("chrome-extension://*")("chrome-extension://abc", None) is True
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a",
+        "*",
+        "*.",
+        "**.",
+        ".",
+        ":",
+        "/",
+        "@",
+        "[",
+        "]",
+        " ",
+        "\x00",
+        "ü",
+        "ü.",
+        "xn--",
+        "1.",
+        ",",
+        "://",
+        "https://a,",
+    ],
+)
+def test_a_megabyte_is_explained_in_passing(piece: str) -> None:
+    """What customers type is as long as they like: the work grows with the length, not with its square."""
+
+    def seconds(length: int) -> float:
+        text = f"https://{piece * (length // len(piece))}"
+        started = perf_counter()
+        assert origin_problems(text)
+        return perf_counter() - started
+
+    assert seconds(1_000_000) < max(100 * seconds(50_000), 0.5)
+
+
 def test_an_entry_that_the_diagnosis_cannot_explain_is_refused_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(origins._Diagnosis, "examine", lambda self, text: text)
+    monkeypatch.setattr(diagnosis.Diagnosis, "read", lambda self, text: text)
     assert ids_of("https://a b") == "origin-host-character"
 
 
@@ -645,11 +820,13 @@ def entries() -> st.SearchStrategy[str]:
 @given(entries())
 def test_an_entry_is_either_valid_or_explained(entry: str) -> None:
     problems = problems_of(entry)
-    assert is_origin(entry) is (not problems and not is_pattern(entry))
+    assert is_entry(entry) is (not problems)
+    assert is_origin(entry) or problems or is_pattern(entry)
     if problems:
-        diagnosis = origins._Diagnosis()
-        diagnosis.examine(entry)
-        assert diagnosis.faults, "refused without an explanation"
+        found = diagnosis.Diagnosis()
+        if origins.parse(entry) is None:
+            found.read(entry)
+            assert found.faults, "refused without an explanation"
         assert all(
             problem.suggestion is None or not ids_of(problem.suggestion)
             for problem in problems
@@ -721,6 +898,19 @@ def test_which_origins_are_insecure(entry: str, insecure: bool) -> None:
         ("https://*.foo.ck", True),
         ("https://*.xn--p1ai", True),
         ("https://*.internal", True),
+        # above one: a wildcard is any depth
+        ("https://*.amazonaws.com", True),
+        ("https://*.compute.amazonaws.com", True),
+        ("https://*.eu-west-1.amazonaws.com", True),
+        ("https://*.windows.net", True),
+        ("https://*.on.aws", True),
+        ("https://*.fastly.net", True),
+        ("https://*.amazoncognito.com", True),
+        ("https://*.s3.amazonaws.com", True),
+        ("https://*.mine.s3.amazonaws.com", False),
+        # which the list does not know
+        ("https://*.cloudapp.azure.com", False),
+        ("https://*.devtunnels.ms", False),
         ("https://*.example.com", False),
         ("https://*.me.github.io", False),
         ("https://*.www.ck", False),
@@ -737,10 +927,27 @@ def test_which_wildcards_cover_names_of_strangers(entry: str, below: bool) -> No
 
 
 def test_the_public_suffix_list_is_read_once_and_only_for_wildcards() -> None:
-    origins._public_suffixes.cache_clear()
+    suffixes._suffixes.cache_clear()
     is_below_public_suffix("https://example.com")
     is_below_public_suffix("http://*.localhost")
-    assert origins._public_suffixes.cache_info().currsize == 0
+    assert suffixes._suffixes.cache_info().currsize == 0
     is_below_public_suffix("https://*.example.com")
     is_below_public_suffix("https://*.example.org")
-    assert origins._public_suffixes.cache_info()[:2] == (1, 1)
+    assert suffixes._suffixes.cache_info()[:2] == (1, 1)
+
+
+def test_every_name_above_a_public_suffix_is_one_for_wildcards() -> None:
+    """Counted in the list itself, read in another way; names that are no origin's host are left out."""
+    import publicsuffixlist
+
+    with open(publicsuffixlist.PSLFILE, encoding="utf-8") as file:
+        rules = [line.split()[0] for line in file if line.strip() and not line.startswith("//")]
+    assert len(rules) > 9000
+    above = set()
+    for rule in rules:
+        labels = rule.lstrip("!*.").encode("idna").decode().split(".")
+        above |= {".".join(labels[start:]) for start in range(1, len(labels))}
+    assert len(above) > 900
+    assert not [name for name in above if not is_below_public_suffix(f"https://*.{name}")]
+    hidden = [name for name in above if not suffixes.is_public(name)]
+    assert 400 < len(hidden) < 600, len(hidden)

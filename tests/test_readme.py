@@ -124,6 +124,17 @@ BLOCKS: dict[str, tuple[str, str, list[tuple[Ask, int, dict[str, str]]]]] = {
             (preflight("/shop/health/"), 405, {}),
         ],
     ),
+    "cors_group(app))": (
+        PREAMBLE
+        + 'app.blueprint(blueprint("openapi"))\napp.add_route(lambda _: text("home"), "/", name="home")\n',
+        "",
+        [
+            (ask("GET", "/"), 200, ANY),
+            (ask("GET", "/none"), 404, ANY),
+            (ask("GET", "/openapi/"), 200, ANY),
+            (preflight("/openapi/"), 204, ANY),
+        ],
+    ),
     "ctx_cors=CorsPolicy()": (
         PREAMBLE,
         AFTER,

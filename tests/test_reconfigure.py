@@ -119,7 +119,7 @@ def test_a_handler_may_do_it() -> None:
 # --- what ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("bad", [None, "*", {"allow_origins": [ONE]}, CorsPolicy, False, OLD.origins])
+@pytest.mark.parametrize("bad", [None, "*", {"allow_origins": [ONE]}, CorsPolicy, False, OLD.allow_origins])
 def test_what_is_no_policy_changes_nothing(bad: Any) -> None:
     group = cors_group(bp_of(), policy=NEW)
     app = new_app(group, TOUCHUP=False)

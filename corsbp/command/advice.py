@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from sanic import Sanic
 
 from corsbp.errors import CorsPolicyError
-from corsbp.policy import CorsPolicy
+from corsbp.fields import name_of
+from corsbp.policy import CorsPolicy, compiled, functions, named
 from corsbp.surface import Served, surface
 
 
@@ -52,10 +53,12 @@ def whose(route: Served | None, method: str, near: str | None = None) -> str:
         return f"No route has this path{meant}. A 404 belongs to a section by its url_prefix."
     serves = "" if method in route.methods else f" It serves {', '.join(route.methods)}, not {method}."
     name = f"The route {route.name} ({route.path})"
-    if route.section is None:
+    if route.whose is None:
         return f"{name} is in no section: wrap its blueprint in cors_group().{serves}"
     if route.policy is None:
         return f"{name} is in {route.section}, and left out by ctx_cors=False.{serves}"
+    if route.section is None:
+        return f"{name} is in no section, and has a policy of its own, ctx_cors={route.policy!r}.{serves}"
     return f"{name} is in {route.section}: {route.policy!r}.{serves}"
 
 
@@ -70,32 +73,30 @@ def argument(route: Served | None, stop: str, asked: Asked) -> str | None:
     more: dict[str, Any] = {}
     remark = ""
     if stop.removeprefix("preflight-") in ("origin-missing", "origin-other", "origin-any", "credentials"):
-        allowed = policy.allow_origins
-        if callable(allowed):
-            name = getattr(allowed, "__qualname__", repr(allowed))
-            return f"{route.section}: {name}() has to return True for {asked.origin!r}"
+        allowed, known = policy.allow_origins, asked.origin in compiled(policy)
+        if functions(policy) and not known:
+            asking = " or ".join(f"{name_of(each)}()" for each in functions(policy))
+            named_too = ", or allow_origins to name it" if named(policy) else ""
+            return f"{route.whose}: {asking} has to return True for {asked.origin!r}{named_too}"
         if asked.origin == "null":
-            return (
-                f"{route.section}: only allow_origins='*' lets null in, as everyone, and without credentials"
-            )
+            return f"{route.whose}: only allow_origins='*' lets null in, as everyone, and without credentials"
         if allowed == "*" and not asked.credentials:
             return None  # it lets everyone in: the answer came from elsewhere
-        origins = () if isinstance(allowed, str) else allowed
-        if asked.origin not in origins:
-            more["allow_origins"] = [*origins, asked.origin]
+        if not known:
+            more["allow_origins"] = [*named(policy), asked.origin]
         if asked.credentials and not policy.allow_credentials:
             more["allow_credentials"] = True
         if allowed == "*":
             remark = ", which shuts out every other origin; or leave out credentials: 'include' in the page"
     elif stop == "preflight-method":
         if policy.allow_methods == "*" or asked.method in policy.allow_methods:
-            return f"{route.section}: no route of it serves {asked.method} on this path"
+            return f"{route.whose}: no route of it serves {asked.method} on this path"
         more["allow_methods"] = [*policy.allow_methods, asked.method]
     elif stop == "preflight-header" and policy.allow_headers != "*":
         names = [name.lower() for name in asked.headers if name.lower() not in policy.allow_headers]
         more["allow_headers"] = [*policy.allow_headers, *names]
     changed = ", ".join(f"{name}={value!r}" for name, value in more.items())
-    return f"{route.section}: {changed}{_refused(policy, more) or remark}" if changed else None
+    return f"{route.whose}: {changed}{_refused(policy, more) or remark}" if changed else None
 
 
 def _refused(policy: CorsPolicy, more: dict[str, Any]) -> str:

@@ -24,7 +24,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from inspect import isawaitable
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -35,8 +34,7 @@ from sanic.http.constants import HTTP
 
 from corsbp.errors import CorsPolicyWarning
 from corsbp.fetch import ORIGIN, PREFIX, REQUEST_METHOD, VARY, in_order
-from corsbp.fields import OriginFunction
-from corsbp.policy import CorsPolicy
+from corsbp.policy import CorsPolicy, compiled
 from corsbp.surface import Served, sections, surface
 from corsbp.testing.browser import Browser
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
@@ -250,20 +248,10 @@ def allow(app: Sanic[Any, Any], origin: str) -> None:
 
 def with_origin(policy: CorsPolicy, origin: str) -> CorsPolicy:
     """A policy that allows one more origin."""
-    declared = policy.allow_origins
-    if declared == "*" or (policy.origins is not None and policy.origins.match(origin)):
+    if policy.allow_origins == "*" or origin in compiled(policy):
         return policy
-    if not callable(declared):
-        return policy.replace(allow_origins=[*declared, origin])
-    function: OriginFunction = declared
-
-    async def allowed(asking: str, request: Any) -> bool:
-        if asking == origin:
-            return True
-        said = function(asking, request)
-        return await said if isawaitable(said) else said
-
-    return policy.replace(allow_origins=allowed)
+    allowed = policy.allow_origins
+    return policy.replace(allow_origins=[*([allowed] if callable(allowed) else allowed), origin])
 
 
 # --- what the app sees ---
@@ -531,9 +519,9 @@ class Page:
 def rows(served: list[Served]) -> list[dict[str, Any]]:
     """The routes for the page: what differs in nothing but the method is one, and sections come first."""
     found: dict[Any, set[str]] = {}
-    for route in sorted(served, key=lambda each: each.section is None):
+    for route in sorted(served, key=lambda each: each.whose is None):
         policy = repr(route.policy) if route.policy else None
-        row = (route.path, route.example, route.host, route.section, policy, route.websocket)
+        row = (route.path, route.example, route.host, route.whose, policy, route.websocket)
         found.setdefault(row, set()).update(route.methods)
     names = ("path", "example", "host", "section", "policy", "websocket")
     return [

@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 from sanic import Sanic
 
-from corsbp.policy import CorsPolicy
+from corsbp.fields import name_of
+from corsbp.policy import CorsPolicy, functions, named
 from corsbp.surface import Served
 
 from .findings import FINDINGS, Finding, find
@@ -119,8 +120,8 @@ def _print(app: Sanic[Any, Any], served: list[Served], found: list[Finding], out
         methods = "WebSocket" if route.websocket else ",".join(route.methods)
         host = [route.host or ""] if hosts else []
         who = in_short(route.policy) if route.policy else "nobody: no CORS" if route.section else "-"
-        cells = [methods, route.path, *host, route.section or "-", who]
-        table.add_row(*map(Text, cells), style="" if route.section else "dim")
+        cells = [methods, route.path, *host, route.whose or "-", who]
+        table.add_row(*map(Text, cells), style="" if route.whose else "dim")
     if out.is_terminal:
         out.print(table)
     else:
@@ -147,17 +148,19 @@ def level(finding: Finding) -> str:
     return "error" if finding.error else "warning"
 
 
+def _who(policy: CorsPolicy) -> str:
+    if policy.allow_origins == "*":
+        return "any origin"
+    entries, asked = named(policy), [f"{name_of(each)}()" for each in functions(policy)]
+    more = f" and {len(entries) - 3} more" if len(entries) > 3 else ""
+    who = [f"{', '.join(entries[:3])}{more}"] if entries else []
+    who += [f"whom {' or '.join(asked)} allows"] if asked else []
+    return ", or ".join(who)
+
+
 def in_short(policy: CorsPolicy) -> str:
     """A policy in a line: whom it allows, and what differs from the defaults."""
-    allowed = policy.allow_origins
-    if callable(allowed):
-        who = f"whom {getattr(allowed, '__qualname__', repr(allowed))}() allows"
-    elif isinstance(allowed, str):
-        who = "any origin"
-    else:
-        more = f" and {len(allowed) - 3} more" if len(allowed) > 3 else ""
-        who = f"{', '.join(allowed[:3])}{more}"
-    parts = [who, *(["credentials"] if policy.allow_credentials else [])]
+    parts = [_who(policy), *(["credentials"] if policy.allow_credentials else [])]
     lists = {"methods": policy.allow_methods, "headers": policy.allow_headers}
     parts += (f"{name}: {','.join(names) or 'none'}" for name, names in lists.items() if names != "*")
     if policy.expose_headers:

@@ -12,13 +12,15 @@ from sanic import Sanic
 
 from corsbp import origins, suffixes, surface
 from corsbp.errors import PROBLEMS, WARNINGS
-from corsbp.policy import CorsPolicy
+from corsbp.fields import name_of
+from corsbp.policy import CorsPolicy, functions, named
 from corsbp.surface import Served
 
 MORE: Final = MappingProxyType(
     {
         "any-beside-restricted": "Any origin may call a route whose neighbours name theirs.",
         "credentials-pattern": "With credentials, every name below a domain can act as your users.",
+        "credentials-function": "With credentials, whom a function allows can act as your users.",
         "insecure-origin": "An origin without https: whoever sits on its wire reads the answers.",
         "websocket-unchecked": "A WebSocket takes every site's handshakes, in a section that names origins.",
         "set-too-late": "A setting of sanic-ext's CORS that came after app.extend(): it has no effect.",
@@ -52,12 +54,7 @@ def find(app: Sanic[Any, Any]) -> tuple[list[Served], list[Finding]]:
     except ValueError as error:
         return [], [Finding(True, "two-sections", app.name, str(error))]
     found = [
-        *(
-            Finding(False, each.id, f"{each.value}", each.message)
-            for each in odd
-            if each.id != "route-outside"
-        ),
-        *(Finding(False, each.id, app.name, each.message) for each in odd if each.id == "route-outside"),
+        *(Finding(each.id == "group-forgotten", each.id, f"{each.value}", each.message) for each in odd),
         *_of_policies(served),
         *_of_neighbours(served),
         *_of_sockets(served),
@@ -69,15 +66,17 @@ def find(app: Sanic[Any, Any]) -> tuple[list[Served], list[Finding]]:
 def _of_policies(served: Iterable[Served]) -> Iterator[Finding]:
     for route in served:
         policy = route.policy
-        if policy is None or not isinstance(policy.allow_origins, tuple):
+        if policy is None:
             continue
-        where = _where(route)
-        patterns = frozenset(filter(origins.is_pattern, policy.allow_origins))
-        for entry in policy.allow_origins:
+        where, entries = _where(route), named(policy)
+        patterns = frozenset(filter(origins.is_pattern, entries))
+        for entry in entries:
             for each in _of_entry(entry, policy.allow_credentials):
                 yield Finding(each in ERRORS, each, where, entry)
             if wider := origins.covering(entry, patterns):
                 yield Finding(False, "origin-covered", where, f"{entry} is already allowed by {wider}")
+        for function in functions(policy) if policy.allow_credentials else ():
+            yield Finding(False, "credentials-function", where, f"{name_of(function)}()")
 
 
 def _of_entry(entry: str, credentials: bool) -> Iterator[str]:
@@ -111,7 +110,7 @@ def _of_sockets(served: Iterable[Served]) -> Iterator[Finding]:
     for route in served:
         policy = route.policy
         if route.websocket and policy and not _is_open(policy) and not policy.check_websockets:
-            text = "check_websockets=True refuses what the policy does not allow"
+            text = "check_websockets=False lets pages of every site open it"
             yield Finding(policy.allow_credentials, "websocket-unchecked", f"WebSocket {route.path}", text)
 
 
@@ -133,7 +132,7 @@ def _of_extensions(app: Sanic[Any, Any], served: Iterable[Served]) -> Iterator[F
         yield Finding(
             False, "two-layers", app.name, f"sanic-ext's CORS holds outside the sections: {allowed}"
         )
-    inside = {route.name for route in served if route.section}  # where ours hold
+    inside = {route.name for route in served if route.whose}  # where ours hold
     for group in app.router.groups.values():
         for route in group.routes:
             if hasattr(route.handler, "__cors__") and route.name not in inside:

@@ -9,11 +9,13 @@ from typing import Any, TypeAlias
 
 from corsbp import origins
 from corsbp.fetch import SAFELISTED_METHODS
-from corsbp.policy import CorsPolicy
+from corsbp.fields import name_of
+from corsbp.policy import CorsPolicy, functions, named
 from corsbp.surface import Served
 
 Entry: TypeAlias = Mapping[str, Any]
 VERSION = 1
+_FUNCTION = "function "
 
 
 def snapshot(served: Iterable[Served]) -> dict[str, Any]:
@@ -61,11 +63,12 @@ def _entry(policy: CorsPolicy, websocket: bool) -> Entry:
 
 
 def _origins(policy: CorsPolicy) -> str | list[str]:
-    allowed = policy.allow_origins
-    if callable(allowed):
-        name = getattr(allowed, "__qualname__", type(allowed).__qualname__)
-        return f"function {getattr(allowed, '__module__', '')}.{name}"
-    return _sorted(allowed)
+    """`"*"`, the name of a function alone, or what is named and then the functions."""
+    if policy.allow_origins == "*":
+        return "*"
+    asked = [f"{_FUNCTION}{getattr(each, '__module__', '')}.{name_of(each)}" for each in functions(policy)]
+    entries = sorted(named(policy))
+    return [*entries, *asked] if entries or len(asked) > 1 else asked[0]
 
 
 def _sorted(names: str | Iterable[str]) -> str | list[str]:
@@ -118,18 +121,25 @@ def _of_names(what: str, everything: str, old: Any, new: Any) -> Iterator[tuple[
     if new == "*":
         yield f"now {everything}", True
     elif isinstance(new, str):
-        yield f"now whom the {new} allows", True  # which nobody can compare
+        yield f"now {_name(new)}", True  # which nobody can compare
     elif isinstance(old, str):
-        yield f"now only {what}{', '.join(new) or 'none'}", old != "*"
+        yield f"now only {what}{', '.join(map(_name, new)) or 'none'}", old != "*"
     else:
         patterns = frozenset(entry for entry in old if "://" in entry and origins.is_pattern(entry))
         for name in new:
             if name not in old:
                 covered = "://" in name and origins.covering(name, patterns)
-                yield f"now also {what}{name}{f', as {covered} before' if covered else ''}", not covered
+                yield (
+                    f"now also {what}{_name(name)}{f', as {covered} before' if covered else ''}",
+                    not covered,
+                )
         for name in old:
             if name not in new:
-                yield f"no longer {what}{name}", False
+                yield f"no longer {what}{_name(name)}", False
+
+
+def _name(name: str) -> str:
+    return f"whom the {name} allows" if name.startswith(_FUNCTION) else name
 
 
 def _in_words(entry: Entry) -> str:
@@ -137,5 +147,5 @@ def _in_words(entry: Entry) -> str:
     if allowed == "*":
         who = "any origin"
     else:
-        who = f"whom the {allowed} allows" if isinstance(allowed, str) else ", ".join(allowed)
+        who = ", ".join(map(_name, [allowed] if isinstance(allowed, str) else allowed))
     return f"{who}{', with credentials' if entry.get('credentials') else ''}"

@@ -10,7 +10,7 @@ from anyio.from_thread import start_blocking_portal
 from sanic import Sanic
 
 from corsbp.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, ORIGIN, REQUEST_METHOD
-from corsbp.policy import CorsPolicy
+from corsbp.policy import CorsPolicy, compiled, named
 from corsbp.surface import Served, policies, surface
 
 from .result import Answer, Sent
@@ -138,8 +138,7 @@ async def _attack(app: Sanic[Any, Any], origins: tuple[str, ...]) -> list[Grant]
 
 def _entries(policy: CorsPolicy) -> Iterator[str]:
     """Origins that a policy allows: its entries, and for its patterns one that matches."""
-    entries = policy.allow_origins if isinstance(policy.allow_origins, tuple) else ()
-    for entry in entries:
+    for entry in named(policy):
         yield entry.replace("*.", "www.", 1).removesuffix(":*")
 
 
@@ -158,10 +157,9 @@ async def _try(sender: Sender, route: Served, method: str, trusted: tuple[str, .
     candidates = dict(STRANGERS)
     for origin in trusted:
         candidates |= {f"{kind} of {origin}": each for kind, each in look_alikes(origin).items()}
-    origins = route.policy.origins if route.policy else None
+    meant = compiled(route.policy) if route.policy else ()
     for kind, origin in candidates.items():
-        meant = origin in trusted or (origins is not None and origins.match(origin))
-        if not meant and (grant := await tried(origin, kind)):
+        if origin not in trusted and origin not in meant and (grant := await tried(origin, kind)):
             yield grant
 
 

@@ -15,6 +15,7 @@ from sanic import Blueprint, Sanic, text
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.command import main
+from corsbp.command.audit import in_short
 from corsbp.command.findings import ERRORS, FINDINGS, find
 from corsbp.command.snapshot import changes, read, snapshot
 from corsbp.surface import sections, surface
@@ -86,6 +87,17 @@ def decorated(outside: bool) -> Sanic:
     return app
 
 
+def forgotten(bp: Blueprint) -> Sanic:
+    cors_group(bp)
+    return new_app(bp)
+
+
+def twice(group: Any) -> Sanic:
+    app = new_app(group)
+    app.blueprint(group.blueprints[0], url_prefix="/v2", name_prefix="v2")
+    return app
+
+
 APPS: dict[str, tuple[Any, set[str]]] = {
     "nothing": (lambda: new_app(cors_group(bp_of("one", "GET", "PUT"), **SAFE)), set()),
     "no section": (lambda: new_app(bp_of("one")), set()),
@@ -137,17 +149,19 @@ APPS: dict[str, tuple[Any, set[str]]] = {
     "an empty section": (lambda: new_app(cors_group(Blueprint("empty"))), {"section-empty"}),
     "ctx_cors outside": (
         lambda: new_app(cors_group(bp_of("one")), bp_of("two", ctx_cors=False)),
-        {"route-outside"},
-    ),
-    "a socket": (lambda: new_app(cors_group(with_socket("one"), **SAFE)), {"websocket-unchecked"}),
-    "a socket with credentials": (
-        lambda: new_app(cors_group(with_socket("one"), **CREDENTIALS)),
-        {"websocket-unchecked"},
-    ),
-    "a socket that is checked": (
-        lambda: new_app(cors_group(with_socket("one"), check_websockets=True, **CREDENTIALS)),
         set(),
     ),
+    "a group that was forgotten": (lambda: forgotten(bp_of("one")), {"group-forgotten"}),
+    "a blueprint at two places": (lambda: twice(cors_group(bp_of("one"))), {"blueprint-twice"}),
+    "a socket": (
+        lambda: new_app(cors_group(with_socket("one"), check_websockets=False, **SAFE)),
+        {"websocket-unchecked"},
+    ),
+    "a socket with credentials": (
+        lambda: new_app(cors_group(with_socket("one"), check_websockets=False, **CREDENTIALS)),
+        {"websocket-unchecked"},
+    ),
+    "a socket that is checked": (lambda: new_app(cors_group(with_socket("one"), **CREDENTIALS)), set()),
     "an open socket": (lambda: new_app(cors_group(with_socket("one"))), set()),
     "sanic-ext": (lambda: sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS="*"), {"two-layers"}),
     "sanic-ext, settled": (lambda: settled("https://a.example"), {"two-layers"}),
@@ -159,6 +173,16 @@ APPS: dict[str, tuple[Any, set[str]]] = {
     "sanic-ext, for nobody": (lambda: sanic_ext(AUTO_EXTEND=True), set()),
     "a function": (
         lambda: new_app(cors_group(bp_of("one"), allow_origins=asks, allow_credentials=True)),
+        {"credentials-function"},
+    ),
+    "a function beside a pattern": (
+        lambda: new_app(
+            cors_group(bp_of("one"), allow_origins=["https://*.example.com", asks], allow_credentials=True)
+        ),
+        {"credentials-function", "credentials-pattern"},
+    ),
+    "a function without credentials": (
+        lambda: new_app(cors_group(bp_of("one"), allow_origins=[ORIGIN, asks])),
         set(),
     ),
     "two sections": (two_sections, {"two-sections"}),
@@ -177,7 +201,9 @@ def test_findings(name: str) -> None:
     _, found = find(make())
     assert {each.id for each in found} == ids
     assert ids <= set(FINDINGS)
-    severe = name in ("a socket with credentials", "two sections") or bool(ids & ERRORS)
+    severe = name in ("a socket with credentials", "a group that was forgotten", "two sections") or bool(
+        ids & ERRORS
+    )
     assert [each.error for each in found] == [severe] * len(found)
 
 
@@ -221,7 +247,12 @@ def everything() -> Sanic:
     one.add_websocket_route(handler, "/talk")
     return new_app(
         cors_group(
-            one, allow_methods=["PUT"], allow_headers=["x-a"], expose_headers=["x-b", "x-c"], **CREDENTIALS
+            one,
+            allow_methods=["PUT"],
+            allow_headers=["x-a"],
+            expose_headers=["x-b", "x-c"],
+            check_websockets=False,
+            **CREDENTIALS,
         ),
         cors_group(
             bp_of("two"), allow_origins=[f"https://{letter}.example" for letter in "abcde"], allow_methods=()
@@ -229,14 +260,17 @@ def everything() -> Sanic:
         cors_group(bp_of("three"), allow_origins=asks),
         cors_group(bp_of("public")),
         bp_of("four"),
+        bp_of("five", ctx_cors=CorsPolicy()),
     )
 
 
 def test_the_screen(audit: Any) -> None:
     status, out, err = audit(everything())
     lines = [" ".join(line.split()) for line in out.splitlines() if line.strip()]
+    lines = [re.sub(r"ctx_cors of app\d+", "ctx_cors of app", line) for line in lines]
     one = "cors_group(one) https://app.example; credentials; methods: PUT; headers: x-a; exposes: x-b,x-c"
     assert lines[2:-1] == [
+        "GET /five/item ctx_cors of app.five.handler any origin",
         "GET /four/item - -",
         f"GET /one/hosted api.example {one}",
         f"GET,PUT /one/item {one}",
@@ -246,10 +280,10 @@ def test_the_screen(audit: Any) -> None:
         "GET /three/item cors_group(three) whom asks() allows",
         "GET /two/item cors_group(two) "
         "https://a.example, https://b.example, https://c.example and 2 more; methods: none",
-        "error WebSocket /one/talk: check_websockets=True refuses what the policy does not allow "
+        "error WebSocket /one/talk: check_websockets=False lets pages of every site open it "
         "[websocket-unchecked]",
     ]
-    assert lines[-1].endswith("8 routes, 7 in sections; 1 error, 0 warnings")
+    assert lines[-1].endswith("9 routes, 7 in sections; 1 error, 0 warnings")
     assert (status, err) == (1, "")
 
 
@@ -279,7 +313,7 @@ def test_for_machines(audit: Any) -> None:
     found = json.loads(out)
     assert status == 1
     assert [(each["id"], each["level"]) for each in found["findings"]] == [("websocket-unchecked", "error")]
-    assert len(found["routes"]) == 8 and found["routes"][0]["policy"] is None
+    assert len(found["routes"]) == 9 and found["routes"][1]["policy"] is None
 
 
 # --- the snapshot ---
@@ -309,6 +343,24 @@ CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], list[tuple[str, bool]]]
     ),
     ("a function", SAFE, {"allow_origins": asks}, [(f"now whom the function {__name__}.asks allows", True)]),
     ("no function", {"allow_origins": asks}, SAFE, [(f"now only {ORIGIN}", True)]),
+    (
+        "a function beside",
+        SAFE,
+        {"allow_origins": [asks, ORIGIN]},
+        [(f"now also whom the function {__name__}.asks allows", True)],
+    ),
+    (
+        "no function beside",
+        {"allow_origins": [asks, ORIGIN]},
+        SAFE,
+        [(f"no longer whom the function {__name__}.asks allows", False)],
+    ),
+    (
+        "everyone no more",
+        {},
+        {"allow_origins": [ORIGIN, asks]},
+        [(f"now only {ORIGIN}, whom the function {__name__}.asks allows", False)],
+    ),
     ("credentials", SAFE, CREDENTIALS, [("now with credentials", True)]),
     ("no credentials", CREDENTIALS, SAFE, [("no longer with credentials", False)]),
     (
@@ -333,6 +385,26 @@ def test_changes(old: dict[str, Any], new: dict[str, Any], expected: list[tuple[
     assert {each.route for each in found} <= {ITEM}
 
 
+def answers(origin: str, request: object) -> bool:
+    return asks(origin, request)
+
+
+@pytest.mark.parametrize(
+    ("declared", "who"),
+    [
+        ([ORIGIN, asks], f"{ORIGIN}, or whom asks() allows"),
+        ([asks, answers], "whom asks() or answers() allows"),
+        (
+            [asks, *(f"https://{name}.example" for name in "abcde")],
+            "https://a.example, https://b.example, https://c.example and 2 more, or whom asks() allows",
+        ),
+        (asks, "whom asks() allows"),
+    ],
+)
+def test_functions_are_shown_by_name(declared: Any, who: str) -> None:
+    assert in_short(CorsPolicy(allow_origins=declared)) == who
+
+
 def test_routes_that_come_and_go() -> None:
     none, one = snapshot([]), snapped(**CREDENTIALS)
     assert [str(each) for each in changes(none, one)] == [f"{ITEM}: new, for {ORIGIN}, with credentials"]
@@ -348,13 +420,15 @@ def test_what_a_snapshot_holds() -> None:
     one.add_route(handler, "/left-out", ctx_cors=False)
     checked = with_socket("checked")
     app = new_app(
-        cors_group(one, allow_methods=["PUT"], **SAFE), cors_group(checked, check_websockets=True, **SAFE)
+        cors_group(one, allow_methods=["PUT"], check_websockets=False, **SAFE), cors_group(checked, **SAFE)
     )
+    app.add_route(handler, "/own", ctx_cors=CorsPolicy(**SAFE))
     entry = {"origins": [ORIGIN], "credentials": False, "headers": "*", "exposes": []}
     assert snapshot(surface(app)) == {
         "version": 1,
         "routes": {
             "GET /one/item": entry,
+            "GET /own": entry,
             "PUT /one/item": entry,
             "WebSocket /checked/talk": {"origins": [ORIGIN]},
             "WebSocket /one/talk": {"origins": "*"},

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corsbp import CorsPolicy, CorsPolicyError, CorsPolicyWarning
-from corsbp.fetch import requested_names
 from corsbp.diagnosis import origin_problems
+from corsbp.fetch import requested_names
 from corsbp.origins import Origins, is_origin
 
 from .__main__ import main
@@ -60,7 +60,7 @@ def test_what_is_made_up_is_of_every_kind(world: World) -> None:
     """Else what holds for all of them says little."""
     maker = Maker(Random(2))
     kinds: Counter[str] = Counter()
-    for _ in range(200):
+    for _ in range(400):
         for verdict in world.judge(maker.case()):
             grants = " granted" if verdict.headers else ""
             kinds[f"{verdict.kind}{grants}"] += 1

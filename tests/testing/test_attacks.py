@@ -271,3 +271,19 @@ def test_look_alikes_are_others(origin: str) -> None:
     assert len(set(found.values())) == len(found) >= 17
     port = re.fullmatch(r".*:(\d+)", found["other port"])
     assert port is None or int(port[1]) < 65536
+
+
+def test_functions_beside_origins() -> None:
+    """The named part is meant, and so are its neighbours' names; what a function lets in is shown."""
+
+    def section(function: Callable[[str, Request], bool]) -> Sanic:
+        bp = Blueprint("bp")
+        bp.add_route(item, "/items", name="items")
+        return new_app(cors_group(bp, allow_origins=[ORIGIN, "https://*.tenants.example", function]))
+
+    assert attack(section(lambda origin, _: origin == "https://pr-7.preview.example")) == []
+    found = attack(section(lambda origin, _: origin.startswith("https://app.example")))
+    kinds = {grant.kind for grant in found if grant.kind.endswith(f" of {ORIGIN}")}
+    assert kinds == {
+        f"{kind} of {ORIGIN}" for kind in ("suffix", "suffix without dot", "other port", "underscore")
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 import warnings
 from collections.abc import Callable
@@ -12,7 +13,15 @@ from sanic import Blueprint, Request, Sanic, text
 from sanic.blueprints import BlueprintGroup
 from sanic.response import HTTPResponse
 
-from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, CorsPolicyWarning, Problem, cors_group
+from corsbp import (
+    CorsGroup,
+    CorsPolicy,
+    CorsPolicyError,
+    CorsPolicyWarning,
+    Problem,
+    cors_group,
+    origin_problems,
+)
 from corsbp.testing import (
     STOPS,
     Answer,
@@ -55,10 +64,16 @@ by_function: list[CorsPolicy] = [
     CorsPolicy(allow_origins=asks),
     CorsPolicy(allow_origins=knows, max_age=None),
     CorsPolicy(allow_origins=lambda origin, request: request.ip == origin),
+    CorsPolicy(allow_origins=["https://app.example", knows, asks]),
+    CorsPolicy(allow_origins=("https://app.example", lambda origin, request: request.ip == origin)),
+    CorsPolicy(allow_origins={"https://app.example", knows}),
+    CorsPolicy(allow_origins=[asks]),
     CorsPolicy(allow_origins="*", allow_methods="*", allow_headers="*", expose_headers="*", max_age=0),
     CorsPolicy(allow_origins=dict.fromkeys(["https://app.example"]).keys()),
 ]
 shorter: CorsPolicy = partners.replace(max_age=60, allow_credentials=False)
+allowed: bool = partners.allows("https://app.example")
+again_checked: CorsPolicy = dataclasses.replace(partners, max_age=60)
 seen: set[CorsPolicy] = {partners, public, shorter}
 
 credentials: bool = partners.allow_credentials and partners.check_websockets
@@ -68,7 +83,11 @@ patience: float = partners.origin_timeout
 for names in (partners.allow_methods, partners.allow_headers, partners.expose_headers):
     listed: str | tuple[str, ...] = names
 if isinstance(partners.allow_origins, tuple):
-    origins: tuple[str, ...] = partners.allow_origins
+    origins: list[str] = [entry for entry in partners.allow_origins if isinstance(entry, str)]
+
+
+async def may_read(request: Request) -> bool:
+    return await group.allows(request)
 
 
 async def handler(_: Request) -> HTTPResponse:
@@ -116,6 +135,8 @@ except CorsPolicyError as error:
     problem: Problem = problems[0]
     said: str = f"{problem.id} {problem.field} {problem.message} {problem.suggestion or ''}"
     value: object = problem.value
+
+typed: tuple[Problem, ...] = origin_problems("https://shop.example/", patterns=True)
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", CorsPolicyWarning)

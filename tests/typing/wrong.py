@@ -40,6 +40,9 @@ CorsPolicy(allow_origins=one)  # wrong
 CorsPolicy(allow_origins=number)  # wrong
 CorsPolicy(allow_origins=later)  # wrong
 CorsPolicy(allow_origins=lambda origin: True)  # wrong
+CorsPolicy(allow_origins=["https://app.example", one])  # wrong
+CorsPolicy(allow_origins=["https://app.example", later])  # wrong
+CorsPolicy(allow_origins=["https://app.example", None])  # wrong
 CorsPolicy(allow_credentials="true")  # wrong
 CorsPolicy(allow_credentials=None)  # wrong
 CorsPolicy(allow_methods="GET, PUT")  # wrong
@@ -55,6 +58,8 @@ CorsPolicy(dangerously_allow_insecure_origins="yes")  # wrong
 CorsPolicy(dangerously_allow_public_suffixes=["github.io"])  # wrong
 policy.max_age = 60  # wrong
 policy.allow_origins.append("https://two.example")  # wrong
+policy.allows(None)  # wrong
+policy.origins.match("https://app.example")  # wrong
 policy.replace(policy)  # wrong
 policy.replace(max_ages=60)  # wrong
 policy.replace(max_age="60")  # wrong
@@ -67,6 +72,7 @@ cors_group(api, [policy])  # wrong
 cors_group(api, policy={"allow_origins": "*"})  # wrong
 cors_group(api, policy=CorsPolicy)  # wrong
 cors_group(api, allow_origin=["https://app.example"])  # wrong
+cors_group(api, supports_credentials=True)  # wrong
 cors_group(api, allow_origins="https://app.example")  # wrong
 cors_group(api, allow_origins=one)  # wrong
 cors_group(api, allow_credentials="true")  # wrong
@@ -82,6 +88,8 @@ cors_group(api, version=[1])  # wrong
 cors_group(api, strict_slashes="no")  # wrong
 cors_group(api, version_prefix=None)  # wrong
 cors_group(api, name_prefix=7)  # wrong
+group.allows("https://app.example")  # wrong
+corsbp.origin_problems("https://app.example", patterns="yes")  # wrong
 group.append("api")  # wrong
 group.insert(0, policy)  # wrong
 group.policy = policy  # wrong
