@@ -98,10 +98,12 @@ class Whose:
         options = Options(its, its.default, self.alone)
         if method == "OPTIONS" and its.known:
             return self.own_options(options)
-        if isinstance(error, NoMethod) and its.known:
-            lost = Lost(its.default, partial(not_allowed, method, path, its.allow))
+        if isinstance(error, NoMethod):
+            # of a parametrised path it does not always know which methods there are, and of some paths it is wrong
+            allowed = its.allow if its.known else tuple(error.allowed_methods or ())
+            lost = Lost(its.default, partial(not_allowed, method, path, allowed))
         else:
-            lost = Lost(its.default, partial(not_found, error.path or path))
+            lost = Lost(its.default, partial(not_found, error.path))
         first = (options.intercept, lost.meet) if method == "OPTIONS" else (lost.meet,)
         # the app's middleware, as it stands where Sanic has no route
         return self.stand(its.default, lost.fail, (*first, *self.app.request_middleware, lost.fail))
