@@ -13,6 +13,7 @@ Which hooks of Sanic's it uses, and why each is there:
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator
 from typing import Any, Final, Generic
 
@@ -25,7 +26,7 @@ from .departure import departure
 from .errors import Problem, warn
 from .handlers import Part, is_preflight
 from .oddities import oddities
-from .ownership import AnOwner, owners, prefixes
+from .ownership import AnOwner, claims, owners, prefixes
 from .routing import AnySanic, Prefix, prefixes_of, routes_of, segments_before
 from .whose import Whose
 
@@ -42,6 +43,8 @@ class Mount(Generic[AnOwner]):
         self.app = app
         self.registered: dict[AnOwner, list[dict[str, Any]]] = {}
         """Each section with the options of its registrations: usually one."""
+        self.owners: dict[Any, AnOwner] = {}
+        self.whole: AnOwner | None = None
         self.whose = Whose(app)
         self.listens = False
         self.compile = app.router.finalize
@@ -61,11 +64,16 @@ class Mount(Generic[AnOwner]):
         Raises:
             ValueError: a blueprint of it is in another section, too.
         """
-        owners([*self.registered, section])
+        try:
+            owners([section], ChainMap({}, self.owners), self.whole)
+        except ValueError:
+            owners([*self.registered, section])  # unless groups have grown since
 
     def take(self, section: AnOwner, options: dict[str, Any]) -> None:
         """Take a section in, with the options of its registration."""
         self.registered.setdefault(section, []).append(options)
+        self.owners.update(claims(section))
+        self.whole = section if section.whole is not None else self.whole
         if self.app.router.finalized:
             self.bind()
 
@@ -93,7 +101,7 @@ class Mount(Generic[AnOwner]):
         self.forget()
         self.listen()
 
-    def bound(self) -> Iterator[Bound[AnOwner]]:
+    def bound(self) -> Iterator[Bound]:
         """What each of the app's routes is bound to, as things are now."""
         mine, whole = owners(self.registered)
         routes = routes_of(self.app, mine)

@@ -13,7 +13,7 @@ from .routing import AnySanic, prefixes_of, routes_of
 
 
 def oddities(
-    app: AnySanic, sections: Mapping[AnOwner, Sequence[object]], bound: Iterable[Bound[AnOwner]]
+    app: AnySanic, sections: Mapping[AnOwner, Sequence[object]], bound: Iterable[Bound]
 ) -> Iterator[Problem]:
     """The oddities of an app, of its sections with their registrations, and of what its routes follow."""
     served: dict[AnOwner, set[str]] = {section: set() for section in sections}

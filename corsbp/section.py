@@ -15,7 +15,7 @@ from .errors import Problem, line_of_user, warn
 from .mount import Mount
 from .ownership import claims
 from .policy import CorsPolicy
-from .routing import AnySanic
+from .routing import AnySanic, forget_listener
 
 _numbers = count(1)
 _made: WeakSet[Section] = WeakSet()
@@ -72,6 +72,8 @@ class Section(Blueprint):
             raise ValueError(f"{self.label()} wraps {self.whole!r}, and cannot be registered on {app!r}")
         mount = Mount.of(app) or Mount(app)
         mount.admit(self)
+        for blueprint in claims(self):
+            forget_listener(blueprint, self.tell_if_forgotten)
         if app not in self.kept:
             self.kept[app] = self._kept(app, options)
         super().register(app, options)  # type: ignore[no-untyped-call]
