@@ -276,6 +276,8 @@ class Layer:
     """What it must answer to each of REQUESTS: all ``access-control-*`` headers and ``Vary``."""
     environment: str = ""
     """The package that must be installed without sanic-ext, in an environment of its own."""
+    theirs: bool = False
+    """Another package's: where its release for this Sanic sends other headers, it is left out."""
 
     def build(self, app: Sanic) -> None:
         @app.get("/about")
@@ -348,11 +350,13 @@ LAYERS = [
         "sanic-ext",
         _sanic_ext,
         _everywhere(_VARIED_GRANT, {**PREFLIGHT, **_VARIED_GRANT}) | {"refused": {}},
+        theirs=True,
     ),
     Layer(
         "sanic-cors",
         _sanic_cors,
         _everywhere(GRANT, {**PREFLIGHT, **GRANT}) | {"refused": {}},
         environment="sanic-cors",
+        theirs=True,
     ),
 ]
