@@ -62,7 +62,7 @@ async def _handler(request: Request, item: int = 0) -> HTTPResponse:
 
 
 def _declare(app: Sanic, layer: str, wrap: Wrap, routes: int, sections: int) -> Iterator[BlueprintGroup]:
-    """The sections. Half of their routes are static, ``/s1/r2``, half have a parameter, ``/s1/r3/<item:int>``."""
+    """The sections. Half of the routes are static, ``/s1/r2``, half have an int, ``/s1/r3/<item:int>``."""
     for number in range(sections):
         section = Blueprint(f"s{number}", url_prefix=f"/s{number}")
         for route in range(number, routes, sections):
