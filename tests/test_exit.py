@@ -13,6 +13,7 @@ import pytest
 from sanic import Blueprint, Request, Sanic
 from sanic.compat import Header
 from sanic.exceptions import Unauthorized
+from sanic.http import Http
 from sanic.response import HTTPResponse, ResponseStream, file, file_stream, json, text
 
 from corsbp import CorsPolicy, cors_group
@@ -523,6 +524,10 @@ def test_what_runs_after_the_answer_has_left_changes_nothing() -> None:
     """A request whose stream takes nothing more, and one that has none."""
     part = Part(Follow(CorsPolicy()))
     ended = SimpleNamespace(stream=SimpleNamespace(send=None), transport=None)
-    for request in (ended, SimpleNamespace(stream=None, transport=None)):
+    http = Http(
+        SimpleNamespace(send=None, receive_more=None, recv_buffer=b"", app=SimpleNamespace(dispatch=None))
+    )
+    http.response_func = None
+    for request in (ended, SimpleNamespace(stream=None, transport=None), SimpleNamespace(stream=http)):
         part.depart(request, None)
-    assert vars(ended.stream) == {"send": None}
+    assert (vars(ended.stream), http.response_func) == ({"send": None}, None)
