@@ -155,9 +155,9 @@ ROWS: list[tuple[str, int, list[str]]] = [
         f"/own PUT --origin {EVIL}",
         1,
         [
-            f".own (/own) is in no section, and has a policy of its own, ctx_cors=CorsPolicy(allow_origins=('{ORIGIN}',)). "
-            "It serves GET, not PUT.",
-            ".own: allow_origins=",
+            ".own (/own) is in no section, and has a policy of its own, "
+            f"ctx_cors=CorsPolicy(allow_origins=('{ORIGIN}',)). It serves GET, not PUT.",
+            f".own: allow_origins=['{ORIGIN}', '{EVIL}']",
         ],
     ),
     (f"/hosted --origin {ORIGIN} --base-url https://hosted.example", 0, ["The page reads status 200."]),
