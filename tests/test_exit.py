@@ -531,3 +531,18 @@ def test_what_runs_after_the_answer_has_left_changes_nothing() -> None:
     for request in (ended, SimpleNamespace(stream=None, transport=None), SimpleNamespace(stream=http)):
         part.depart(request, None)
     assert (vars(ended.stream), http.response_func) == ({"send": None}, None)
+
+
+def test_what_a_function_returns_may_be_there_already() -> None:
+    def allows(origin: str, _: Request) -> asyncio.Future[bool]:
+        known = asyncio.get_running_loop().create_future()
+        known.set_result(origin == ORIGIN)
+        return known
+
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(lambda _: text("item"), "/item", name="item")
+    rows: dict[str, Row] = {
+        "granted": (ask("GET", "/api/item"), 200, GRANTED),
+        "refused": (ask("GET", "/api/item", EVIL), 200, REFUSED),
+    }
+    check(new_app(cors_group(bp, allow_origins=allows)), rows)
