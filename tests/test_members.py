@@ -234,6 +234,14 @@ def test_a_group_that_is_registered_nowhere(way: Callable[[Blueprint], tuple[Any
     assert re.fullmatch(message, said)
 
 
+def test_of_several_blueprints_it_is_said_once() -> None:
+    one, two = bp_of("one"), bp_of("two")
+    cors_group(one, two)
+    app = new_app(one, two)
+    (said,) = warned(app)
+    assert "cors_group(one, two) at" in said and "the blueprint 'one' and 'two' is" in said
+
+
 def test_an_app_that_is_wrapped_and_forgotten() -> None:
     app = new_app()
     app.add_route(handler, "/item", name="item")
