@@ -76,9 +76,8 @@ def _outcome(origin: str, called: Callable[[], object]) -> object:
         return called()
     except (KeyboardInterrupt, SystemExit):
         raise
-    except (
-        BaseException
-    ):  # that of the function: nothing is awaited here, so that no request can be cancelled
+    # that of the function: nothing is awaited here, so that no request can be cancelled
+    except BaseException:
         journal.write(logging.ERROR, "The origin function failed for %s: refused", shown(origin), trace=True)
         return _FAILED
 

@@ -85,6 +85,28 @@ def test_one_response_for_everybody(touchup: bool) -> None:
     assert ok.stream is None
 
 
+def test_the_response_is_in_its_place_again() -> None:
+    """Sanic lets go of it after the answer, and ends a stream that the handler has not."""
+    ok = json({"ok": 1})
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(lambda _: ok, "/item", name="item")
+
+    @bp.get("/stream")
+    async def stream(request: Request) -> None:
+        response = await request.respond(content_type="text/plain")
+        await response.send("a")
+
+    answers = check(
+        new_app(cors_group(bp, **LISTED)),
+        {
+            "stream": (ask("GET", "/api/stream"), 200, GRANTED),
+            "item": (ask("GET", "/api/item"), 200, GRANTED),
+        },
+    )
+    assert answers["stream"].body == b"1\r\na\r\n0\r\n\r\n"
+    assert ok.stream is None
+
+
 def test_one_header_mapping_for_several_responses() -> None:
     headers = Header({"x-shared": "1"})
     bp = Blueprint("api", url_prefix="/api")

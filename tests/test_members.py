@@ -258,6 +258,18 @@ def test_with_and_without_a_section() -> None:
     assert (oddities(with_section), oddities(without)) == ([], [])
 
 
+def test_what_is_registered_listens_no_more() -> None:
+    """Sanic sorts all listeners for each: an app of many blueprints would start slowly."""
+
+    def listeners(*members: Any) -> int:
+        return sum(route.name == "server.init.before" for route in new_app(*members).signal_router.routes)
+
+    few, many = ([bp_of(f"b{number}") for number in range(count)] for count in (1, 20))
+    assert (
+        listeners(cors_group(*few)) == listeners(cors_group(*many)) == listeners(*map(cors_group, many)) == 1
+    )
+
+
 def test_a_group_in_a_group_that_is_registered() -> None:
     app = new_app(Blueprint.group(cors_group(cors_group(bp_of()), bp_of("b")), url_prefix="/x"))
     assert warned(app) == []
