@@ -45,6 +45,8 @@ class Mount(Generic[AnOwner]):
         """Each section with the options of its registrations: usually one."""
         self.owners: dict[Any, AnOwner] = {}
         self.whole: AnOwner | None = None
+        self.table: list[Bound] = []
+        """What the routes are bound to."""
         self.whose = Whose(app)
         self.listens = False
         self.compile = app.router.finalize
@@ -88,7 +90,7 @@ class Mount(Generic[AnOwner]):
         Raises:
             ValueError: a blueprint is in two sections, or a route's `ctx_cors` is no policy.
         """
-        table = list(self.bound())
+        table = self.table = list(self.bound())
         trees = prefixes(self.prefixes())
         parts = {follow: Part(follow) for _, _, follow in table if follow}
         for route, _, follow in table:
@@ -161,7 +163,7 @@ class Mount(Generic[AnOwner]):
 
     def warn(self, _: AnySanic) -> None:
         """At the end of startup: say what looks wrong."""
-        for problem in self.oddities():
+        for problem in oddities(self.app, self.registered, self.table):
             warn(problem)
 
     def oddities(self) -> Iterator[Problem]:
