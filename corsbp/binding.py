@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .decision import Follow
 from .dialects import instead_of
@@ -19,18 +19,15 @@ class Owner(Protocol):
     follow: Follow
 
 
-Owns = TypeVar("Owns", bound=Owner)
-
-
-class Bound(NamedTuple, Generic[Owns]):
+class Bound(NamedTuple):
     """A route, the section that it is in, and what it follows; None where it is in none, or has no CORS."""
 
     route: Route
-    owner: Owns | None
+    owner: Any
     follow: Follow | None
 
 
-def bind(paths: Iterable[Sequence[Route]], owner_of: Callable[[Route], Owns | None]) -> Iterator[Bound[Owns]]:
+def bind(paths: Iterable[Sequence[Route]], owner_of: Callable[[Route], Owner | None]) -> Iterator[Bound]:
     """What each route is bound to; `paths` has the routes of each path of the router.
 
     Raises:

@@ -19,9 +19,10 @@ class SectionExtra(SimpleNamespace):
     """
 
     corsbp: Part | None
+    corsbp_entered: tuple[bool, Chain] | None
 
     def __init__(self, extra: SimpleNamespace, part: Part | None) -> None:
-        super().__init__(corsbp=part, corsbp_requests=deque(), corsbp_responses=deque())
+        super().__init__(corsbp=part, corsbp_requests=deque(), corsbp_entered=None, corsbp_responses=deque())
         for name, value in vars(extra).items():
             setattr(self, name, value)
 
@@ -34,29 +35,29 @@ class SectionExtra(SimpleNamespace):
     @property
     def request_middleware(self) -> Chain:
         """Before the handler: a function is asked at the end, a handshake judged at the start."""
-        if self.corsbp is None:
-            return self.corsbp_requests
-        if self.corsbp.follow.rules.ask is not None:
-            return self.corsbp_asking
-        return self.corsbp_gated if getattr(self, "websocket", False) else self.corsbp_requests
+        part, theirs = self.corsbp, self.corsbp_requests
+        if part is None or not (part.follow.rules.ask or getattr(self, "websocket", False)):
+            return theirs
+        asks = part.follow.rules.ask is not None
+        if self.corsbp_entered is None or self.corsbp_entered[0] is not asks:
+            self.corsbp_entered = asks, deque([*theirs, part.enter] if asks else [part.enter, *theirs])
+        return self.corsbp_entered[1]
 
     @request_middleware.setter
     def request_middleware(self, chain: Chain) -> None:
         self.corsbp_requests = chain
-        if self.corsbp is not None:
-            self.corsbp_asking = deque([*chain, self.corsbp.enter])
-            self.corsbp_gated = deque([self.corsbp.enter, *chain])
+        self.corsbp_entered = None
 
     @property
     def response_middleware(self) -> Chain:
         """Behind the handler: ours first, and no other CORS."""
-        return self.corsbp_completed
+        return self.corsbp_responses
 
     @response_middleware.setter
     def response_middleware(self, chain: Chain) -> None:
-        self.corsbp_responses = chain
+        theirs = [each for each in chain if not isinstance(getattr(each, "__self__", None), Part)]
         part = self.corsbp
-        self.corsbp_completed = deque([part.depart, *without_other_cors(chain)]) if part else chain
+        self.corsbp_responses = deque([part.depart, *without_other_cors(theirs)] if part else theirs)
 
 
 def follow_of(route: Any) -> Follow | None:

@@ -131,7 +131,7 @@ class Departure:
         ours = self._answer or ()
         theirs = response.processed_headers
         for name in self.headers:
-            if name[:2] in _TELLING:
+            if name[0] in "aAvVtT" and name[:2] in _TELLING:
                 return self._put(theirs, ours)
         return chain(theirs, ours)
 
@@ -157,28 +157,31 @@ class Departure:
 
 def departing(request: Request) -> Departure | None:
     """The departure that a request has, until its head has left."""
-    there = getattr(request.stream, _place(request.stream), None)
+    stream: Any = request.stream
+    there = stream.response_func if type(stream) is Http else getattr(stream, "send", None)
     return there if type(there) is Departure else None
-
-
-def _place(stream: Any) -> str:
-    # HTTP/1 keeps in an attribute what `send` is to call; the streams of the others have `send` itself.
-    return "response_func" if type(stream) is Http else "send"
 
 
 def departure(request: Request, follow: Follow) -> Departure:
     """The departure of a request: the one it has, or a new one. After the answer, it changes nothing."""
     stream: Any = request.stream
-    name = _place(stream)
-    there: Any = getattr(stream, name, None)
+    there: Any
+    mine: Departure
+    if type(stream) is Http:  # which keeps in an attribute what its `send` is to call
+        there = stream.response_func
+        if type(there) is Departure:
+            return there
+        mine = Departure(request, follow, there)
+        if there is not None:
+            stream.response_func = mine  # type: ignore[assignment]  # it is called as the other was
+        return mine
+    there = getattr(stream, "send", None)  # the streams of the others have `send` itself
     if type(there) is Departure:
         return there
-    if type(stream) is not Http:
-        scope = getattr(request.transport, "scope", {})
-        there = _denial(stream, scope) if scope.get("type") == "websocket" else there
-    mine = Departure(request, follow, there)
+    scope = getattr(request.transport, "scope", {})
+    mine = Departure(request, follow, _denial(stream, scope) if scope.get("type") == "websocket" else there)
     if there is not None:
-        setattr(stream, name, mine)
+        stream.send = mine
     return mine
 
 

@@ -118,11 +118,11 @@ def _policy_or_fields(function: Callable[Args, Result]) -> Callable[Args, Result
 
     @wraps(function)
     def either(*args: Args.args, **options: Args.kwargs) -> Result:
-        fields = [f"{name}={value!r}" for name, value in options.items() if name in Fields.__annotations__]
+        fields = {name: options[name] for name in Fields.__annotations__ if name in options}
         if options.get("policy") is not None and fields:
             raise TypeError(
                 f"cors_group() takes policy= or its fields, not both: {', '.join(fields)} came with policy=. "
-                f"Meant: policy=policy.replace({', '.join(fields)})"
+                f"Meant: policy=policy.replace({', '.join(f'{n}={v!r}' for n, v in fields.items())})"
             )
         return function(*args, **options)
 

@@ -162,13 +162,13 @@ class Lost:
         raise self.error()
 
 
-def not_found(path: str) -> NotFound:
+def not_found(path: str | None) -> NotFound:
     """As Sanic's router says it."""
     return NotFound(f"Requested URL {path} not found")
 
 
 def not_allowed(method: str, path: str, allowed: tuple[str, ...]) -> MethodNotAllowed:
-    """As Sanic's router says it, with all methods: of a parametrised path it does not always know them."""
+    """As Sanic's router says it."""
     return MethodNotAllowed(
-        f"Method {method} not allowed for URL {path}", method=method, allowed_methods=allowed
+        f"Method {method} not allowed for URL {path}", method=method, allowed_methods=allowed or None
     )

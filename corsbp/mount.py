@@ -13,6 +13,7 @@ Which hooks of Sanic's it uses, and why each is there:
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator
 from typing import Any, Final, Generic
 
@@ -25,7 +26,7 @@ from .departure import departure
 from .errors import Problem, warn
 from .handlers import Part, is_preflight
 from .oddities import oddities
-from .ownership import AnOwner, owners, prefixes
+from .ownership import AnOwner, claims, owners, prefixes
 from .routing import AnySanic, Prefix, prefixes_of, routes_of, segments_before
 from .whose import Whose
 
@@ -42,6 +43,10 @@ class Mount(Generic[AnOwner]):
         self.app = app
         self.registered: dict[AnOwner, list[dict[str, Any]]] = {}
         """Each section with the options of its registrations: usually one."""
+        self.owners: dict[Any, AnOwner] = {}
+        self.whole: AnOwner | None = None
+        self.table: list[Bound] = []
+        """What the routes are bound to."""
         self.whose = Whose(app)
         self.listens = False
         self.compile = app.router.finalize
@@ -61,11 +66,16 @@ class Mount(Generic[AnOwner]):
         Raises:
             ValueError: a blueprint of it is in another section, too.
         """
-        owners([*self.registered, section])
+        try:
+            owners([section], ChainMap({}, self.owners), self.whole)
+        except ValueError:
+            owners([*self.registered, section])  # unless groups have grown since
 
     def take(self, section: AnOwner, options: dict[str, Any]) -> None:
         """Take a section in, with the options of its registration."""
         self.registered.setdefault(section, []).append(options)
+        self.owners.update(claims(section))
+        self.whole = section if section.whole is not None else self.whole
         if self.app.router.finalized:
             self.bind()
 
@@ -80,7 +90,7 @@ class Mount(Generic[AnOwner]):
         Raises:
             ValueError: a blueprint is in two sections, or a route's `ctx_cors` is no policy.
         """
-        table = list(self.bound())
+        table = self.table = list(self.bound())
         trees = prefixes(self.prefixes())
         parts = {follow: Part(follow) for _, _, follow in table if follow}
         for route, _, follow in table:
@@ -93,7 +103,7 @@ class Mount(Generic[AnOwner]):
         self.forget()
         self.listen()
 
-    def bound(self) -> Iterator[Bound[AnOwner]]:
+    def bound(self) -> Iterator[Bound]:
         """What each of the app's routes is bound to, as things are now."""
         mine, whole = owners(self.registered)
         routes = routes_of(self.app, mine)
@@ -153,7 +163,7 @@ class Mount(Generic[AnOwner]):
 
     def warn(self, _: AnySanic) -> None:
         """At the end of startup: say what looks wrong."""
-        for problem in self.oddities():
+        for problem in oddities(self.app, self.registered, self.table):
             warn(problem)
 
     def oddities(self) -> Iterator[Problem]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from sanic import Blueprint
+
 from .binding import Bound
 from .chain import other_cors
 from .errors import Problem
 from .ownership import AnOwner, owners
 from .prefixes import Segment
-from .routing import AnySanic, prefixes_of, routes_of
+from .routing import AnySanic, declared_uris, prefixes_of, routes_of
 
 
 def oddities(
-    app: AnySanic, sections: Mapping[AnOwner, Sequence[object]], bound: Iterable[Bound[AnOwner]]
+    app: AnySanic, sections: Mapping[AnOwner, Sequence[object]], bound: Iterable[Bound]
 ) -> Iterator[Problem]:
     """The oddities of an app, of its sections with their registrations, and of what its routes follow."""
     served: dict[AnOwner, set[str]] = {section: set() for section in sections}
@@ -42,8 +44,8 @@ def _moved(app: AnySanic, sections: Mapping[AnOwner, Sequence[object]]) -> Itera
     """Blueprints that were registered in a group, and beside it under another prefix."""
     mine, _ = owners(sections)
     for blueprint, routes in routes_of(app, mine).items():
-        if len(sections.get(mine[blueprint], ())) > 1:
-            continue  # the group itself is registered more than once
+        if len(sections.get(mine[blueprint], ())) > 1 or len(routes) <= declared(blueprint):
+            continue  # the group itself is registered more than once; or nothing is
         places: dict[str, dict[str, None]] = {}
         for name, (_host, prefix) in prefixes_of(blueprint, routes):
             places.setdefault(name, {})[_path(prefix)] = None
@@ -55,6 +57,11 @@ def _moved(app: AnySanic, sections: Mapping[AnOwner, Sequence[object]]) -> Itera
                 "Register a copy where you want none"
             )
             yield Problem("blueprint-twice", "cors_group", blueprint.name, message)
+
+
+def declared(blueprint: Blueprint) -> int:
+    """How many routes a blueprint has declared."""
+    return len(declared_uris(blueprint)) + len(declared_uris(blueprint, static=True))
 
 
 def _path(prefix: Sequence[Segment]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol, TypeVar
 
 from sanic import Blueprint
@@ -40,16 +40,23 @@ def claims(owner: AnOwner) -> dict[Blueprint, AnOwner]:
     return dict(walk(owner.members, owner))
 
 
-def owners(sections: Iterable[AnOwner]) -> tuple[dict[Blueprint, AnOwner], AnOwner | None]:
+def owners(
+    sections: Iterable[AnOwner],
+    known: MutableMapping[Blueprint, AnOwner] | None = None,
+    whole: AnOwner | None = None,
+) -> tuple[MutableMapping[Blueprint, AnOwner], AnOwner | None]:
     """Whose each blueprint is, the innermost section's; and who has all the rest, if anybody.
+
+    Args:
+        known: whose blueprints are already; it is added to.
+        whole: who has all the rest already.
 
     Raises:
         ValueError: two sections, neither inside the other, have the same blueprint, or the same app.
     """
-    found: dict[Blueprint, AnOwner] = {}
-    whole: AnOwner | None = None
+    found = {} if known is None else known
     for section in sections:
-        if section.whole is not None and whole is not None:
+        if section.whole is not None and whole not in (None, section):
             raise ValueError(
                 f"The app is in two sections, {whole.label()} and {section.label()}, but can follow only one "
                 "policy. Leave it out of one; a route can have its own policy: ctx_cors=CorsPolicy(...)."

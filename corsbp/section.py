@@ -15,7 +15,7 @@ from .errors import Problem, line_of_user, warn
 from .mount import Mount
 from .ownership import claims
 from .policy import CorsPolicy
-from .routing import AnySanic
+from .routing import AnySanic, forget_listener
 
 _numbers = count(1)
 _made: WeakSet[Section] = WeakSet()
@@ -28,7 +28,7 @@ class Section(Blueprint):
     which of them that app has already.
     """
 
-    __slots__ = ("__weakref__", "arriving", "follow", "kept", "made_at", "members", "number", "whole")
+    __slots__ = ("__weakref__", "arriving", "follow", "kept", "made_at", "members", "number", "told", "whole")
 
     def __init__(self, members: BlueprintGroup, policy: CorsPolicy, whole: AnySanic | None) -> None:
         self.number = next(_numbers)
@@ -39,6 +39,7 @@ class Section(Blueprint):
         self.made_at = line_of_user()
         self.kept: dict[AnySanic, frozenset[Blueprint]] = {}
         self.arriving: frozenset[Blueprint] = frozenset()
+        self.told: set[str] = set()
         _made.add(self)
         if whole is not None:
             whole.register_listener(self.tell_if_forgotten, "before_server_start")
@@ -72,6 +73,8 @@ class Section(Blueprint):
             raise ValueError(f"{self.label()} wraps {self.whole!r}, and cannot be registered on {app!r}")
         mount = Mount.of(app) or Mount(app)
         mount.admit(self)
+        for blueprint in claims(self):
+            forget_listener(blueprint, self.tell_if_forgotten)
         if app not in self.kept:
             self.kept[app] = self._kept(app, options)
         super().register(app, options)  # type: ignore[no-untyped-call]
@@ -114,8 +117,13 @@ class Section(Blueprint):
                 blueprint.listener("before_server_start")(self.tell_if_forgotten)
 
     def tell_if_forgotten(self, app: AnySanic) -> None:
-        """At an app's start: warn if this group was registered nowhere, but what it wraps is here."""
-        if (problem := self.forgotten(app)) is not None:
+        """At an app's start: warn if this group was registered nowhere, but what it wraps is here.
+
+        Once, though each of its blueprints has this listener.
+        """
+        problem = None if app.name in self.told else self.forgotten(app)
+        if problem is not None:
+            self.told.add(app.name)
             warn(problem)
 
     def forgotten(self, app: AnySanic) -> Problem | None:

@@ -79,9 +79,8 @@ def _outcome(function: OriginFunction, origin: str, called: Callable[[], object]
         return called()
     except (KeyboardInterrupt, SystemExit):
         raise
-    except (
-        BaseException
-    ):  # that of the function: nothing is awaited here, so that no request can be cancelled
+    # that of the function: nothing is awaited here, so that no request can be cancelled
+    except BaseException:
         message = "The origin function %s() failed for %s: refused"
         journal.write(logging.ERROR, message, name_of(function), shown(origin), trace=True)
         return _FAILED

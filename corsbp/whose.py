@@ -7,6 +7,7 @@ any other route. So nothing is added to the router, and its answers for everythi
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from functools import partial
@@ -98,10 +99,12 @@ class Whose:
         options = Options(its, its.default, self.alone)
         if method == "OPTIONS" and its.known:
             return self.own_options(options)
-        if isinstance(error, NoMethod) and its.known:
-            lost = Lost(its.default, partial(not_allowed, method, path, its.allow))
+        if isinstance(error, NoMethod):
+            # of a parametrised path it does not always know which methods there are
+            allowed = its.allow if its.known else tuple(error.allowed_methods or ())
+            lost = Lost(its.default, partial(not_allowed, method, path, allowed))
         else:
-            lost = Lost(its.default, partial(not_found, error.path or path))
+            lost = Lost(its.default, partial(not_found, error.path))
         first = (options.intercept, lost.meet) if method == "OPTIONS" else (lost.meet,)
         # the app's middleware, as it stands where Sanic has no route
         return self.stand(its.default, lost.fail, (*first, *self.app.request_middleware, lost.fail))
@@ -117,7 +120,7 @@ class Whose:
             return self.own_options(options)
         theirs, route = route.extra, copy(route)
         route.extra = SimpleNamespace(**vars(theirs), corsbp_intercepts=True)
-        route.extra.request_middleware = (options.intercept, *theirs.request_middleware)
+        route.extra.request_middleware = deque([options.intercept, *theirs.request_middleware])
         route.extra.response_middleware = theirs.response_middleware
         return route, handler, parameters
 
@@ -150,8 +153,8 @@ class Whose:
             error_format=None,
             ident=name,
             ignore_body=True,
-            request_middleware=tuple(requests),
-            response_middleware=tuple(responses),
+            request_middleware=deque(requests),
+            response_middleware=deque(responses),
             static=False,
             stream=False,
             websocket=False,

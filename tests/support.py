@@ -21,6 +21,8 @@ import pytest
 from sanic import Sanic
 from sanic.touchup import TouchUp
 
+from corsbp.testing.senders import forget_starts
+
 _names = itertools.count(1)
 
 ROOT = Path(__file__).parent.parent
@@ -155,8 +157,10 @@ def through_asgi(app: Sanic, requests: Iterable[Ask]) -> list[Answer]:
 
     async def talk() -> list[Answer]:
         answers = []
+        client = app.asgi_client  # one, since each adds a middleware to the app
         for one in requests:
-            _, response = await app.asgi_client.request(
+            forget_starts(app)
+            _, response = await client.request(
                 one.method, one.path, headers=list(one.headers), content=one.body or None
             )
             headers = [(key.decode(), value.decode()) for key, value in response.headers.raw]

@@ -76,8 +76,8 @@ def test_a_policy_beside_fields_whatever_their_values() -> None:
     with pytest.raises(TypeError) as caught:
         cors_group(Blueprint("bp"), policy=policy, max_age=600, allow_credentials=False)
     assert str(caught.value) == (
-        "cors_group() takes policy= or its fields, not both: max_age=600, allow_credentials=False came with "
-        "policy=. Meant: policy=policy.replace(max_age=600, allow_credentials=False)"
+        "cors_group() takes policy= or its fields, not both: allow_credentials, max_age came with policy=. "
+        "Meant: policy=policy.replace(allow_credentials=False, max_age=600)"
     )
     assert cors_group(Blueprint("bp"), policy=None, max_age=5).policy == policy
 

@@ -13,6 +13,7 @@ import pytest
 from sanic import Blueprint, Request, Sanic
 from sanic.compat import Header
 from sanic.exceptions import Unauthorized
+from sanic.http import Http
 from sanic.response import HTTPResponse, ResponseStream, file, file_stream, json, text
 
 from corsbp import CorsPolicy, cors_group
@@ -81,6 +82,28 @@ def test_one_response_for_everybody(touchup: bool) -> None:
     }
     check(app, rows)
     assert not [name for name in ok.headers if name.lower().startswith(("access-control", "vary"))]
+    assert ok.stream is None
+
+
+def test_the_response_is_in_its_place_again() -> None:
+    """Sanic lets go of it after the answer, and ends a stream that the handler has not."""
+    ok = json({"ok": 1})
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(lambda _: ok, "/item", name="item")
+
+    @bp.get("/stream")
+    async def stream(request: Request) -> None:
+        response = await request.respond(content_type="text/plain")
+        await response.send("a")
+
+    answers = check(
+        new_app(cors_group(bp, **LISTED)),
+        {
+            "stream": (ask("GET", "/api/stream"), 200, GRANTED),
+            "item": (ask("GET", "/api/item"), 200, GRANTED),
+        },
+    )
+    assert answers["stream"].body == b"1\r\na\r\n0\r\n\r\n"
     assert ok.stream is None
 
 
@@ -523,6 +546,25 @@ def test_what_runs_after_the_answer_has_left_changes_nothing() -> None:
     """A request whose stream takes nothing more, and one that has none."""
     part = Part(Follow(CorsPolicy()))
     ended = SimpleNamespace(stream=SimpleNamespace(send=None), transport=None)
-    for request in (ended, SimpleNamespace(stream=None, transport=None)):
+    http = Http(
+        SimpleNamespace(send=None, receive_more=None, recv_buffer=b"", app=SimpleNamespace(dispatch=None))
+    )
+    http.response_func = None
+    for request in (ended, SimpleNamespace(stream=None, transport=None), SimpleNamespace(stream=http)):
         part.depart(request, None)
-    assert vars(ended.stream) == {"send": None}
+    assert (vars(ended.stream), http.response_func) == ({"send": None}, None)
+
+
+def test_what_a_function_returns_may_be_there_already() -> None:
+    def allows(origin: str, _: Request) -> asyncio.Future[bool]:
+        known = asyncio.get_running_loop().create_future()
+        known.set_result(origin == ORIGIN)
+        return known
+
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(lambda _: text("item"), "/item", name="item")
+    rows: dict[str, Row] = {
+        "granted": (ask("GET", "/api/item"), 200, GRANTED),
+        "refused": (ask("GET", "/api/item", EVIL), 200, REFUSED),
+    }
+    check(new_app(cors_group(bp, allow_origins=allows)), rows)

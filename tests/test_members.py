@@ -234,6 +234,14 @@ def test_a_group_that_is_registered_nowhere(way: Callable[[Blueprint], tuple[Any
     assert re.fullmatch(message, said)
 
 
+def test_of_several_blueprints_it_is_said_once() -> None:
+    one, two = bp_of("one"), bp_of("two")
+    cors_group(one, two)
+    app = new_app(one, two)
+    (said,) = warned(app)
+    assert "cors_group(one, two) at" in said and "the blueprint 'one' and 'two' is" in said
+
+
 def test_an_app_that_is_wrapped_and_forgotten() -> None:
     app = new_app()
     app.add_route(handler, "/item", name="item")
@@ -248,6 +256,18 @@ def test_with_and_without_a_section() -> None:
     with_section, without = new_app(cors_group(bp)), new_app(bp, bp.copy("copy", url_prefix="/copy"))
     assert (warned(with_section), warned(without)) == ([], [])
     assert (oddities(with_section), oddities(without)) == ([], [])
+
+
+def test_what_is_registered_listens_no_more() -> None:
+    """Sanic sorts all listeners for each: an app of many blueprints would start slowly."""
+
+    def listeners(*members: Any) -> int:
+        return sum(route.name == "server.init.before" for route in new_app(*members).signal_router.routes)
+
+    few, many = ([bp_of(f"b{number}") for number in range(count)] for count in (1, 20))
+    assert (
+        listeners(cors_group(*few)) == listeners(cors_group(*many)) == listeners(*map(cors_group, many)) == 1
+    )
 
 
 def test_a_group_in_a_group_that_is_registered() -> None:

@@ -135,11 +135,15 @@ def test_sanic_with_workers(tmp_path: Path, options: list[str]) -> None:
 
 
 @pytest.mark.parametrize("example", ["quickstart", "versions"])
-@pytest.mark.parametrize("server", ["uvicorn", "hypercorn"])
+@pytest.mark.parametrize("server", ["uvicorn", "hypercorn", "granian"])
 def test_asgi(tmp_path: Path, server: str, example: str) -> None:
     importable(server)
     port = free_port()
-    bind = {"uvicorn": ["--port", f"{port}"], "hypercorn": ["--bind", f"127.0.0.1:{port}"]}[server]
+    bind = {
+        "uvicorn": ["--port", f"{port}"],
+        "hypercorn": ["--bind", f"127.0.0.1:{port}"],
+        "granian": ["--interface", "asgi", "--host", "127.0.0.1", "--port", f"{port}"],
+    }[server]
     with program(tmp_path, server, f"examples.{example}:app", *bind, port=port):
         assert not wrong(port, {"quickstart": QUICKSTART, "versions": VERSIONS}[example])
 

@@ -54,7 +54,9 @@ def whose(route: Served | None, method: str, near: str | None = None) -> str:
     serves = "" if method in route.methods else f" It serves {', '.join(route.methods)}, not {method}."
     name = f"The route {route.name} ({route.path})"
     if route.whose is None:
-        return f"{name} is in no section: wrap its blueprint in cors_group().{serves}"
+        return (
+            f"{name} is in no section: app.blueprint(cors_group(...)) around its blueprint makes one.{serves}"
+        )
     if route.policy is None:
         return f"{name} is in {route.section}, and left out by ctx_cors=False.{serves}"
     if route.section is None:

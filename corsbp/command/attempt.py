@@ -517,7 +517,7 @@ class Page:
 
 
 def rows(served: list[Served]) -> list[dict[str, Any]]:
-    """The routes for the page: what differs in nothing but the method is one, and sections come first."""
+    """The routes for the page: what differs in nothing but the method is one; what is nobody's comes last."""
     found: dict[Any, set[str]] = {}
     for route in sorted(served, key=lambda each: each.whose is None):
         policy = repr(route.policy) if route.policy else None

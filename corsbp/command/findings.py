@@ -93,10 +93,10 @@ def _of_neighbours(served: Iterable[Served]) -> Iterator[Finding]:
     restricted: dict[object, Served] = {}
     for route in served:
         if route.policy and not _is_open(route.policy):
-            restricted.setdefault(route.section, route)
+            restricted.setdefault(route.whose, route)
             restricted.setdefault((route.path, route.host), route)
     for route in served:
-        other = restricted.get((route.path, route.host)) or restricted.get(route.section)
+        other = restricted.get((route.path, route.host)) or restricted.get(route.whose)
         if other and _is_open(route.policy):
             text = f"any origin, while {','.join(other.methods)} {other.path} names its own"
             yield Finding(False, "any-beside-restricted", f"{','.join(route.methods)} {route.path}", text)

@@ -1,7 +1,8 @@
 """A child process: the app of one layer, answering through Sanic's own HTTP protocol, in memory.
 
 ``python -m tests.benchmarks.driver LAYER`` reads one JSON command a line and answers each with one line:
-``{"send": request}`` gives the answer's text, ``{"block": request, "count": n}`` the CPU seconds of n.
+``{"send": request}`` gives the answer's text, ``{"block": request, "count": n}`` the CPU seconds of n. A
+request that is several ones is sent in turn, and the next block goes on where the last one stopped.
 The startup and the sockets use its ``make_app`` and ``start``.
 """
 
@@ -16,10 +17,13 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import cycle
 from typing import Any, TextIO
 
 from sanic import Sanic
+from sanic.application.state import ApplicationServerInfo
+from sanic.http.constants import HTTP
 from sanic.server.protocols.http_protocol import HttpProtocol
 
 from tests.benchmarks.layers import LAYERS, REQUESTS
@@ -42,6 +46,8 @@ def make_app(name: str, install: Callable[[Sanic], None]) -> Sanic:
 
 async def start(app: Sanic) -> None:
     """All that Sanic does before it listens: finalise, TouchUp, the listeners of before_server_start."""
+    # As `sanic` and `app.run()` do: what Sanic does only for HTTP/3 is taken out of its code (`alt-svc`).
+    app.state.server_info.append(ApplicationServerInfo(settings={"version": HTTP.VERSION_1}))
     with socket.create_server(("127.0.0.1", 0)) as unused:
         server = await app.create_server(
             sock=unused, return_asyncio_server=True, asyncio_server_kwargs={"start_serving": False}
@@ -55,9 +61,11 @@ async def start(app: Sanic) -> None:
 class MemoryTransport(asyncio.Transport):
     """Delivers a request each time the protocol asks for more bytes, and keeps what the protocol writes."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: HttpProtocol, request: bytes) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, protocol: HttpProtocol, requests: Iterator[bytes]
+    ) -> None:
         super().__init__({"peername": ("127.0.0.1", 50000), "sockname": ("127.0.0.1", 80)})
-        self.loop, self.protocol, self.request = loop, protocol, request
+        self.loop, self.protocol, self.requests = loop, protocol, requests
         self.left = 0
         self.idle = asyncio.Event()
         self.written: list[bytes] = []
@@ -68,7 +76,7 @@ class MemoryTransport(asyncio.Transport):
         # through the loop and not from within this call.
         if self.left:
             self.left -= 1
-            self.loop.call_soon(self.protocol.data_received, self.request)
+            self.loop.call_soon(self.protocol.data_received, next(self.requests))
         else:
             self.idle.set()
 
@@ -97,10 +105,10 @@ class MemoryTransport(asyncio.Transport):
 
 
 @contextlib.asynccontextmanager
-async def _connection(app: Sanic, request: bytes) -> AsyncIterator[MemoryTransport]:
+async def _connection(app: Sanic, requests: Iterator[bytes]) -> AsyncIterator[MemoryTransport]:
     loop = asyncio.get_running_loop()
     protocol = HttpProtocol(loop=loop, app=app, connections=set())
-    transport = MemoryTransport(loop, protocol, request)
+    transport = MemoryTransport(loop, protocol, requests)
     protocol.connection_made(transport)
     await transport.idle.wait()
     try:
@@ -111,18 +119,18 @@ async def _connection(app: Sanic, request: bytes) -> AsyncIterator[MemoryTranspo
         await asyncio.sleep(0)
 
 
-async def send(app: Sanic, request: bytes) -> bytes:
-    async with _connection(app, request) as transport:
+async def send(app: Sanic, requests: Iterator[bytes]) -> bytes:
+    async with _connection(app, requests) as transport:
         await transport.deliver(1)
         return b"".join(transport.written)
 
 
-async def block(app: Sanic, request: bytes, count: int, answer: bytes) -> float:
+async def block(app: Sanic, requests: Iterator[bytes], count: int, answer: bytes) -> float:
     """The CPU seconds of ``count`` requests on one kept-alive connection, each of which must get ``answer``.
 
     What a browser opens and closes connections for is not CORS: it happens outside of the clock.
     """
-    async with _connection(app, request) as transport:
+    async with _connection(app, requests) as transport:
         await transport.deliver(WARM_UP)
         gc.collect()
         started = time.process_time()
@@ -162,17 +170,16 @@ def main() -> None:
     gc.freeze()
     reply(loop=type(loop).__module__)
 
+    endless = {name: cycle(requests) for name, requests in REQUESTS.items()}
     answers: dict[str, bytes] = {}
     for line in sys.stdin:
         command = json.loads(line)
         if name := command.get("send"):
-            answers[name] = loop.run_until_complete(send(app, REQUESTS[name]))
+            answers[name] = loop.run_until_complete(send(app, endless[name]))
             reply(answer=answers[name].decode("latin-1"))
         else:
             name = command["block"]
-            reply(
-                seconds=loop.run_until_complete(block(app, REQUESTS[name], command["count"], answers[name]))
-            )
+            reply(seconds=loop.run_until_complete(block(app, endless[name], command["count"], answers[name])))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ CASELESS = {"access-control-allow-headers", "vary"}
 
 @dataclass(frozen=True)
 class Effort:
-    processes: int = 7
+    processes: int = 5
     rounds: int = 10
     block: int = 200
 
@@ -122,9 +122,9 @@ def _one_generation(
             if layer.name in workers:
                 with result.may_be_missing(layer):
                     result.loop = workers[layer.name].reply()["loop"]
+        _check(result, workers)
         for name in result.missing:
             workers.pop(name, None)
-        _check(workers)
 
         samples: dict[tuple[str, str], list[float]] = {}
         order = list(workers)
@@ -140,15 +140,19 @@ def _one_generation(
             result.costs.setdefault(name, {}).setdefault(request, []).append(tenth)
 
 
-def _check(workers: Mapping[str, Worker]) -> None:
-    faults = [
-        fault(layer, request, workers[layer.name].ask(send=request)["answer"])
-        for layer in LAYERS
-        if layer.name in workers
-        for request in REQUESTS
-    ]
-    if found := [text for text in faults if text]:
-        raise WrongHeadersError("\n".join(found))
+def _check(result: Result, workers: Mapping[str, Worker]) -> None:
+    faults = []
+    for layer in LAYERS:
+        if layer.name not in workers or layer.name in result.missing:
+            continue
+        answers = {request: workers[layer.name].ask(send=request)["answer"] for request in REQUESTS}
+        wrong = [text for request, answer in answers.items() if (text := fault(layer, request, answer))]
+        if wrong and layer.theirs:
+            result.missing[layer.name] = f"it sends other headers here: {wrong[0]}"
+        else:
+            faults += wrong
+    if faults:
+        raise WrongHeadersError("\n".join(faults))
 
 
 # -- reporting -----------------------------------------------------------------------------------------------
@@ -157,9 +161,13 @@ def _check(workers: Mapping[str, Worker]) -> None:
 def goals(result: Result) -> Sequence[Goal]:
     one, two = "corsbp, one origin", "corsbp, two origins"
     exact, patterns = "corsbp, 1,000 origins", "corsbp, 1,000 patterns"
+    function = "corsbp, async function"
 
     def ratio(layer: str, request: str, to: str, at_most: float) -> Goal:
         return Goal(f"{request}: {layer} / {to}", result.ratio(layer, request, to), at_most)
+
+    def above(layer: str, request: str, at_most: float) -> Goal:
+        return Goal(f"{request}: {layer}, above bare", result.above_bare(layer, request), at_most, " µs")
 
     def outside(layer: str) -> Goal:
         above = result.above_bare(layer, "outside")
@@ -169,25 +177,29 @@ def goals(result: Result) -> Sequence[Goal]:
 
     return [
         # Same headers on both sides: the layers with two and more origins send Vary.
-        ratio(one, "granted", "middleware", 1.15),
-        ratio(two, "granted", "middleware, Vary", 1.15),
+        ratio(one, "granted", "middleware", 0.50),
+        ratio(two, "granted", "middleware, Vary", 0.50),
         ratio(one, "granted", "guide's recipe", 0.58),
         ratio(two, "granted", "guide's recipe", 0.58),
         ratio(one, "granted", "sanic-ext", 0.32),
         ratio(two, "granted", "sanic-ext", 0.32),
         ratio(one, "granted", "sanic-cors", 0.24),
         ratio(two, "granted", "sanic-cors", 0.24),
-        ratio(one, "preflight", "handler", 1.00),
-        ratio(two, "preflight", "handler, Vary", 1.00),
+        ratio(one, "preflight", "handler", 0.60),
+        ratio(two, "preflight", "handler, Vary", 0.60),
         ratio(one, "preflight", "sanic-ext", 0.33),
         ratio(two, "preflight", "sanic-ext", 0.33),
         ratio(exact, "granted", two, 1.10),
         ratio(exact, "refused", two, 1.10),
         ratio(patterns, "granted", two, 1.30),
         ratio(patterns, "refused", two, 1.30),
-        outside(one),
-        outside(two),
-        outside(patterns),
+        above(function, "granted", 12),
+        *(outside(layer) for layer in (one, two, patterns)),
+        *(
+            above(layer, request, at_most)
+            for request, at_most in (("outside, miss", 0.3), ("404 inside", 20), ("404 outside", 5))
+            for layer in (one, two)
+        ),
     ]
 
 
@@ -195,7 +207,7 @@ def report(result: Result, effort: Effort) -> None:
     rows = []
     for layer in LAYERS:
         if layer.name in result.missing:
-            rows.append([layer.name, "not installed"])
+            rows.append([layer.name, "left out"])
             continue
         cells = []
         for request in REQUESTS:
@@ -211,9 +223,9 @@ def report(result: Result, effort: Effort) -> None:
         notes=f"{tables.machine()}, {result.loop} loop; {effort.processes} processes of each layer, "
         f"{effort.rounds} blocks of {effort.block} requests in each.\n"
         "Every layer's headers were checked. The second row is noise."
-        + "".join(f"\nNot installed: {name}: {reason}." for name, reason in result.missing.items()),
+        + "".join(f"\nLeft out: {name}: {reason}." for name, reason in result.missing.items()),
     )
-    tables.show_goals("A request: goals, as ratios of what the layers cost above bare Sanic", goals(result))
+    tables.show_goals("A request: goals, of what the layers cost above bare Sanic", goals(result))
 
 
 def run(effort: Effort, *, sanic_cors: Path | None = None, install: bool = True) -> None:

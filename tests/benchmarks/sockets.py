@@ -80,7 +80,7 @@ def _wait_until_it_answers(layer: Layer, port: int, process: subprocess.Popen[by
     while True:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-                connection.sendall(REQUESTS["granted"])
+                connection.sendall(REQUESTS["granted"][0])
                 answer = connection.recv(65536).decode("latin-1")
             break
         except OSError:

@@ -94,7 +94,8 @@ def test_preflight(bench: Bench, attempt: Attempt) -> None:
 def test_a_route_without_cors(bench: Bench, attempt: Attempt) -> None:
     shown = attempt.shows(bench, "GET /shop/health/")
     assert shown.startswith(f"✗ Blocked GET /shop/health/ from {attempt.own}. The page sees only TypeError")
-    assert "(/shop/health) is in no section: wrap its blueprint in cors_group(). Change: Send" in shown
+    assert "(/shop/health) is in no section: app.blueprint(cors_group(...)) around its" in shown
+    assert "makes one. Change: Send" in shown
     assert "asked origin" in shown and "answered without any header of CORS" in shown
 
 

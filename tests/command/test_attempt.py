@@ -157,6 +157,7 @@ def shop(calls: list[str] | None = None) -> Sanic:
         cors_group(listed, allow_origins=[ORIGIN], allow_credentials=True), cors_group(public), TOUCHUP=False
     )
     app.add_route(thing, "/<name:(?:<script>)?>", name="script")
+    app.add_route(thing, "/own", name="own", ctx_cors=CorsPolicy(allow_origins=[ORIGIN]))
 
     @app.websocket("/socket")
     async def talk(_: Request, ws: Any) -> None:
@@ -267,7 +268,8 @@ def test_what_makes_no_sense_is_refused(attempted: Attempted) -> None:
 
 
 def test_routes(attempted: Attempted) -> None:
-    """Sections first; what differs in nothing but the method is one."""
+    """What differs in nothing but the method is one; what is nobody's comes last."""
+    app = shop()
 
     def talk(tried: Tried) -> None:
         assert tried.about["target"] == "shop:app" and tried.about["app"] == tried.app
@@ -279,6 +281,7 @@ def test_routes(attempted: Attempted) -> None:
         assert rows == [
             ("/listed/<name:str>/<b:str>", ["GET"], "cors_group(listed)", None),
             ("/listed/thing", ["GET", "POST", "PUT"], "cors_group(listed)", policy),
+            ("/own", ["GET"], f"ctx_cors of {app.name}.own", repr(CorsPolicy(allow_origins=[ORIGIN]))),
             ("/public/slow", ["GET"], "cors_group(public)", "CorsPolicy()"),
             ("/public/stream", ["GET"], "cors_group(public)", "CorsPolicy()"),
             ("/public/thing", ["GET", "POST", "PUT"], "cors_group(public)", "CorsPolicy()"),
@@ -288,7 +291,7 @@ def test_routes(attempted: Attempted) -> None:
         assert tried.about["routes"][0]["example"] == "/listed/1/1"
         assert [row["path"] for row in tried.about["routes"] if row["websocket"]] == ["/socket"]
 
-    attempted(shop(), talk)
+    attempted(app, talk)
 
 
 def test_origins(attempted: Attempted) -> None:

@@ -92,6 +92,14 @@ def forgotten(bp: Blueprint) -> Sanic:
     return new_app(bp)
 
 
+def own_policies(*policies: CorsPolicy) -> Sanic:
+    """Routes in no section, each with a policy of its own."""
+    app = new_app(cors_group(bp_of("one")))
+    for number, policy in enumerate(policies):
+        app.add_route(handler, f"/own/{number}", name=f"own-{number}", ctx_cors=policy)
+    return app
+
+
 def twice(group: Any) -> Sanic:
     app = new_app(group)
     app.blueprint(group.blueprints[0], url_prefix="/v2", name_prefix="v2")
@@ -145,6 +153,11 @@ APPS: dict[str, tuple[Any, set[str]]] = {
     "a public suffix without credentials": (
         lambda: new_app(cors_group(bp_of("one"), allow_origins=[SUFFIX])),
         set(),
+    ),
+    "any beside restricted, both outside": (lambda: own_policies(CorsPolicy(**SAFE), CorsPolicy()), set()),
+    "an insecure origin outside": (
+        lambda: own_policies(CorsPolicy(allow_origins=[HTTP])),
+        {"insecure-origin"},
     ),
     "an empty section": (lambda: new_app(cors_group(Blueprint("empty"))), {"section-empty"}),
     "ctx_cors outside": (

@@ -59,6 +59,7 @@ def app_of() -> Sanic:
     odd.add_route(lambda _: redirect("/plain"), "/inward", name="inward")
     odd.add_route(handler, "/hosted", host="hosted.example", name="hosted")
     app.blueprint(cors_group(odd))
+    app.add_route(handler, "/own", ctx_cors=CorsPolicy(allow_origins=[ORIGIN]), name="own")
     app.on_request(proxied)
     return app
 
@@ -149,6 +150,16 @@ ROWS: list[tuple[str, int, list[str]]] = [
         2,
         ["got no answer: 'other.example is not the app at api.example, and is not asked'"],
     ),
+    (f"/own --origin {ORIGIN}", 0, ["The page reads status 200."]),
+    (
+        f"/own PUT --origin {EVIL}",
+        1,
+        [
+            ".own (/own) is in no section, and has a policy of its own, "
+            f"ctx_cors=CorsPolicy(allow_origins=('{ORIGIN}',)). It serves GET, not PUT.",
+            f".own: allow_origins=['{ORIGIN}', '{EVIL}']",
+        ],
+    ),
     (f"/hosted --origin {ORIGIN} --base-url https://hosted.example", 0, ["The page reads status 200."]),
     (f"/inward --origin {ORIGIN}", 1, [".plain (/plain) is in no section", " It serves POST, not GET."]),
     (
@@ -162,7 +173,7 @@ ROWS: list[tuple[str, int, list[str]]] = [
         1,
         [
             "  Firefox: CORS header ‘Access-Control-Allow-Origin’ missing",
-            " is in no section: wrap its blueprint in ",
+            " is in no section: app.blueprint(cors_group(...)) around its blueprint makes one.",
         ],
     ),
     (

@@ -120,15 +120,14 @@ class Transport(driver.MemoryTransport):
     """Delivers one request after the other, and keeps what is right to answer."""
 
     def __init__(self, protocol: HttpProtocol, source: Iterator[tuple[bytes, Right]]) -> None:
-        self.source = source
         self.right: list[Right] = []
-        super().__init__(asyncio.get_running_loop(), protocol, b"")
 
-    def resume_reading(self) -> None:
-        if self.left:
-            self.request, right = next(self.source)
-            self.right.append(right)
-        super().resume_reading()
+        def requests() -> Iterator[bytes]:
+            for request, right in source:
+                self.right.append(right)
+                yield request
+
+        super().__init__(asyncio.get_running_loop(), protocol, requests())
 
     async def check(self, requests: int) -> None:
         """Ask so many more.

@@ -17,7 +17,7 @@ from sanic.response import HTTPResponse, text
 from corsbp import cors_group
 from corsbp.testing import Browser, Result, SyncBrowser
 
-from ..support import EVIL, ORIGIN, new_app, run_anew, serve
+from ..support import EVIL, ORIGIN, ask, new_app, run_anew, serve, through_asgi
 from .script import sends
 
 
@@ -249,6 +249,47 @@ def test_one_app_for_several_browsers_and_clients() -> None:
 def test_an_app_with_sanic_ext() -> None:
     pytest.importorskip("sanic_ext", reason="no sanic-ext: it refuses Sanic before 25.12")
     both(shop(AUTO_EXTEND=True))
+
+
+def test_the_thousandth_start_is_like_the_first() -> None:
+    app, sources = shop(), set()
+
+    @app.before_server_start
+    async def note(_: Sanic) -> None:
+        sources.add(app.signal_router.find_route_src)
+
+    async def talk() -> None:
+        for _ in range(1000):
+            async with Browser(app):
+                pass
+        async with Browser(app) as browser:
+            assert (await browser.fetch("/api/echo")).ok_for_page
+
+    asyncio.run(talk())
+    assert len(sources) == 1
+
+
+def test_starts_of_others_are_forgotten_and_the_signals_of_an_app_are_not() -> None:
+    """Between the requests of Sanic's clients, which start the app for each."""
+    app, sources, heard = shop(TOUCHUP=False), [], []
+
+    @app.before_server_start
+    async def note(_: Sanic) -> None:
+        sources.append(app.signal_router.find_route_src)
+
+    @app.signal("http.routing.after")
+    async def hear(**_: object) -> None:
+        heard.append("routed")
+
+    for number in range(1, 4):
+        (result,) = fetched(Browser(app), {})
+        assert result.ok_for_page
+        (answer,) = through_asgi(app, [ask("GET", "/api/echo")])
+        assert answer.cors["access-control-allow-origin"] == ORIGIN
+        asyncio.run(app.asgi_client.get("/api/echo"))
+        assert len(heard) == 3 * number
+    ours, helper, _ = zip(*(sources[place : place + 3] for place in range(0, 9, 3)), strict=True)
+    assert len({*ours, *helper}) == 1
 
 
 class Stopped(BaseException):
