@@ -198,7 +198,7 @@ def test_errors_of_the_router(touchup: bool) -> None:
 
 
 def test_its_vary_stays_on_errors_of_the_router() -> None:
-    """Where there is no route, Sanic runs the app's middleware, sanic-ext's among it: since 25 it adds one."""
+    """Without a route, Sanic runs the app's middleware, and sanic-ext's among it: since 25 it adds one."""
     asks = [
         ask(method, path, origin)
         for method, path in [("GET", "/public/none"), ("POST", "/public/item")]
