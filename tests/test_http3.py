@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .support import EVIL, GRANTED, ORIGIN, REFUSED, Ask, Row, ask, lists, preflight
-from .test_servers import free_port, importable, program
+from .test_servers import free_port, importable, program, workers
 
 SITE = f"""
 from sanic import Blueprint, Sanic
@@ -132,7 +132,7 @@ def test_preflights_and_answers(tmp_path: Path) -> None:
         "--single-process",
     ]
     with program(tmp_path, "sanic", "site3:app", *options) as server:
-        server.until(lambda: "Worker ready" in server.said(), "ready")
+        server.until(lambda: workers(server) == 1, "started")  # the client asks again until it listens
         asks = [row[0] for row in ROWS.values()]
         seen = dict(zip(ROWS, answers(port, [one for one in asks if isinstance(one, Ask)]), strict=True))
     assert seen == {name: (status, cors) for name, (_, status, cors) in ROWS.items()}
