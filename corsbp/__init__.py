@@ -26,7 +26,7 @@ The rooms, from the door inwards; imports run one way (`testing` has a map of it
     policy     what is declared: a value
     checks     what is wrong with what is declared, all of it
     names      what is wrong with a method's or header's name
-    fields     the types of what is declared
+    fields     the types of what is declared, and what it becomes
     diagnosis  what is wrong with an origin, and what was meant
     hosts      what is wrong with its host
     suffixes   below which names strangers register others

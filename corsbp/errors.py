@@ -91,6 +91,7 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "method-case": "Methods are case-sensitive: browsers send this one as the page spells it.",
         "method-unserved": "An allowed method that no route of the section serves.",
         "section-empty": "A section without any route.",
+        "route-open": "A route's own policy lets in every origin, in a section that does not.",
         "blueprint-twice": "A blueprint of a section is registered beside it, too: CORS at both places.",
         "group-forgotten": "The result of `cors_group()` is registered on no app, but a blueprint of it is.",
         "two-layers": "sanic-cors is active in the same app.",

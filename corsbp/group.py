@@ -140,7 +140,7 @@ def cors_group(
     allow_headers: Star | Names = "*",
     expose_headers: Star | Names = (),
     max_age: int | timedelta | None = 600,
-    origin_timeout: float | timedelta = 5.0,
+    origin_timeout: float | timedelta = 5,
     check_websockets: bool = True,
     dangerously_allow_insecure_origins: bool = False,
     dangerously_allow_public_suffixes: bool = False,

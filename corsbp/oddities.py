@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sanic import Blueprint
+from sanic_routing.route import Route
 
 from .binding import Bound
 from .chain import other_cors
+from .decision import Follow
 from .errors import Problem
 from .ownership import AnOwner, owners
+from .policy import CorsPolicy
 from .prefixes import Segment
 from .routing import AnySanic, declared_uris, prefixes_of, routes_of
 
@@ -19,15 +22,29 @@ def oddities(
 ) -> Iterator[Problem]:
     """The oddities of an app, of its sections with their registrations, and of what its routes follow."""
     served: dict[AnOwner, set[str]] = {section: set() for section in sections}
-    for route, owner, _ in bound:
+    for route, owner, follow in bound:
         if owner is not None:
             served[owner] |= route.methods
+        if owner is not None and follow is not None and not getattr(route.handler, "__auto_handler__", False):
+            yield from _opened(route, owner, follow)
     for section, methods in served.items():
         yield from _unserved(section, methods)
     yield from _moved(app, sections)
     chains = [app.response_middleware, *app.named_response_middleware.values()]
     if any(other_cors(each) == "sanic_cors" for chain in chains for each in chain):
         yield Problem("two-layers", "cors_group", app.name, "has sanic-cors as well")
+
+
+def _opened(route: Route, section: AnOwner, follow: Follow) -> Iterator[Problem]:
+    """A route that is open to any origin, in a section that is not; `CorsPolicy()` says that it is meant."""
+    policy, around = follow.rules.policy, section.follow.rules.policy
+    if policy.allow_origins == "*" != around.allow_origins and policy != CorsPolicy():
+        own = repr(policy).partition("(")[2][:-1]
+        message = (
+            f"lets in every origin, in {section.label()}, which does not: a policy in ctx_cors takes over "
+            f"nothing. Write group.policy.replace({own}), or CorsPolicy() if every origin is meant"
+        )
+        yield Problem("route-open", "ctx_cors", f"{route.name} (/{route.path})", message)
 
 
 def _unserved(section: AnOwner, served: set[str]) -> Iterator[Problem]:

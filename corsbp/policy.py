@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .checks import Check
 from .dialects import in_our_words
 from .errors import CorsPolicyError, warn
-from .fields import Entries, Names, OriginFunction, Star
+from .fields import Declared, Entries, Names, OriginFunction, Star
 from .origins import FILE, Origins, is_origin
 
 if TYPE_CHECKING:
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from .fields import Fields
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
-class CorsPolicy:
+class CorsPolicy(Declared):
     """Who may call a section from other origins, and how: an immutable, hashable value.
 
         partners = CorsPolicy(allow_origins=["https://*.partner.example"], allow_credentials=True)
@@ -47,86 +45,7 @@ class CorsPolicy:
     legal but probably not meant. Fetch, 3.3 "CORS protocol"; origins as in RFC 6454 and the HTML standard.
     """
 
-    allow_origins: Star | tuple[str | OriginFunction, ...] | OriginFunction
-    """Who may read the answers: `"*"`, pages of any origin; or a collection of origins and patterns, compared
-    byte for byte, and functions; or a function alone.
-
-        allow_origins=["https://app.example", "https://*.example.com", "http://localhost:*"]
-
-        allow_origins=["https://app.example", lambda origin, request: origin in request.app.ctx.partners]
-
-    `*.` is any depth of subdomains and never the domain itself, `:*` any port or none. Functions, sync or
-    async, are asked about valid origins that no entry allows, once per request, in the declared order up to
-    the first True.
-    """
-
-    allow_credentials: bool
-    """Whether pages may send cookies, client certificates and passwords that the browser holds, as in
-    `fetch(url, {credentials: "include"})`. Needs `allow_origins` other than `"*"`.
-
-        allow_origins=["https://app.example"], allow_credentials=True
-    """
-
-    allow_methods: Star | tuple[str, ...]
-    """Methods that pages may use: `"*"`, each that the routes serve; or a collection, of which each path
-    names those that it serves. Browsers need no permission for GET, HEAD and POST: an empty collection allows
-    those.
-
-        allow_methods=["GET", "PUT"]
-    """
-
-    allow_headers: Star | tuple[str, ...]
-    """Request headers that pages may set: `"*"`, all of them, `authorization` included; or a collection.
-    Empty: only those that browsers let through without asking.
-
-        allow_headers=["authorization", "content-type", "x-csrf-token"]
-    """
-
-    expose_headers: Star | tuple[str, ...]
-    """Response headers that pages may read besides the few that they always may; or `"*"`, all of them.
-
-        expose_headers=["x-total-count"]
-    """
-
-    max_age: int | None
-    """How long browsers may remember a preflight's answer, in whole seconds or as a timedelta: from 0, which
-    turns that memory off, to 86400. None leaves the header out, and browsers then take 5 seconds.
-
-        max_age=timedelta(hours=1)
-    """
-
-    origin_timeout: float
-    """How long each async origin function may take, in seconds or as a timedelta: above 0, up to 60. Then it
-    is cancelled, the next one asked, or the origin refused, and the request served. A sync function cannot be
-    stopped.
-
-        allow_origins=ask_the_database, origin_timeout=0.5
-    """
-
-    check_websockets: bool
-    """Whether to refuse WebSocket handshakes from origins that are neither the server's own nor allowed:
-    browsers leave that check to the server.
-
-        allow_origins=["https://app.example"], check_websockets=False
-    """
-
-    dangerously_allow_insecure_origins: bool
-    """Whether `http` origins pass together with credentials. Whoever sits on the wire of such a page can then
-    act as its users.
-
-        allow_origins=["http://intranet.example"], allow_credentials=True,
-        dangerously_allow_insecure_origins=True
-    """
-
-    dangerously_allow_public_suffixes: bool
-    """Whether wildcards for names that anyone can register pass together with credentials. Whoever registers
-    one can then act as your users.
-
-        allow_origins=["https://*.github.io"], allow_credentials=True, dangerously_allow_public_suffixes=True
-    """
-
-    _named: Origins = field(init=False, compare=False)
-    _functions: tuple[OriginFunction, ...] = field(init=False, compare=False)
+    __slots__ = ()
 
     @in_our_words
     def __init__(
@@ -138,7 +57,7 @@ class CorsPolicy:
         allow_headers: Star | Names = "*",
         expose_headers: Star | Names = (),
         max_age: int | timedelta | None = 600,
-        origin_timeout: float | timedelta = 5.0,
+        origin_timeout: float | timedelta = 5,
         check_websockets: bool = True,
         dangerously_allow_insecure_origins: bool = False,
         dangerously_allow_public_suffixes: bool = False,

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from sanic import Sanic
 
+from corsbp.command.findings import MORE
 from corsbp.decision import REFUSALS
 from corsbp.errors import PROBLEMS, WARNINGS
 from corsbp.testing import STOPS, SyncBrowser
@@ -195,3 +196,18 @@ def test_tables(name: str, ids: Mapping[str, str]) -> None:
     table = "\n".join(["| id | |", "| --- | --- |", *(f"| `{key}` | {text} |" for key, text in ids.items())])
     (found,) = re.findall(rf"<!-- {name} -->\n(.*?)<!-- end -->", README, re.S)
     assert found.strip() == table
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [("problems", PROBLEMS), ("warnings", WARNINGS), ("refusals", REFUSALS), ("findings", MORE)],
+)
+def test_every_id_says_what_to_do(name: str, ids: Mapping[str, str]) -> None:
+    """In the file beside the code: what it means in the code's own words, and what to do."""
+    text = (ROOT / "corsbp" / "README.md").read_text()
+    (found,) = re.findall(rf"<!-- {name} -->\n(.*?)<!-- end -->", text, re.S)
+    rows = [line[2:-2].split(" | ") for line in found.strip().splitlines()[2:]]
+    assert [(id_, means.rstrip(".").lower()) for id_, means, _ in rows] == [
+        (f"`{id_}`", means.rstrip(".").lower()) for id_, means in ids.items()
+    ]
+    assert all(re.match(r"[A-Z`].{6,}\.$", todo) for *_, todo in rows)

@@ -147,6 +147,7 @@ def sections() -> tuple[CorsGroup, CorsGroup, Sanic]:
     return outer, inner, new_app(outer, sibling, TOUCHUP=False)
 
 
+@pytest.mark.filterwarnings("ignore:.*route-open")  # what /own/policy is told
 @pytest.mark.parametrize("which", ["outer", "inner"])
 def test_what_decides_for_itself_keeps_its_policy(which: str) -> None:
     outer, inner, app = sections()

@@ -206,6 +206,42 @@ def test_what_they_say() -> None:
     )
 
 
+COOKIES = CorsPolicy(allow_origins=["https://app.example"], allow_credentials=True)
+
+
+@pytest.mark.parametrize(
+    ("section", "route", "found"),
+    [
+        (COOKIES, CorsPolicy(max_age=0), True),
+        (COOKIES, CorsPolicy(allow_headers=["x-a"], expose_headers=["x-b"]), True),
+        (CorsPolicy(allow_origins=lambda *_: False), CorsPolicy(max_age=0), True),
+        (COOKIES, CorsPolicy(), False),  # which says that it is meant
+        (COOKIES, COOKIES.replace(max_age=0), False),
+        (COOKIES, CorsPolicy(allow_origins=["https://*.com"], max_age=0), False),
+        (CorsPolicy(), CorsPolicy(max_age=0), False),
+        (COOKIES, False, False),
+    ],
+)
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_route_that_is_open_in_a_section_that_is_not(
+    section: CorsPolicy, route: Any, found: bool, extended: bool
+) -> None:
+    if extended:
+        pytest.importorskip("sanic_ext")
+    group = cors_group(bp_of("a", "GET", ctx_cors=route), bp_of("b", "GET"), policy=section)
+    app = new_app(group, AUTO_EXTEND=extended)
+    assert seen(app) == ({("route-open", "ctx_cors", f"{app.name}.a.get (/a/item)")} if found else set())
+
+
+def test_what_an_open_route_is_told() -> None:
+    app = new_app(cors_group(bp_of("a", "GET", ctx_cors=CorsPolicy(max_age=0)), policy=COOKIES))
+    assert [str(each) for each in warned(app)] == [
+        f"ctx_cors: '{app.name}.a.get (/a/item)' lets in every origin, in cors_group(a), which does not: a "
+        "policy in ctx_cors takes over nothing. Write group.policy.replace(max_age=0), or CorsPolicy() if "
+        "every origin is meant [route-open]"
+    ]
+
+
 def test_a_route_that_comes_later_counts() -> None:
     bp = bp_of("a", "GET")
     app = new_app(cors_group(bp, allow_methods=["GET", "PUT"]))

@@ -165,8 +165,12 @@ def is_known(origin: str, _: Request) -> bool:
 
 def attribute_texts(owner: type) -> dict[str, str]:
     """What editors show for a class's attributes: the string below each."""
-    (tree,) = ast.parse(inspect.getsource(owner)).body
-    return strings_below(getattr(tree, "body", []))
+    found: dict[str, str] = {}
+    for each in owner.__mro__:
+        if each.__module__.startswith("corsbp"):
+            (tree,) = ast.parse(inspect.getsource(each)).body
+            found |= strings_below(getattr(tree, "body", []))
+    return found
 
 
 def constant_texts(module: ModuleType) -> dict[str, str]:
@@ -206,7 +210,8 @@ OF_TESTING = [testing.Answer, testing.Grant, testing.Result, testing.Sent, testi
 @pytest.mark.parametrize("owner", [CorsPolicy, Problem, CorsPolicyError, CorsPolicyWarning, *OF_TESTING])
 def test_an_attribute_says_what_it_is_for(owner: type) -> None:
     texts = attribute_texts(owner)
-    assert set(texts) == {name for name in inspect.get_annotations(owner) if name[0] != "_"}
+    annotated = {name for each in owner.__mro__ for name in inspect.get_annotations(each)}
+    assert set(texts) == {name for name in annotated if name[0] != "_"} > set()
     assert all(text.count("`") > 1 or list(blocks(f"{text}\n\n    The end.")) for text in texts.values())
 
 
