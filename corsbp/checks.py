@@ -21,7 +21,7 @@ from .fields import (
     Star,
     name_of,
 )
-from .origins import FILE, covering, is_insecure, is_pattern
+from .origins import FILE, covering, is_entry, is_insecure, is_pattern
 from .suffixes import is_below_public_suffix
 
 
@@ -63,14 +63,13 @@ class Check:
             self.say("origins-empty", name, value, message)
         good: list[str | OriginFunction] = []
         for entry in entries:
-            if callable(entry):
+            if isinstance(entry, str) and is_entry(entry):
+                good.append(entry)
+            elif callable(entry):
                 self._function(entry)
                 good.append(entry)
-                continue
-            faults = origin_problems(entry, patterns=True)
-            self.problems.extend(faults)
-            if isinstance(entry, str) and not faults:
-                good.append(entry)
+            else:
+                self.problems.extend(origin_problems(entry, patterns=True))
         named = [entry for entry in good if isinstance(entry, str)]
         patterns = frozenset(filter(is_pattern, named))
         for entry in named if patterns else ():
@@ -210,8 +209,10 @@ def _place(entry: object) -> tuple[bool, str]:
 
 def _key(entry: object) -> object:
     """What is equal for equal entries; not everything that is declared can be hashed."""
+    if isinstance(entry, str):
+        return entry
     if not callable(entry):
-        return repr(entry)
+        return type(entry), repr(entry)
     try:
         hash(entry)
     except TypeError:

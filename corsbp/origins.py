@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple, TypeAlias
 
@@ -85,8 +86,7 @@ def is_insecure(entry: str) -> bool:
     That is `http`, unless it stays on the machine: 127.0.0.0/8, [::1], localhost and its subdomains
     (Secure Contexts, "is origin potentially trustworthy?").
     """
-    scheme, host, _ = split(entry)
-    return scheme == "http" and not is_loopback(host)
+    return entry.startswith("http://") and not is_loopback(split(entry).host)
 
 
 class Origins:
@@ -216,6 +216,7 @@ def ipv6(text: str) -> IPv6Address | None:
     return None if address.ipv4_mapped or address.scope_id else address
 
 
+@lru_cache(maxsize=1000)  # of many origins, the last labels are the same
 def is_readable(label: str) -> bool:
     """Whether browsers take a label of a host: one that begins with `xn--` has to be their form of a name.
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from .origins import split, to_ascii
-
-if TYPE_CHECKING:
-    from publicsuffixlist import PublicSuffixList
 
 
 def is_below_public_suffix(entry: str) -> bool:
@@ -18,42 +15,48 @@ def is_below_public_suffix(entry: str) -> bool:
     `https://*.com`, `https://*.github.io`, and `https://*.amazonaws.com`, below which `s3.amazonaws.com` is a
     suffix: a wildcard is any depth.
     """
-    host = split(entry).host
-    if not host.startswith("*.") or host == "*.localhost":
+    if "://*." not in entry:
         return False
-    return is_public(host[2:]) or host[2:] in _above()
+    name = split(entry).host.removeprefix("*.")
+    return name != "localhost" and (is_public(name) or name in _list().above)
 
 
 def is_public(name: str) -> bool:
-    """Whether strangers register names right below this one.
+    """Whether strangers register names right below this one. https://github.com/publicsuffix/list/wiki/Format
 
-    Mozilla's list decides, with its private section and its default rule, by which any unlisted last label
-    is a public suffix.
+    The list decides, with its private section and its default rule, by which any unlisted last label is a
+    public suffix.
     """
-    return _suffixes().is_public(name)
+    rules = _list().rules
+    if f"!{name}" in rules:
+        return False
+    parent = name.partition(".")[2]
+    # where a rule is `*.ck`, `ck` is one as well
+    return not parent or not rules.isdisjoint((name, f"*.{name}", f"*.{parent}"))
 
 
-# Reading the list takes tens of milliseconds, so only those pay who combine wildcards with credentials.
+class _List(NamedTuple):
+    rules: frozenset[str]
+    """As in the list, international names in the form that browsers send."""
 
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415, because its list takes time to load
-
-    return PublicSuffixList()
-
-
-@cache
-def _above() -> frozenset[str]:
+    above: frozenset[str]
     """Every name above one that has a rule of its own."""
-    from publicsuffixlist import PSLFILE  # noqa: PLC0415, as above
 
-    names: set[str] = set()
+
+@cache
+def _list() -> _List:
+    # Reading the list takes 20 milliseconds, so only those pay who combine wildcards with credentials.
+    from publicsuffixlist import PSLFILE  # noqa: PLC0415, which takes time, too
+
+    rules: set[str] = set()
+    above: set[str] = set()
     for line in Path(PSLFILE).read_text(encoding="utf-8").splitlines():
-        rule = line.partition(" ")[0].lstrip("!*.")
-        if "." in rule and not rule.startswith("//"):
-            above = (rule if rule.isascii() else to_ascii(rule)).partition(".")[2]
-            while above and above not in names:
-                names.add(above)
-                above = above.partition(".")[2]
-    return frozenset(names)
+        rule = line.partition(" ")[0]
+        if not rule or rule.startswith("//"):
+            continue
+        rules.add(rule := rule if rule.isascii() else to_ascii(rule))
+        name = rule.lstrip("!*.").partition(".")[2]
+        while name and name not in above:
+            above.add(name)
+            name = name.partition(".")[2]
+    return _List(frozenset(rules), frozenset(above))

@@ -580,15 +580,15 @@ def test_every_field_is_an_attribute_and_documented() -> None:
 
 
 def test_the_public_suffix_list_is_only_read_for_wildcards_with_credentials() -> None:
-    suffixes._suffixes.cache_clear()
+    suffixes._list.cache_clear()
     CorsPolicy(allow_origins=["https://*.example.com"])
     CorsPolicy(allow_origins=[APP], allow_credentials=True)
     CorsPolicy(
         allow_origins=["https://*.com"], allow_credentials=True, dangerously_allow_public_suffixes=True
     )
-    assert suffixes._suffixes.cache_info().currsize == 0
+    assert suffixes._list.cache_info().currsize == 0
     CorsPolicy(allow_origins=["https://*.example.com"], allow_credentials=True)
-    assert suffixes._suffixes.cache_info().currsize == 1
+    assert suffixes._list.cache_info().currsize == 1
 
 
 def test_the_order_of_a_set_never_shows() -> None:

@@ -109,6 +109,8 @@ AFTER = 'app.blueprint(cors_group(api, allow_origins=["https://app.example"]))'
 ANY, OURS = {"access-control-allow-origin": "*"}, {"access-control-allow-origin": ORIGIN}
 COOKIES = OURS | {"access-control-allow-credentials": "true"}
 VARY = {"vary": "origin"}
+TIMING = "timing-allow-origin"
+SHOP = "https://shop-git-main-acme.vercel.app"
 PREVIEW = "https://pr-preview.example.com"
 
 # By a word of each block: what comes before and after it, and what the app then answers.
@@ -116,6 +118,15 @@ BLOCKS: dict[str, tuple[str, str, list[tuple[Ask, int, dict[str, str]]]]] = {
     'Sanic("shop")': ("", "", [(ask("GET", "/api/items/7"), 200, ANY)]),
     "cors_group(account": (PREAMBLE, "", [(ask("GET", "/account/"), 200, COOKIES)]),
     "http://localhost:*": (PREAMBLE, "", [(ask("GET", "/partners/"), 200, OURS | VARY)]),
+    "is_preview": (
+        PREAMBLE,
+        "",
+        [
+            (ask("GET", "/api/"), 200, OURS | VARY | {TIMING: ORIGIN}),
+            (ask("GET", "/api/", SHOP), 200, VARY | {"access-control-allow-origin": SHOP, TIMING: SHOP}),
+            (ask("GET", "/api/", "https://shop-1.vercel.app"), 200, VARY),
+        ],
+    ),
     "public = cors_group(v1)": (
         PREAMBLE,
         "",
@@ -165,7 +176,8 @@ def test_code(block: str) -> None:
     app: Sanic = names["app"]
     app.config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})
     for (one, status, cors), answer in zip(rows, send(app, *(row[0] for row in rows)), strict=True):
-        seen = {name: value for name, value in answer.cors.items() if name in {*cors, *COOKIES, *VARY}}
+        headers = {name.lower(): value for name, value in answer.headers}
+        seen = {name: value for name, value in headers.items() if name in {*cors, *COOKIES, *VARY, TIMING}}
         assert (one.path, answer.status, seen) == (one.path, status, cors)
 
 

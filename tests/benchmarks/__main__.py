@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks import requests, sockets, startup
+from tests.benchmarks import origins, requests, sockets, startup
 from tests.benchmarks.tables import console
 
-PARTS = ("requests", "startup", "sockets")
+PARTS = ("requests", "startup", "sockets", "origins")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         startup.run(quick=options.quick, rounds=options.rounds)
     if "sockets" in parts:
         sockets.run(quick=options.quick, rounds=options.rounds)
+    if "origins" in parts:
+        origins.run(quick=options.quick, rounds=options.rounds)
     return 0
 
 

@@ -68,3 +68,9 @@ def test_startup_prints_time_memory_and_reconfigure(capsys: pytest.CaptureFixtur
 def test_a_server_of_two_workers_answers_and_stops() -> None:
     with sockets.server(_layer("corsbp, two origins")) as port:
         assert port
+
+
+def test_many_origins(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["origins", "--quick"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("| 1,000 ") == 3 and "100,000 exact: declare" in printed
