@@ -91,10 +91,8 @@ class CorsGroup(BlueprintGroup):
 
     def _has(self, follow: Follow) -> bool:
         """Whether who follows this is in the group, or in a section inside of it."""
-        mine = self.section.follow
-        return follow.section is mine or any(
-            follow.section is section.follow for section in claims(self.section).values()
-        )
+        sections = {self.section, *claims(self.section).values()}
+        return any(follow.section is section.follow for section in sections)
 
     def __iter__(self) -> Iterator[Blueprint]:
         yield self.section

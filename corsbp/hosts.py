@@ -22,8 +22,6 @@ from .suffixes import is_public
 Note: TypeAlias = Callable[[str, str], None]
 """Takes note of a problem: its id, and a message."""
 
-_LONGEST = 4 * MAX_NAME  # of the hosts that are put right: whoever sends more did not mean one
-
 
 def meant_host(host: str, scheme: str, note: Note) -> str:
     """Note what is wrong with a host, and return the one that was probably meant.
@@ -35,7 +33,8 @@ def meant_host(host: str, scheme: str, note: Note) -> str:
         return host
     if not host.isascii():
         note("origin-unicode", "has an international name, which browsers send in its ASCII form")
-        host = to_ascii(host) if len(host) <= _LONGEST else host
+        if len(host) <= MAX_NAME:  # the work grows with the square of the length
+            host = to_ascii(host)
     if re.search("[A-Z]", scheme + host):
         note("origin-upper-case", "has capital letters; browsers send lower case")
         host = host.lower()
@@ -61,10 +60,10 @@ def meant_host(host: str, scheme: str, note: Note) -> str:
 
 def note_unreadable(host: str, note: Note) -> None:
     """Note a label that claims to be an international one, but is none."""
-    label = next((each for each in host.split(".") if not is_readable(each)), None)
-    if label is not None:
+    labels = (each for each in host.split(".") if len(each) <= MAX_LABEL and not is_readable(each))
+    if (label := next(labels, None)) is not None:
         # no suggestion can be made: what it was meant to say is what cannot be read
-        note("origin-punycode", f"has the label {label[: MAX_LABEL + 1]!a}, which no browser can read")
+        note("origin-punycode", f"has the label {label!a}, which no browser can read")
 
 
 def _wildcard(host: str, scheme: str, note: Note) -> str:

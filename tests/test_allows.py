@@ -133,7 +133,27 @@ def test_what_is_named_never_takes_the_asynchronous_way(monkeypatch: pytest.Monk
         return [parse(await exchange(port, each.raw())) for each in asks]
 
     answers = asyncio.run(serve(app, talk))
-    assert [answer.cors.get("access-control-allow-origin") for answer in answers] == [ONE, SUB, ONE]
+    seen = [(answer.status, answer.cors.get("access-control-allow-origin")) for answer in answers]
+    assert seen == [(204, ONE), (404, SUB), (405, ONE)]
+
+
+def test_functions_are_asked_between_middleware_and_handler() -> None:
+    order: list[str] = []
+    bp = Blueprint("bp", url_prefix="/bp")
+
+    def asked(*_: object) -> bool:
+        order.append("function")
+        return True
+
+    @bp.get("/")
+    def handler(_: Request) -> HTTPResponse:
+        order.append("handler")
+        return text("")
+
+    app = new_app(cors_group(bp, allow_origins=[ONE, asked]))
+    app.on_request(lambda _: order.append("middleware"))
+    send(app, ask("GET", "/bp/", EVIL), ask("GET", "/bp/", ONE))
+    assert order == ["middleware", "function", "handler", "middleware", "handler"]
 
 
 def test_a_file_is_never_granted_with_credentials() -> None:
@@ -263,6 +283,24 @@ def test_the_group_is_asked_by_whatever_the_route_follows() -> None:
     assert found == rows
     several = Ask("GET", "/inside/public", (("origin", ONE), ("origin", ONE)))
     assert [each.body for each in send(app, ask("GET", "/inside/public", None), several)] == [b"False"] * 2
+
+
+def test_another_group_has_no_say() -> None:
+    """Also where the headers of the request are settled already; and a group may be the app's."""
+    bp, other = Blueprint("bp", url_prefix="/bp"), Blueprint("other", url_prefix="/other")
+
+    async def says(request: Request) -> HTTPResponse:
+        return text(" ".join([f"{await each.allows(request)}" for each in (mine, others, mine, whole)]))
+
+    bp.add_route(says, "/", name="says")
+    other.add_route(says, "/", name="says")
+    mine, others = cors_group(bp, allow_origins=[ONE, f]), cors_group(other, allow_origins=[ONE])
+    app = new_app(mine, others)
+    app.add_route(says, "/", name="root")
+    whole = cors_group(app)
+    app.blueprint(whole)
+    answers = send(app, ask("GET", "/bp/", EVIL), ask("GET", "/", EVIL))
+    assert [answer.body for answer in answers] == [b"True False True False", b"False False False True"]
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corsbp import diagnosis, origin_problems, origins, suffixes
+from corsbp import diagnosis, hosts, origin_problems, origins, suffixes
 from corsbp.origins import (
     MAX_LENGTH,
     Origins,
@@ -486,6 +487,21 @@ def test_a_megabyte_is_explained_in_passing(piece: str) -> None:
         return perf_counter() - started
 
     assert seconds(1_000_000) < max(100 * seconds(50_000), 0.5)
+
+
+def test_what_takes_time_is_done_to_hosts_of_possible_lengths_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Punycode takes seconds for a label of 5,000 characters, either way."""
+
+    def fail(text: str) -> Any:
+        raise AssertionError(text)
+
+    for name in ("to_ascii", "is_readable"):
+        monkeypatch.setattr(hosts, name, fail)
+    assert ids_of(f"https://{254 * 'ü'}").startswith("origin-unicode")
+    assert ids_of(f"https://xn--{60 * 'a'}") == "origin-label-too-long"
+    for text in (f"https://{253 * 'ü'}", f"https://xn--{59 * 'a'}/"):
+        with pytest.raises(AssertionError):
+            problems_of(text)
 
 
 def test_an_entry_that_the_diagnosis_cannot_explain_is_refused_all_the_same(
