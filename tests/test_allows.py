@@ -470,3 +470,14 @@ def test_policy_headers_and_declaration_agree() -> None:
                 assert any(map(callable, declared)), (declared, origin, SEED)
             counted[expected] += 1
     assert min(counted.values()) > 20, counted
+
+
+def test_a_function_that_cannot_be_hashed_is_one_all_the_same() -> None:
+    class Unhashable:
+        __hash__ = None
+
+        def __call__(self, origin: str, request: object) -> bool:
+            return f(origin, request)
+
+    one, two = Unhashable(), Unhashable()
+    assert CorsPolicy(allow_origins=[one, ONE, two, one]).allow_origins == (one, ONE, two)
