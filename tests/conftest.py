@@ -1,4 +1,4 @@
-"""A whole run demands full coverage; no test leaves an app behind in Sanic's registry."""
+"""A whole run demands full coverage; no test leaves an app behind in Sanic's registry, or half a Sanic."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 from sanic import Sanic
 
 from corsbp.journal import journal
+
+from .support import restore_sanic
 
 pytest_plugins = ["corsbp.pytest_plugin"]
 
@@ -27,4 +29,5 @@ def _no_apps_left() -> Iterator[None]:
     yield
     for name in set(Sanic._app_registry) - before:
         Sanic.unregister_app(Sanic._app_registry[name])
+    restore_sanic()
     Sanic.test_mode = False
