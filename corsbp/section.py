@@ -49,9 +49,18 @@ class Section(Blueprint):
         """The policy that holds now."""
         return self.follow.rules.policy
 
+    @property
+    def trial(self) -> CorsPolicy | None:
+        """The policy that is on trial now."""
+        return self.follow.trial
+
     def reconfigure(self, policy: CorsPolicy) -> None:
         """Follow another policy: one assignment, so that no request sees half of it."""
         self.follow.change(policy)
+
+    def put_on_trial(self, policy: CorsPolicy | None) -> None:
+        """Have another policy on trial, or none."""
+        self.follow.put_on_trial(policy)
 
     def label(self) -> str:
         """The section in words, for logs and errors."""

@@ -35,7 +35,7 @@ def quiet() -> Iterator[list[str]]:
     lines: list[str] = []
     collect = logging.Handler(logging.ERROR)
     collect.emit = lambda record: lines.append(_logged(record))  # type: ignore[method-assign]
-    names = ("sanic.root", "sanic.error", "httpx", "httpcore")
+    names = ("sanic.root", "sanic.error", "corsbp", "httpx", "httpcore")
     loggers = [logging.getLogger(name) for name in names]
     before = [(each, each.level, each.propagate, each.handlers[:]) for each in loggers]
     for each in loggers:
