@@ -12,6 +12,7 @@ The rooms, from the door inwards; imports run one way, and from `fetching` on no
     tables      assert_policy(): who may do what, as a table
     browser     Browser: a page, and the browser around it
     senders     to an app in memory, or to a server
+    asgi        an app in memory, called
     fetching    a fetch as a generator of requests
     checks      what a browser looks at in an answer
     memory      what it remembers: preflights and cookies; in what engines differ

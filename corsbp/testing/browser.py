@@ -15,7 +15,7 @@ from sanic import Sanic
 from .fetching import Call, Mode, Page, Redirect, fetching
 from .memory import ENGINES, Cookies, Credentials, Preflights
 from .result import Pairs, Result
-from .senders import AppSender, Sender, ServerSender
+from .senders import READING, AppSender, Sender, ServerSender
 from .urls import Url, check_origin, parse
 
 EngineName: TypeAlias = Literal["standard", "today"]
@@ -39,6 +39,7 @@ class Browser:
         *,
         base_url: str = "https://api.example",
         engine: EngineName = "standard",
+        reading: float = READING,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """A browser for an app in memory.
@@ -48,12 +49,14 @@ class Browser:
             origin: the page's: `"https://app.example"`, or `"null"` for a sandboxed frame.
             base_url: where the app is, for the browser: what addresses like `/items` are relative to.
             engine: `"standard"`, or `"today"` for what the browsers of today do differently.
+            reading: seconds to wait for the end of a body once its headers are there. A stream of events has
+                no end: what came by then is the result's body, and a step says so.
             clock: the time in seconds, for what the browser remembers; or see `later`.
 
         Raises:
             ValueError: `origin` is no origin, `base_url` no URL, or `engine` is not known.
         """
-        self._open(AppSender(app), origin, base_url, engine, clock)
+        self._open(AppSender(app, reading), origin, base_url, engine, clock)
 
     @classmethod
     def at(
@@ -62,6 +65,7 @@ class Browser:
         origin: str = "https://app.example",
         *,
         engine: EngineName = "standard",
+        reading: float = READING,
         clock: Callable[[], float] = time.monotonic,
     ) -> Browser:
         """A browser for a server that runs, Sanic or not: `Browser.at("http://127.0.0.1:8000")`.
@@ -69,7 +73,7 @@ class Browser:
         Takes and raises what the constructor does; `url` is what addresses are relative to.
         """
         browser = cls.__new__(cls)
-        browser._open(ServerSender(), origin, url, engine, clock)
+        browser._open(ServerSender(reading), origin, url, engine, clock)
         return browser
 
     @classmethod

@@ -50,6 +50,8 @@ Exchanges: TypeAlias = Generator[Sent, Answer | NoAnswer, Answer]
 """Yields requests, takes their answers, returns the last."""
 
 MOST_REDIRECTS = 20
+NO_BODY = frozenset({204, 205, 304})
+"""Fetch, "null body status"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +324,10 @@ class _Fetch:
         url, status, headers, body = "", 0, {}, b""
         if answer is not None and kind in ("basic", "cors"):
             headers = readable_headers(answer, self.includes if kind == "cors" else None)
-            url, status, body = str(self.urls[-1]), answer.status, answer.body
+            url, status = str(self.urls[-1]), answer.status
+            body = b"" if status in NO_BODY else answer.body
+            if not answer.complete:
+                self.steps.append(Step("The body has not come to its end: the page reads it as it comes"))
             if kind == "cors":
                 self.steps.extend(not_readable(answer, headers))
         elif kind == "opaque":

@@ -85,7 +85,10 @@ class Answer:
     """In their order, each line by itself: `("vary", "origin") in answer.headers`."""
 
     body: bytes = b""
-    """The whole body: `json.loads(answer.body)`."""
+    """As much of the body as was waited for: `json.loads(answer.body)`."""
+
+    complete: bool = True
+    """Whether that is all of it: False for a stream of events, which has no end."""
 
     def lines(self, name: str) -> list[str]:
         """The values of all lines of a header, given in lower case."""
@@ -219,12 +222,12 @@ class Result:
 
     @property
     def text(self) -> str:
-        """The body as text: `result.text`."""
-        return self.body.decode(errors="replace")
+        """The body as text, without a byte order mark: `result.text`."""
+        return self.body.decode("utf-8-sig", errors="replace")
 
     def json(self) -> Any:
         """The body as JSON. Raises ValueError where it is none."""
-        return json.loads(self.body)
+        return json.loads(self.text)
 
     def __repr__(self) -> str:
         last = next((each for each in reversed(self.sent)), None)

@@ -13,7 +13,10 @@ import idna
 from corsbp.diagnosis import origin_problems
 from corsbp.origins import is_origin
 
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+SOCKETS = {"http": "ws", "https": "wss"}
+"""The schemes of a WebSocket's handshake, by those of its server's pages."""
+
 _HOST = re.compile(r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as the last label: the host is an IPv4 address
 _URL = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?([^?#]*)(\?[^#]*)?(?:#.*)?", re.DOTALL)
@@ -37,16 +40,25 @@ class Url:
     @property
     def origin(self) -> str:
         """`scheme://host[:port]`, as browsers send it. https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin"""
-        return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port is not None else "")
+        return f"{self.scheme}://{self.place}"
+
+    @property
+    def place(self) -> str:
+        """`host[:port]`, as the header Host has it."""
+        return self.host + (f":{self.port}" if self.port is not None else "")
 
     @property
     def is_http(self) -> bool:
-        return self.scheme in _PORTS
+        return self.scheme in SOCKETS
+
+    @property
+    def is_socket(self) -> bool:
+        return self.scheme in SOCKETS.values()
 
     @property
     def is_trustworthy(self) -> bool:
         """Whether https pages may call it. https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy"""
-        return self.scheme == "https" or is_loopback(self.host)
+        return self.scheme in ("https", "wss") or is_loopback(self.host)
 
     def __str__(self) -> str:
         return f"{self.origin}{self.target}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
 from functools import partial
@@ -15,7 +16,9 @@ from sanic.helpers import Default
 from sanic.response import HTTPResponse, text
 
 from corsbp import cors_group
+from corsbp.fetch import ALLOW_ORIGIN
 from corsbp.testing import Browser, Result, SyncBrowser
+from corsbp.testing.senders import MOST_BODY
 
 from ..support import EVIL, ORIGIN, ask, new_app, run_anew, serve, through_asgi
 from .script import sends
@@ -349,7 +352,100 @@ def test_an_answer_that_breaks_off() -> None:
 
     (result,) = fetched(Browser(app, "https://api.example"), {"url": "/"})
     assert (result.blocked_by, result.body) == ("no-answer", b"")
-    assert "got no answer: 'the answer broke off'" in (result.why or "")
+    assert "got no answer: 'RemoteProtocolError: the answer broke off'" in (result.why or "")
+
+
+def streams() -> Sanic:
+    app = new_app()
+    app.ctx.ended = []
+
+    @app.get("/events")
+    async def events(request: Request) -> None:
+        response = await request.respond(content_type="text/event-stream", headers={ALLOW_ORIGIN: "*"})
+        try:
+            await response.send("data: news\n\n")
+            await asyncio.Event().wait()
+        finally:
+            app.ctx.ended.append(request.path)
+
+    @app.get("/flood")
+    async def flood(request: Request) -> None:
+        response = await request.respond(headers={ALLOW_ORIGIN: "*"})
+        try:
+            while True:
+                await response.send("x" * 1_000_000)
+        finally:
+            app.ctx.ended.append(request.path)
+
+    @app.get("/refused")
+    async def refused(request: Request) -> None:
+        await (await request.respond()).send("data: secret\n\n")
+        await asyncio.Event().wait()
+
+    @app.get("/slow")
+    async def slow(request: Request) -> None:
+        response = await request.respond(headers={ALLOW_ORIGIN: "*"})
+        await response.send("first ")
+        await asyncio.sleep(0.01)
+        await response.send("second")
+        await response.eof()
+        app.ctx.ended.append(request.path)
+
+    return app
+
+
+def test_a_stream_without_an_end() -> None:
+    """The verdict is there with its headers; what came by then is its body; and the app is told to end."""
+    app = streams()
+    calls = [{"url": f"/{name}"} for name in ("events", "flood", "refused")]
+    events, flood, refused = fetched(Browser(app, reading=0.2), *calls)
+    assert (events.ok_for_page, events.status, events.text) == (True, 200, "data: news\n\n")
+    assert "The body has not come to its end" in str(events)
+    assert flood.ok_for_page and 0 < len(flood.body) < MOST_BODY + 2_000_000
+    assert (refused.blocked_by, refused.body) == ("origin-missing", b"")
+    assert app.ctx.ended == ["/events", "/flood"]
+    (slow,) = fetched(Browser(app), {"url": "/slow"})
+    assert slow.text == "first second" and "its end" not in str(slow)
+    assert app.ctx.ended[2:] == ["/slow"]
+
+
+def test_a_stream_without_an_end_of_a_server() -> None:
+    async def talk(port: int) -> list[Result]:
+        async with Browser.at(f"http://127.0.0.1:{port}", reading=0.2) as browser:
+            return [await browser.fetch("/events"), await browser.fetch("/slow")]
+
+    events, slow = run_anew(serve(streams(), talk))
+    assert (events.text, slow.text) == ("data: news\n\n", "first second")
+
+
+COMPRESSED = gzip.compress(b"text" * 100)
+BODIES: dict[str, tuple[HTTPResponse, bytes | None]] = {
+    "compressed": (HTTPResponse(COMPRESSED, headers={"content-encoding": "gzip"}), b"text" * 100),
+    "badly compressed": (HTTPResponse(b"text", headers={"content-encoding": "gzip"}), None),
+    "204": (HTTPResponse(b"text", status=204), b""),
+    "205": (HTTPResponse(b"text", status=205), b""),
+    "spaces": (HTTPResponse(b"", headers={"access-control-allow-origin": " \t*\t"}), b""),
+    "a mark": (HTTPResponse("\N{BYTE ORDER MARK}{}".encode()), "\N{BYTE ORDER MARK}{}".encode()),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_in_memory_as_over_a_server(name: str) -> None:
+    app, (response, body) = new_app(), BODIES[name]
+
+    @app.get("/")
+    async def answer(_: Request) -> HTTPResponse:
+        headers = {ALLOW_ORIGIN: "*", **response.headers}
+        return HTTPResponse(response.body, response.status, headers=headers)
+
+    async def talk(port: int) -> Result:
+        async with Browser.at(f"http://127.0.0.1:{port}") as browser:
+            return await browser.fetch("/")
+
+    for result in [fetched(Browser(app), {"url": "/"})[0], run_anew(serve(app, talk))]:
+        assert result.blocked_by == ("no-answer" if body is None else None), str(result)
+        assert result.body == (body or b"")
+        assert name != "a mark" or (result.text, result.json()) == ("{}", {})
 
 
 # --- without async ---
