@@ -1,18 +1,12 @@
-"""Pure: what a browser remembers from one fetch to the next: preflights and cookies."""
+"""Pure: the preflights that a browser remembers from one fetch to the next; and in what engines differ."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from email.message import Message
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Literal, TypeAlias, cast
-from urllib.request import Request
 
 from .safelists import NON_WILDCARD
 from .urls import Url
-
-Credentials: TypeAlias = Literal["omit", "same-origin", "include"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,35 +97,3 @@ class Preflights:
             same = (entry.asker.origin, entry.asker.url) == (asker.origin, asker.url)
             if same and (entry.asker.credentials or not asker.credentials) and entry.name in names:
                 yield entry
-
-
-class Cookies:
-    """A cookie jar: Python's own. It knows domains, paths, ages and `Secure`, but nothing of `SameSite`."""
-
-    def __init__(self) -> None:
-        # a cookie without a domain is for the host that set it, and for none below it
-        self._jar = CookieJar(DefaultCookiePolicy(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain))
-
-    def header(self, url: Url) -> str | None:
-        """The Cookie header for a request to `url`; None without cookies."""
-        request = Request(str(url))
-        self._jar.add_cookie_header(request)
-        return request.get_header("Cookie")
-
-    def store(self, url: Url, lines: Iterable[str]) -> None:
-        """Take the Set-Cookie lines of an answer from `url`."""
-        message = Message()
-        for line in lines:
-            message["set-cookie"] = line
-        response = cast(Any, _Response(message))
-        self._jar.extract_cookies(response, Request(str(url)))
-
-
-class _Response:
-    """As much of a response as a `CookieJar` looks at."""
-
-    def __init__(self, message: Message) -> None:
-        self._message = message
-
-    def info(self) -> Message:
-        return self._message

@@ -8,10 +8,8 @@ import socket
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
-import idna
-
 from corsbp.diagnosis import origin_problems
-from corsbp.origins import is_origin
+from corsbp.origins import is_origin, is_readable, to_ascii
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 SOCKETS = {"http": "ws", "https": "wss"}
@@ -22,6 +20,7 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as the last label: the host is an
 _URL = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?([^?#]*)(\?[^#]*)?(?:#.*)?", re.DOTALL)
 _PLACE = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?")
 _STRIPPED = "".join(map(chr, range(33)))  # around a URL
+_ASCII = "".join(map(chr, range(32, 127)))
 _KEPT = "%/:=&?~+!$,;@()*[]|"
 _KEPT_IN_PATHS = "'"
 _KEPT_IN_QUERIES = "\\^`{}"
@@ -61,7 +60,7 @@ class Url:
         return self.scheme in ("https", "wss") or is_loopback(self.host)
 
     def __str__(self) -> str:
-        return f"{self.origin}{self.target}"
+        return f"{self.origin if self.host else f'{self.scheme}:'}{self.target}"
 
 
 def check_origin(origin: object) -> None:
@@ -87,7 +86,7 @@ def parse(text: str, base: Url | None = None) -> Url | None:
     assert match is not None, "all of its parts can be missing"
     scheme, path, query = (match[1] or "").lower(), match[2], match[3]
     if scheme and scheme not in _PORTS:  # nothing more needs to be known about those
-        return Url(scheme, "", None, path)
+        return Url(scheme, "", None, quote(f"{path}{query or ''}", safe=_ASCII))
     path = path.replace("\\", "/")
     try:
         if base is None or scheme not in ("", base.scheme) or path.startswith("//"):
@@ -98,7 +97,7 @@ def parse(text: str, base: Url | None = None) -> Url | None:
         elif not path.startswith("/"):
             path = f"{before.rpartition('/')[0]}/{path}"
         return replace(base, target=_target(path, query or ""))
-    except (ValueError, OSError):  # idna's errors are among them
+    except (ValueError, OSError):
         return None
 
 
@@ -121,7 +120,9 @@ def _host(text: str) -> str:
         return f"[{ipaddress.IPv6Address(text[1:-1])}]"
     host = unquote(text).lower()
     if not host.isascii():
-        host = idna.encode(host, uts46=True).decode()
+        host = to_ascii(host)
+    if not all(map(is_readable, host.split("."))):
+        raise ValueError(host)
     if _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):
         return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))
     return host

@@ -37,7 +37,8 @@ def shop(**config: Any) -> Sanic:
     @api.get("/login")
     async def login(_: Request) -> HTTPResponse:
         response = text("hello")
-        response.add_cookie("session", "ann")
+        response.add_cookie("session", "ann", samesite="None")
+        response.add_cookie("lax", "ann")
         return response
 
     @api.get("/away")
@@ -98,7 +99,18 @@ def test_what_the_app_is_asked(call: dict[str, Any], said: dict[str, Any], heade
 
 def test_nothing_is_added_that_no_browser_sends() -> None:
     (result,) = fetched(Browser(shop(), base_url="https://shop.example:8443/x"), {})
-    assert result.json()["headers"] == {"host": "shop.example:8443", "accept": "*/*", "origin": ORIGIN}
+    assert result.json()["headers"] == {
+        "host": "shop.example:8443",
+        "accept": "*/*",
+        "accept-encoding": "gzip, deflate",
+        "accept-language": "en-US,en;q=0.9",
+        "user-agent": "Mozilla/5.0 (compatible; corsbp.testing)",
+        "origin": ORIGIN,
+        "referer": f"{ORIGIN}/",
+        "sec-fetch-site": "cross-site",
+        "sec-fetch-mode": "cors",
+        "sec-fetch-dest": "empty",
+    }
     assert result.url == "https://shop.example:8443/api/echo"
 
 
@@ -147,10 +159,13 @@ def test_cookies() -> None:
             assert await cookie() is None
             await browser.fetch("/api/login", credentials="include")
             assert await cookie() == "session=ann"
-            browser.set_cookie("a=1; Secure")
-            browser.set_cookie("b=2", "https://two.example/x")
-            browser.set_cookie("c=3", "/other/x")
-            assert await cookie() == "session=ann; a=1"
+            browser.set_cookie("a=é; SameSite=None; Secure; Max-Age=60")
+            browser.set_cookie("b=2; SameSite=None; Secure", "https://two.example/x")
+            browser.set_cookie("c=3; SameSite=None; Secure", "/other/x")
+            browser.set_cookie("lax=3")
+            assert await cookie() == "session=ann; a=é"
+            browser.later(60)
+            assert await cookie() == "session=ann"
             assert await cookie("https://two.example/api/echo") == "b=2"
 
     asyncio.run(talk())
@@ -199,6 +214,16 @@ def test_no_fetch_of_such_arguments(call: dict[str, Any], said: str) -> None:
 def test_no_cookie_of_such_an_address() -> None:
     with pytest.raises(ValueError, match="'https://a b' is no URL"):
         Browser(new_app()).set_cookie("a=1", "https://a b")
+    with pytest.raises(ValueError, match="does not keep the cookie 'a': SameSite=None needs Secure"):
+        Browser(new_app()).set_cookie("a=1; SameSite=None")
+
+
+@pytest.mark.parametrize(("third_party", "sent"), [(True, "a=1"), (False, None)])
+def test_a_browser_without_the_cookies_of_others(third_party: bool, sent: str | None) -> None:
+    browser = Browser(shop(), third_party_cookies=third_party)
+    browser.set_cookie("a=1; SameSite=None; Secure")
+    (result,) = fetched(browser, {"credentials": "include"})
+    assert result.json()["headers"].get("cookie") == sent
 
 
 # --- the app ---
@@ -454,7 +479,7 @@ def test_in_memory_as_over_a_server(name: str) -> None:
 def test_without_async() -> None:
     app = shop()
     with SyncBrowser(Browser(app, clock=lambda: 0.0)) as browser:
-        browser.set_cookie("a=1")
+        browser.set_cookie("a=1; SameSite=None; Secure")
         results = [
             browser.fetch("/api/echo", "PUT", headers={"x-a": "1"}, body="b", credentials="include")
             for _ in range(2)
