@@ -108,7 +108,7 @@ class _Fetch:
     def one_url(self) -> Exchanges:
         """Fetch the last of the URLs, without following it further."""
         url, mode = self.urls[-1], self.call.mode
-        if url.scheme == "data" and mode != "same-origin" and (answer := answer_of(url.target)):
+        if url.scheme == "data" and (answer := answer_of(url.target)):
             self.steps.append(Step("A data: URL is its own answer: nothing is sent"))
             return answer
         if not url.is_http:
@@ -185,7 +185,7 @@ class _Fetch:
         headers = headers_of_browsers(self.page.origin, self.urls, "cors", asks, self.origin)
         answer = yield from self.send(Sent("OPTIONS", str(asker.url), headers, preflight=True))
         # https://fetch.spec.whatwg.org/#concept-use-cors-preflight-flag: its method need not be named
-        unnamed = self.method if self.call.upload_listener else None
+        unnamed = self.method if self.call.upload_listener and engine.listener_allows_method else None
         for step in preflight_check(
             answer,
             self.origin,

@@ -19,13 +19,26 @@ class Engine:
     longest_max_age: int
     """Seconds after which a preflight is sent again, whatever its answer said."""
 
+    listener_allows_method: bool
+    """Whether a method need not be allowed by name where a listener on the upload made the preflight."""
+
     remembers_preflights: bool
     """Whether a second fetch can be counted on to send no preflight."""
 
 
 ENGINES = {
-    "standard": Engine(star_covers_authorization=False, longest_max_age=86400, remembers_preflights=True),
-    "today": Engine(star_covers_authorization=True, longest_max_age=600, remembers_preflights=False),
+    "standard": Engine(
+        star_covers_authorization=False,
+        longest_max_age=86400,
+        listener_allows_method=True,
+        remembers_preflights=True,
+    ),
+    "today": Engine(
+        star_covers_authorization=True,
+        longest_max_age=600,
+        listener_allows_method=False,
+        remembers_preflights=False,
+    ),
 }
 """`standard`: the Fetch standard. `today`: what Chromium, Firefox and WebKit all do differently, and the
 least that one of them does: WebKit remembers preflights for ten minutes; Firefox forgets the first one that
