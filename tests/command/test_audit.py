@@ -14,7 +14,6 @@ import pytest
 from sanic import Blueprint, Sanic, text
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.command import main
 from corsbp.command.audit import in_short
 from corsbp.command.findings import ERRORS, FINDINGS, find
 from corsbp.command.snapshot import changes, read, snapshot
@@ -58,7 +57,7 @@ def two_sections() -> Sanic:
 
 def twice_named() -> Sanic:
     inner = bp_of("inner")
-    inner.add_route(handler, "/open", ctx_cors=CorsPolicy())
+    inner.add_route(handler, "/open", name="open", ctx_cors=CorsPolicy())
     return new_app(cors_group(inner, **SAFE))
 
 
@@ -240,24 +239,11 @@ def test_no_listener_runs() -> None:
 # --- the screen ---
 
 
-@pytest.fixture
-def audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Audit an app: the status, what was printed, and what was said beside it."""
-
-    def run(app: Sanic, *options: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("corsbp.command.audit.load", lambda _: app)
-        status = main(["audit", "x:app", *options])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return run
-
-
 def everything() -> Sanic:
     one = bp_of("one", "GET", "PUT")
-    one.add_route(handler, "/left-out", ctx_cors=False)
-    one.add_route(handler, "/hosted", host="api.example")
-    one.add_websocket_route(handler, "/talk")
+    one.add_route(handler, "/left-out", name="left_out", ctx_cors=False)
+    one.add_route(handler, "/hosted", name="hosted", host="api.example")
+    one.add_websocket_route(handler, "/talk", name="talk")
     return new_app(
         cors_group(
             one,
@@ -288,7 +274,7 @@ def test_the_screen(audit: Any) -> None:
         f"GET /one/hosted api.example {one}",
         f"GET,PUT /one/item {one}",
         "GET /one/left-out cors_group(one) nobody: no CORS",
-        f"WebSocket /one/talk {one}",
+        "WebSocket /one/talk cors_group(one) any origin: check_websockets=False",
         "GET /public/item cors_group(public) any origin",
         "GET /three/item cors_group(three) whom asks() allows",
         "GET /two/item cors_group(two) "
