@@ -25,6 +25,7 @@ from corsbp.testing.senders import AppSender, Sender
 from .handshake import OPENED, handshake
 from .neighbours import neighbours
 from .snapshot import Entry
+from .through import Through
 
 STRANGER: Final = "https://stranger.example"
 """The origin of a page that nobody has named."""
@@ -98,28 +99,23 @@ def _methods(route: Served) -> Iterable[str]:
     return [each for each in route.methods if each not in ("HEAD", "OPTIONS")]
 
 
-class _Asked:
+class _Asked(Through):
     """One method of a route, asked by pages; a sender that holds back what could change something."""
 
     def __init__(self, route: Served, method: str, sender: Sender) -> None:
-        self.route, self.method, self._sender = route, method, sender
+        super().__init__(sender)
+        self.route, self.method = route, method
         self.url = f"https://{route.host or HOST}{route.example}"
         self.held_back = False
         self.answered = False
         self.status: int | None = None
-
-    async def __aenter__(self) -> _Asked:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """It is open, and stays so."""
 
     async def send(self, sent: Sent) -> Answer | NoAnswer:
         if not sent.preflight and sent.method != "GET":
             self.held_back = True
             return NoAnswer("it was held back")
         try:
-            answer = await asyncio.wait_for(self._sender.send(sent), PATIENCE)
+            answer = await asyncio.wait_for(super().send(sent), PATIENCE)
         except asyncio.TimeoutError:
             return NoAnswer(f"nothing came within {PATIENCE:g} s")
         if isinstance(answer, Answer):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from sanic import Blueprint, Sanic, text
+from sanic.exceptions import ServerError
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.command.audit import in_short
@@ -19,7 +20,7 @@ from corsbp.command.findings import ERRORS, FINDINGS, find
 from corsbp.command.snapshot import changes, read, snapshot
 from corsbp.surface import sections, surface
 
-from ..support import ORIGIN, ROOT, TWO, new_app
+from ..support import ORIGIN, ROOT, TWO, new_app, send
 
 
 async def handler(*_: object, **__: object) -> Any:
@@ -284,6 +285,50 @@ def test_the_screen(audit: Any) -> None:
     ]
     assert lines[-1].endswith("9 routes, 7 in sections; 1 error, 0 warnings")
     assert (status, err) == (1, "")
+
+
+def test_methods_that_a_list_leaves_out(audit: Any) -> None:
+    """They are nobody's; those that need no permission are for all that the policy names."""
+    one = bp_of("one", "GET", "PUT", "DELETE")
+    one.add_route(handler, "/patch", name="patch", methods=["PATCH"])
+    _, out, _ = audit(new_app(cors_group(one, allow_methods=["PUT"], **SAFE)))
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[2:5] == [
+        f"GET,PUT /one/item cors_group(one) {ORIGIN}; methods: PUT",
+        "DELETE /one/item cors_group(one) nobody: not in allow_methods",
+        "PATCH /one/patch cors_group(one) nobody: not in allow_methods",
+    ]
+
+
+def test_findings_name_their_paths(audit: Any) -> None:
+    """And can be known at one of them. A section's policy is about all its routes, a route's own is not."""
+    one = bp_of("one")
+    one.add_route(handler, "/own", name="own", ctx_cors=CorsPolicy(allow_origins=["http://b.example"]))
+    one.add_route(handler, "/more", name="more")
+    app = new_app(cors_group(one, allow_origins=[HTTP]))
+    found = json.loads(audit(app, "--json")[1])["findings"]
+    assert [(each["where"], each["paths"], each["text"]) for each in found] == [
+        ("GET /one/own", ["/one/own"], "http://b.example"),
+        ("cors_group(one)", ["/one/item", "/one/more"], HTTP),
+    ]
+    for known, left in (
+        ("/one/own", [f"warning cors_group(one): {HTTP} [insecure-origin]"]),
+        ("/one/more", ["warning GET /one/own: http://b.example [insecure-origin]"]),
+        ("cors_group(one)", ["warning GET /one/own: http://b.example [insecure-origin]"]),
+    ):
+        _, out, _ = audit(app, "--ignore", f"insecure-origin@{known}")
+        assert [line for line in out.splitlines() if line.startswith("warning")] == left
+
+
+def test_names_that_stop_the_start(audit: Any) -> None:
+    app = new_app(cors_group(bp_of("one")))
+    app.add_route(handler, "/a")
+    app.add_route(handler, "/b")
+    said = f"error {app.name}.handler: is the name of /a and of /b: give one of them another, name=..."
+    assert f"{said} [duplicate-names]\n" in audit(app)[1]
+    app.config.TOUCHUP = False
+    with pytest.raises(ServerError, match="Duplicate route names"):  # the control
+        send(app)
 
 
 def test_in_a_terminal(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from sanic import Blueprint, HTTPResponse, Request, Sanic, empty, redirect, text
 from corsbp import CorsPolicy, cors_group
 from corsbp.command.asking import STRANGER
 from corsbp.command.neighbours import neighbours
+from corsbp.testing.result import NoAnswer
 
 from ..support import ORIGIN, TWO, new_app
 
@@ -219,6 +220,16 @@ def test_what_never_answers(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None
     status, out, _ = audit(app, "--observed")
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (status, lines[2:4]) == (0, ["GET /never nobody no", "WebSocket /socket nobody no"])
+
+
+def test_what_breaks_off(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> NoAnswer:
+        return NoAnswer("it broke off")
+
+    monkeypatch.setattr("corsbp.command.asking.AppSender.send", broken)
+    app = new_app()
+    app.add_route(handler, "/a", name="a")
+    assert "GET       /a     nobody        no" in audit(app, "--observed")[1]
 
 
 def test_an_app_without_routes(audit: Any) -> None:
