@@ -43,8 +43,8 @@ def port(pages: Pages, folder: Path) -> Iterator[int]:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
-    command = [sys.executable, "-m", "tests.browsers.sites", str(port), *pages.origins.values()]
-    with running(command, folder / "sites", cwd=ROOT) as server:
+    command = [sys.executable, "-m", "tests.browsers.third_party", str(port), *pages.origins.values()]
+    with running(command, folder / "third-party", cwd=ROOT) as server:
         server.until(lambda: listens(port), "ready")
         yield port
 
@@ -52,6 +52,6 @@ def port(pages: Pages, folder: Path) -> Iterator[int]:
 @pytest.mark.parametrize(("tab", "host", "kind"), CASES)
 def test_cookies_by_site(bench: Bench, port: int, tab: str, host: str, kind: str) -> None:
     script = LOG_IN % (f"{host}:{port}", kind, kind)
-    saw = bench.browser.run(tab, script, name=f"sites-{host}-{kind}", api="", sockets="")
+    saw = bench.browser.run(tab, script, name=f"third-party-{host}-{kind}", api="", sockets="")
     comes_back = bench.browser.name in CASES[tab, host, kind].split()
     assert saw == ("ann" if comes_back else "nobody")

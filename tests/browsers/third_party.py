@@ -1,4 +1,4 @@
-"""An API with cookies, for `python -m tests.browsers.sites`: its arguments are the port and the origins."""
+"""An API with cookies, for `python -m tests.browsers.third_party`: its arguments are the port and the origins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "Partitioned": {"samesite": "None", "host_prefix": True, "partitioned": True},
 }
 
-app, api = Sanic("sites"), Blueprint("api")
+app, api = Sanic("third_party"), Blueprint("api")
 
 
 @api.post("/login")
