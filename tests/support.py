@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import itertools
 import os
 import signal
@@ -15,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, NoReturn, TypeAlias
 
 import pytest
 from sanic import Sanic
@@ -32,6 +33,19 @@ EVIL = "https://evil.example"
 LISTED = {"allow_origins": [ORIGIN, TWO]}
 
 both_touchups = pytest.mark.parametrize("touchup", [True, False])
+
+
+def unavailable(message: str) -> NoReturn:
+    """Skip, as something is not installed here; or fail, with `CORSBP_SKIP_NOTHING`."""
+    if os.environ.get("CORSBP_SKIP_NOTHING"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def importable(name: str) -> None:
+    """Go on only where a package is installed."""
+    if importlib.util.find_spec(name) is None:
+        unavailable(f"{name} is not installed: pip install '.[dev]'")
 
 
 def new_app(*groups: Any, **config: Any) -> Sanic:

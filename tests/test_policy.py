@@ -526,8 +526,8 @@ def test_a_policy_cannot_be_changed() -> None:
         policy.max_age = 1
     with pytest.raises(dataclasses.FrozenInstanceError):
         del policy.max_age
-    # an attribute that no policy has: Python 3.10's slots refuse it with a TypeError
-    with pytest.raises((dataclasses.FrozenInstanceError, TypeError)):
+    # an attribute that no policy has: slots refuse it in Python 3.10 with a TypeError, from 3.15 on with this
+    with pytest.raises((AttributeError, TypeError)):
         policy.allow_orgins = "*"
 
 

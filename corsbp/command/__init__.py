@@ -18,8 +18,9 @@ The rooms, from the door inwards; imports run one way:
     screen      tables, for people and for programs
     through     a sender that sends through another one
     words       what browsers print in their consoles
+    usage       what `--help` and `--version` say
 
-Needs the extra `corsbp[cli]`.
+Needs the extra `corsbp[cli]`; `--help` and `--version` do not.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
+
+from .usage import usage
 
 NEEDED = ("httpx", "rich")
 """What the extra brings: for requests, and for the terminal."""
@@ -36,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
+        usage().parse_known_args(arguments)  # which ends here for --help and --version
         print(f"corsbp: {' and '.join(missing)} missing: pip install 'corsbp[cli]'", file=sys.stderr)
         return 2
     from .cli import run  # noqa: PLC0415  # which imports them

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import sys
@@ -11,32 +10,13 @@ from contextlib import suppress
 
 from rich.console import Console
 
-import corsbp
-
 from .loading import CommandError
-
-EXAMPLES = """\
-examples:
-  corsbp audit shop:app
-  corsbp audit shop:app --snapshot cors.json      # for a review, or for CI to compare with
-  corsbp audit shop:app --check cors.json
-  corsbp audit shop:app --observed --origin https://app.example    # asked, whatever answers
-  corsbp audit shop:app -- --port 80              # behind --, what the app itself reads of sys.argv
-  corsbp explain shop:app /v1/items PUT --origin https://app.example --header 'x-token: 1'
-  corsbp explain https://api.example/items --origin https://app.example --credentials
-  corsbp try shop:app
-"""
+from .usage import usage
 
 
 def run(arguments: Sequence[str] | None) -> int:
     """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="corsbp",
-        description="What pages of other origins may do with an app: all of it, one fetch, or by hand.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"corsbp {corsbp.__version__}")
+    parser = usage()
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     from . import attempt, audit, explain  # noqa: PLC0415  # each knows its own arguments
 
