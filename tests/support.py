@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, TypeAlias
 
 import pytest
-from sanic import Sanic
+from sanic import Blueprint, HTTPResponse, Request, Sanic, text
 from sanic.touchup import TouchUp
 
 from corsbp.testing.senders import forget_starts
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 ORIGIN = "https://app.example"
 TWO = "https://two.example"
 EVIL = "https://evil.example"
-LISTED = {"allow_origins": [ORIGIN, TWO]}
+LISTED: dict[str, Any] = {"allow_origins": [ORIGIN, TWO]}
 
 both_touchups = pytest.mark.parametrize("touchup", [True, False])
 
@@ -57,6 +57,17 @@ def new_app(*groups: Any, **config: Any) -> Sanic:
     for group in groups:
         app.blueprint(group)
     return app
+
+
+async def handler(request: Request, **_: object) -> HTTPResponse:
+    """For any route: it answers with the path."""
+    return text(request.path)
+
+
+def bare(*members: Any, **fields: Any) -> Any:
+    """What cors_group() makes, without CORS."""
+    group = {name: fields[name] for name in ("url_prefix", "version", "name_prefix") if name in fields}
+    return Blueprint.group(*(each for each in members if not isinstance(each, Sanic)), **group)
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,9 @@ def ids(**declared: Any) -> str:
     return " ".join(problem.id for problem in problems(**declared))
 
 
-@pytest.mark.parametrize(("declared", "expected"), REFUSED, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(
+    ("declared", "expected"), REFUSED, ids=lambda value: re.sub(r" at 0x\w+", "", str(value))[:60]
+)
 def test_what_is_refused(declared: dict[str, Any], expected: str) -> None:
     found = problems(**declared)
     assert " ".join(problem.id for problem in found) == expected
