@@ -275,7 +275,7 @@ def test_what_is_doubted_but_made(declared: dict[str, Any], expected: str) -> No
         ({}, "check_websockets", True),
         ({"check_websockets": False}, "check_websockets", False),
     ],
-    ids=lambda value: str(value)[:18],  # short of what sets hold: their order is not the same in every process
+    ids=lambda value: str(value)[:18],  # short of what sets hold, in an order of chance
 )
 def test_what_fields_become(declared: dict[str, Any], field: str, value: object) -> None:
     policy = CorsPolicy(**declared)
