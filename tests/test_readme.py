@@ -37,7 +37,6 @@ TRANSCRIPTS = [block for language, block in FENCED.findall(README) if language =
 
 MOST_LINES, MOST_WORDS = 220, 1800
 TO_COME = {
-    "corsbp/README.md#seen-in-production",
     "corsbp/command/README.md",
     "corsbp/testing/README.md",
     "examples/README.md#live-origins-for-a-fleet",

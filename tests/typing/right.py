@@ -164,6 +164,8 @@ async def reads() -> Result:
         base_url="https://api.example",
         engine="standard",
         clock=time.monotonic,
+        third_party_cookies=False,
+        reading=timedelta(seconds=1).total_seconds(),
     ) as browser:
         browser.set_cookie("session=ann", url="https://api.example/")
         browser.later(seconds=600)
