@@ -24,6 +24,9 @@ PATIENCE = 30.0
 READING = 5.0
 """Seconds that a body may take after its headers, unless a browser is told otherwise."""
 
+GLANCE = 0.05
+"""Seconds for a body that nobody looks at: whether a page may read it is known before."""
+
 MOST_BODY = 1 << 26
 """Bytes of a body that are read: 64 MiB."""
 
