@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from abc import ABC, abstractmethod
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -39,15 +40,12 @@ class Sender(Protocol):
     async def __aexit__(self, *error: Any) -> None: ...
 
 
-class _Sender:
+class _Sender(ABC):
     """What both have in common: what they make of an answer of httpx."""
 
     def __init__(self, reading: float) -> None:
         self._reading = reading
         self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Any:
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -67,8 +65,9 @@ class _Sender:
         )
         return Answer(response.status_code, headers, b"" if sent.method == "HEAD" else body, complete)
 
+    @abstractmethod
     async def _answer(self, sent: Sent) -> httpx.Response:
-        raise NotImplementedError
+        """The answer, whose body is still to be read."""
 
 
 async def _read(response: httpx.Response, seconds: float) -> tuple[bytes, bool]:
