@@ -33,7 +33,6 @@ FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 SHOP, *BLOCKS = [block for language, block in FENCED.findall(README) if language == "python"]
 BEFORE = SHOP[: SHOP.rindex("app.blueprint(")]  # each block stands in place of the last line
 A_TEST = BLOCKS.pop()
-TRANSCRIPTS = [block for language, block in FENCED.findall(README) if language == "console"]
 
 MOST_LINES, MOST_WORDS = 220, 1800
 TO_COME = {
@@ -179,12 +178,50 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_transcripts(folder: Path) -> None:
-    asked = [step for transcript in TRANSCRIPTS for step in steps(transcript)]
+def transcripts(page: str) -> list[tuple[str, str]]:
+    """The commands of a page, each with what it prints."""
+    blocks = FENCED.findall((ROOT / page).read_text())
+    return [step for language, block in blocks if language == "console" for step in steps(block)]
+
+
+WITH_TRANSCRIPTS = [page for page in PAGES if transcripts(page)]
+
+
+def test_the_first_transcript(folder: Path) -> None:
+    asked = transcripts("README.md")
     assert len(asked) == 3
     with served("shop:app") as port:
         for command, output in asked:
             assert (command, curl(command, port).rstrip("\n")) == (command, output.rstrip("\n"))
+
+
+@pytest.mark.parametrize("page", [page for page in WITH_TRANSCRIPTS if page != "README.md"])
+def test_transcripts(page: str, tmp_path: Path) -> None:
+    """In a clone, one command after the other."""
+    for name in ("corsbp", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    status = 0
+    for command, output in transcripts(page):
+        if command == "echo $?":
+            assert output.strip() == f"{status}"
+        elif "127.0.0.1:8080" not in command:  # nginx, which has tests of its own
+            done = run_in(tmp_path, command)
+            assert "Traceback" not in done.stderr
+            status = done.returncode
+            assert (command, trimmed(done.stdout)) == (command, trimmed(output))
+
+
+def run_in(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    program, *words = shlex.split(command)
+    assert program in ("python", "corsbp")
+    arguments = words if program == "python" else ["-m", "corsbp", *words]
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def trimmed(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip().splitlines()]
 
 
 # --- code ---
