@@ -20,8 +20,11 @@ The rooms, from the door inwards; imports run one way (`testing` has a map of it
     binding    what each route is bound to: a table in, a table out
     handlers   per request: the section's part
     departure  the one place where headers leave
+    trial      what a policy on trial would decide differently
+    seen       who hears why a page is refused: the log, the signal
     verdict    origin functions are asked
-    decision   which headers, and why not
+    decision   which headers
+    refusals   why a page is refused, and what to change
     prefixes   the longest prefix of a path
     policy     what is declared: a value
     checks     what is wrong with what is declared, all of it

@@ -7,8 +7,7 @@ leave. What is left per request is a look-up and the joining of two short tuples
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from .fetch import (
     ALLOW_CREDENTIALS,
@@ -26,9 +25,16 @@ from .fetch import (
     in_order,
     requested_names,
 )
-from .fields import name_of
-from .origins import is_origin
 from .policy import CorsPolicy, compiled, functions, may_be_asked_about, named
+from .refusals import (
+    REFUSALS,  # noqa: F401  # who reads the answers of this room looks for their ids here, too
+    Refusal,
+    elsewhere,
+    of_header,
+    of_method,
+    of_names,
+    of_origin,
+)
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """The `access-control-*` headers of an answer; the last is a Vary, where there is one."""
@@ -37,35 +43,12 @@ _ALLOW_ORIGIN: Final = ALLOW_ORIGIN.encode()
 _ALLOW_HEADERS: Final = ALLOW_HEADERS.encode()
 _OPTIONS: Final = "OPTIONS"
 
-REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "origin-repeated": "the request has more than one Origin line",
-        "origin-null": "the origin is opaque (`null`): a sandboxed frame, a file, a redirect between sites",
-        "origin-malformed": "the Origin is no `scheme://host[:port]` as browsers send it",
-        "origin-not-allowed": "the origin is none of those that the policy allows",
-        "origin-function-refused": "the policy's origin function did not return True",
-        "origin-function-failed": "the policy's origin function raised, was cancelled, took too long "
-        "or returned no bool",
-        "method-elsewhere": "the requested method is served on this path, but by a route without CORS",
-        "method-not-allowed": "no route of the section serves the requested method here, "
-        "or the policy leaves it out",
-        "headers-malformed": "the requested header names are no list of tokens, or too long a one",
-        "header-not-allowed": "a requested header is none of those that the policy allows",
-    }
-)
-"""Why a page was refused: stable ids, each with what it means."""
-
-
-class Refusal(NamedTuple):
-    """Why a page is refused: an id of `REFUSALS`, the offending value, and what would have matched."""
-
-    id: str
-    value: object
-    expected: str
-
 
 class Rules:
-    """One policy in the form that requests are answered from. `label()` tells in words whose it is."""
+    """One policy in the form that requests are answered from. `label()` tells in words whose it is.
+
+    `trial`: those of the policy that is on trial beside it.
+    """
 
     __slots__ = (
         "always",
@@ -80,11 +63,19 @@ class Rules:
         "refused",
         "static",
         "tail",
+        "told",
+        "trial",
+        "watched",
     )
 
-    def __init__(self, policy: CorsPolicy, label: Callable[[], str] = str) -> None:
+    def __init__(
+        self, policy: CorsPolicy, label: Callable[[], str] = str, trial: Rules | None = None
+    ) -> None:
         self.policy = policy
         self.label = label
+        self.trial = trial
+        self.told: dict[str, set[str]] = {}
+        """Of rules on trial: what has been logged of them."""
         origins = compiled(policy)
         # Asked, in this order, about what no entry allows.
         self.ask = functions(policy) or None
@@ -104,6 +95,8 @@ class Rules:
         self.refused = _headers((VARY, "" if self.static else ORIGIN))
         self.tail = (*self.credentials, *self.exposed, *self.refused)
         self.always = self.ordinary(self.static) if self.static else None
+        # Whether an answer that is not `refused` may have something to tell.
+        self.watched = self.trial is not None or self.static not in (None, "*")
 
     def grant(self, origins: Sequence[str]) -> str | None:
         """The `access-control-allow-origin` for a request with these Origin lines; None refuses.
@@ -145,27 +138,7 @@ class Rules:
         """Why the origin is refused; None where it is granted, or where no browser asked."""
         if not origins or self.allows(origins, grant):
             return None
-        if len(origins) > 1:
-            return Refusal("origin-repeated", list(origins), "one Origin line")
-        (origin,) = origins
-        if origin == "null":
-            return Refusal("origin-null", origin, self.expected)
-        if not is_origin(origin):
-            return Refusal("origin-malformed", origin, self.expected)
-        if self.open(origins):
-            return Refusal(f"origin-function-{'failed' if failed else 'refused'}", origin, self.expected)
-        return Refusal("origin-not-allowed", origin, self.expected)
-
-    @property
-    def expected(self) -> str:
-        """The origins that match, for people: the first few of a long list."""
-        entries = named(self.policy) or ([] if self.ask else ["*"])
-        more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
-        expected = [f"one of {', '.join(map(repr, entries[:5]))}{more}"] if entries else []
-        if self.ask:
-            asked = " or ".join(f"{name_of(each)}()" for each in self.ask)
-            expected.append(f"an origin for which {asked} returns True")
-        return ", or ".join(expected)
+        return of_origin(self.policy, origins, failed)
 
 
 class Follow:
@@ -183,9 +156,20 @@ class Follow:
         self.rules = Rules(policy, label)
         self.section = section or self
 
+    @property
+    def trial(self) -> CorsPolicy | None:
+        """The policy that is on trial now."""
+        trial = self.rules.trial
+        return trial.policy if trial else None
+
     def change(self, policy: CorsPolicy) -> None:
         """Follow another policy from now on."""
-        self.rules = Rules(policy, self.rules.label)
+        self.rules = Rules(policy, self.rules.label, self.rules.trial)
+
+    def put_on_trial(self, policy: CorsPolicy | None) -> None:
+        """Have another policy on trial from now on, or none."""
+        rules = self.rules
+        self.rules = Rules(rules.policy, rules.label, Rules(policy, rules.label) if policy else None)
 
 
 class Path:
@@ -195,7 +179,7 @@ class Path:
     `known`: it has routes, and is not just below the prefix of a section.
     """
 
-    __slots__ = ("_lists", "allow", "default", "known", "served", "shared")
+    __slots__ = ("_lists", "_tried", "allow", "default", "known", "served", "shared")
 
     elsewhere: Final = ((VARY.encode(), REQUEST_METHOD.encode()),)
     """The headers for a method that is served here by a route without CORS."""
@@ -208,6 +192,7 @@ class Path:
         self.default = next((follow for follow in self.served.values() if follow), None)
         self.shared = len(set(map(id, self.served.values()))) > 1
         self._lists: dict[Follow, Lists] = {}
+        self._tried: dict[Follow, Lists] = {}
 
     def follow(self, method: str | None) -> Follow | None:
         """What a preflight for this method follows; None: no CORS here."""
@@ -217,16 +202,23 @@ class Path:
 
     def lists(self, follow: Follow, rules: Rules) -> Lists:
         """What OPTIONS answers here to who follows this, under the rules that it has, or had a moment ago."""
-        lists = self._lists.get(follow)
+        return self._cached(self._lists, follow, rules)
+
+    def tried(self, follow: Follow, trial: Rules) -> Lists:
+        """What OPTIONS would answer under the rules on trial."""
+        return self._cached(self._tried, follow, trial)
+
+    def _cached(self, kept: dict[Follow, Lists], follow: Follow, rules: Rules) -> Lists:
+        lists = kept.get(follow)
         if lists is None or lists.rules is not rules:
             mine = [method for method, other in self.served.items() if other is follow]
-            lists = self._lists[follow] = Lists(rules, mine, self.shared)
+            lists = kept[follow] = Lists(rules, mine, self.shared)
         return lists
 
     def elsewhere_refusal(self, method: str) -> Refusal:
         """Why a preflight for a method of a route without CORS is refused."""
         methods = self.lists(self.default, self.default.rules).methods if self.default else ()
-        return Refusal("method-elsewhere", method, f"one of {', '.join(methods) or 'none'}")
+        return elsewhere(method, methods)
 
 
 class Lists:
@@ -235,11 +227,12 @@ class Lists:
     `served`: the path's methods under these rules. `shared`: it has others that follow something else.
     """
 
-    __slots__ = ("_refused", "_tail", "methods", "rules")
+    __slots__ = ("_refused", "_served", "_tail", "methods", "rules")
 
     def __init__(self, rules: Rules, served: Sequence[str], shared: bool) -> None:
         policy = rules.policy
         self.rules = rules
+        self._served = served
         allowed = policy.allow_methods
         # Browsers let no page use some methods, whatever serves them.
         mine = [m for m in served if (allowed == "*" or m in allowed) and m not in FORBIDDEN_METHODS]
@@ -282,17 +275,17 @@ class Lists:
     def refusal(self, method: str, requested: Sequence[str]) -> Refusal | None:
         """The step at which a browser would stop after this preflight, its origin being granted."""
         if method not in self.methods and method not in SAFELISTED_METHODS:
-            return Refusal("method-not-allowed", method, f"one of {', '.join(self.methods)}")
+            return of_method(method, self.methods, self._served)
         names = requested_names(requested)
         if names is None:
-            return Refusal("headers-malformed", list(requested), "a list of header names")
+            return of_names(requested)
         allowed = self.rules.policy.allow_headers
         if allowed == "*":
             return None
-        for name in filter(None, names.split(",")):
-            if name not in allowed:  # browsers ask for a safelisted name where its value is not
-                return Refusal("header-not-allowed", name, f"one of {', '.join(allowed) or 'none'}")
-        return None
+        # Browsers ask for a safelisted name where its value is not.
+        return next(
+            (of_header(name, allowed) for name in names.split(",") if name and name not in allowed), None
+        )
 
 
 def _headers(*pairs: tuple[str, str]) -> Headers:

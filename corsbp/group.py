@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from enum import Enum
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -23,6 +24,15 @@ from .section import Section
 
 Args = ParamSpec("Args")
 Result = TypeVar("Result")
+
+
+class _Same(Enum):
+    """A default that says what it stands for: `trial` stays as it is."""
+
+    SAME = "the same"
+
+    def __repr__(self) -> str:
+        return "<the same>"
 
 
 class CorsGroup(BlueprintGroup):
@@ -51,19 +61,29 @@ class CorsGroup(BlueprintGroup):
         """The policy that holds now: `group.policy.allow_origins`."""
         return self.section.policy
 
-    def reconfigure(self, policy: CorsPolicy) -> None:
+    @property
+    def trial(self) -> CorsPolicy | None:
+        """The policy that is on trial now: `group.reconfigure(group.trial, trial=None)` puts it in force."""
+        return self.section.trial
+
+    def reconfigure(self, policy: CorsPolicy, *, trial: CorsPolicy | _Same | None = _Same.SAME) -> None:
         """Follow another policy from the next answer on, in this process.
 
         Whole or not at all, in one step, however many routes there are. Sections inside this one and routes
         with a `ctx_cors` keep theirs. Other workers do not hear of it: where the allowed origins change
         while a fleet is running, give `allow_origins` a function and keep them in a database.
 
+        The policy on trial stays, unless `trial` is another one, or None, which ends it.
+
         Raises:
-            TypeError: `policy` is no CorsPolicy.
+            TypeError: `policy` or `trial` is no CorsPolicy.
         """
         if not isinstance(policy, CorsPolicy):
             raise TypeError(f"reconfigure() takes a CorsPolicy, not {policy!r}")
+        trial = self.trial if trial is _Same.SAME else _on_trial(trial)
         self.section.reconfigure(policy)
+        if trial != self.trial:
+            self.section.put_on_trial(trial)
 
     async def allows(self, request: Request) -> bool:
         """Whether the page that sent a request may read the answer, functions asked.
@@ -132,6 +152,7 @@ def _policy_or_fields(function: Callable[Args, Result]) -> Callable[Args, Result
 def cors_group(
     *blueprints: Blueprint | BlueprintGroup | AnySanic | Iterable[Blueprint | BlueprintGroup],
     policy: CorsPolicy | None = None,
+    trial: CorsPolicy | None = None,
     allow_origins: Star | Entries | OriginFunction = "*",
     allow_credentials: bool = False,
     allow_methods: Star | Names = "*",
@@ -158,6 +179,7 @@ def cors_group(
             itself stands for every route that no other section has. A blueprint that the app has already
             keeps its path.
         policy: a policy made before, instead of the fields that follow.
+        trial: a policy to try beside it: what it would decide differently is reported, and nothing else.
         allow_origins: who may read the answers: `"*"`, pages of any origin; a collection of origins, patterns
             (`"https://*.example.com"`, `"http://localhost:*"`) and functions `(origin, request) -> bool`,
             sync or async; or one function.
@@ -183,7 +205,8 @@ def cors_group(
         A `CorsGroup`, which is registered and nested like every `BlueprintGroup`.
 
     Raises:
-        TypeError: no blueprint, something that is none, two apps, or `policy` together with fields.
+        TypeError: no blueprint, something that is none, two apps, or `policy` together with fields; or
+            `trial` is no CorsPolicy.
         CorsPolicyError: the policy cannot work, or would be a hole; it lists everything that is wrong.
     """
     members = list(_flat(blueprints))
@@ -207,6 +230,7 @@ def cors_group(
         )
     elif not isinstance(policy, CorsPolicy):
         raise TypeError(f"policy= takes a CorsPolicy, not {policy!r}{instead_of(policy)}")
+    trial = _on_trial(trial)
     group = CorsGroup(
         policy,
         apps[0] if apps else None,
@@ -216,10 +240,17 @@ def cors_group(
         version_prefix=version_prefix,
         name_prefix=name_prefix,
     )
+    group.section.put_on_trial(trial)
     for member in members:
         if not isinstance(member, Sanic):
             group.append(member)
     return group
+
+
+def _on_trial(trial: object) -> CorsPolicy | None:
+    if trial is not None and not isinstance(trial, CorsPolicy):
+        raise TypeError(f"trial= takes a CorsPolicy, not {trial!r}{instead_of(trial)}")
+    return trial
 
 
 def _flat(items: Iterable[Any]) -> Iterator[Any]:

@@ -25,6 +25,7 @@ from .chain import SectionExtra, follow_of
 from .departure import departure
 from .errors import Problem, warn
 from .handlers import Part, is_preflight
+from .journal import in_debug_mode
 from .oddities import oddities
 from .ownership import AnOwner, claims, owners, prefixes
 from .routing import AnySanic, Prefix, prefixes_of, routes_of, segments_before
@@ -102,6 +103,8 @@ class Mount(Generic[AnOwner]):
         self.whose.learn((route for route, *_ in table), trees)
         self.forget()
         self.listen()
+        if self.app.debug:
+            in_debug_mode()
 
     def bound(self) -> Iterator[Bound]:
         """What each of the app's routes is bound to, as things are now."""

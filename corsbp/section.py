@@ -49,9 +49,18 @@ class Section(Blueprint):
         """The policy that holds now."""
         return self.follow.rules.policy
 
+    @property
+    def trial(self) -> CorsPolicy | None:
+        """The policy that is on trial now."""
+        return self.follow.trial
+
     def reconfigure(self, policy: CorsPolicy) -> None:
         """Follow another policy: one assignment, so that no request sees half of it."""
         self.follow.change(policy)
+
+    def put_on_trial(self, policy: CorsPolicy | None) -> None:
+        """Have another policy on trial, or none."""
+        self.follow.put_on_trial(policy)
 
     def label(self) -> str:
         """The section in words, for logs and errors."""
@@ -138,9 +147,11 @@ class Section(Blueprint):
         return Problem("group-forgotten", "cors_group", f"{self.label()} at {self.made_at}", message)
 
 
-def forgotten(app: AnySanic) -> list[Problem]:
-    """The groups that were made for this app, and never registered."""
-    found = (each.forgotten(app) for each in sorted(_made, key=lambda section: section.number))
+def forgotten(app: AnySanic, blueprint: str | None = None) -> list[Problem]:
+    """The groups that were made for this app, or around this blueprint of it, and never registered."""
+    made = sorted(_made, key=lambda section: section.number)
+    around = (each for each in made if blueprint is None or blueprint in {bp.name for bp in claims(each)})
+    found = (each.forgotten(app) for each in around)
     return [problem for problem in found if problem is not None]
 
 

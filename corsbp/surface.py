@@ -10,7 +10,7 @@ from .fetch import in_order
 from .handlers import is_websocket
 from .mount import Mount
 from .policy import CorsPolicy
-from .routing import AnySanic, example_path
+from .routing import AnySanic, example_path, routes_of
 from .section import Section, forgotten
 
 
@@ -20,7 +20,8 @@ class Served:
 
     `section` is None outside every section, where a `ctx_cors` can still give the route a policy. `policy` is
     None where the route has no CORS. `example` is a path that leads to the route, None where its pattern is
-    too special to make one.
+    too special to make one. `blueprint` is the name of the one that it was declared on, None for the app.
+    `own` and `left_out`: whether the policy is the route's own, and whether it wants none, by `ctx_cors`.
     """
 
     path: str
@@ -31,6 +32,9 @@ class Served:
     policy: CorsPolicy | None
     example: str | None
     websocket: bool = False
+    blueprint: str | None = None
+    own: bool = False
+    left_out: bool = False
 
     @property
     def whose(self) -> str | None:
@@ -52,6 +56,8 @@ def surface(app: AnySanic) -> list[Served]:
     """
     mount = Mount[Section].of(app)
     bound = mount.bound() if mount else ((route, None, None) for route in app.router.routes)
+    on = routes_of(app, app.blueprints.values())
+    blueprints = {id(route): blueprint.name for blueprint, its in on.items() for route in its}
     found = [
         Served(
             path=f"/{route.path}",
@@ -62,6 +68,9 @@ def surface(app: AnySanic) -> list[Served]:
             policy=follow.rules.policy if follow else None,
             example=example_path(route),
             websocket=is_websocket(route),
+            blueprint=blueprints.get(id(route)),
+            own=isinstance(getattr(route.ctx, "cors", None), CorsPolicy),
+            left_out=getattr(route.ctx, "cors", None) is False,
         )
         for route, section, follow in bound
     ]

@@ -1,13 +1,16 @@
-"""A whole run demands full coverage; no test leaves an app behind in Sanic's registry."""
+"""A whole run demands full coverage; no test leaves an app behind in Sanic's registry, or half a Sanic."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
 from sanic import Sanic
 
 from corsbp.journal import journal
+
+from .support import restore_sanic
 
 pytest_plugins = ["corsbp.pytest_plugin"]
 
@@ -27,4 +30,6 @@ def _no_apps_left() -> Iterator[None]:
     yield
     for name in set(Sanic._app_registry) - before:
         Sanic.unregister_app(Sanic._app_registry[name])
+    restore_sanic()
+    journal.logger.setLevel(logging.NOTSET)  # in debug mode, an app's start sets it
     Sanic.test_mode = False

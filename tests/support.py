@@ -193,19 +193,20 @@ def lists(methods: str = "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS") -> dict[str, 
     }
 
 
+def restore_sanic() -> None:
+    """Undo what TOUCHUP does as an app starts: it takes out of Sanic's classes what that app can spare."""
+    for target, name in TouchUp._registry:
+        if original := vars(target).get(f"_{name}"):  # kept there by Sanic in test mode
+            setattr(target, name, original)
+
+
 def run_anew(main: Coroutine[Any, Any, Any]) -> Any:
-    """Run what serves an app. TOUCHUP takes out of Sanic what that app can spare: the next gets it back."""
-
-    def restore() -> None:
-        for target, name in TouchUp._registry:
-            if original := vars(target).get(f"_{name}"):  # kept there by Sanic in test mode
-                setattr(target, name, original)
-
-    restore()
+    """Run what serves an app, in a whole Sanic, and leave a whole one."""
+    restore_sanic()
     try:
         return asyncio.run(main)
     finally:
-        restore()
+        restore_sanic()
 
 
 def send_anew(app: Sanic, *requests: Ask | bytes, debug: bool = False) -> list[Answer]:

@@ -40,7 +40,8 @@ from corsbp.testing.browser import Browser
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
 from corsbp.testing.senders import Sender, ServerSender
 
-from .advice import Asked, argument, route_of
+from .advice import Asked, Place, place_of
+from .advice import change as to_change
 from .advice import whose as whose_it_is
 from .loading import CommandError, load, quiet
 
@@ -415,11 +416,11 @@ async def explained(call: Call, page: Page) -> dict[str, Any]:
     names = [name for name, _ in call.headers]
     whose, change = None, result.steps[-1].change
     if result.blocked_by not in (None, "no-answer") and call.url.startswith(f"{page.app}/"):
-        route = page.find(call.url, call.method)
+        place = page.find(call.url, call.method)
         asked = Asked(call.origin, call.method, tuple(names), call.credentials == "include")
         whose, change = (
-            whose_it_is(route, asked.method),
-            argument(route, f"{result.blocked_by}", asked) or change,
+            whose_it_is(place, asked.method),
+            to_change(place, f"{result.blocked_by}", asked) or change,
         )
     return {
         "seen": [each.in_short({name.lower() for name in names}) for each in seen],
@@ -446,8 +447,8 @@ class Page:
     """Those that it has frames of, each with a word on it."""
 
     routes: list[dict[str, Any]]
-    find: Callable[[str, str], Served | None]
-    """The route that a path and a method lead to."""
+    find: Callable[[str, str], Place]
+    """Where a URL and a method lead."""
 
     watch: Watch
     token: str = field(default_factory=partial(secrets.token_urlsafe, 16))
@@ -470,7 +471,7 @@ class Page:
         }
         served = surface(app)
         return cls(
-            arguments.target, origin_of(HERE, ours), own, origins, rows(served), partial(route_of, app), watch
+            arguments.target, origin_of(HERE, ours), own, origins, rows(served), partial(place_of, app), watch
         )
 
     @property

@@ -1,16 +1,15 @@
-"""An app's whole CORS surface on one screen: the app is read, not started."""
+"""An app's whole CORS surface on one screen: the app is read, and not started; or asked, with --observed."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from sanic import Sanic
 
@@ -18,9 +17,11 @@ from corsbp.fields import name_of
 from corsbp.policy import CorsPolicy, functions, named
 from corsbp.surface import Served
 
+from . import observed
 from .findings import FINDINGS, Finding, find
 from .loading import CommandError, aside, load
-from .snapshot import changes, read, snapshot, written
+from .screen import counted, print_table
+from .snapshot import Change, allows, changes, read, snapshot, written
 
 
 def add_to(commands: Any) -> None:
@@ -34,7 +35,29 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("target", metavar="MODULE:APP", help="as for the command sanic")
     parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument("--ignore", action="append", default=[], metavar="ID", help="a finding that is known")
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="ID[@WHERE]",
+        help="a finding that is known, everywhere or at one path, section or app",
+    )
+    parser.add_argument(
+        "--observed",
+        action="store_true",
+        help="start the app in memory, listeners included, and ask each route as pages do: preflights, and "
+        "GET. Whatever answers is shown: corsbp, another package, the app's own code",
+    )
+    parser.add_argument(
+        "--origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="ask as a page of this origin too, not only as a stranger's; as often as need be",
+    )
+    parser.add_argument(
+        "--leave-out", action="append", default=[], metavar="PATH", help="do not ask it: '/docs*'"
+    )
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument("--snapshot", type=Path, metavar="FILE", help="write down who may do what")
     kept.add_argument("--check", type=Path, metavar="FILE", help="what changed since; status 1 if it widened")
@@ -43,21 +66,26 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     """Print the audit, write the snapshot, or compare with one."""
-    if unknown := set(arguments.ignore) - set(FINDINGS):
-        near = get_close_matches(min(unknown), FINDINGS, 1)
-        meant = f"; meant: {near[0]}" if near else ""
-        raise CommandError(f"--ignore: no finding is called {min(unknown)!r}{meant}")
+    for each in arguments.ignore:
+        _known(each.partition("@")[0])
+    if (arguments.origin or arguments.leave_out) and not arguments.observed:
+        raise CommandError("--origin and --leave-out are for --observed: without it, nothing is asked")
+    before = _read(arguments.check) if arguments.check else None
     with aside(err, f"importing {arguments.target}"):
         app = load(arguments.target)
+    if arguments.observed:
+        return _observed(app, arguments, before, out, err)
     served, found = find(app)
-    if arguments.snapshot or arguments.check:
+    if arguments.snapshot or before is not None:
         if broken := [each for each in found if each.id == "two-sections"]:
             raise CommandError(broken[0].text)
         now = snapshot(served)
-        return (
-            _write(arguments.snapshot, now, err) if arguments.snapshot else _check(arguments.check, now, out)
-        )
-    found = [each for each in found if each.id not in arguments.ignore]
+        if before is None:
+            return _write(arguments.snapshot, now, err)
+        if "observed" in before:
+            raise CommandError("the file was made with --observed: compare it with --observed")
+        return _changed(changes(before, now), out)
+    found = [each for each in found if not _is_ignored(each, arguments.ignore)]
     if arguments.json:
         out.print(as_json(app, served, found), markup=False)
     else:
@@ -65,28 +93,63 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     return int(any(each.error for each in found))
 
 
+def _observed(
+    app: Sanic[Any, Any], arguments: argparse.Namespace, before: Any, out: Console, err: Console
+) -> int:
+    """The same of an app that is asked."""
+    origins = arguments.origin if before is None else observed.origins_of(before, arguments.origin)
+    found = observed.asked(app, arguments.target, origins, arguments.leave_out, err)
+    now = observed.snapshot(found)
+    if arguments.snapshot:
+        return _write(arguments.snapshot, now, err)
+    if before is not None:
+        status = _changed(observed.changes(before, now), out)
+        out.print(observed.movement(before, now), markup=False)
+        return status
+    if arguments.json:
+        out.print(json.dumps(observed.as_data(app, found), indent=2), markup=False)
+    else:
+        observed.show(app, found, out)
+    return 0
+
+
+def _known(id_: str) -> None:
+    if id_ not in FINDINGS:
+        near = get_close_matches(id_, FINDINGS, 1)
+        meant = f"; meant: {near[0]}" if near else ""
+        raise CommandError(f"--ignore: no finding is called {id_!r}{meant}")
+
+
+def _is_ignored(finding: Finding, ignored: Iterable[str]) -> bool:
+    names = {finding.id, *(f"{finding.id}@{where}" for where in (finding.where, *finding.paths))}
+    return not names.isdisjoint(ignored)
+
+
 def _write(path: Path, now: dict[str, Any], err: Console) -> int:
     try:
         path.write_text(written(now))
     except OSError as error:
         raise CommandError(f"{path} could not be written: {error.strerror}") from error
-    err.print(f"{path}: {_count(len(now['routes']), 'method')}", markup=False)
+    err.print(f"{path}: {counted(len(now['routes']), 'method')}", markup=False)
     return 0
 
 
-def _check(path: Path, now: dict[str, Any], out: Console) -> int:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        before = read(path.read_text())
+        return read(path.read_text())
     except OSError as error:
         raise CommandError(f"{path} could not be read: {error.strerror}; make it with --snapshot") from error
     except ValueError as error:
         raise CommandError(f"{path} could not be read: {error}") from error
-    found = changes(before, now)
+
+
+def _changed(found: list[Change], out: Console) -> int:
     for change in found:
         out.print(Text(str(change), style="red" if change.wider else "green"))
     wider = sum(change.wider for change in found)
     out.print(
-        f"{_count(len(found), 'change')}, {wider} of them wider" if found else "nothing changed", markup=False
+        f"{counted(len(found), 'change')}, {wider} of them wider" if found else "nothing changed",
+        markup=False,
     )
     return int(wider > 0)
 
@@ -106,41 +169,47 @@ def as_json(app: Sanic[Any, Any], served: list[Served], found: list[Finding]) ->
         for route in served
     ]
     findings = [
-        {"id": each.id, "level": level(each), "where": each.where, "text": each.text} for each in found
+        {
+            "id": each.id,
+            "level": level(each),
+            "where": each.where,
+            "paths": list(each.paths),
+            "text": each.text,
+        }
+        for each in found
     ]
     return json.dumps({"app": app.name, "routes": routes, "findings": findings}, indent=2)
 
 
 def _print(app: Sanic[Any, Any], served: list[Served], found: list[Finding], out: Console) -> None:
     hosts = any(route.host for route in served)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name in ("methods", "path", *(["host"] if hosts else []), "section", "corsbp lets in"):
-        table.add_column(name, no_wrap=not out.is_terminal, overflow="fold")
-    for route in served:
-        methods = "WebSocket" if route.websocket else ",".join(route.methods)
-        host = [route.host or ""] if hosts else []
-        who = in_short(route.policy) if route.policy else "nobody: no CORS" if route.section else "-"
-        cells = [methods, route.path, *host, route.whose or "-", who]
-        table.add_row(*map(Text, cells), style="" if route.whose else "dim")
-    if out.is_terminal:
-        out.print(table)
-    else:
-        with out.capture() as captured:
-            out.print(table)
-        lines = (line.strip() for line in captured.get().strip().splitlines())
-        out.print("\n".join(lines), markup=False)
+    names = ("methods", "path", *(["host"] if hosts else []), "section", "corsbp lets in")
+    rows = [row for route in served for row in _rows(route, hosts)]
+    print_table(names, rows, out, dim=lambda row: row[-2] == "-")
     for each in found:
         line = Text(f"{level(each)} ", style="bold red" if each.error else "yellow")
         out.print(line.append(f"{each.where}: {each.text} [{each.id}]", style="not bold default"))
     inside = sum(route.section is not None for route in served)
     errors = sum(each.error for each in found)
-    warned = _count(len(found) - errors, "warning")
-    counted = f"{_count(len(served), 'route')}, {inside} in sections; {_count(errors, 'error')}, {warned}"
-    out.print(Text(f"{app.name}: {counted}", style="bold"))
+    warned = counted(len(found) - errors, "warning")
+    summary = f"{counted(len(served), 'route')}, {inside} in sections; {counted(errors, 'error')}, {warned}"
+    out.print(Text(f"{app.name}: {summary}", style="bold"))
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _rows(route: Served, hosts: bool) -> Iterator[tuple[str, ...]]:
+    """A route's row; two, where some of its methods are for nobody."""
+    between = (route.path, *([route.host or ""] if hosts else []), route.whose or "-")
+    policy = route.policy
+    if route.websocket or policy is None:
+        methods = "WebSocket" if route.websocket else ",".join(route.methods)
+        yield methods, *between, who_opens(policy) if policy else "nobody: no CORS" if route.section else "-"
+        return
+    granted = [method for method in route.methods if allows(policy, method)]
+    refused = [method for method in route.methods if method not in granted]
+    if granted:
+        yield ",".join(granted), *between, in_short(policy)
+    if refused:
+        yield ",".join(refused), *between, "nobody: not in allow_methods"
 
 
 def level(finding: Finding) -> str:
@@ -156,6 +225,12 @@ def _who(policy: CorsPolicy) -> str:
     who = [f"{', '.join(entries[:3])}{more}"] if entries else []
     who += [f"whom {' or '.join(asked)} allows"] if asked else []
     return ", or ".join(who)
+
+
+def who_opens(policy: CorsPolicy) -> str:
+    """Whose pages may open a WebSocket of this policy."""
+    unchecked = not policy.check_websockets and policy.allow_origins != "*"
+    return "any origin: check_websockets=False" if unchecked else _who(policy)
 
 
 def in_short(policy: CorsPolicy) -> str:

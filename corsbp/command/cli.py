@@ -20,6 +20,8 @@ examples:
   corsbp audit shop:app
   corsbp audit shop:app --snapshot cors.json      # for a review, or for CI to compare with
   corsbp audit shop:app --check cors.json
+  corsbp audit shop:app --observed --origin https://app.example    # asked, whatever answers
+  corsbp audit shop:app -- --port 80              # behind --, what the app itself reads of sys.argv
   corsbp explain shop:app /v1/items PUT --origin https://app.example --header 'x-token: 1'
   corsbp explain https://api.example/items --origin https://app.example --credentials
   corsbp try shop:app
@@ -40,11 +42,13 @@ def run(arguments: Sequence[str] | None) -> int:
 
     for each in (audit, explain, attempt):
         each.add_to(commands)
-    chosen = parser.parse_args(arguments)
+    ours, theirs = _apart(sys.argv[1:] if arguments is None else list(arguments))
+    chosen = parser.parse_args(ours)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may not have every character
             stream.reconfigure(errors="backslashreplace")
     out, err = _console(), _console(stderr=True)
+    argv, sys.argv = sys.argv, [getattr(chosen, "target", "corsbp"), *theirs]
     try:
         return int(chosen.run(chosen, out, err))
     except CommandError as error:
@@ -56,6 +60,14 @@ def run(arguments: Sequence[str] | None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    finally:
+        sys.argv = argv
+
+
+def _apart(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The command's arguments, and those of the app, which follow `--`."""
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:at], arguments[at + 1 :]
 
 
 class Terminal(Console):

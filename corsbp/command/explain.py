@@ -7,7 +7,7 @@ import asyncio
 import re
 from contextlib import AsyncExitStack
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from rich.console import Console
 from rich.text import Text
@@ -17,8 +17,10 @@ from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.result import NoAnswer
 from corsbp.testing.senders import AppSender, Sender, ServerSender
 
-from .advice import Asked, argument, nearest, route_of, whose
+from .advice import Asked, change, place_of, whose
 from .loading import CommandError, aside, load, quiet
+from .sockets import Opened, opened
+from .through import Through
 from .words import CONSOLES
 
 BROWSERS: Final = ("Chromium", "Firefox", "Safari")
@@ -60,18 +62,27 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     """Fetch as a page would, and say what happened."""
     url, method = _address(arguments.target, arguments.rest)
     headers = tuple(map(_header, arguments.header))
+    for cookie in arguments.cookie:
+        if "=" not in cookie:
+            raise CommandError(f"--cookie takes NAME=VALUE, not {cookie!r}")
     app = None
     if url != arguments.target:
         with aside(err, f"importing {arguments.target}"):
             app = load(arguments.target)
 
-    async def fetched() -> tuple[Result, str | None, str | None]:
+    async def fetched() -> tuple[Result | Opened, str | None, str | None]:
         async with AsyncExitStack() as stack:
             base = arguments.base_url if app else url
             sender: Sender = OneServer(AppSender(app), base) if app else ServerSender()
             await stack.enter_async_context(sender)
+            place = place_of(app, url, method) if app else None
+            if app and place and place.route and place.route.websocket:
+                socket = await opened(
+                    app, urljoin(base, url), arguments.origin, [*headers, *_cookies(arguments)]
+                )
+                return socket, whose(place, "GET"), socket.change(place.route)
             browser = Browser.using(sender, arguments.origin, base_url=base, engine=arguments.engine)
-            for cookie in map(_cookie, arguments.cookie):
+            for cookie in arguments.cookie:
                 browser.set_cookie(cookie, url)
             result = await browser.fetch(
                 url,
@@ -80,52 +91,53 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
                 body=arguments.body,
                 credentials="include" if arguments.credentials else "same-origin",
             )
-            change = result.steps[-1].change
+            theirs = result.steps[-1].change
+            if isinstance(sender, OneServer) and sender.elsewhere:
+                return result, *_away(sender.elsewhere, result)
             if app is None or result.blocked_by in (None, "no-answer"):
-                return result, None, change
+                return result, None, theirs
             last, status = (result.sent[-1].url, result.sent[-1].status) if result.sent else (url, None)
-            route = route_of(app, last, method)
+            place = place_of(app, last, method)
             asked = Asked(arguments.origin, method, tuple(name for name, _ in headers), arguments.credentials)
-            ours = argument(route, f"{result.blocked_by}", asked)
-            near = nearest(app, last) if route is None else None
-            return result, whose(route, method, near), ours or (change if route or status != 404 else None)
+            ours = change(place, f"{result.blocked_by}", asked)
+            return result, whose(place, method), ours or (theirs if place.route or status != 404 else None)
 
     with aside(err, f"asking {arguments.target}"), quiet() as failures:
         try:
-            result, whose_it_is, change = asyncio.run(asyncio.wait_for(fetched(), arguments.timeout))
+            result, whose_it_is, to_change = asyncio.run(asyncio.wait_for(fetched(), arguments.timeout))
         except asyncio.TimeoutError as error:
             raise CommandError(f"{arguments.target} did not answer within {arguments.timeout:g} s") from error
         except (ValueError, RuntimeError) as error:  # an origin that is none; an app that does not start
             raise CommandError(f"{error}".replace("allow_origins: ", "--origin: ")) from error
     for failure in failures:
         err.print(f"logged: {failure}", markup=False)
-    _print(result, out)
+    if isinstance(result, Opened):
+        result.show(out)
+    else:
+        _print(result, out)
     if whose_it_is:
         out.print(Text(whose_it_is))
-    if change:
-        out.print(Text("Change: ", style="bold").append(change, style="not bold"))
-    return 2 if result.blocked_by == "no-answer" else int(not result.ok_for_page)
+    if to_change:
+        out.print(Text("Change: ", style="bold").append(to_change, style="not bold"))
+    unanswered = result.blocked_by == "no-answer" and not (result.sent and result.sent[0].status)
+    return 2 if unanswered else int(not result.ok_for_page)
 
 
-class OneServer:
+class OneServer(Through):
     """An app in memory, at its own address only: where it redirects to is somebody else's."""
 
     def __init__(self, sender: Sender, base: str) -> None:
-        self._sender = sender
+        super().__init__(sender)
         self._netloc = urlsplit(base).netloc
-
-    async def __aenter__(self) -> OneServer:
-        await self._sender.__aenter__()
-        return self
-
-    async def __aexit__(self, *error: Any) -> None:
-        await self._sender.__aexit__(*error)
+        self.elsewhere: str | None = None
+        """Where a redirect leads that leaves the app."""
 
     async def send(self, sent: Sent) -> Answer | NoAnswer:
         netloc = urlsplit(sent.url).netloc
         if netloc != self._netloc:
+            self.elsewhere = sent.url
             return NoAnswer(f"{netloc} is not the app at {self._netloc}, and is not asked")
-        return await self._sender.send(sent)
+        return await super().send(sent)
 
 
 def _address(target: str, rest: list[str]) -> tuple[str, str]:
@@ -147,10 +159,20 @@ def _address(target: str, rest: list[str]) -> tuple[str, str]:
     return rest[0], rest[1] if len(rest) > 1 else "GET"
 
 
-def _cookie(text: str) -> str:
-    if "=" not in text:
-        raise CommandError(f"--cookie takes NAME=VALUE, not {text!r}")
-    return text
+def _away(there: str, result: Result) -> tuple[str, str]:
+    """A redirect that leaves the app: what the page is there, and what to do instead."""
+    here = result.sent[0].url
+    name = urlsplit(there).netloc
+    tainted = "the page asks there as the origin null, which only a server answers that lets everyone in"
+    return (
+        f"{here} redirects to {name}, another origin: {tainted} (access-control-allow-origin: *).",
+        f"Navigate, where a person is to go there: location.assign({here!r}). Or call {there} in the page.",
+    )
+
+
+def _cookies(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    """The Cookie header of a handshake."""
+    return [("cookie", "; ".join(arguments.cookie))] if arguments.cookie else []
 
 
 def _header(line: str) -> tuple[str, str]:

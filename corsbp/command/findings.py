@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -16,6 +15,8 @@ from corsbp.fields import name_of
 from corsbp.policy import CorsPolicy, functions, named
 from corsbp.surface import Served
 
+from .neighbours import neighbours, routes, settled_by_sanic_ext
+
 MORE: Final = MappingProxyType(
     {
         "any-beside-restricted": "Any origin may call a route whose neighbours name theirs.",
@@ -25,6 +26,7 @@ MORE: Final = MappingProxyType(
         "websocket-unchecked": "A WebSocket takes every site's handshakes, in a section that names origins.",
         "set-too-late": "A setting of sanic-ext's CORS that came after app.extend(): it has no effect.",
         "two-sections": "A blueprint in two sections: the app does not start.",
+        "duplicate-names": "Two routes of the same name: the app does not start.",
     }
 )
 """Ids of what only a review looks for; the others are those of the policies' problems and warnings."""
@@ -38,12 +40,13 @@ ERRORS: Final = frozenset({"credentials-insecure-origin", "credentials-public-su
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """Something to look at: `where` is a section, a route or the app."""
+    """Something to look at: `where` is a section, a route or the app; `paths` are those that it is about."""
 
     error: bool
     id: str
     where: str
     text: str
+    paths: tuple[str, ...] = ()
 
 
 def find(app: Sanic[Any, Any]) -> tuple[list[Served], list[Finding]]:
@@ -53,30 +56,51 @@ def find(app: Sanic[Any, Any]) -> tuple[list[Served], list[Finding]]:
         odd = surface.oddities(app)
     except ValueError as error:
         return [], [Finding(True, "two-sections", app.name, str(error))]
+    around = {section.label(): section.policy for section in surface.sections(app)}
     found = [
-        *(Finding(each.id == "group-forgotten", each.id, f"{each.value}", each.message) for each in odd),
-        *_of_policies(served),
+        *(
+            Finding(each.id == "group-forgotten", each.id, f"{each.value}", each.message)
+            for each in odd
+            if each.id != "two-layers"  # of which more is known here
+        ),
+        *_of_names(app),
+        *_of_policies(served, around),
         *_of_neighbours(served),
         *_of_sockets(served),
-        *_of_extensions(app, served),
+        *_of_packages(app, served),
     ]
     return served, sorted(set(found), key=lambda each: (not each.error, each.id, each.where, each.text))
 
 
-def _of_policies(served: Iterable[Served]) -> Iterator[Finding]:
+def _of_names(app: Sanic[Any, Any]) -> Iterator[Finding]:
+    """Names that Sanic refuses to start with."""
+    places: dict[str, list[str]] = {}
+    for route in routes(app):
+        places.setdefault(route.extra.ident, []).append(f"/{route.path}")
+    for name, paths in places.items():
+        if len(paths) > 1:
+            text = f"is the name of {' and of '.join(sorted(paths))}: give one of them another, name=..."
+            yield Finding(True, "duplicate-names", name, text, tuple(sorted(set(paths))))
+
+
+def _of_policies(served: Iterable[Served], around: dict[str, CorsPolicy]) -> Iterator[Finding]:
+    """Of each policy once, with the paths that follow it."""
+    following: dict[tuple[str, CorsPolicy], list[str]] = {}
     for route in served:
-        policy = route.policy
-        if policy is None:
-            continue
-        where, entries = _where(route), named(policy)
+        if route.policy is not None:
+            shared = route.section if around.get(f"{route.section}") == route.policy else None
+            where = shared or f"{','.join(route.methods)} {route.path}"
+            following.setdefault((where, route.policy), []).append(route.path)
+    for (where, policy), paths in following.items():
+        entries, about = named(policy), tuple(sorted(set(paths)))
         patterns = frozenset(filter(origins.is_pattern, entries))
         for entry in entries:
             for each in _of_entry(entry, policy.allow_credentials):
-                yield Finding(each in ERRORS, each, where, entry)
+                yield Finding(each in ERRORS, each, where, entry, about)
             if wider := origins.covering(entry, patterns):
-                yield Finding(False, "origin-covered", where, f"{entry} is already allowed by {wider}")
+                yield Finding(False, "origin-covered", where, f"{entry} is already allowed by {wider}", about)
         for function in functions(policy) if policy.allow_credentials else ():
-            yield Finding(False, "credentials-function", where, f"{name_of(function)}()")
+            yield Finding(False, "credentials-function", where, f"{name_of(function)}()", about)
 
 
 def _of_entry(entry: str, credentials: bool) -> Iterator[str]:
@@ -99,7 +123,9 @@ def _of_neighbours(served: Iterable[Served]) -> Iterator[Finding]:
         other = restricted.get((route.path, route.host)) or restricted.get(route.whose)
         if other and _is_open(route.policy):
             text = f"any origin, while {','.join(other.methods)} {other.path} names its own"
-            yield Finding(False, "any-beside-restricted", f"{','.join(route.methods)} {route.path}", text)
+            yield Finding(
+                False, "any-beside-restricted", f"{','.join(route.methods)} {route.path}", text, (route.path,)
+            )
 
 
 def _is_open(policy: CorsPolicy | None) -> bool:
@@ -111,34 +137,21 @@ def _of_sockets(served: Iterable[Served]) -> Iterator[Finding]:
         policy = route.policy
         if route.websocket and policy and not _is_open(policy) and not policy.check_websockets:
             text = "check_websockets=False lets pages of every site open it"
-            yield Finding(policy.allow_credentials, "websocket-unchecked", f"WebSocket {route.path}", text)
+            where = f"WebSocket {route.path}"
+            yield Finding(policy.allow_credentials, "websocket-unchecked", where, text, (route.path,))
 
 
-def _of_extensions(app: Sanic[Any, Any], served: Iterable[Served]) -> Iterator[Finding]:
-    """sanic-ext's CORS: what it has settled in `app.extend()`, or what it will settle as the app starts."""
-    config, settled = app.config, getattr(app.ctx, "cors", None)
-    declared = config.get("CORS_ORIGINS", "")
-    if settled is not None and hasattr(settled, "allow_origins"):
-        allowed = ", ".join(getattr(each, "pattern", str(each)) for each in settled.allow_origins)
-        if declared and not allowed:
-            yield Finding(
-                False, "set-too-late", app.name, f"CORS_ORIGINS={declared!r} came after app.extend()"
-            )
-    elif config.get("CORS", True) and config.get("AUTO_EXTEND", True) and find_spec("sanic_ext"):
-        allowed = str(declared)
-    else:
-        return
-    if allowed:
-        yield Finding(
-            False, "two-layers", app.name, f"sanic-ext's CORS holds outside the sections: {allowed}"
-        )
+def _of_packages(app: Sanic[Any, Any], served: Iterable[Served]) -> Iterator[Finding]:
+    """What other packages for CORS let in: everywhere but in sections."""
     inside = {route.name for route in served if route.whose}  # where ours hold
-    for group in app.router.groups.values():
-        for route in group.routes:
-            if hasattr(route.handler, "__cors__") and route.name not in inside:
-                yield Finding(False, "two-layers", f"/{route.path}", "has sanic-ext's @cors")
-
-
-def _where(route: Served) -> str:
-    """The section, or the route where it has a policy of its own."""
-    return route.section or route.path
+    outside = " outside of the sections" if inside else ""
+    for each in neighbours(app):
+        if each.route is None:
+            yield Finding(False, "two-layers", app.name, f"{each.package} lets in{outside}: {each.allows}")
+        elif each.route.name not in inside:
+            path = f"/{each.route.path}"
+            yield Finding(False, "two-layers", path, f"has the decorator of {each.package}", (path,))
+    declared = app.config.get("CORS_ORIGINS", "")
+    if settled_by_sanic_ext(app) == "" and declared:
+        text = f"CORS_ORIGINS={declared!r} came after app.extend()"
+        yield Finding(False, "set-too-late", app.name, text)

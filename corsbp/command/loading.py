@@ -7,12 +7,13 @@ import inspect
 import logging
 import os
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from sanic import Sanic
@@ -31,11 +32,11 @@ def aside(err: Console, doing: str) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[list[str]]:
-    """Keep what Sanic and httpx log from what the command says; yields the errors among it, a line each."""
+    """Keep what is logged from what the command says; yields the errors among it, a line each."""
     lines: list[str] = []
     collect = logging.Handler(logging.ERROR)
     collect.emit = lambda record: lines.append(_logged(record))  # type: ignore[method-assign]
-    names = ("sanic.root", "sanic.error", "httpx", "httpcore")
+    names = (None, "sanic.root", "sanic.error", "corsbp", "httpx", "httpcore")
     loggers = [logging.getLogger(name) for name in names]
     before = [(each, each.level, each.propagate, each.handlers[:]) for each in loggers]
     for each in loggers:
@@ -132,11 +133,19 @@ def _module(name: str) -> Any:
 
 
 def _last_line(error: BaseException) -> str:
-    """An error in a line, with where it was raised."""
-    frames = [each for each in traceback.extract_tb(error.__traceback__) if _is_theirs(each.filename)]
-    where = f" ({os.path.relpath(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
+    """An error in a line, with the last line of the app's own code that led to it."""
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if _is_code(each.filename)]
+    theirs = [each for each in frames if not any(map(Path(each.filename).is_relative_to, INSTALLED))]
+    last = (theirs or frames)[-1:]
+    where = f" ({os.path.relpath(last[0].filename)}, line {last[0].lineno})" if last else ""
     return f"{type(error).__name__}: {error}{where}"
 
 
-def _is_theirs(file: str) -> bool:
-    return not file.startswith("<") and Path(file).parent != Path(__file__).parent
+INSTALLED: Final = tuple(
+    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
+"""Where the code of nobody's app is: Python's own, and what pip installs."""
+
+
+def _is_code(file: str) -> bool:
+    return not file.startswith("<") and not Path(file).is_relative_to(Path(__file__).parent)

@@ -24,7 +24,7 @@ def snapshot(served: Iterable[Served]) -> dict[str, Any]:
     for route in served:
         for method in route.methods:
             policy = route.policy
-            if policy is None or not (route.websocket or _allows(policy, method)):
+            if policy is None or not (route.websocket or allows(policy, method)):
                 continue
             kind = "WebSocket" if route.websocket else method
             routes[f"{kind} {route.host or ''}{route.path}"] = _entry(policy, route.websocket)
@@ -46,7 +46,8 @@ def read(text: str) -> dict[str, Any]:
     return found
 
 
-def _allows(policy: CorsPolicy, method: str) -> bool:
+def allows(policy: CorsPolicy, method: str) -> bool:
+    """Whether a policy's preflights allow a method: three need no permission."""
     return method in SAFELISTED_METHODS or policy.allow_methods == "*" or method in policy.allow_methods
 
 
@@ -100,12 +101,13 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
         elif route not in after:
             found.append(Change(route, "no longer for other origins", False))
         else:
-            found += (Change(route, text, wider) for text, wider in _differences(before[route], after[route]))
+            found += (Change(route, text, wider) for text, wider in differences(before[route], after[route]))
     return found
 
 
-def _differences(old: Entry, new: Entry) -> Iterator[tuple[str, bool]]:
-    yield from _of_names("", "any origin", old["origins"], new["origins"])
+def differences(old: Entry, new: Entry) -> Iterator[tuple[str, bool]]:
+    """What is different in what a route lets pages do, and whether they may do more."""
+    yield from _of_names("", "any origin", old.get("origins", []), new.get("origins", []))
     if old.get("credentials") != new.get("credentials"):
         wider = bool(new.get("credentials"))
         yield f"{'now' if wider else 'no longer'} with credentials", wider

@@ -1,4 +1,4 @@
-"""An API with cookies: `python -m tests.browsers.third_party PORT ORIGIN …`."""
+"""An API with cookies, for `python -m tests.browsers.third_party PORT ORIGIN …`."""
 
 from __future__ import annotations
 

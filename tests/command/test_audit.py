@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 from sanic import Blueprint, Sanic, text
+from sanic.exceptions import ServerError
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.command import main
 from corsbp.command.audit import in_short
 from corsbp.command.findings import ERRORS, FINDINGS, find
 from corsbp.command.snapshot import changes, read, snapshot
 from corsbp.surface import sections, surface
 
-from ..support import ORIGIN, ROOT, TWO, new_app
+from ..support import ORIGIN, ROOT, TWO, new_app, send
 
 
 async def handler(*_: object, **__: object) -> Any:
@@ -58,7 +58,7 @@ def two_sections() -> Sanic:
 
 def twice_named() -> Sanic:
     inner = bp_of("inner")
-    inner.add_route(handler, "/open", ctx_cors=CorsPolicy())
+    inner.add_route(handler, "/open", name="open", ctx_cors=CorsPolicy())
     return new_app(cors_group(inner, **SAFE))
 
 
@@ -240,24 +240,11 @@ def test_no_listener_runs() -> None:
 # --- the screen ---
 
 
-@pytest.fixture
-def audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Audit an app: the status, what was printed, and what was said beside it."""
-
-    def run(app: Sanic, *options: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("corsbp.command.audit.load", lambda _: app)
-        status = main(["audit", "x:app", *options])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return run
-
-
 def everything() -> Sanic:
     one = bp_of("one", "GET", "PUT")
-    one.add_route(handler, "/left-out", ctx_cors=False)
-    one.add_route(handler, "/hosted", host="api.example")
-    one.add_websocket_route(handler, "/talk")
+    one.add_route(handler, "/left-out", name="left_out", ctx_cors=False)
+    one.add_route(handler, "/hosted", name="hosted", host="api.example")
+    one.add_websocket_route(handler, "/talk", name="talk")
     return new_app(
         cors_group(
             one,
@@ -288,7 +275,7 @@ def test_the_screen(audit: Any) -> None:
         f"GET /one/hosted api.example {one}",
         f"GET,PUT /one/item {one}",
         "GET /one/left-out cors_group(one) nobody: no CORS",
-        f"WebSocket /one/talk {one}",
+        "WebSocket /one/talk cors_group(one) any origin: check_websockets=False",
         "GET /public/item cors_group(public) any origin",
         "GET /three/item cors_group(three) whom asks() allows",
         "GET /two/item cors_group(two) "
@@ -298,6 +285,50 @@ def test_the_screen(audit: Any) -> None:
     ]
     assert lines[-1].endswith("9 routes, 7 in sections; 1 error, 0 warnings")
     assert (status, err) == (1, "")
+
+
+def test_methods_that_a_list_leaves_out(audit: Any) -> None:
+    """They are nobody's; those that need no permission are for all that the policy names."""
+    one = bp_of("one", "GET", "PUT", "DELETE")
+    one.add_route(handler, "/patch", name="patch", methods=["PATCH"])
+    _, out, _ = audit(new_app(cors_group(one, allow_methods=["PUT"], **SAFE)))
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[2:5] == [
+        f"GET,PUT /one/item cors_group(one) {ORIGIN}; methods: PUT",
+        "DELETE /one/item cors_group(one) nobody: not in allow_methods",
+        "PATCH /one/patch cors_group(one) nobody: not in allow_methods",
+    ]
+
+
+def test_findings_name_their_paths(audit: Any) -> None:
+    """And can be known at one of them. A section's policy is about all its routes, a route's own is not."""
+    one = bp_of("one")
+    one.add_route(handler, "/own", name="own", ctx_cors=CorsPolicy(allow_origins=["http://b.example"]))
+    one.add_route(handler, "/more", name="more")
+    app = new_app(cors_group(one, allow_origins=[HTTP]))
+    found = json.loads(audit(app, "--json")[1])["findings"]
+    assert [(each["where"], each["paths"], each["text"]) for each in found] == [
+        ("GET /one/own", ["/one/own"], "http://b.example"),
+        ("cors_group(one)", ["/one/item", "/one/more"], HTTP),
+    ]
+    for known, left in (
+        ("/one/own", [f"warning cors_group(one): {HTTP} [insecure-origin]"]),
+        ("/one/more", ["warning GET /one/own: http://b.example [insecure-origin]"]),
+        ("cors_group(one)", ["warning GET /one/own: http://b.example [insecure-origin]"]),
+    ):
+        _, out, _ = audit(app, "--ignore", f"insecure-origin@{known}")
+        assert [line for line in out.splitlines() if line.startswith("warning")] == left
+
+
+def test_names_that_stop_the_start(audit: Any) -> None:
+    app = new_app(cors_group(bp_of("one")))
+    app.add_route(handler, "/a")
+    app.add_route(handler, "/b")
+    said = f"error {app.name}.handler: is the name of /a and of /b: give one of them another, name=..."
+    assert f"{said} [duplicate-names]\n" in audit(app)[1]
+    app.config.TOUCHUP = False
+    with pytest.raises(ServerError, match="Duplicate route names"):  # the control
+        send(app)
 
 
 def test_in_a_terminal(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from sanic import Blueprint, HTTPResponse, Request, Sanic, redirect, text
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.command import main
-from corsbp.command.advice import Asked, argument
+from corsbp.command.advice import Asked, Place, argument, change
 from corsbp.command.words import CONSOLES
 from corsbp.surface import Served
 from corsbp.testing import STOPS
@@ -127,8 +128,8 @@ ROWS: list[tuple[str, int, list[str]]] = [
         f"/one/item/1 PATCH --origin {ORIGIN}",
         1,
         [
-            " It serves GET, PUT, not PATCH.",
-            "Change: cors_group(one): no route of it serves PATCH on this path",
+            " The path serves GET, PUT, not PATCH.",
+            "Change: Call it with GET or PUT: no route of this path serves PATCH.",
         ],
     ),
     (
@@ -147,8 +148,14 @@ ROWS: list[tuple[str, int, list[str]]] = [
     (f"/plane --origin {ORIGIN}", 1, ["No route has this path; near it is /plain. A 404 belongs"]),
     (
         f"/moved --origin {ORIGIN}",
-        2,
-        ["got no answer: 'other.example is not the app at api.example, and is not asked'"],
+        1,
+        [
+            "got no answer: 'other.example is not the app at api.example, and is not asked'",
+            "https://api.example/moved redirects to other.example, another origin: the page asks there as ",
+            "the origin null, which only a server answers that lets everyone in (access-control-allow-",
+            "Change: Navigate, where a person is to go there: location.assign('https://api.example/moved'). "
+            "Or call https://other.example/z in the page.",
+        ],
     ),
     (f"/own --origin {ORIGIN}", 0, ["The page reads status 200."]),
     (
@@ -156,12 +163,24 @@ ROWS: list[tuple[str, int, list[str]]] = [
         1,
         [
             ".own (/own) is in no section, and has a policy of its own, "
-            f"ctx_cors=CorsPolicy(allow_origins=('{ORIGIN}',)). It serves GET, not PUT.",
-            f".own: allow_origins=['{ORIGIN}', '{EVIL}']",
+            f"ctx_cors=CorsPolicy(allow_origins=('{ORIGIN}',)). The path serves GET, not PUT.",
+            "Change: Call it with GET: no route of this path serves PUT.",
         ],
     ),
     (f"/hosted --origin {ORIGIN} --base-url https://hosted.example", 0, ["The page reads status 200."]),
-    (f"/inward --origin {ORIGIN}", 1, [".plain (/plain) is in no section", " It serves POST, not GET."]),
+    (
+        f"/own --origin {EVIL}",
+        1,
+        ["Change: ctx_cors of ", f".own: allow_origins=['{ORIGIN}', '{EVIL}']"],
+    ),
+    (
+        f"/inward --origin {ORIGIN}",
+        1,
+        [
+            ".plain (/plain) is in no section; it is declared on the app itself. The path serves POST, not ",
+            "Change: Call it with POST: no route of this path serves GET.",
+        ],
+    ),
     (
         f"/proxied --origin {ORIGIN}",
         1,
@@ -173,7 +192,8 @@ ROWS: list[tuple[str, int, list[str]]] = [
         1,
         [
             "  Firefox: CORS header ‘Access-Control-Allow-Origin’ missing",
-            " is in no section: app.blueprint(cors_group(...)) around its blueprint makes one.",
+            " is in no section; it is declared on the app itself.",
+            f"Change: Write ctx_cors=CorsPolicy(allow_origins=['{ORIGIN}']) on the route.",
         ],
     ),
     (
@@ -224,6 +244,13 @@ def test_calls_that_make_no_sense(call: str, said: str, explain: Any) -> None:
     assert said in err
 
 
+def test_a_preflight_that_never_came_to_the_section() -> None:
+    """Something before the app answered it: a section never says 401."""
+    route = Served("/a", ("GET",), None, "a", "cors_group(a)", CorsPolicy(), "/a")
+    said = change(Place(route, ("GET",)), "preflight-status", Asked(ORIGIN, "GET", (), False))
+    assert said is not None and said.startswith("Let preflights pass through what stands before the app")
+
+
 def test_what_is_proposed_is_never_refused() -> None:
     """Each proposal is made into a policy, or says that it would be refused."""
     policies = [
@@ -239,7 +266,7 @@ def test_what_is_proposed_is_never_refused() -> None:
         for stop in STOPS:
             for origin in (ORIGIN, EVIL, "http://app.example", "https://xn--a.example", "null"):
                 for credentials in (False, True):
-                    said = argument(route, stop, Asked(origin, "PUT", ("x-b",), credentials))
+                    said = argument(route, policy, stop, Asked(origin, "PUT", ("x-b",), credentials))
                     changes = re.fullmatch(r"cors_group\(a\): (allow_.*?)(, which .*)?", said or "")
                     if changes and "would be refused" not in changes[1] and "only" not in str(said):
                         eval(f"policy.replace({changes[1]})", {"policy": policy})
@@ -330,3 +357,232 @@ def test_the_words_are_those_that_the_engines_print() -> None:
     for said in {each for row in CONSOLES.values() for each in row}:
         for part in filter(None, re.split(r"\s*…,?\s*", said)):
             assert part in table, said
+
+
+# --- routes without CORS: each is told what helps, and nothing that opens more than was asked ---
+
+
+def bp_with(name: str, path: str = "/item", **options: Any) -> Blueprint:
+    bp = Blueprint(name, url_prefix=f"/{name}")
+    bp.add_route(handler, path, name="item", **options)
+    return bp
+
+
+def forgotten() -> Sanic:
+    bp = bp_with("api")
+    cors_group(bp, allow_origins=[ORIGIN])
+    return new_app(bp)
+
+
+def with_site(*groups: Any) -> Sanic:
+    """A front end that takes whatever no other route has."""
+    app = new_app(*groups)
+    app.add_route(handler, "/<path:path>", name="site")
+    return app
+
+
+def on_the_app() -> Sanic:
+    app = new_app()
+    app.add_route(handler, "/plain", name="plain")
+    return app
+
+
+def with_files() -> Sanic:
+    app = new_app(cors_group(bp_with("api")))
+    app.static("/files", ROOT / "tests", name="files")
+    return app
+
+
+CREDENTIALS: dict[str, Any] = {"allow_origins": [ORIGIN], "allow_credentials": True}
+OURS = f"allow_origins=['{ORIGIN}']"
+OUTSIDE: dict[str, tuple[Any, str, list[str]]] = {
+    "on the app, with a section": (
+        app_of,
+        "/plain POST --credentials",
+        [
+            "declared on the app itself.",
+            f"Change: Write ctx_cors=CorsPolicy({OURS}, allow_credentials=True) on the route.",
+        ],
+    ),
+    "on the app, without a section": (
+        on_the_app,
+        "/plain",
+        [
+            "Change: Declare it on a blueprint: bp = Blueprint('api'), and app.blueprint(cors_group(bp, ",
+        ],
+    ),
+    "on a blueprint, with a section": (
+        lambda: new_app(cors_group(bp_with("one")), bp_with("two")),
+        "/two/item",
+        [
+            "declared on the blueprint two.",
+            f"Change: app.blueprint(cors_group(two, {OURS})); or, for this route alone, "
+            f"ctx_cors=CorsPolicy({OURS}) on the route.",
+        ],
+    ),
+    "on a blueprint, without a section": (
+        lambda: new_app(bp_with("two")),
+        "/two/item --credentials",
+        [f"Change: app.blueprint(cors_group(two, {OURS}, allow_credentials=True))."],
+    ),
+    "left out, outside": (
+        lambda: new_app(cors_group(bp_with("one")), bp_with("two", ctx_cors=False)),
+        "/two/item",
+        [
+            "is in no section, and left out by ctx_cors=False.",
+            f"Change: Write ctx_cors=CorsPolicy({OURS}) on the route, in place of False.",
+        ],
+    ),
+    "on a blueprint, from a sandboxed frame": (
+        lambda: new_app(bp_with("two")),
+        "/two/item --origin null",
+        ["Change: app.blueprint(cors_group(two))."],
+    ),
+    "left out, inside": (
+        lambda: new_app(cors_group(bp_with("one", ctx_cors=False))),
+        "/one/item",
+        ["is in cors_group(one), and left out", "Change: Remove ctx_cors=False from the route."],
+    ),
+    "wrapped, and registered bare": (
+        forgotten,
+        "/api/item",
+        [
+            "is in a group that was made, and never registered: cors_group(api) at ",
+            "Change: Register it: app.blueprint(cors_group(...)), in place of the blueprint api.",
+        ],
+    ),
+    "mistyped, into a catch-all": (
+        lambda: with_site(cors_group(bp_with("api", "/items"), **CREDENTIALS)),
+        "/api/itmes --credentials",
+        [
+            ".site (/<path:path>) takes what no other route has; near it is /api/items.",
+            "Change: Call /api/items in the page, if that was meant.",
+        ],
+    ),
+    "into a catch-all": (
+        lambda: with_site(cors_group(bp_with("api"))),
+        "/about.html --credentials",
+        ["Change: See whether the path is right: CORS on this route would open every page of the site."],
+    ),
+    "a catch-all of files": (
+        with_files,
+        "/files/a.txt",
+        [f"Change: Write ctx_cors=CorsPolicy({OURS}) on the route."],
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::corsbp.CorsPolicyWarning")
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_advice(name: str, explain: Any) -> None:
+    make, call, lines = OUTSIDE[name]
+    origin = [] if "--origin" in call else ["--origin", ORIGIN]
+    ended, out, _ = explain("x:app", *call.split(), *origin, app=make())
+    assert ended == 1
+    assert [line for line in lines if line not in out] == [], out
+
+
+# --- WebSockets: who may open them ---
+
+
+def sockets() -> Sanic:
+    """Sockets that a section checks, that one leaves unchecked, that everyone may open, and in no section."""
+
+    async def talk(request: Request, ws: object) -> None:
+        raise AssertionError("a handler of a socket ran")
+
+    groups = []
+    for name, policy in {
+        "checked": CorsPolicy(allow_origins=[ORIGIN]),
+        "unchecked": CorsPolicy(allow_origins=[ORIGIN], check_websockets=False),
+        "public": CorsPolicy(),
+    }.items():
+        bp = Blueprint(name, url_prefix=f"/{name}")
+        bp.add_websocket_route(talk, "/talk", name="talk")
+        groups.append(cors_group(bp, policy=policy))
+    bare = Blueprint("bare", url_prefix="/bare")
+    bare.add_websocket_route(talk, "/talk", name="talk")
+    app = new_app(*groups, bare)
+    app.add_websocket_route(talk, "/on-app", name="on_app")
+    app.add_websocket_route(talk, "/gated", name="gated")
+    app.add_websocket_route(talk, "/broken", name="broken")
+    app.add_websocket_route(talk, "/raising", name="raising")
+
+    @app.signal("http.lifecycle.request")
+    async def raising(request: Request) -> None:
+        if request.path == "/raising":
+            raise LookupError("outside of what Sanic catches")
+
+    @app.on_request
+    async def gate(request: Request) -> HTTPResponse | None:
+        if request.path == "/broken":
+            raise asyncio.CancelledError
+        allowed = request.path != "/gated" or request.cookies.get("session") == "ann"
+        return None if allowed else text("who is it?", 401)
+
+    return app
+
+
+STRANGERS = "So can every page of every site: no CORS applies to a WebSocket."
+SOCKETS: list[tuple[str, int, list[str], list[str]]] = [
+    # the call; its status; lines that are printed, and that are not
+    (
+        f"/checked/talk --origin {ORIGIN}",
+        0,
+        [
+            "> WebSocket wss://api.example/checked/talk",
+            f">   origin: {ORIGIN}",
+            "< 101",
+            "The page can open it.",
+        ],
+        [STRANGERS, "Change:"],
+    ),
+    (
+        f"/checked/talk --origin {EVIL}",
+        1,
+        [
+            "< 403",
+            "Blocked: the handshake was refused.",
+            f"Change: cors_group(checked): allow_origins=['{ORIGIN}', '{EVIL}']",
+        ],
+        ["can open it"],
+    ),
+    (
+        f"/unchecked/talk --origin {ORIGIN}",
+        0,
+        [STRANGERS, "Change: cors_group(unchecked): check_websockets=True"],
+        [],
+    ),
+    (f"/public/talk --origin {EVIL}", 0, ["The page can open it.", STRANGERS], ["Change:"]),
+    (
+        f"/bare/talk --origin {EVIL}",
+        0,
+        [
+            STRANGERS,
+            "is in no section; it is declared on the blueprint bare.",
+            f"Change: app.blueprint(cors_group(bare, allow_origins=['{EVIL}'])) refuses every other page",
+        ],
+        [],
+    ),
+    (f"/on-app --origin {ORIGIN}", 0, [STRANGERS, "Change: Declare it on a blueprint, and app.bl"], []),
+    (
+        f"/gated --origin {ORIGIN}",
+        1,
+        [
+            "< 401",
+            "Change: Corsbp refuses nothing here: look for what the app itself, or a middleware, checks.",
+        ],
+        [],
+    ),
+    (f"/gated --origin {ORIGIN} --cookie session=ann", 0, [">   cookie: session=ann", "< 101"], []),
+    (f"/broken --origin {ORIGIN}", 2, ["< no answer"], ["can open it"]),
+    (f"/raising --origin {ORIGIN}", 2, ["< no answer"], ["can open it"]),
+]
+
+
+@pytest.mark.parametrize(("call", "status", "lines", "others"), SOCKETS, ids=[row[0] for row in SOCKETS])
+def test_a_websocket(call: str, status: int, lines: list[str], others: list[str], explain: Any) -> None:
+    ended, out, err = explain("x:app", *call.split(), app=sockets())
+    assert (ended, err) == (status, "")
+    assert [line for line in lines if line not in out] == [], out
+    assert [line for line in others if line in out] == [], out

@@ -1,0 +1,23 @@
+"""What the tests of the command share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sanic import Sanic
+
+from corsbp.command import main
+
+
+@pytest.fixture
+def audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Audit an app: the status, what was printed, and what was said beside it."""
+
+    def run(app: Sanic, *options: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("corsbp.command.audit.load", lambda _: app)
+        status = main(["audit", "x:app", *options])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
