@@ -225,6 +225,15 @@ def test_transcripts(page: str, tmp_path: Path) -> None:
             assert (command, trimmed(done.stdout)) == (command, trimmed(output))
 
 
+def test_commands_within_lines(folder: Path) -> None:
+    """Of an app in which nothing is wrong."""
+    commands = re.findall(r"`(corsbp [a-z]+ shop:app[^`]*)`", README)
+    assert len(commands) == 2
+    for command in commands:
+        done = run_in(folder, command)
+        assert (command, done.returncode) == (command, 0), done.stdout + done.stderr
+
+
 def run_in(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
     program, *words = shlex.split(command)
     assert program in ("python", "corsbp")
