@@ -166,8 +166,6 @@ async def reads() -> Result:
         third_party_cookies=True,
         reading=0.5,
         clock=time.monotonic,
-        third_party_cookies=False,
-        reading=timedelta(seconds=1).total_seconds(),
     ) as browser:
         socket: Result = await browser.websocket(url="/feed")
         assert socket.blocked_by == "handshake-refused"
