@@ -1,71 +1,34 @@
 """Pure: which headers an answer gets, and why not.
 
-A `CorsPolicy` becomes `Rules` once; a path of the router becomes a `Path` once. Headers are bytes, as they
-leave. What is left per request is a look-up and the joining of two short tuples.
+A `CorsPolicy` becomes `Rules` once. Headers are bytes, as they leave. What is left per request is a look-up
+and the joining of two short tuples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
-from .fetch import (
-    ALLOW_CREDENTIALS,
-    ALLOW_HEADERS,
-    ALLOW_METHODS,
-    ALLOW_ORIGIN,
-    EXPOSE_HEADERS,
-    FORBIDDEN_METHODS,
-    MAX_AGE,
-    ORIGIN,
-    REQUEST_HEADERS,
-    REQUEST_METHOD,
-    SAFELISTED_METHODS,
-    VARY,
-    in_order,
-    requested_names,
-)
-from .fields import name_of
-from .origins import is_origin
+from .fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, EXPOSE_HEADERS, ORIGIN, VARY
 from .policy import CorsPolicy, compiled, functions, may_be_asked_about, named
+from .refusals import (
+    REFUSALS,  # noqa: F401  # who reads the answers of this room looks for their ids here, too
+    Refusal,
+    of_origin,
+)
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """The `access-control-*` headers of an answer; the last is a Vary, where there is one."""
 
 _ALLOW_ORIGIN: Final = ALLOW_ORIGIN.encode()
-_ALLOW_HEADERS: Final = ALLOW_HEADERS.encode()
-_OPTIONS: Final = "OPTIONS"
-
-REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "origin-repeated": "the request has more than one Origin line",
-        "origin-null": "the origin is opaque (`null`): a sandboxed frame, a file, a redirect between sites",
-        "origin-malformed": "the Origin is no `scheme://host[:port]` as browsers send it",
-        "origin-not-allowed": "the origin is none of those that the policy allows",
-        "origin-function-refused": "the policy's origin function did not return True",
-        "origin-function-failed": "the policy's origin function raised, was cancelled, took too long "
-        "or returned no bool",
-        "method-elsewhere": "the requested method is served on this path, but by a route without CORS",
-        "method-not-allowed": "no route of the section serves the requested method here, "
-        "or the policy leaves it out",
-        "headers-malformed": "the requested header names are no list of tokens, or too long a one",
-        "header-not-allowed": "a requested header is none of those that the policy allows",
-    }
-)
-"""Why a page was refused: stable ids, each with what it means."""
-
-
-class Refusal(NamedTuple):
-    """Why a page is refused: an id of `REFUSALS`, the offending value, and what would have matched."""
-
-    id: str
-    value: object
-    expected: str
 
 
 class Rules:
-    """One policy in the form that requests are answered from. `label()` tells in words whose it is."""
+    """One policy in the form that requests are answered from. `label()` tells in words whose it is.
+
+    `trial`: those of the policy on trial beside it. `followed`: its origins come and go, so that answers vary
+    with them, also where there is just one: caches must not be wrong when a second arrives.
+    """
 
     __slots__ = (
         "always",
@@ -73,6 +36,7 @@ class Rules:
         "credentials",
         "exact",
         "exposed",
+        "followed",
         "label",
         "match",
         "policy",
@@ -80,11 +44,25 @@ class Rules:
         "refused",
         "static",
         "tail",
+        "told",
+        "trial",
+        "vary",
+        "watched",
     )
 
-    def __init__(self, policy: CorsPolicy, label: Callable[[], str] = str) -> None:
+    def __init__(
+        self,
+        policy: CorsPolicy,
+        label: Callable[[], str] = str,
+        trial: Rules | None = None,
+        followed: bool = False,
+    ) -> None:
         self.policy = policy
         self.label = label
+        self.trial = trial
+        self.followed = followed
+        self.told: dict[str, set[str]] = {}
+        """Of rules on trial: what has been logged of them."""
         origins = compiled(policy)
         # Asked, in this order, about what no entry allows.
         self.ask = functions(policy) or None
@@ -95,15 +73,18 @@ class Rules:
         self.static: str | None = None
         if policy.allow_origins == "*":
             self.static = "*"
-        elif self.ask is None and len(named(policy)) == len(self.exact) == 1:
+        elif not followed and self.ask is None and len(self.exact) == len(named(policy)) == 1:
             (self.static,) = self.exact
         # Where browsers take "*" literally, the names they ask for are the answer.
         self.reflects = policy.allow_credentials and policy.allow_headers == "*"
-        self.credentials = _headers((ALLOW_CREDENTIALS, "true" if policy.allow_credentials else ""))
-        self.exposed = _headers((EXPOSE_HEADERS, ",".join(policy.expose_headers)))
-        self.refused = _headers((VARY, "" if self.static else ORIGIN))
+        self.credentials = encoded((ALLOW_CREDENTIALS, "true" if policy.allow_credentials else ""))
+        self.exposed = encoded((EXPOSE_HEADERS, ",".join(policy.expose_headers)))
+        self.vary = () if self.static and not followed else (ORIGIN,)
+        self.refused = encoded((VARY, "".join(self.vary)))
         self.tail = (*self.credentials, *self.exposed, *self.refused)
         self.always = self.ordinary(self.static) if self.static else None
+        # Whether an answer that is not `refused` may have something to tell.
+        self.watched = self.trial is not None or self.static not in (None, "*")
 
     def grant(self, origins: Sequence[str]) -> str | None:
         """The `access-control-allow-origin` for a request with these Origin lines; None refuses.
@@ -145,27 +126,7 @@ class Rules:
         """Why the origin is refused; None where it is granted, or where no browser asked."""
         if not origins or self.allows(origins, grant):
             return None
-        if len(origins) > 1:
-            return Refusal("origin-repeated", list(origins), "one Origin line")
-        (origin,) = origins
-        if origin == "null":
-            return Refusal("origin-null", origin, self.expected)
-        if not is_origin(origin):
-            return Refusal("origin-malformed", origin, self.expected)
-        if self.open(origins):
-            return Refusal(f"origin-function-{'failed' if failed else 'refused'}", origin, self.expected)
-        return Refusal("origin-not-allowed", origin, self.expected)
-
-    @property
-    def expected(self) -> str:
-        """The origins that match, for people: the first few of a long list."""
-        entries = named(self.policy) or ([] if self.ask else ["*"])
-        more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
-        expected = [f"one of {', '.join(map(repr, entries[:5]))}{more}"] if entries else []
-        if self.ask:
-            asked = " or ".join(f"{name_of(each)}()" for each in self.ask)
-            expected.append(f"an origin for which {asked} returns True")
-        return ", or ".join(expected)
+        return of_origin(self.policy, origins, failed)
 
 
 class Follow:
@@ -183,124 +144,24 @@ class Follow:
         self.rules = Rules(policy, label)
         self.section = section or self
 
-    def change(self, policy: CorsPolicy) -> None:
+    @property
+    def trial(self) -> CorsPolicy | None:
+        """The policy that is on trial now."""
+        trial = self.rules.trial
+        return trial.policy if trial else None
+
+    def change(self, policy: CorsPolicy, followed: bool | None = None) -> None:
         """Follow another policy from now on."""
-        self.rules = Rules(policy, self.rules.label)
-
-
-class Path:
-    """One path of one host: whose each of its methods is.
-
-    `served`: each method of the path with what its route follows; None for a route without CORS.
-    `known`: it has routes, and is not just below the prefix of a section.
-    """
-
-    __slots__ = ("_lists", "allow", "default", "known", "served", "shared")
-
-    elsewhere: Final = ((VARY.encode(), REQUEST_METHOD.encode()),)
-    """The headers for a method that is served here by a route without CORS."""
-
-    def __init__(self, served: Mapping[str, Follow | None], known: bool = True) -> None:
-        self.known = known
-        self.served = {method: served[method] for method in in_order(served)}
-        self.allow = tuple(dict.fromkeys([*self.served, _OPTIONS]))
-        # A method that nothing serves follows the first route that has CORS: a page may see that 405.
-        self.default = next((follow for follow in self.served.values() if follow), None)
-        self.shared = len(set(map(id, self.served.values()))) > 1
-        self._lists: dict[Follow, Lists] = {}
-
-    def follow(self, method: str | None) -> Follow | None:
-        """What a preflight for this method follows; None: no CORS here."""
-        if not self.shared:
-            return self.default
-        return self.served.get(method or "", self.default)
-
-    def lists(self, follow: Follow, rules: Rules) -> Lists:
-        """What OPTIONS answers here to who follows this, under the rules that it has, or had a moment ago."""
-        lists = self._lists.get(follow)
-        if lists is None or lists.rules is not rules:
-            mine = [method for method, other in self.served.items() if other is follow]
-            lists = self._lists[follow] = Lists(rules, mine, self.shared)
-        return lists
-
-    def elsewhere_refusal(self, method: str) -> Refusal:
-        """Why a preflight for a method of a route without CORS is refused."""
-        methods = self.lists(self.default, self.default.rules).methods if self.default else ()
-        return Refusal("method-elsewhere", method, f"one of {', '.join(methods) or 'none'}")
-
-
-class Lists:
-    """What OPTIONS answers on a path, to those who follow these rules.
-
-    `served`: the path's methods under these rules. `shared`: it has others that follow something else.
-    """
-
-    __slots__ = ("_refused", "_tail", "methods", "rules")
-
-    def __init__(self, rules: Rules, served: Sequence[str], shared: bool) -> None:
-        policy = rules.policy
-        self.rules = rules
-        allowed = policy.allow_methods
-        # Browsers let no page use some methods, whatever serves them.
-        mine = [m for m in served if (allowed == "*" or m in allowed) and m not in FORBIDDEN_METHODS]
-        self.methods = (*(method for method in mine if method != _OPTIONS), _OPTIONS)
-        names = [
-            *([] if rules.static else [ORIGIN]),
-            *([REQUEST_METHOD] if shared else []),
-            *([REQUEST_HEADERS] if rules.reflects else []),
-        ]
-        self._refused = _headers((VARY, ", ".join(names)))
-        self._tail: Headers = (
-            *rules.credentials,
-            *_headers(
-                (ALLOW_METHODS, ",".join(self.methods)),
-                (ALLOW_HEADERS, "" if rules.reflects else _header_list(policy)),
-                (MAX_AGE, "" if policy.max_age is None else str(policy.max_age)),
-            ),
-            *self._refused,
-        )
-
-    def preflight(self, grant: str | None, requested: Sequence[str]) -> Headers:
-        """The headers of the answer to a preflight, given its Access-Control-Request-Headers lines.
-
-        https://fetch.spec.whatwg.org/#cors-preflight-fetch
-        """
-        if grant is None:
-            return self._refused
-        origin = (_ALLOW_ORIGIN, grant.encode())
-        if self.rules.reflects and (names := requested_names(requested)):
-            return (origin, (_ALLOW_HEADERS, names.encode()), *self._tail)
-        return (origin, *self._tail)
-
-    def plain(self, grant: str | None) -> Headers:
-        """The headers of an OPTIONS that is no preflight: an ordinary grant, and a static policy's lists."""
         rules = self.rules
-        if grant is None or rules.static is None:
-            return rules.ordinary(grant)
-        return ((_ALLOW_ORIGIN, grant.encode()), *rules.exposed, *self._tail)
+        self.rules = Rules(policy, rules.label, rules.trial, rules.followed if followed is None else followed)
 
-    def refusal(self, method: str, requested: Sequence[str]) -> Refusal | None:
-        """The step at which a browser would stop after this preflight, its origin being granted."""
-        if method not in self.methods and method not in SAFELISTED_METHODS:
-            return Refusal("method-not-allowed", method, f"one of {', '.join(self.methods)}")
-        names = requested_names(requested)
-        if names is None:
-            return Refusal("headers-malformed", list(requested), "a list of header names")
-        allowed = self.rules.policy.allow_headers
-        if allowed == "*":
-            return None
-        for name in filter(None, names.split(",")):
-            if name not in allowed:  # browsers ask for a safelisted name where its value is not
-                return Refusal("header-not-allowed", name, f"one of {', '.join(allowed) or 'none'}")
-        return None
+    def put_on_trial(self, policy: CorsPolicy | None) -> None:
+        """Have another policy on trial from now on, or none."""
+        rules = self.rules
+        trial = Rules(policy, rules.label) if policy else None
+        self.rules = Rules(rules.policy, rules.label, trial, rules.followed)
 
 
-def _headers(*pairs: tuple[str, str]) -> Headers:
+def encoded(*pairs: tuple[str, str]) -> Headers:
     """These headers as they leave, without those that have no value."""
     return tuple((name.encode(), value.encode()) for name, value in pairs if value)
-
-
-def _header_list(policy: CorsPolicy) -> str:
-    # "*" never covers Authorization in the standard, so it is named beside it.
-    # https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
-    return "*,authorization" if policy.allow_headers == "*" else ",".join(policy.allow_headers)

@@ -8,9 +8,9 @@ on the response, which may be one object for many requests.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import chain
+from logging import DEBUG, INFO
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -18,10 +18,11 @@ from sanic.helpers import has_message_body
 from sanic.http import Http, Stage
 from sanic.request import Request
 
-from .decision import Follow, Headers, Refusal, Rules
+from .decision import Follow, Headers, Rules
 from .fetch import ORIGIN, PREFIX, VARY
-from .journal import journal
-from .verdict import Opinion, tell
+from .seen import READING, Reading, heard, tell
+from .trial import Decided, compare
+from .verdict import Opinion
 
 _PREFIX: Final = PREFIX.encode()
 _VARY: Final = VARY.encode()
@@ -32,7 +33,6 @@ _TELLING: Final = frozenset(
 """How names begin that have to be looked at: access-control-…, vary, transfer-encoding."""
 _opinions: Final[WeakKeyDictionary[Request, Opinion]] = WeakKeyDictionary()
 """What functions have said of requests: asked for, too, when the head has left and the departure is gone."""
-_log_hears = journal.logger.isEnabledFor
 
 
 class Departure:
@@ -46,12 +46,14 @@ class Departure:
         "_response",
         "_send",
         "_stream",
+        "act",
         "body",
         "follow",
         "headers",
         "opinion",
         "request",
         "rules",
+        "said",
         "status",
         "stream",
     )
@@ -61,6 +63,9 @@ class Departure:
         self.follow = follow
         self.rules: Rules = follow.rules  # to the end, whatever is reconfigured meanwhile
         self.opinion: Opinion | None = None
+        self.act: Reading = READING
+        self.said = False
+        """Whether it has been told what the page may not."""
         self._answer: Headers | None = None
         self._stream: Any = request.stream
         self._send = send
@@ -71,8 +76,8 @@ class Departure:
         response = stream.response
         if stream.stage is not Stage.HANDLER or response is None:
             return self._send(data, end_stream)  # type: ignore[no-any-return]  # the head has left
-        if self._answer is None:
-            rules = self.rules
+        rules, answer = self.rules, self._answer
+        if answer is None:
             if self.opinion is not None:
                 answer = rules.ordinary(self.opinion.grant)
             else:
@@ -80,9 +85,9 @@ class Departure:
                 answer = rules.answer(origins)
                 if answer is rules.refused and rules.ask is not None and len(origins) == 1:
                     return self._ask_and_send(data, end_stream)
-            if _log_hears(logging.DEBUG):
-                return self._ask_and_send(data, end_stream)
             self._answer = answer
+        if (answer is rules.refused or rules.watched or self.act is not READING) and not self.said:
+            self.explain()
         self._response = response
         self.body = getattr(response, "body", None)
         self.headers = response.headers
@@ -91,19 +96,17 @@ class Departure:
         return self._send(data, end_stream)  # type: ignore[no-any-return]
 
     async def _ask_and_send(self, data: bytes, end_stream: bool) -> None:
-        opinion = await self.ask()
-        self.explain()
-        self._answer = self.rules.ordinary(opinion.grant)
+        await self.ask()
         await self(data, end_stream)
 
-    @property
-    def heard(self) -> bool:
-        """Whether anybody hears why pages are refused."""
-        return _log_hears(logging.DEBUG)
+    def settle(self, answer: Headers, act: Reading | None) -> None:
+        """Let these headers leave, whatever the rules say of an ordinary answer: for OPTIONS.
 
-    def settle(self, answer: Headers) -> None:
-        """Let these headers leave, whatever the rules say of an ordinary answer: for OPTIONS."""
+        `act` is what the page wants; None if nobody hears of it.
+        """
         self._answer = answer
+        self.act = act or READING
+        self.said = act is None
 
     async def ask(self) -> Opinion:
         """The verdict on the request's origin; a function is asked once."""
@@ -116,13 +119,18 @@ class Departure:
             await self.opinion.form(self.rules, self.request)
         return self.opinion
 
-    def explain(self, refusal: Refusal | None = None) -> None:
-        """Tell once why the page is refused: for its origin, which has been asked about, or else for this."""
-        if self.opinion is not None and self.heard and not self.opinion.said:
-            self.opinion.said = True
-            origins = self.request.headers.getall(ORIGIN, ())
-            of_origin = self.rules.refusal(origins, self.opinion.grant, self.opinion.failed)
-            tell(self.rules, self.request, of_origin or refusal)
+    def explain(self) -> None:
+        """Tell once what the page may not do, or could not do by the rules on trial."""
+        rules, trial, request = self.rules, self.rules.trial, self.request
+        if self.said or not heard(request.app, DEBUG if trial is None else INFO):
+            return
+        self.said = True
+        if origins := request.headers.getall(ORIGIN, ()):
+            refusal = self.act.refusal(rules, request, origins, self.opinion)
+            if refusal is not None:
+                tell(rules, request, self.act, refusal)
+            if trial is not None:
+                compare(trial, Decided(request, self.act, origins, self.opinion, refusal))
 
     @property
     def processed_headers(self) -> Iterable[tuple[bytes, bytes]]:

@@ -60,7 +60,8 @@ PROBLEMS: Mapping[str, str] = MappingProxyType(
         "credentials-any-origin": "With credentials, any origin could act as each of your users.",
         "credentials-any-exposed": "With credentials, browsers take `*` for the name of a header to expose.",
         "credentials-file": "With credentials, any file that a user opens could act as that user.",
-        "credentials-insecure-origin": "With credentials, an http page shares them with the wire.",
+        "credentials-insecure-origin": "With credentials, whoever can change an http page on its way can act "
+        "as its users.",
         "credentials-public-suffix": "With credentials, a wildcard for names that anyone can register.",
         # names
         "name-not-token": "Not the name of a method or header: characters that HTTP does not allow there.",
@@ -73,18 +74,18 @@ PROBLEMS: Mapping[str, str] = MappingProxyType(
         "header-media-type": "A media type where a header's name belongs: it is `content-type` that has it.",
         "header-set-cookie": "Browsers never show cookies to a page in a response's headers.",
         # ages
-        "max-age-type": "max_age is neither a whole number of seconds, a timedelta nor None.",
-        "max-age-fraction": "max_age is not in whole seconds.",
-        "max-age-range": "max_age is not from 0 to 86400 seconds.",
-        "origin-timeout-type": "origin_timeout is neither a number of seconds nor a timedelta.",
-        "origin-timeout-range": "origin_timeout is not above 0 and up to 60 seconds.",
+        "max-age-type": "`max_age` is neither a whole number of seconds, a timedelta nor None.",
+        "max-age-fraction": "`max_age` is not in whole seconds.",
+        "max-age-range": "`max_age` is not from 0 to 86400 seconds.",
+        "origin-timeout-type": "`origin_timeout` is neither a number of seconds nor a timedelta.",
+        "origin-timeout-range": "`origin_timeout` is not above 0 and up to 60 seconds.",
     }
 )
 """Ids of what a policy is refused for, each with a line that explains it."""
 
 WARNINGS: Mapping[str, str] = MappingProxyType(
     {
-        "max-age-capped": "max_age is above the two hours that Chromium honours.",
+        "max-age-capped": "`max_age` is above the two hours that Chromium honours.",
         "origin-covered": "An origin that another entry allows already.",
         "header-set-by-browser": "A request header that browsers set themselves: no page has to ask for it.",
         "header-safelisted": "A header that browsers let through anyway, a request's but for unusual values.",
@@ -94,7 +95,7 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "route-open": "A route's own policy lets in every origin, in a section that does not.",
         "blueprint-twice": "A blueprint of a section is registered beside it, too: CORS at both places.",
         "group-forgotten": "The result of `cors_group()` is registered on no app, but a blueprint of it is.",
-        "two-layers": "sanic-cors is active in the same app.",
+        "two-layers": "The package sanic-cors is active in the same app.",
     }
 )
 """Ids of what is legal but probably not meant, each with a line that explains it."""

@@ -23,6 +23,8 @@ ALLOW_HEADERS = istr("access-control-allow-headers")
 MAX_AGE = istr("access-control-max-age")
 EXPOSE_HEADERS = istr("access-control-expose-headers")
 PREFIX = "access-control-"
+# and what embeds
+RESOURCE_POLICY = istr("cross-origin-resource-policy")
 # RFC 9110
 VARY = istr("vary")
 ALLOW = istr("allow")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from enum import Enum
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -16,6 +17,7 @@ from .departure import departing, departure
 from .dialects import in_our_words, instead_of
 from .fetch import ORIGIN
 from .fields import Entries, Fields, Names, OriginFunction, Star
+from .live import Live, Source
 from .ownership import claims
 from .policy import CorsPolicy
 from .routing import AnySanic
@@ -23,6 +25,15 @@ from .section import Section
 
 Args = ParamSpec("Args")
 Result = TypeVar("Result")
+
+
+class _Same(Enum):
+    """A default that says what it stands for: `trial` stays as it is."""
+
+    SAME = "the same"
+
+    def __repr__(self) -> str:
+        return "<the same>"
 
 
 class CorsGroup(BlueprintGroup):
@@ -51,19 +62,60 @@ class CorsGroup(BlueprintGroup):
         """The policy that holds now: `group.policy.allow_origins`."""
         return self.section.policy
 
-    def reconfigure(self, policy: CorsPolicy) -> None:
+    @property
+    def trial(self) -> CorsPolicy | None:
+        """The policy that is on trial now: `group.reconfigure(group.trial, trial=None)` puts it in force."""
+        return self.section.trial
+
+    def reconfigure(self, policy: CorsPolicy, *, trial: CorsPolicy | _Same | None = _Same.SAME) -> None:
         """Follow another policy from the next answer on, in this process.
 
         Whole or not at all, in one step, however many routes there are. Sections inside this one and routes
         with a `ctx_cors` keep theirs. Other workers do not hear of it: where the allowed origins change
-        while a fleet is running, give `allow_origins` a function and keep them in a database.
+        while a fleet is running, keep them in a store and `follow` it.
+
+        The policy on trial stays, unless `trial` is another one, or None, which ends it.
 
         Raises:
-            TypeError: `policy` is no CorsPolicy.
+            TypeError: `policy` or `trial` is no CorsPolicy.
         """
         if not isinstance(policy, CorsPolicy):
             raise TypeError(f"reconfigure() takes a CorsPolicy, not {policy!r}")
+        trial = self.trial if trial is _Same.SAME else _on_trial(trial)
         self.section.reconfigure(policy)
+        if trial != self.trial:
+            self.section.put_on_trial(trial)
+
+    def follow(self, source: Source, *, wait: float | timedelta = 10, required: bool = False) -> None:
+        """Have the origins come from a store, in each worker, from before the first request until shutdown.
+
+            async def origins(app):  # group.follow(origins)
+                while True:
+                    yield await app.ctx.store.origins()
+                    await asyncio.sleep(5)
+
+        Before the app starts. The source begins after the app's `before_server_start`, and is closed before
+        its `before_server_stop`. If it fails, the last good origins hold; it is tried again in 1 to 60 s.
+
+        A collection takes the place of `allow_origins` whole, declared functions included, a CorsPolicy that
+        of every field. An entry that is no good is left out and named in the log; where none is left, nobody
+        is allowed. What cannot be (`"*"` with credentials) is refused. Answers vary, even with one origin.
+
+        Args:
+            source: an async generator function that takes the app, and yields at once and after each change.
+            wait: seconds, or a timedelta, that a start waits for the first value; then it is as declared.
+            required: whether the app does not start then.
+
+        Raises:
+            TypeError: `source` is no async generator function, or `wait` no time.
+            ValueError: the group follows something already.
+        """
+        self.section.keep_following(source, wait, required)
+
+    @property
+    def live(self) -> Live | None:
+        """How live the followed origins are, for a health check; None where nothing is followed."""
+        return self.section.following.live if self.section.following else None
 
     async def allows(self, request: Request) -> bool:
         """Whether the page that sent a request may read the answer, functions asked.
@@ -132,6 +184,7 @@ def _policy_or_fields(function: Callable[Args, Result]) -> Callable[Args, Result
 def cors_group(
     *blueprints: Blueprint | BlueprintGroup | AnySanic | Iterable[Blueprint | BlueprintGroup],
     policy: CorsPolicy | None = None,
+    trial: CorsPolicy | None = None,
     allow_origins: Star | Entries | OriginFunction = "*",
     allow_credentials: bool = False,
     allow_methods: Star | Names = "*",
@@ -158,6 +211,7 @@ def cors_group(
             itself stands for every route that no other section has. A blueprint that the app has already
             keeps its path.
         policy: a policy made before, instead of the fields that follow.
+        trial: a policy to try beside it: what it would decide differently is reported, and nothing else.
         allow_origins: who may read the answers: `"*"`, pages of any origin; a collection of origins, patterns
             (`"https://*.example.com"`, `"http://localhost:*"`) and functions `(origin, request) -> bool`,
             sync or async; or one function.
@@ -183,7 +237,8 @@ def cors_group(
         A `CorsGroup`, which is registered and nested like every `BlueprintGroup`.
 
     Raises:
-        TypeError: no blueprint, something that is none, two apps, or `policy` together with fields.
+        TypeError: no blueprint, something that is none, two apps, or `policy` together with fields; or
+            `trial` is no CorsPolicy.
         CorsPolicyError: the policy cannot work, or would be a hole; it lists everything that is wrong.
     """
     members = list(_flat(blueprints))
@@ -207,6 +262,7 @@ def cors_group(
         )
     elif not isinstance(policy, CorsPolicy):
         raise TypeError(f"policy= takes a CorsPolicy, not {policy!r}{instead_of(policy)}")
+    trial = _on_trial(trial)
     group = CorsGroup(
         policy,
         apps[0] if apps else None,
@@ -216,10 +272,17 @@ def cors_group(
         version_prefix=version_prefix,
         name_prefix=name_prefix,
     )
+    group.section.put_on_trial(trial)
     for member in members:
         if not isinstance(member, Sanic):
             group.append(member)
     return group
+
+
+def _on_trial(trial: object) -> CorsPolicy | None:
+    if trial is not None and not isinstance(trial, CorsPolicy):
+        raise TypeError(f"trial= takes a CorsPolicy, not {trial!r}{instead_of(trial)}")
+    return trial
 
 
 def _flat(items: Iterable[Any]) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from logging import DEBUG, INFO
 from typing import Any, Final, TypeAlias
 
 from sanic.exceptions import Forbidden, MethodNotAllowed, NotFound
@@ -11,10 +12,11 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 from sanic_routing.route import Route
 
-from .decision import Follow, Path
+from .decision import Follow
 from .departure import Departure, departure
 from .fetch import ALLOW, HOST, ORIGIN, REQUEST_HEADERS, REQUEST_METHOD
-from .verdict import tell
+from .paths import Path
+from .seen import OPENING, READING, Sending, SendingElsewhere, heard
 
 Middleware: TypeAlias = Callable[..., Any]
 Chain: TypeAlias = deque[Middleware]
@@ -43,11 +45,20 @@ class Part:
         leaving = departure(request, self.follow)
         headers, rules = request.headers, leaving.rules
         origins = headers.getall(ORIGIN, ())
-        if request.route is None or not is_websocket(request.route) or not rules.policy.check_websockets:
-            undecided = len(origins) == 1 and rules.grant(origins) is None
-            return _asked(leaving) if undecided else None
-        gated = origins and not _is_own(origins, headers.getall(HOST, ()))
-        return _judged(leaving, origins) if gated else None
+        if request.route is not None and is_websocket(request.route):
+            if not origins or _is_own(origins, headers.getall(HOST, ())):
+                return None
+            leaving.act = OPENING
+            if rules.policy.check_websockets:
+                return _judged(leaving, origins)
+        undecided = len(origins) == 1 and rules.grant(origins) is None
+        return _asked(leaving) if undecided else None
+
+    def opens(self, request: Request) -> None:
+        """The last request middleware of a WebSocket, where a policy is on trial: the handshake is next."""
+        leaving = departure(request, self.follow)
+        if leaving.act is OPENING:
+            leaving.explain()
 
 
 async def _asked(leaving: Departure) -> None:
@@ -57,7 +68,6 @@ async def _asked(leaving: Departure) -> None:
 async def _judged(leaving: Departure, origins: Sequence[str]) -> None:
     opinion = await leaving.ask()
     if not leaving.rules.allows(origins, opinion.grant):
-        leaving.explain()
         raise Forbidden("This WebSocket is not open to pages of this origin")
 
 
@@ -101,19 +111,21 @@ class Options:
         leaving = departure(request, follow)
         rules, headers = leaving.rules, request.headers
         grant = rules.grant(headers.getall(ORIGIN))
-        if (grant is None and rules.ask is not None) or leaving.heard:
+        if grant is None and rules.ask is not None:
             return self._ask(request, leaving, follow)
-        lists, requested = self.path.lists(follow, rules), headers.getall(REQUEST_HEADERS, ())
-        leaving.settle(lists.preflight(grant, requested))
+        self._settle(request, leaving, follow, grant)
         return HTTPResponse(status=204)
 
     async def _ask(self, request: Request, leaving: Departure, follow: Follow) -> HTTPResponse:
         opinion = await leaving.ask()
-        lists = self.path.lists(follow, leaving.rules)
-        requested = request.headers.getall(REQUEST_HEADERS, ())
-        leaving.explain(lists.refusal(request.headers[REQUEST_METHOD], requested))
-        leaving.settle(lists.preflight(opinion.grant, requested))
+        self._settle(request, leaving, follow, opinion.grant)
         return HTTPResponse(status=204)
+
+    def _settle(self, request: Request, leaving: Departure, follow: Follow, grant: str | None) -> None:
+        rules = leaving.rules
+        answer = self.path.lists(follow, rules).preflight(grant, request.headers.getall(REQUEST_HEADERS, ()))
+        hears = heard(request.app, DEBUG if rules.trial is None else INFO)
+        leaving.settle(answer, Sending(self.path, follow, rules) if hears else None)
 
     def followed(self, request: Request) -> Follow | None:
         """What an OPTIONS request follows; None for a preflight for a route without CORS."""
@@ -124,14 +136,11 @@ class Options:
         response = HTTPResponse(status=204)
         leaving = departure(request, self.follow)
         if self.followed(request) is None:
-            leaving.settle(self.path.elsewhere)
-            if leaving.heard:
-                tell(leaving.rules, request, self.path.elsewhere_refusal(request.headers[REQUEST_METHOD]))
+            leaving.settle(self.path.elsewhere, SendingElsewhere(self.path, self.follow, leaving.rules))
             return response
         response.headers[ALLOW] = ", ".join(self.path.allow)
         opinion = await leaving.ask()
-        leaving.explain()
-        leaving.settle(self.path.lists(self.follow, leaving.rules).plain(opinion.grant))
+        leaving.settle(self.path.lists(self.follow, leaving.rules).plain(opinion.grant), READING)
         return response
 
     def depart(self, request: Request, _: object) -> None:

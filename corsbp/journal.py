@@ -25,8 +25,8 @@ def shown(value: object) -> str:
 class Journal:
     """A logger that does not let itself be flooded.
 
-    Of what is written within a second, `lines` lines go to `logger`; the first line of a later second says
-    how many were left out. `clock` tells the time in seconds.
+    Of what is written at a level within a second, `lines` lines go to `logger`; the first line of a later
+    second says how many were left out. `clock` tells the time in seconds.
     """
 
     def __init__(
@@ -38,25 +38,39 @@ class Journal:
         self.logger = logger
         self.lines = lines
         self.clock = clock
-        self.second = -1.0
-        self.written = 0
-        self.left_out = 0
+        self.written: dict[int, list[float]] = {}
+        """Of each level: a second, the lines written in it, and those left out."""
 
     def write(self, level: int, message: str, *values: object, trace: bool = False) -> None:
         """Log a message with its values, as loggers do; with the exception's traceback if `trace`."""
         if not self.logger.isEnabledFor(level):
             return
+        last, written, left_out = self.written.get(level, (-1, 0, 0))
         second = self.clock() // 1
-        if second != self.second:
-            if self.left_out:
-                self.logger.log(level, "%d more lines like the last were left out", self.left_out)
-            self.second, self.written, self.left_out = second, 0, 0
-        if self.written == self.lines:
-            self.left_out += 1
-            return
-        self.written += 1
-        self.logger.log(level, message, *values, exc_info=trace)
+        if second != last:
+            if left_out:
+                self.logger.log(level, "%d more lines like the last were left out", left_out)
+            written = left_out = 0
+        room = written < self.lines
+        self.written[level] = [second, written + room, left_out + (not room)]
+        if room:
+            self.logger.log(level, message, *values, exc_info=trace)
 
 
-# Below Sanic's own logger: `sanic --debug` shows its debug lines, production does not.
-journal: Final = Journal(logging.getLogger("sanic.root.corsbp"))
+class _SanicsHandlers(logging.Handler):
+    """Where nobody has set up handlers for `corsbp`, its lines go where Sanic's own go."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        root = logging.getLogger()
+        if journal.logger.handlers == [self] and not (journal.logger.propagate and root.handlers):
+            logging.getLogger("sanic.root").handle(record)
+
+
+journal: Final = Journal(logging.getLogger("corsbp"))
+journal.logger.addHandler(_SanicsHandlers())
+
+
+def in_debug_mode() -> None:
+    """As `sanic --debug` says everything, so does this logger, unless somebody has set its level."""
+    if journal.logger.level == logging.NOTSET:
+        journal.logger.setLevel(logging.DEBUG)

@@ -6,7 +6,6 @@ pytest imports this file at every start, so it imports nothing that is not neede
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,14 +20,18 @@ BROWSERS = pytest.StashKey["list[SyncBrowser]"]()
 def cors_browser(request: pytest.FixtureRequest) -> Iterator[Callable[..., SyncBrowser]]:
     """Browsers for apps: `cors_browser(app, "https://app.example").fetch("/items")`.
 
-    Takes what `corsbp.testing.Browser` takes. The app is started at the call, and stopped after the test.
+    Takes what `corsbp.testing.Browser` takes. An app is started at its first browser, and stopped after the
+    test.
     """
-    from .testing import Browser, SyncBrowser  # noqa: PLC0415  # not at pytest's start
+    try:
+        from .testing.sync import Browsers  # noqa: PLC0415  # not at pytest's start
+    except ModuleNotFoundError as error:
+        pytest.fail(f"{error}", pytrace=False)
 
-    with ExitStack() as stack:
+    with Browsers() as browsers:
 
         def opened(app: Any, origin: str = "https://app.example", **options: Any) -> SyncBrowser:
-            browser = stack.enter_context(SyncBrowser(Browser(app, origin, **options)))
+            browser = browsers.open(app, origin, **options)
             request.node.stash.setdefault(BROWSERS, []).append(browser)
             return browser
 

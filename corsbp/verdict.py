@@ -1,4 +1,4 @@
-"""Origin functions are asked; and why a page was refused is told."""
+"""Origin functions are asked."""
 
 from __future__ import annotations
 
@@ -12,64 +12,72 @@ from typing import Any, Final
 
 from sanic.request import Request
 
-from .decision import Refusal, Rules
+from .decision import Rules
 from .fetch import ORIGIN
 from .fields import OriginFunction, name_of
 from .journal import journal, shown
 
 
 class Opinion:
-    """What a policy says of a request's origin: `grant` is the access-control-allow-origin, None refuses."""
+    """What a policy says of a request's origin: `grant` is the access-control-allow-origin, None refuses.
 
-    __slots__ = ("failed", "grant", "said")
+    `verdicts`: what functions have said of it already, each with True, False, or None where it failed.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("failed", "grant", "verdicts")
+
+    def __init__(self, verdicts: list[tuple[OriginFunction, bool | None]] | None = None) -> None:
         self.grant: str | None = None
         # Until the answer is there: a request that is cancelled meanwhile does not ask again.
         self.failed = True
-        self.said = False
-        """Whether it has been told why the page is refused."""
+        self.verdicts = [] if verdicts is None else verdicts
+
+    def recall(self, rules: Rules, origins: Sequence[str]) -> bool:
+        """Find the grant without asking any function; False where one would have to be asked."""
+        self.grant, failed = rules.grant(origins), False
+        if self.grant is None and rules.open(origins):
+            said = [self._said(function) for function in rules.ask or ()]
+            if True in said:
+                self.grant = origins[0]
+            elif _NOTHING in said:
+                return False
+            failed = self.grant is None and None in said
+        self.failed = failed
+        return True
+
+    def _said(self, function: OriginFunction) -> object:
+        return next((verdict for other, verdict in self.verdicts if other == function), _NOTHING)
 
     async def form(self, rules: Rules, request: Request) -> None:
         """Ask the policy, and its functions where no entry allows the origin; whatever goes wrong refuses."""
         origins: Sequence[str] = request.headers.getall(ORIGIN, ())
-        self.grant, failed = rules.grant(origins), False
-        if self.grant is None and rules.open(origins):
-            origin = origins[0]
-            for function in rules.ask or ():
-                answer = _outcome(function, origin, partial(function, origin, request))
-                if not isinstance(answer, bool) and isawaitable(answer):
-                    seconds = rules.policy.origin_timeout
-                    task = await _settled(answer, seconds)
-                    late = partial(_too_late, seconds)
-                    answer = _outcome(function, origin, task.result if task else late)
-                if answer is True:
-                    self.grant = origin
-                    break
-                failed = failed or answer is not False
-                if not isinstance(answer, bool) and answer is not _FAILED:
-                    message = "The origin function %s() returned %s for %s, which is no bool: refused"
-                    values = name_of(function), shown(answer), shown(origin)
-                    journal.write(logging.ERROR, message, *values)
-        self.failed = failed
+        for function in rules.ask or ():
+            if self.recall(rules, origins):
+                return
+            if self._said(function) is _NOTHING:
+                place = len(self.verdicts)
+                self.verdicts.append((function, None))  # until it has answered
+                self.verdicts[place] = function, await _asked(function, origins[0], request, rules)
+        self.recall(rules, origins)
 
 
-def tell(rules: Rules, request: Request, refusal: Refusal | None) -> None:
-    """Log why a request, or what a preflight asks for, is refused; nothing if it is not."""
-    if refusal is not None:
-        journal.write(
-            logging.DEBUG,
-            "%s refused %s %s for origin %s: %s: %s is not %s",
-            rules.label(),
-            shown(request.method),
-            shown(request.path),
-            shown(request.headers.getall(ORIGIN, [])),
-            refusal.id,
-            shown(refusal.value),
-            refusal.expected,
-        )
+async def _asked(function: OriginFunction, origin: str, request: Request, rules: Rules) -> bool | None:
+    """What a function says of an origin; None where it fails, or says something else."""
+    answer = _outcome(function, origin, partial(function, origin, request))
+    if not isinstance(answer, bool) and isawaitable(answer):
+        seconds = rules.policy.origin_timeout
+        task = await _settled(answer, seconds)
+        late = partial(_too_late, seconds)
+        answer = _outcome(function, origin, task.result if task else late)
+    if isinstance(answer, bool):
+        return answer
+    if answer is not _FAILED:
+        message = "The origin function %s() returned %s for %s, which is no bool: refused"
+        journal.write(logging.ERROR, message, name_of(function), shown(answer), shown(origin))
+    return None
 
 
+_NOTHING: Final = object()
 _FAILED: Final = object()
 
 

@@ -11,7 +11,7 @@ app = import_module(os.environ.get("API", "guarded_api")).app
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_orders_of_a_user(cors_browser, method) -> None:
     page = cors_browser(app, "https://app.example")
-    page.set_cookie("session=ann")
+    page.set_cookie("session=ann; SameSite=None; Secure")
     assert page.fetch("/orders/7", method, credentials="include").ok_for_page
 
 

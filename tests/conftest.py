@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -30,4 +31,5 @@ def _no_apps_left() -> Iterator[None]:
     for name in set(Sanic._app_registry) - before:
         Sanic.unregister_app(Sanic._app_registry[name])
     restore_sanic()
+    journal.logger.setLevel(logging.NOTSET)  # in debug mode, an app's start sets it
     Sanic.test_mode = False

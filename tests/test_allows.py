@@ -199,9 +199,9 @@ def test_what_a_policy_holds(declared: Any, held: object) -> None:
 def test_the_refusal_names_what_would_have_matched() -> None:
     rules = Rules(CorsPolicy(allow_origins=[ONE, f, g], allow_credentials=True))
     expected = f"one of {ONE!r}, or an origin for which f() or g() returns True"
-    assert rules.refusal([EVIL], None) == ("origin-function-refused", EVIL, expected)
-    assert rules.refusal([EVIL], None, True) == ("origin-function-failed", EVIL, expected)
-    assert rules.refusal(["file://"], None) == ("origin-not-allowed", "file://", expected)
+    assert rules.refusal([EVIL], None)[:3] == ("origin-function-refused", EVIL, expected)
+    assert rules.refusal([EVIL], None, True)[:3] == ("origin-function-failed", EVIL, expected)
+    assert rules.refusal(["file://"], None)[:3] == ("origin-not-allowed", "file://", expected)
 
 
 # --- asking the policy ---

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from corsbp import CorsPolicy
-from corsbp.decision import Follow, Headers, Path, Refusal, Rules
+from corsbp.decision import Follow, Headers, Rules
+from corsbp.paths import Path
 
 from .cases import CASES, LISTED, POLICIES, Case
 
@@ -107,7 +108,8 @@ FEW = "one of 'https://a.example', 'https://b.example', 'https://c.example', 'ht
 def test_why_an_origin_is_refused(
     rules: Rules, origins: list[str], failed: bool, expected: tuple[object, ...] | None
 ) -> None:
-    assert rules.refusal(origins, rules.grant(origins), failed) == expected
+    refusal = rules.refusal(origins, rules.grant(origins), failed)
+    assert (refusal and refusal[:3]) == expected
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,8 @@ def test_why_an_origin_is_refused(
 )
 def test_why_a_function_refuses(failed: bool, id_: str) -> None:
     refusal = FUNCTION.refusal(["https://a.example"], None, failed)
-    assert refusal == Refusal(id_, "https://a.example", "an origin for which <lambda>() returns True")
+    assert refusal is not None
+    assert refusal[:3] == (id_, "https://a.example", "an origin for which <lambda>() returns True")
 
 
 @pytest.mark.parametrize(
@@ -133,10 +136,8 @@ def test_why_a_function_refuses(failed: bool, id_: str) -> None:
 )
 def test_why_a_preflight_does_not_suffice(method: str, names: list[str], expected: object) -> None:
     follow = Follow(NARROW.policy)
-    assert (
-        Path(dict.fromkeys(("GET", "DELETE"), follow)).lists(follow, NARROW).refusal(method, names)
-        == expected
-    )
+    refusal = Path(dict.fromkeys(("GET", "DELETE"), follow)).lists(follow, NARROW).refusal(method, names)
+    assert (refusal and refusal[:3]) == expected
 
 
 def test_any_header_is_allowed_by_a_star() -> None:

@@ -53,7 +53,7 @@ def _no_traceback_of_ours(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     for each in loggers:
         each.removeHandler(caplog.handler)
     for record in caplog.get_records("call"):
-        if record.exc_info and record.exc_info[2] and record.name != "sanic.root.corsbp":
+        if record.exc_info and record.exc_info[2] and record.name != "corsbp":
             *_, (last, _) = walk_tb(record.exc_info[2])
             assert not last.f_code.co_filename.startswith(OURS), record.getMessage()
 

@@ -36,7 +36,8 @@ def quiet() -> Iterator[list[str]]:
     lines: list[str] = []
     collect = logging.Handler(logging.ERROR)
     collect.emit = lambda record: lines.append(_logged(record))  # type: ignore[method-assign]
-    loggers = [logging.getLogger(name) for name in (None, "sanic.root", "sanic.error", "httpx", "httpcore")]
+    names = (None, "sanic.root", "sanic.error", "corsbp", "httpx", "httpcore")
+    loggers = [logging.getLogger(name) for name in names]
     before = [(each, each.level, each.propagate, each.handlers[:]) for each in loggers]
     for each in loggers:
         each.propagate, each.handlers[:] = False, [collect]

@@ -10,11 +10,19 @@ The rooms, from the door inwards; imports run one way, and from `fetching` on no
 
     attacks     attack(): look-alike origins against every route
     tables      assert_policy(): who may do what, as a table
+    sync        SyncBrowser: the same, for tests without `async`
     browser     Browser: a page, and the browser around it
     senders     to an app in memory, or to a server
+    asgi        an app in memory, called
     fetching    a fetch as a generator of requests
+    handshake   that of a WebSocket
+    calls       who fetches, and what
+    metadata    the headers that every browser sends
+    cookies     which are kept, which are sent, and why not
+    sites       which addresses are one site
+    data_urls   addresses that are their own answer
     checks      what a browser looks at in an answer
-    memory      what it remembers: preflights and cookies; in what engines differ
+    memory      the preflights that it remembers; in what engines differ
     result      what was sent, and what came of it
     safelists   which request headers need a permission
     urls        URLs and their origins
@@ -22,10 +30,18 @@ The rooms, from the door inwards; imports run one way, and from `fetching` on no
 Needs the extra `corsbp[testing]`.
 """
 
-from .attacks import Grant, attack
-from .browser import Browser, SyncBrowser
-from .result import STOPS, Answer, Result, Sent, Step
-from .tables import assert_policy
+try:
+    from .attacks import Grant, attack
+    from .browser import Browser
+    from .result import STOPS, Answer, Result, Sent, Step
+    from .sync import SyncBrowser
+    from .tables import assert_policy
+except ModuleNotFoundError as error:
+    if f"{error.name}".partition(".")[0] not in ("anyio", "httpx"):
+        raise
+    raise ModuleNotFoundError(
+        "corsbp.testing needs: pip install 'corsbp[testing]'", name=error.name
+    ) from None
 
 __all__ = [
     "STOPS",

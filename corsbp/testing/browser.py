@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Callable, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, TypeAlias, get_args
 
-from anyio.from_thread import start_blocking_portal
 from sanic import Sanic
 
-from .fetching import Call, Mode, Page, Redirect, fetching
-from .memory import ENGINES, Cookies, Credentials, Preflights
-from .result import Pairs, Result
-from .senders import AppSender, Sender, ServerSender
+from .calls import Call, Credentials, Mode, Page, Redirect
+from .cookies import Cookies
+from .fetching import fetching
+from .handshake import shaking_hands
+from .memory import ENGINES, Preflights
+from .result import Answer, NoAnswer, Pairs, Result, Sent
+from .senders import READING, AppSender, Sender, ServerSender
 from .urls import Url, check_origin, parse
 
 EngineName: TypeAlias = Literal["standard", "today"]
@@ -39,6 +39,8 @@ class Browser:
         *,
         base_url: str = "https://api.example",
         engine: EngineName = "standard",
+        third_party_cookies: bool = True,
+        reading: float = READING,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """A browser for an app in memory.
@@ -48,12 +50,23 @@ class Browser:
             origin: the page's: `"https://app.example"`, or `"null"` for a sandboxed frame.
             base_url: where the app is, for the browser: what addresses like `/items` are relative to.
             engine: `"standard"`, or `"today"` for what the browsers of today do differently.
+            third_party_cookies: False for a browser that sends no cookies to other sites than the page's, and
+                takes none from them: the default of Safari, and of others in private windows.
+            reading: seconds to wait for the end of a body once its headers are there. A stream of events has
+                no end: what came by then is the result's body, and a step says so.
             clock: the time in seconds, for what the browser remembers; or see `later`.
 
         Raises:
             ValueError: `origin` is no origin, `base_url` no URL, or `engine` is not known.
         """
-        self._open(AppSender(app), origin, base_url, engine, clock)
+        self._open(
+            AppSender(app, reading),
+            origin,
+            base_url,
+            engine,
+            third_party_cookies=third_party_cookies,
+            clock=clock,
+        )
 
     @classmethod
     def at(
@@ -62,6 +75,8 @@ class Browser:
         origin: str = "https://app.example",
         *,
         engine: EngineName = "standard",
+        third_party_cookies: bool = True,
+        reading: float = READING,
         clock: Callable[[], float] = time.monotonic,
     ) -> Browser:
         """A browser for a server that runs, Sanic or not: `Browser.at("http://127.0.0.1:8000")`.
@@ -69,7 +84,9 @@ class Browser:
         Takes and raises what the constructor does; `url` is what addresses are relative to.
         """
         browser = cls.__new__(cls)
-        browser._open(ServerSender(), origin, url, engine, clock)
+        browser._open(
+            ServerSender(reading), origin, url, engine, third_party_cookies=third_party_cookies, clock=clock
+        )
         return browser
 
     @classmethod
@@ -80,15 +97,23 @@ class Browser:
         *,
         base_url: str = "https://api.example",
         engine: EngineName = "standard",
+        third_party_cookies: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> Browser:
         """A browser of its own for a sender that is open already, and need not be entered."""
         browser = cls.__new__(cls)
-        browser._open(sender, origin, base_url, engine, clock)
+        browser._open(sender, origin, base_url, engine, third_party_cookies=third_party_cookies, clock=clock)
         return browser
 
     def _open(
-        self, sender: Sender, origin: str, base: str, engine: EngineName, clock: Callable[[], float]
+        self,
+        sender: Sender,
+        origin: str,
+        base: str,
+        engine: EngineName,
+        *,
+        third_party_cookies: bool,
+        clock: Callable[[], float],
     ) -> None:
         if origin != "null":
             check_origin(origin)
@@ -97,7 +122,8 @@ class Browser:
         if url is None or not url.is_http:
             raise ValueError(f"{base!r} is no URL; meant: 'https://api.example'")
         self._sender, self._clock, self._ahead = sender, clock, 0.0
-        self._page = Page(origin, url, ENGINES[engine], Preflights(self._now), Cookies())
+        cookies = Cookies(self._now, third_party_cookies)
+        self._page = Page(origin, url, ENGINES[engine], Preflights(self._now), cookies)
 
     async def __aenter__(self) -> Browser:
         await self._sender.__aenter__()
@@ -149,7 +175,20 @@ class Browser:
         of_bytes = body is None or isinstance(body, str | bytes)
         _check(of_bytes, "body", body, "neither text nor bytes; meant: json.dumps(…)")
         call = Call(url, method, _pairs(headers), body, credentials, mode, redirect, upload_listener)
-        exchanges = fetching(self._page, call)
+        return await self._exchanged(fetching(self._page, call))
+
+    async def websocket(self, url: str) -> Result:
+        """As `new WebSocket(url)` in a page: its handshake, and no more.
+
+        Args:
+            url: absolute, or relative to the base URL; `https` stands for `wss`.
+
+        Returns:
+            Whether the socket opens: `ok_for_page`. The handler of an app in memory does not run.
+        """
+        return await self._exchanged(shaking_hands(self._page, url))
+
+    async def _exchanged(self, exchanges: Generator[Sent, Answer | NoAnswer, Result]) -> Result:
         try:
             sent = next(exchanges)
             while True:
@@ -160,17 +199,20 @@ class Browser:
             return result
 
     def set_cookie(self, cookie: str, url: str | None = None) -> None:
-        """Put a cookie into the jar, as if `url` (the base URL) had sent `Set-Cookie: <cookie>`.
+        """Visit `url` (the base URL) itself, which answers with `Set-Cookie: <cookie>`.
 
-        browser.set_cookie("session=ann; Secure")
+            browser.set_cookie("session=ann; SameSite=None; Secure")
+
+        Raises:
+            ValueError: `url` is none, or no browser keeps this cookie, and why.
         """
         at = self._page.base if url is None else parse(url, self._page.base)
         if at is None:
             raise ValueError(f"{url!r} is no URL")
-        self._page.cookies.store(at, [cookie])
+        self._page.cookies.keep(at, cookie.encode().decode("latin-1"), at.origin)
 
     def later(self, seconds: float) -> None:
-        """Let this time pass, for the preflights that the browser remembers."""
+        """Let this time pass, for the preflights and cookies that the browser remembers."""
         self._ahead += seconds
 
     def _now(self) -> float:
@@ -189,65 +231,3 @@ def _pairs(headers: Headers) -> Pairs:
         two = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
         _check(two, "headers", pair, "not a name and a value, two strings")
     return tuple((name, value.strip(" \t\r\n")) for name, value in pairs)
-
-
-class SyncBrowser:
-    """A `Browser` for tests without `async`: the same, in a thread of its own.
-
-        with SyncBrowser(Browser(app, origin="https://app.example")) as browser:
-            assert browser.fetch("/items").ok_for_page
-
-    In pytest, the fixture `cors_browser` gives them.
-    """
-
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
-        self._stack = ExitStack()
-        self.results: list[Result] = []
-        """What came of each fetch so far: `browser.results[-1].why`."""
-
-    def __enter__(self) -> SyncBrowser:
-        with ExitStack() as stack:
-            self._portal = stack.enter_context(start_blocking_portal())
-            stack.enter_context(self._portal.wrap_async_context_manager(self._browser))
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
-
-    def fetch(
-        self,
-        url: str,
-        method: str = "GET",
-        *,
-        headers: Headers = (),
-        body: str | bytes | None = None,
-        credentials: Credentials = "same-origin",
-        mode: Mode = "cors",
-        redirect: Redirect = "follow",
-        upload_listener: bool = False,
-    ) -> Result:
-        """As `Browser.fetch`."""
-        fetch = partial(
-            self._browser.fetch,
-            headers=headers,
-            body=body,
-            credentials=credentials,
-            mode=mode,
-            redirect=redirect,
-            upload_listener=upload_listener,
-        )
-        result = self._portal.call(fetch, url, method)
-        self.results.append(result)
-        return result
-
-    def set_cookie(self, cookie: str, url: str | None = None) -> None:
-        """As `Browser.set_cookie`."""
-        self._browser.set_cookie(cookie, url)
-
-    def later(self, seconds: float) -> None:
-        """As `Browser.later`."""
-        self._browser.later(seconds)

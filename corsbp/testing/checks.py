@@ -14,6 +14,7 @@ from corsbp.fetch import (
     FORBIDDEN_RESPONSE_HEADERS,
     MAX_AGE,
     PREFIX,
+    RESOURCE_POLICY,
     SAFELISTED_METHODS,
     SAFELISTED_RESPONSE_HEADERS,
     is_token,
@@ -100,12 +101,14 @@ def preflight_check(
     credentials: bool,
     *,
     method: str,
+    unnamed: str | None,
     unsafe: Sequence[str],
     engine: Engine,
 ) -> Iterator[Step]:
     """Whether a preflight's answer allows a request with this method and these headers.
 
-    `unsafe`: the names of the headers that need a permission, in lower case.
+    `unnamed`: a method that is allowed where the answer names none. `unsafe`: the names of the headers that
+    need a permission, in lower case.
     https://fetch.spec.whatwg.org/#cors-preflight-fetch
     """
     if answer.status in REDIRECTS:
@@ -122,7 +125,7 @@ def preflight_check(
         raise StoppedError("preflight-status", text, change)
     yield Step(f"The preflight was answered with status {answer.status}")
     yield from cors_check(answer, origin, credentials, preflight=True)
-    methods, headers = header_list(answer, ALLOW_METHODS), header_list(answer, ALLOW_HEADERS)
+    methods, headers = allowed_methods(answer, unnamed), header_list(answer, ALLOW_HEADERS)
     star = not credentials
     if method not in methods and method not in SAFELISTED_METHODS and not (star and "*" in methods):
         literal = " (with credentials, * is the name of a method)" if "*" in methods else ""
@@ -160,6 +163,12 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 def _said(answer: Answer, name: str) -> str:
     value = answer.get(name)
     return "missing" if value is None else shown(value)
+
+
+def allowed_methods(answer: Answer, unnamed: str | None) -> list[str]:
+    """The methods that the answer to a preflight allows; `unnamed` where it says nothing of them."""
+    said = answer.get(ALLOW_METHODS) is not None
+    return header_list(answer, ALLOW_METHODS) if said or unnamed is None else [unnamed]
 
 
 def header_list(answer: Answer, name: str) -> list[str]:
@@ -229,7 +238,7 @@ _DULL = frozenset(
         ),
         *("content-security-policy", "strict-transport-security", "permissions-policy", "referrer-policy"),
         *("x-content-type-options", "x-frame-options", "x-xss-protection"),
-        *("cross-origin-opener-policy", "cross-origin-embedder-policy", "cross-origin-resource-policy"),
+        *("cross-origin-opener-policy", "cross-origin-embedder-policy", RESOURCE_POLICY),
     }
 )
 """Headers that no page has a use for."""

@@ -1,30 +1,29 @@
 """Pure: a fetch, step by step: a generator that yields the requests to send and takes their answers.
 
 https://fetch.spec.whatwg.org. Left out, since no server has a say in it: Content Security Policy, bad ports,
-HSTS, service workers, the HTTP cache. Cookies know no SameSite.
+HSTS, service workers, the HTTP cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from dataclasses import replace
+from typing import TypeAlias
 
 from corsbp.fetch import (
     ALLOW_HEADERS,
-    ALLOW_METHODS,
-    FORBIDDEN_METHODS,
-    ORIGIN,
     REQUEST_HEADERS,
     REQUEST_METHOD,
+    RESOURCE_POLICY,
     SAFELISTED_METHODS,
-    is_token,
 )
 from corsbp.journal import shown
 
+from .calls import Call, Page, checked, own_headers
 from .checks import (
     REDIRECTS,
     StoppedError,
+    allowed_methods,
     cors_check,
     header_list,
     max_age,
@@ -32,56 +31,20 @@ from .checks import (
     preflight_check,
     readable_headers,
 )
-from .memory import Asker, Cookies, Credentials, Engine, Preflights
+from .data_urls import answer_of
+from .memory import Asker
+from .metadata import headers_of_browsers
 from .result import Answer, Kind, NoAnswer, Pairs, Result, Sent, Step, cut, quoted
-from .safelists import (
-    BODY_HEADERS,
-    NON_WILDCARD,
-    is_forbidden,
-    is_no_cors_safelisted,
-    normalise_method,
-    unsafe_names,
-)
+from .safelists import BODY_HEADERS, NON_WILDCARD, unsafe_names
+from .sites import may_embed
 from .urls import Url, parse
 
-Mode: TypeAlias = Literal["cors", "no-cors", "same-origin"]
-Redirect: TypeAlias = Literal["follow", "error", "manual"]
 Exchanges: TypeAlias = Generator[Sent, Answer | NoAnswer, Answer]
 """Yields requests, takes their answers, returns the last."""
 
 MOST_REDIRECTS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Who fetches: a page of `origin` (`"null"` for a sandboxed frame), in a browser with its memory.
-
-    `base`: what relative addresses are relative to.
-    """
-
-    origin: str
-    base: Url
-    engine: Engine
-    preflights: Preflights
-    cookies: Cookies = field(default_factory=Cookies)
-
-    def is_of(self, url: Url) -> bool:
-        """Whether `url` has the page's origin. https://html.spec.whatwg.org/#same-origin"""
-        return url.origin == self.origin  # nothing is of the origin "null"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What the page asks for: the arguments of `fetch()`."""
-
-    url: str
-    method: str = "GET"
-    headers: Pairs = ()
-    body: str | bytes | None = None
-    credentials: Credentials = "same-origin"
-    mode: Mode = "cors"
-    redirect: Redirect = "follow"
-    upload_listener: bool = False
+NO_BODY = frozenset({204, 205, 304})
+"""Fetch, "null body status"."""
 
 
 def fetching(page: Page, call: Call) -> Generator[Sent, Answer | NoAnswer, Result]:
@@ -104,13 +67,24 @@ class _Fetch:
         self.body = call.body.encode() if isinstance(call.body, str) else call.body
         self.includes = call.credentials == "include"
         self.urls: list[Url] = []
-        self.tainted = False
+        self.tainted = self.asked_for_permission = False
         self.kind: Kind = "basic"
         self.sent: list[Sent] = []
         self.steps: list[Step] = []
 
     def run(self) -> Exchanges:
-        self.prepare()
+        url, self.method = checked(self.page, self.call)
+        self.headers, self.steps = own_headers(self.call)
+        self.urls.append(url)
+        try:
+            return (yield from self.all_urls())
+        except StoppedError:
+            if self.asked_for_permission:
+                self.page.preflights.forget(self.asker)
+            raise
+
+    def all_urls(self) -> Exchanges:
+        """Fetch one URL after the other, as redirects lead."""
         while True:
             answer = yield from self.one_url()
             if answer.status not in REDIRECTS:
@@ -129,65 +103,17 @@ class _Fetch:
                 raise StoppedError("redirect-location", text)
             self.follow(answer.status, locations[0])
 
-    # --- https://fetch.spec.whatwg.org/#dom-request ---
-
-    def prepare(self) -> None:
-        """What `new Request()` refuses, leaves out and puts right."""
-        call = self.call
-        url = parse(call.url, self.page.base)
-        if url is None:
-            raise StoppedError("url-invalid", f"{shown(call.url)} is no URL")
-        if url.user_info:
-            text = "The address has a user name or password in it"
-            raise StoppedError("url-user-info", text, "Send an Authorization header instead.")
-        self.urls.append(url)
-        if not is_token(call.method):
-            raise StoppedError("method-invalid", f"{shown(call.method)} is the name of no method")
-        if call.method.upper() in FORBIDDEN_METHODS:
-            raise StoppedError("method-forbidden", f"Browsers let no page use the method {call.method}")
-        self.method = normalise_method(call.method)
-        if call.mode == "no-cors" and self.method not in SAFELISTED_METHODS:
-            raise StoppedError("no-cors-method", f'Mode "no-cors" knows no {self.method}')
-        if call.body is not None and self.method in ("GET", "HEAD"):
-            raise StoppedError("body-not-allowed", f"A {self.method} has no body")
-        for name, value in call.headers:
-            if (
-                not is_token(name)
-                or any(character in value for character in "\0\r\n")
-                or not _is_latin(value)
-            ):
-                raise StoppedError("header-invalid", f"{shown(name)}: {shown(value)} is no header")
-        self.fill_headers()
-
-    def fill_headers(self) -> None:
-        """What stays of the page's headers, and what a text brings along."""
-        self.headers, dropped = (), []
-        for name, value in self.call.headers:
-            if self.keeps(name, value):
-                self.headers = (*self.headers, (name, value))
-            else:
-                dropped.append(name)
-        text = isinstance(self.call.body, str)
-        if text and "content-type" not in {name.lower() for name, _ in self.headers}:
-            self.headers = (*self.headers, ("content-type", "text/plain;charset=UTF-8"))
-        if dropped:
-            self.steps.append(Step(f"The browser drops the headers {quoted(dropped)}: no page may set them"))
-
-    def keeps(self, name: str, value: str) -> bool:
-        """Whether a header that the page sets stays, after those before it."""
-        if self.call.mode == "no-cors":
-            before = [other for key, other in self.headers if key.lower() == name.lower()]
-            return is_no_cors_safelisted(name, ", ".join([*before, value]))
-        return not is_forbidden(name, value)
-
     # --- https://fetch.spec.whatwg.org/#main-fetch ---
 
     def one_url(self) -> Exchanges:
         """Fetch the last of the URLs, without following it further."""
         url, mode = self.urls[-1], self.call.mode
+        if url.scheme == "data" and (answer := answer_of(url.target)):
+            self.steps.append(Step("A data: URL is its own answer: nothing is sent"))
+            return answer
         if not url.is_http:
             raise StoppedError("scheme-not-http", f"{shown(url.scheme)} is neither http nor https")
-        if self.page.origin.startswith("https:") and url.scheme == "http" and not url.is_trustworthy:
+        if self.page.origin.startswith("https:") and not url.is_trustworthy:
             text = f"The page is https, and {cut(url.origin)} is http: browsers block such mixed content"
             raise StoppedError("mixed-content", text, "Serve it over https.")
         if self.page.is_of(url) and self.kind == "basic":
@@ -197,32 +123,39 @@ class _Fetch:
             text = f'{cut(url.origin)} is not the page\'s origin, and the page said mode: "same-origin"'
             raise StoppedError("same-origin-only", text)
         if mode == "no-cors":
-            if self.call.redirect != "follow":
-                raise StoppedError(
-                    "no-cors-redirect", f'Mode "no-cors" knows no redirect: "{self.call.redirect}"'
-                )
-            self.kind = "opaque"
-            return (yield from self.request(url))
+            return (yield from self.no_cors(url))
         self.kind = "cors"
         self.steps.append(Step(f"{cut(url.origin)} is not the page's origin, {self.page.origin}: CORS"))
-        asker = Asker(self.origin, url, self.includes)
-        needs = self.needs_permission()
-        try:
-            if needs:
-                yield from self.preflight(asker, needs)
-            answer = yield from self.request(url)
-            for step in cors_check(answer, self.origin, self.includes):
-                self.steps.append(step)
-        except StoppedError:
-            if needs:
-                self.page.preflights.forget(asker)
-            raise
+        if needs := self.needs_permission():
+            self.asked_for_permission = True
+            yield from self.preflight(self.asker, needs)
+        answer = yield from self.request(url)
+        for step in cors_check(answer, self.origin, self.includes):
+            self.steps.append(step)
+        return answer
+
+    def no_cors(self, url: Url) -> Exchanges:
+        """What a page may embed, but not read."""
+        if self.call.redirect != "follow":
+            text = f'Mode "no-cors" knows no redirect: "{self.call.redirect}"'
+            raise StoppedError("no-cors-redirect", text)
+        self.kind = "opaque"
+        answer = yield from self.request(url)
+        policy = answer.get(RESOURCE_POLICY)
+        if not may_embed(self.page.origin, url, policy):
+            text = f"{RESOURCE_POLICY}: {shown(policy)} lets no page of {self.page.origin} embed the answer"
+            raise StoppedError("resource-policy", text, f"Send {RESOURCE_POLICY}: cross-origin.")
         return answer
 
     @property
     def origin(self) -> str:
         """What the page's origin is called. https://fetch.spec.whatwg.org/#serializing-a-request-origin"""
         return "null" if self.tainted else self.page.origin
+
+    @property
+    def asker(self) -> Asker:
+        """Who asks for a permission, and for what address."""
+        return Asker(self.origin, self.urls[-1], self.includes)
 
     # --- https://fetch.spec.whatwg.org/#http-fetch ---
 
@@ -246,36 +179,55 @@ class _Fetch:
             self.sent.append(Sent("OPTIONS", str(asker.url), (), preflight=True, cached=True))
             return
         self.steps.append(Step(f"A preflight is needed: {', '.join(needs)}"))
-        headers: Pairs = (("accept", "*/*"), (ORIGIN, self.origin), (REQUEST_METHOD, self.method))
+        asks: Pairs = ((REQUEST_METHOD, self.method),)
         if unsafe:
-            headers = (*headers, (REQUEST_HEADERS, ",".join(unsafe)))
+            asks = (*asks, (REQUEST_HEADERS, ",".join(unsafe)))
+        headers = headers_of_browsers(self.page.origin, self.urls, "cors", asks, self.origin)
         answer = yield from self.send(Sent("OPTIONS", str(asker.url), headers, preflight=True))
+        # https://fetch.spec.whatwg.org/#concept-use-cors-preflight-flag: its method need not be named
+        unnamed = self.method if self.call.upload_listener and engine.listener_allows_method else None
         for step in preflight_check(
-            answer, self.origin, self.includes, method=self.method, unsafe=unsafe, engine=engine
+            answer,
+            self.origin,
+            self.includes,
+            method=self.method,
+            unnamed=unnamed,
+            unsafe=unsafe,
+            engine=engine,
         ):
             self.steps.append(step)
-        methods = header_list(answer, ALLOW_METHODS)
-        if answer.get(ALLOW_METHODS) is None and self.call.upload_listener:
-            methods = [self.method]
+        methods = allowed_methods(answer, unnamed)
         known.remember(asker, methods, header_list(answer, ALLOW_HEADERS), max_age(answer, engine))
 
     def request(self, url: Url) -> Exchanges:
         """The request itself. https://fetch.spec.whatwg.org/#http-network-or-cache-fetch"""
-        headers = self.headers
-        if "accept" not in {name.lower() for name, _ in headers}:
-            headers = (("accept", "*/*"), *headers)
+        origin = None
         if self.kind == "cors" or self.method not in ("GET", "HEAD"):
             # https://fetch.spec.whatwg.org/#append-a-request-origin-header, with the usual referrer policy
             secret = self.kind == "opaque" and self.page.origin.startswith("https:") and url.scheme == "http"
-            headers = (*headers, (ORIGIN, "null" if secret else self.origin))
+            origin = "null" if secret else self.origin
+        headers = headers_of_browsers(self.page.origin, self.urls, self.call.mode, self.headers, origin)
         credentials = self.includes or (self.call.credentials == "same-origin" and self.kind == "basic")
-        if credentials and (cookies := self.page.cookies.header(url)):
-            headers = (*headers, ("cookie", cookies))
+        if credentials:
+            cookies, stay = self.page.cookies.header(url, self.page.origin)
+            headers = (*headers, ("cookie", cookies)) if cookies else headers
+            self.steps.extend(stay)
+        else:
+            self.steps.extend(self.without_cookies(url))
         answer = yield from self.send(Sent(self.method, str(url), headers, self.body or b""))
         if credentials:
-            self.page.cookies.store(url, answer.lines("set-cookie"))
+            lines = answer.lines("set-cookie")
+            self.steps.extend(self.page.cookies.store(url, lines, self.page.origin))
         self.steps.append(Step(f"{self.method} {cut(url)} was answered with status {answer.status}"))
         return answer
+
+    def without_cookies(self, url: Url) -> list[Step]:
+        """A word on cookies that stay at home since the page did not ask for them."""
+        names = self.page.cookies.has_for(url)
+        if not names or self.call.credentials == "omit":
+            return []
+        text = f"The cookies {quoted(names)} stay at home: the page did not say credentials: 'include'"
+        return [Step(text, change="Say credentials: 'include' in the page, if the answer depends on them.")]
 
     def send(self, sent: Sent) -> Exchanges:
         answer = yield sent
@@ -322,7 +274,10 @@ class _Fetch:
         url, status, headers, body = "", 0, {}, b""
         if answer is not None and kind in ("basic", "cors"):
             headers = readable_headers(answer, self.includes if kind == "cors" else None)
-            url, status, body = str(self.urls[-1]), answer.status, answer.body
+            url, status = str(self.urls[-1]), answer.status
+            body = b"" if status in NO_BODY else answer.body
+            if not answer.complete:
+                self.steps.append(Step("The body has not come to its end: the page reads it as it comes"))
             if kind == "cors":
                 self.steps.extend(not_readable(answer, headers))
         elif kind == "opaque":
@@ -333,7 +288,3 @@ class _Fetch:
             url = str(self.urls[-1])
             self.steps.append(Step(text, "opaque-redirect"))
         return Result(kind, url, status, headers, body, tuple(self.sent), tuple(self.steps))
-
-
-def _is_latin(value: str) -> bool:
-    return all(ord(character) < 256 for character in value)

@@ -1,18 +1,12 @@
-"""Pure: what a browser remembers from one fetch to the next: preflights and cookies."""
+"""Pure: the preflights that a browser remembers from one fetch to the next; and in what engines differ."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from email.message import Message
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Literal, TypeAlias, cast
-from urllib.request import Request
 
 from .safelists import NON_WILDCARD
 from .urls import Url
-
-Credentials: TypeAlias = Literal["omit", "same-origin", "include"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +19,26 @@ class Engine:
     longest_max_age: int
     """Seconds after which a preflight is sent again, whatever its answer said."""
 
+    listener_allows_method: bool
+    """Whether a method need not be allowed by name where a listener on the upload made the preflight."""
+
     remembers_preflights: bool
     """Whether a second fetch can be counted on to send no preflight."""
 
 
 ENGINES = {
-    "standard": Engine(star_covers_authorization=False, longest_max_age=86400, remembers_preflights=True),
-    "today": Engine(star_covers_authorization=True, longest_max_age=600, remembers_preflights=False),
+    "standard": Engine(
+        star_covers_authorization=False,
+        longest_max_age=86400,
+        listener_allows_method=True,
+        remembers_preflights=True,
+    ),
+    "today": Engine(
+        star_covers_authorization=True,
+        longest_max_age=600,
+        listener_allows_method=False,
+        remembers_preflights=False,
+    ),
 }
 """`standard`: the Fetch standard. `today`: what Chromium, Firefox and WebKit all do differently, and the
 least that one of them does: WebKit remembers preflights for ten minutes; Firefox forgets the first one that
@@ -103,35 +110,3 @@ class Preflights:
             same = (entry.asker.origin, entry.asker.url) == (asker.origin, asker.url)
             if same and (entry.asker.credentials or not asker.credentials) and entry.name in names:
                 yield entry
-
-
-class Cookies:
-    """A cookie jar: Python's own. It knows domains, paths, ages and `Secure`, but nothing of `SameSite`."""
-
-    def __init__(self) -> None:
-        # a cookie without a domain is for the host that set it, and for none below it
-        self._jar = CookieJar(DefaultCookiePolicy(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain))
-
-    def header(self, url: Url) -> str | None:
-        """The Cookie header for a request to `url`; None without cookies."""
-        request = Request(str(url))
-        self._jar.add_cookie_header(request)
-        return request.get_header("Cookie")
-
-    def store(self, url: Url, lines: Iterable[str]) -> None:
-        """Take the Set-Cookie lines of an answer from `url`."""
-        message = Message()
-        for line in lines:
-            message["set-cookie"] = line
-        response = cast(Any, _Response(message))
-        self._jar.extract_cookies(response, Request(str(url)))
-
-
-class _Response:
-    """As much of a response as a `CookieJar` looks at."""
-
-    def __init__(self, message: Message) -> None:
-        self._message = message
-
-    def info(self) -> Message:
-        return self._message

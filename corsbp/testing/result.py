@@ -55,6 +55,9 @@ STOPS: Mapping[str, str] = MappingProxyType(
         "origin-any": "The answer says `*`, and the page sends credentials.",
         "origin-other": "The answer names another origin.",
         "credentials": "The answer does not allow credentials.",
+        "resource-policy": 'Mode "no-cors": the answer may not be embedded by this page.',
+        # the handshake of a WebSocket
+        "handshake-refused": "The server does not open the WebSocket.",
         # what the page gets, but cannot look into
         "opaque": 'Mode "no-cors": the page gets an answer that it cannot read.',
         "opaque-redirect": 'The page said redirect: "manual": it gets a redirect that it cannot read.',
@@ -85,7 +88,10 @@ class Answer:
     """In their order, each line by itself: `("vary", "origin") in answer.headers`."""
 
     body: bytes = b""
-    """The whole body: `json.loads(answer.body)`."""
+    """As much of the body as was waited for: `json.loads(answer.body)`."""
+
+    complete: bool = True
+    """Whether that is all of it, `assert answer.complete`: False for a stream of events, which has no end."""
 
     def lines(self, name: str) -> list[str]:
         """The values of all lines of a header, given in lower case."""
@@ -162,10 +168,13 @@ class Step:
     """The id of `STOPS` if it ended there: `"preflight-method"`; else None."""
 
     change: str | None = None
-    """What to change then, if that can be told: `"Serve it over https."`"""
+    """What to change, if that can be told: `"Serve it over https."`
+
+    Where a cookie stays at home, there is something to change although nothing stops.
+    """
 
 
-Kind: TypeAlias = Literal["basic", "cors", "opaque", "opaqueredirect", "error"]
+Kind: TypeAlias = Literal["basic", "cors", "opaque", "opaqueredirect", "websocket", "error"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -179,7 +188,7 @@ class Result:
     """
 
     type: Kind
-    """As `Response.type` in a page; `"error"` is a `TypeError` there."""
+    """As `Response.type` in a page; `"error"` is a `TypeError` there, `"websocket"` a socket that opens."""
 
     url: str
     """Where the answer came from, after redirects; `""` where the page does not get to know."""
@@ -219,12 +228,12 @@ class Result:
 
     @property
     def text(self) -> str:
-        """The body as text: `result.text`."""
-        return self.body.decode(errors="replace")
+        """The body as text, without a byte order mark: `result.text`."""
+        return self.body.decode("utf-8-sig", errors="replace")
 
     def json(self) -> Any:
         """The body as JSON. Raises ValueError where it is none."""
-        return json.loads(self.body)
+        return json.loads(self.text)
 
     def __repr__(self) -> str:
         last = next((each for each in reversed(self.sent)), None)
@@ -232,13 +241,11 @@ class Result:
         return f"<Result {came}{f', {last}' if last else ''}>"
 
     def __str__(self) -> str:
-        verdict = (
-            f"The page reads status {self.status}." if self.ok_for_page else f"Blocked: {self.blocked_by}."
-        )
-        lines = [*(f"  {'x' if step.stop else '.'} {step.text}" for step in self.steps), verdict]
-        if self.steps and self.steps[-1].change:
-            lines.append(self.steps[-1].change)
-        return "\n".join(lines)
+        reads = "The socket is open." if self.type == "websocket" else f"The page reads status {self.status}."
+        verdict = reads if self.ok_for_page else f"Blocked: {self.blocked_by}."
+        steps = [f"  {'x' if step.stop else '.'} {step.text}" for step in self.steps]
+        changes = dict.fromkeys(step.change for step in self.steps if step.change)
+        return "\n".join([*steps, verdict, *changes])
 
 
 def quoted(values: Iterable[str]) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from abc import ABC, abstractmethod
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol, cast
 
@@ -13,10 +15,21 @@ from sanic import Sanic
 from sanic.asgi import Lifespan
 from sanic.helpers import Default
 
+from .asgi import called
 from .result import Answer, NoAnswer, Sent
+from .urls import is_loopback, parse
 
 PATIENCE = 30.0
-"""Seconds that a server may take."""
+"""Seconds that a server may take until the headers of its answer are there."""
+
+READING = 5.0
+"""Seconds that a body may take after its headers, unless a browser is told otherwise."""
+
+GLANCE = 0.05
+"""Seconds for a body that nobody looks at: whether a page may read it is known before."""
+
+MOST_BODY = 1 << 26
+"""Bytes of a body that are read: 64 MiB."""
 
 
 class Sender(Protocol):
@@ -27,17 +40,12 @@ class Sender(Protocol):
     async def __aexit__(self, *error: Any) -> None: ...
 
 
-class _Sender:
-    """What both have in common: a client of httpx that adds nothing of its own."""
+class _Sender(ABC):
+    """What both have in common: what they make of an answer of httpx."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
-        client.event_hooks = {"response": [_keep_redirect]}
+    def __init__(self, reading: float) -> None:
+        self._reading = reading
         self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> _Sender:
-        await self._stack.enter_async_context(self._client)
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -45,42 +53,78 @@ class _Sender:
         await self._stack.__aexit__(kind, error, trace)
 
     async def send(self, sent: Sent) -> Answer | NoAnswer:
-        request = self.request(sent)
+        """Whatever goes wrong on the way is no answer, and why."""
         try:
-            response = await self._client.send(request)
-        except httpx.HTTPError as error:
+            response = await self._answer(sent)
+            body, complete = await _read(response, self._reading)
+        except Exception as error:  # of the network, of what is no HTTP, or of an app that cannot be asked so
             return NoAnswer(f"{type(error).__name__}: {error}".rstrip(": "))
         headers = tuple(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.extensions["lines"]
+            (name.decode("latin-1"), value.decode("latin-1").strip(" \t"))
+            for name, value in response.extensions.get("lines", response.headers.raw)
         )
-        return Answer(response.status_code, headers, response.content)
+        return Answer(response.status_code, headers, b"" if sent.method == "HEAD" else body, complete)
 
-    def request(self, sent: Sent) -> httpx.Request:
-        request = httpx.Request(
-            sent.method,
-            sent.url,
-            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.headers],
-            content=sent.body or None,
-        )
-        request.method = sent.method  # as it is spelt: httpx puts it into upper case
-        return request
+    @abstractmethod
+    async def _answer(self, sent: Sent) -> httpx.Response:
+        """The answer, whose body is still to be read."""
+
+
+async def _read(response: httpx.Response, seconds: float) -> tuple[bytes, bool]:
+    """The body, as far as it comes within some seconds, and whether that is all of it."""
+    body = bytearray()
+
+    async def read() -> bool:
+        async for chunk in response.aiter_bytes():
+            body.extend(chunk)
+            if len(body) > MOST_BODY:
+                return False
+        return True
+
+    try:
+        complete = await asyncio.wait_for(read(), seconds)
+    except asyncio.TimeoutError:
+        complete = False
+    finally:
+        await response.aclose()
+    return bytes(body), complete
 
 
 class ServerSender(_Sender):
     """Sends to whatever listens at a URL's address."""
 
-    def __init__(self) -> None:
+    def __init__(self, reading: float = READING) -> None:
+        super().__init__(reading)
         # a proxy is for the network: what is on this machine, browsers ask without one
-        here = dict.fromkeys(("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]"))
-        super().__init__(httpx.AsyncClient(timeout=PATIENCE, follow_redirects=False, mounts=here))
+        self._here, self._network = (
+            httpx.AsyncClient(timeout=PATIENCE, trust_env=env, event_hooks={"response": [_keep_redirect]})
+            for env in (False, True)
+        )
 
-    def request(self, sent: Sent) -> httpx.Request:
-        """Names below localhost are on this machine for every browser, if for few resolvers."""
-        request = super().request(sent)
-        if request.url.host.endswith(".localhost"):
-            request.extensions["sni_hostname"] = request.url.host
-            request.url = request.url.copy_with(host="localhost")
-        return request
+    async def __aenter__(self) -> ServerSender:
+        for client in (self._here, self._network):
+            await self._stack.enter_async_context(client)
+        return self
+
+    async def _answer(self, sent: Sent) -> httpx.Response:
+        url = parse(sent.url)
+        assert url is not None, "a browser sends to what it has parsed"
+        scheme = url.scheme.replace("ws", "http")
+        # names below localhost are on this machine for every browser, if for few resolvers
+        place = replace(url, host="localhost").place if url.host.endswith(".localhost") else url.place
+        request = httpx.Request(
+            sent.method,
+            f"{scheme}://{place}",
+            headers=[
+                (name.encode("latin-1"), value.encode("latin-1"))
+                for name, value in (("host", url.place), *sent.headers)
+            ],
+            content=sent.body or None,
+            extensions={"target": url.target.encode("ascii"), "sni_hostname": url.host},
+        )
+        request.method = sent.method  # as it is spelt: httpx puts it into upper case
+        client = self._here if is_loopback(url.host) else self._network
+        return await client.send(request, stream=True)
 
 
 class AppSender(_Sender):
@@ -89,9 +133,8 @@ class AppSender(_Sender):
     Sanic's own ASGI client starts an app anew for each request.
     """
 
-    def __init__(self, app: Sanic[Any, Any]) -> None:
-        transport = httpx.ASGITransport(app=app)
-        super().__init__(httpx.AsyncClient(transport=transport, timeout=None, follow_redirects=False))
+    def __init__(self, app: Sanic[Any, Any], reading: float = READING) -> None:
+        super().__init__(reading)
         self._app = app
         self._asked: asyncio.Queue[str] = asyncio.Queue()
         self._told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -116,14 +159,12 @@ class AppSender(_Sender):
             await self._stack.aclose()
             raise
         self._stack.push_async_callback(self._event, "shutdown", lifespan)
-        await super().__aenter__()
         return self
 
-    async def send(self, sent: Sent) -> Answer | NoAnswer:
-        try:
-            return await super().send(sent)
-        except AssertionError:  # how httpx says that an app has not come to the end of its answer
-            return NoAnswer("the answer broke off")
+    async def _answer(self, sent: Sent) -> httpx.Response:
+        url = parse(sent.url)
+        assert url is not None, "a browser sends to what it has parsed"
+        return await called(self._app, sent, url)
 
     async def _event(self, name: str, lifespan: asyncio.Future[None]) -> None:
         """Ask the app to start or stop, and wait until it has."""

@@ -8,17 +8,19 @@ import socket
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
-import idna
-
 from corsbp.diagnosis import origin_problems
-from corsbp.origins import is_origin
+from corsbp.origins import is_origin, is_readable, to_ascii
 
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+SOCKETS = {"http": "ws", "https": "wss"}
+"""The schemes of a WebSocket's handshake, by those of its server's pages."""
+
 _HOST = re.compile(r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as the last label: the host is an IPv4 address
 _URL = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?([^?#]*)(\?[^#]*)?(?:#.*)?", re.DOTALL)
 _PLACE = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?")
 _STRIPPED = "".join(map(chr, range(33)))  # around a URL
+_ASCII = "".join(map(chr, range(32, 127)))
 _KEPT = "%/:=&?~+!$,;@()*[]|"
 _KEPT_IN_PATHS = "'"
 _KEPT_IN_QUERIES = "\\^`{}"
@@ -37,19 +39,28 @@ class Url:
     @property
     def origin(self) -> str:
         """`scheme://host[:port]`, as browsers send it. https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin"""
-        return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port is not None else "")
+        return f"{self.scheme}://{self.place}"
+
+    @property
+    def place(self) -> str:
+        """`host[:port]`, as the header Host has it."""
+        return self.host + (f":{self.port}" if self.port is not None else "")
 
     @property
     def is_http(self) -> bool:
-        return self.scheme in _PORTS
+        return self.scheme in SOCKETS
+
+    @property
+    def is_socket(self) -> bool:
+        return self.scheme in SOCKETS.values()
 
     @property
     def is_trustworthy(self) -> bool:
         """Whether https pages may call it. https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy"""
-        return self.scheme == "https" or is_loopback(self.host)
+        return self.scheme in ("https", "wss") or is_loopback(self.host)
 
     def __str__(self) -> str:
-        return f"{self.origin}{self.target}"
+        return f"{self.origin if self.host else f'{self.scheme}:'}{self.target}"
 
 
 def check_origin(origin: object) -> None:
@@ -75,7 +86,7 @@ def parse(text: str, base: Url | None = None) -> Url | None:
     assert match is not None, "all of its parts can be missing"
     scheme, path, query = (match[1] or "").lower(), match[2], match[3]
     if scheme and scheme not in _PORTS:  # nothing more needs to be known about those
-        return Url(scheme, "", None, path)
+        return Url(scheme, "", None, quote(f"{path}{query or ''}", safe=_ASCII))
     path = path.replace("\\", "/")
     try:
         if base is None or scheme not in ("", base.scheme) or path.startswith("//"):
@@ -86,7 +97,7 @@ def parse(text: str, base: Url | None = None) -> Url | None:
         elif not path.startswith("/"):
             path = f"{before.rpartition('/')[0]}/{path}"
         return replace(base, target=_target(path, query or ""))
-    except (ValueError, OSError):  # idna's errors are among them
+    except (ValueError, OSError):
         return None
 
 
@@ -109,7 +120,9 @@ def _host(text: str) -> str:
         return f"[{ipaddress.IPv6Address(text[1:-1])}]"
     host = unquote(text).lower()
     if not host.isascii():
-        host = idna.encode(host, uts46=True).decode()
+        host = to_ascii(host)
+    if not all(map(is_readable, host.split("."))):
+        raise ValueError(host)
     if _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):
         return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))
     return host

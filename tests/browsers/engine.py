@@ -41,7 +41,13 @@ class Browser:
         return self.tabs[origin].run({**job, "script": script}, self.alive)
 
 
+# Each lets third parties have cookies: some of them would not, and say nothing then of what SameSite does.
+
+
 def chromium(profile: Path) -> list[str]:
+    (profile / "Default").mkdir()
+    settings = {"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}
+    (profile / "Default" / "Preferences").write_text(json.dumps(settings))
     return [
         f"--user-data-dir={profile}",
         "--headless=new",
@@ -66,6 +72,7 @@ def firefox(profile: Path) -> list[str]:
         "browser.aboutwelcome.enabled": False,
         "datareporting.policy.dataSubmissionEnabled": False,
         "app.update.disabledForTesting": True,
+        "network.cookie.cookieBehavior": 0,
         "network.captive-portal-service.enabled": False,
         "network.connectivity-service.enabled": False,
     }
@@ -77,6 +84,7 @@ def firefox(profile: Path) -> list[str]:
 def webkit(_: Path) -> list[str]:
     return [
         "--javascript-can-open-windows-automatically=true",
+        "--cookies-policy=always",
         "--enable-write-console-messages-to-stdout=true",
     ]
 

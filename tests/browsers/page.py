@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import threading
@@ -87,12 +88,25 @@ def served() -> Iterator[Pages]:
             self.send_response_only(status)
             for name, value in headers:
                 self.send_header(name, value)
+            if ("content-type", "text/event-stream") in headers:
+                return self.stream(body)
             if status not in (204, 304):
                 self.send_header("content-length", str(len(body)))
             self.end_headers()
             if status not in (204, 304) and self.command != "HEAD":
                 self.wfile.write(body)
             self.wfile.flush()
+            return False
+
+        def stream(self, body: bytes) -> bool:
+            """Send what there is, and wait until the browser has had enough of it."""
+            self.close_connection = True
+            self.end_headers()
+            self.wfile.write(body)
+            self.wfile.flush()
+            self.connection.settimeout(POLL)
+            with contextlib.suppress(OSError):
+                self.connection.recv(1)
             return False
 
         def do_GET(self) -> None:

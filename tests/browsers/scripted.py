@@ -7,6 +7,7 @@ that neither caches nor cookies mix; `path=` in a cookie keeps it there.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -37,7 +38,7 @@ class Reply:
 
     headers: Pairs = ()
     status: int = 200
-    body: str = "text"
+    body: str = "text"  # of a stream of events, what comes at once; its end never comes
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,10 @@ class Route:
 
 @dataclass(frozen=True)
 class Fetch:
-    """The arguments of `fetch()`; with `upload`, of an XMLHttpRequest with a listener on its upload."""
+    """The arguments of `fetch()`; with `upload`, of an XMLHttpRequest with a listener on its upload.
+
+    Where `stream`, the page reads what comes at first, and goes on.
+    """
 
     to: str = "api/a"
     method: str = "GET"
@@ -60,6 +64,7 @@ class Fetch:
     mode: Literal["cors", "no-cors", "same-origin"] = "cors"
     redirect: Literal["follow", "error", "manual"] = "follow"
     upload: bool = False
+    stream: bool = False
 
 
 OPEN_HEADERS: Pairs = (
@@ -90,6 +95,8 @@ class Scenario:
     fetches: tuple[Fetch, ...]
     routes: Mapping[str, Route] = field(default_factory=dict)
     cookie: bool = False  # there is one for the hosts "home" and "api"
+    visits: Pairs = ()  # before: hosts whose own pages get such a Set-Cookie line
+    metadata: bool = False  # what is told of the page by each browser is compared, too
     opaque: bool = False  # the page is a sandboxed frame
 
 
@@ -113,6 +120,9 @@ LOGGED = (
     "range",
     "x-one",
 )
+METADATA = ("sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "referer", "accept-encoding")
+VISIT = "visit"
+"""Where a host's own pages get their cookies."""
 
 
 class Scripts:
@@ -120,6 +130,7 @@ class Scripts:
 
     def __init__(self, origins: Mapping[str, str]) -> None:
         self.home = origins["app"]
+        self.origins = origins
         self.hosts = {name: origins[origin].removeprefix("http://") for name, origin in HOSTS.items()}
         self.runs: dict[str, Run] = {}
 
@@ -133,7 +144,8 @@ class Scripts:
         """Write down a request, and answer it."""
         name = path.removeprefix(folder := "/".join(path.split("/", 4)[:4]))
         host = next(name for name, host in self.hosts.items() if host == headers["host"])
-        reply = self.runs[folder].reply(method, f"{host}{name}", headers, body.decode())
+        run, asked = self.runs[folder], f"{host}{name}"
+        reply = run.visited(host) if name == f"/{VISIT}" else run.reply(method, asked, headers, body.decode())
         return reply.status, reply.headers, reply.body.encode()
 
 
@@ -155,7 +167,14 @@ class Run:
     def cookie(self) -> str | None:
         return f"session=ann; path={self.folder}" if self.scenario.cookie else None
 
+    def visited(self, host: str) -> Reply:
+        """The answer to a host's own page."""
+        lines = [line for place, line in self.scenario.visits if place == host]
+        return self.filled(Reply(tuple(("set-cookie", line) for line in lines)))
+
     def url(self, to: str) -> str:
+        if to.startswith("data:"):
+            return to
         host, _, name = to.partition("/")
         return f"http://{self.scripts.hosts[host]}{self.folder}/{name}"
 
@@ -167,7 +186,8 @@ class Run:
 
     def reply(self, method: str, to: str, headers: Message, body: str) -> Reply:
         """Write down a request; the reply whose turn it is."""
-        sent = [f"{name}: {', '.join(headers.get_all(name, []))}" for name in LOGGED if name in headers]
+        names = (*LOGGED, *(METADATA if self.scenario.metadata else ()))
+        sent = [f"{name}: {told(name, headers)}" for name in names if name in headers]
         self.logged.append(self.named(" | ".join([f"{method} {to}", *sent, *filter(None, [body])])))
         route = self.scenario.routes.get(to, OPEN)
         preflight = method == "OPTIONS" and "access-control-request-method" in headers
@@ -190,19 +210,37 @@ class Run:
         )
 
 
+def told(name: str, headers: Message) -> str:
+    """The value of a header, as far as every browser has the same."""
+    value = ", ".join(headers.get_all(name, []))
+    match name:
+        case "referer":
+            return "/".join(value.split("/")[:3])  # the path of a page is that of its engine
+        case "accept-encoding":
+            return value if value == "identity" else "some"
+    return value
+
+
 # In a page
 
 BATCH = """
-async function perform({ url, upload, ...options }) {
+async function perform({ url, upload, stream, ...options }) {
   try {
     if (upload) return await send(url, options);
     const response = await fetch(url, options);
     const { type, status } = response;
     const headers = Object.fromEntries(response.headers);
-    return { type, status, url: response.url, headers, body: await response.text() };
+    const body = stream ? await first(response) : await response.text();
+    return { type, status, url: response.url, headers, body };
   } catch (error) {
     return error.name;
   }
+}
+async function first(response) {
+  const reader = response.body.getReader();
+  const { value } = await reader.read();
+  await reader.cancel();
+  return new TextDecoder().decode(value);
 }
 function send(url, { method, headers, body, credentials }) {
   const request = new XMLHttpRequest();
@@ -229,7 +267,7 @@ async function performAll(fetches) {
 function inFrame(fetches) {
   const frame = document.createElement("iframe");
   frame.sandbox = "allow-scripts";
-  frame.srcdoc = `<script>${perform} ${send} ${performAll}
+  frame.srcdoc = `<script>${perform} ${first} ${send} ${performAll}
     performAll(${JSON.stringify(fetches)}).then((saw) => parent.postMessage(saw, "*"));
   </${"script"}>`;
   const saw = settled(window, "message", "messageerror");
@@ -243,6 +281,7 @@ for (const { cookie, opaque, fetches } of %s) {
 }
 return all;
 """
+VISITS = "for (const url of %s) await fetch(url);"
 PER_JOB = 20  # scenarios
 MEMORY = Scenario(
     "a preflight that is remembered",
@@ -269,7 +308,15 @@ def in_page(browser: Browser, scripts: Scripts, scenarios: Sequence[Scenario]) -
 
 
 def saw_all(browser: Browser, runs: Sequence[Run]) -> list[list[object]]:
-    """What the page saw of each fetch of each of the runs."""
+    """What the page saw of each fetch of each of the runs, after its hosts' own pages got their cookies.
+
+    Not all of those at first: browsers keep no more than some 180 cookies of a host.
+    """
+    for host, place in HOSTS.items():
+        visited = [run for run in runs if any(each == host for each, _ in run.scenario.visits)]
+        urls = [run.url(f"{host}/{VISIT}") for run in visited]
+        if urls:
+            browser.run(place, VISITS % json.dumps(urls), name="visits", api="", sockets="")
     jobs = [{"cookie": run.cookie, "opaque": run.scenario.opaque, "fetches": asked(run)} for run in runs]
     saw = browser.run("app", BATCH % json.dumps(jobs), name="scripted", api="", sockets="")
     assert isinstance(saw, list), saw
@@ -294,17 +341,26 @@ async def in_simulator(
     """Run the scenarios in the simulator: in one browser with a page and a sandboxed frame."""
     outcomes = {}
     async with (
-        Simulator.at(scripts.home, scripts.home, engine=engine) as page,
-        Simulator.at(scripts.home, "null", engine=engine) as frame,
+        Simulator.at(scripts.home, scripts.home, engine=engine, reading=0.5) as page,
+        Simulator.at(scripts.home, "null", engine=engine, reading=0.5) as frame,
     ):
         for number, scenario in enumerate(scenarios):
             run = scripts.run(engine, number, scenario)
             simulator = frame if scenario.opaque else page
             if run.cookie:
                 simulator.set_cookie(run.cookie)
+            for host, line in scenario.visits:
+                keep(simulator, run, host, line)
             saw = [seen(each, await perform(simulator, run, each)) for each in scenario.fetches]
             outcomes[scenario.name] = run.came(saw)
     return outcomes
+
+
+def keep(simulator: Simulator, run: Run, host: str, line: str) -> None:
+    """Visit a host whose answer has a Set-Cookie line, which may be one that no browser keeps."""
+    (_, value) = run.filled(Reply((("set-cookie", line),))).headers[-1]
+    with contextlib.suppress(ValueError):
+        simulator.set_cookie(value.encode("latin-1").decode(), run.url(f"{host}/{VISIT}"))
 
 
 async def perform(simulator: Simulator, run: Run, fetch: Fetch) -> Result:

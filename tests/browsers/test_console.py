@@ -18,11 +18,11 @@ from .cases import REFUSED, SANDBOX
 from .console import Console, console_of, eventually
 from .page import Pages
 
-README = (ROOT / "README.md").read_text()
-CHAPTER = README.partition("\n## When the browser says")[2].partition("\n## ")[0]
+README = (ROOT / "corsbp" / "README.md").read_text()
+CHAPTER = README.partition("\n## What the browser says\n")[2].partition("\n## ")[0]
 ALLOWED = "https://app.example"  # in the README, what is the page's own origin here
-NAMES = {"C": "chromium", "F": "firefox", "W": "webkit"}
-AS_ABOVE, NO_NULL = "as above.", "no word of it."
+NAMES = {"Chromium": "chromium", "Firefox": "firefox", "Safari": "webkit"}
+NO_NULL = "no word of it."
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Asked:
 COOKIES = {"credentials": "include"}
 PUT = {"method": "PUT"}
 
-# What provokes each row of the README's table, in the order of the table.
+# What provokes each message of the README, in the order of its headings.
 ROWS = {
     "missing": [Asked("/list/thing", tab="stranger"), Asked("/plain/thing"), Asked("/nothing")],
     "other": [Asked("/one/thing", tab="stranger")],
@@ -58,7 +58,7 @@ ROWS = {
 
 # What else the README says of messages, a request for it, and what each engine's message then has.
 ASIDES = {
-    "(Firefox and WebKit add the status)": (
+    "Firefox and Safari add the status: 404.": (
         Asked("/nothing"),
         {"firefox": "Status code: 404", "webkit": "Status code: 404"},
     ),
@@ -74,7 +74,7 @@ ASIDES = {
         Asked("/public/stays", PUT),
         {"firefox": "CORS request did not succeed"},
     ),
-    "(After a redirect Chromium names the page's origin, though it sent `null`.)": (
+    "After a redirect Chromium names the page's origin, though it sent `null`.": (
         Asked("/proxy/away"),
         {"chromium": f"redirected … from origin '{ALLOWED}'", "webkit": "Origin null is not allowed"},
     ),
@@ -86,13 +86,14 @@ ASIDES = {
 
 
 def quoted() -> list[dict[str, list[str]]]:
-    """What each row of the table says that each engine prints; "(or, if so, …)" is another message."""
+    """What each heading says that each engine prints; "Firefox, if so: …" is another message."""
     rows: list[dict[str, list[str]]] = []
-    for line in CHAPTER.splitlines():
-        if line.startswith("| C: "):
-            cells = re.findall(r"\b([CFW]): (.*?)(?= [CFW]: | \| )", line)
-            row = {NAMES[letter]: re.split(r" \(or, [^,]+, ", cell) for letter, cell in cells}
-            rows.append({name: rows[-1][name] if cell == [AS_ABOVE] else cell for name, cell in row.items()})
+    for part in CHAPTER.split("\n### ")[1:]:
+        row: dict[str, list[str]] = {}
+        for name, text in re.findall(r"^- (Chromium|Firefox|Safari)(?:, if [^:]+)?: (.*)$", part, re.M):
+            row.setdefault(NAMES[name], []).append(text)
+        if row:
+            rows.append(row)
     return rows
 
 

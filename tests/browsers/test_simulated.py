@@ -12,13 +12,16 @@ from corsbp.testing.browser import EngineName
 
 from .bench import Bench
 from .conftest import AGREEMENT
+from .differences import EXCEPTIONS
 from .engine import ENGINES
 from .page import Pages
 from .scripted import SCRIPTED, Outcome, Scripts, in_page, in_simulator
-from .simulated import EXCEPTIONS, SCENARIOS
+from .simulated import SCENARIOS as OF_CORS
+from .sites import SCENARIOS as OF_SITES
 
 Outcomes = Mapping[str, Outcome]
 SIMULATED: tuple[EngineName, ...] = get_args(EngineName)
+SCENARIOS = [*OF_CORS, *OF_SITES]
 NAMES = [scenario.name for scenario in SCENARIOS]
 
 

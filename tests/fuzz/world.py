@@ -377,7 +377,7 @@ class Wire(asyncio.Transport):
 class Notes(logging.Handler):
     """What was logged as an error, by its kind, tracebacks among it; and explanations that are not clean."""
 
-    NAMES = ("sanic.root", "sanic.error", "sanic.server", "sanic.root.corsbp", "asyncio")
+    NAMES = ("sanic.root", "sanic.error", "sanic.server", "corsbp", "asyncio")
 
     def __init__(self) -> None:
         super().__init__()
@@ -386,7 +386,7 @@ class Notes(logging.Handler):
         self.before = {name: (log.handlers, log.propagate, log.level) for name, log in self.loggers()}
         for name, log in self.loggers():
             log.handlers, log.propagate = [self], False
-            log.setLevel(logging.DEBUG if name == "sanic.root.corsbp" else logging.ERROR)
+            log.setLevel(logging.DEBUG if name == "corsbp" else logging.ERROR)
 
     def loggers(self) -> Iterator[tuple[str, logging.Logger]]:
         return ((name, logging.getLogger(name)) for name in self.NAMES)
@@ -631,7 +631,7 @@ class World:
                 bare.remove("sanic.error: ZeroDivisionError()")
         declared = (case.policy or {}).get("allow_origins")
         if isinstance(declared, Mapping) and declared["how"] in ("raises", "none"):
-            ours = [kind for kind in ours if not kind.startswith("sanic.root.corsbp")]
+            ours = [kind for kind in ours if not kind.startswith("corsbp")]
         # Sanic says so of every 2xx with an unread body. No page's preflight has one.
         bare, ours = (
             [kind for kind in kinds if not re.search(r"OPTIONS \S+> body not consumed\.$", kind)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from corsbp.testing.fetching import Call, Page, fetching
+from corsbp.testing.calls import Call, Page
+from corsbp.testing.fetching import fetching
 from corsbp.testing.memory import ENGINES, Preflights
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
 from corsbp.testing.urls import parse

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
 from functools import partial
@@ -15,7 +16,9 @@ from sanic.helpers import Default
 from sanic.response import HTTPResponse, text
 
 from corsbp import cors_group
+from corsbp.fetch import ALLOW_ORIGIN
 from corsbp.testing import Browser, Result, SyncBrowser
+from corsbp.testing.senders import MOST_BODY
 
 from ..support import EVIL, ORIGIN, ask, new_app, run_anew, serve, through_asgi
 from .script import sends
@@ -34,7 +37,8 @@ def shop(**config: Any) -> Sanic:
     @api.get("/login")
     async def login(_: Request) -> HTTPResponse:
         response = text("hello")
-        response.add_cookie("session", "ann")
+        response.add_cookie("session", "ann", samesite="None")
+        response.add_cookie("lax", "ann")
         return response
 
     @api.get("/away")
@@ -95,7 +99,18 @@ def test_what_the_app_is_asked(call: dict[str, Any], said: dict[str, Any], heade
 
 def test_nothing_is_added_that_no_browser_sends() -> None:
     (result,) = fetched(Browser(shop(), base_url="https://shop.example:8443/x"), {})
-    assert result.json()["headers"] == {"host": "shop.example:8443", "accept": "*/*", "origin": ORIGIN}
+    assert result.json()["headers"] == {
+        "host": "shop.example:8443",
+        "accept": "*/*",
+        "accept-encoding": "gzip, deflate",
+        "accept-language": "en-US,en;q=0.9",
+        "user-agent": "Mozilla/5.0 (compatible; corsbp.testing)",
+        "origin": ORIGIN,
+        "referer": f"{ORIGIN}/",
+        "sec-fetch-site": "cross-site",
+        "sec-fetch-mode": "cors",
+        "sec-fetch-dest": "empty",
+    }
     assert result.url == "https://shop.example:8443/api/echo"
 
 
@@ -144,10 +159,13 @@ def test_cookies() -> None:
             assert await cookie() is None
             await browser.fetch("/api/login", credentials="include")
             assert await cookie() == "session=ann"
-            browser.set_cookie("a=1; Secure")
-            browser.set_cookie("b=2", "https://two.example/x")
-            browser.set_cookie("c=3", "/other/x")
-            assert await cookie() == "session=ann; a=1"
+            browser.set_cookie("a=é; SameSite=None; Secure; Max-Age=60")
+            browser.set_cookie("b=2; SameSite=None; Secure", "https://two.example/x")
+            browser.set_cookie("c=3; SameSite=None; Secure", "/other/x")
+            browser.set_cookie("lax=3")
+            assert await cookie() == "session=ann; a=é"
+            browser.later(60)
+            assert await cookie() == "session=ann"
             assert await cookie("https://two.example/api/echo") == "b=2"
 
     asyncio.run(talk())
@@ -196,6 +214,16 @@ def test_no_fetch_of_such_arguments(call: dict[str, Any], said: str) -> None:
 def test_no_cookie_of_such_an_address() -> None:
     with pytest.raises(ValueError, match="'https://a b' is no URL"):
         Browser(new_app()).set_cookie("a=1", "https://a b")
+    with pytest.raises(ValueError, match="does not keep the cookie 'a': SameSite=None needs Secure"):
+        Browser(new_app()).set_cookie("a=1; SameSite=None")
+
+
+@pytest.mark.parametrize(("third_party", "sent"), [(True, "a=1"), (False, None)])
+def test_a_browser_without_the_cookies_of_others(third_party: bool, sent: str | None) -> None:
+    browser = Browser(shop(), third_party_cookies=third_party)
+    browser.set_cookie("a=1; SameSite=None; Secure")
+    (result,) = fetched(browser, {"credentials": "include"})
+    assert result.json()["headers"].get("cookie") == sent
 
 
 # --- the app ---
@@ -349,7 +377,144 @@ def test_an_answer_that_breaks_off() -> None:
 
     (result,) = fetched(Browser(app, "https://api.example"), {"url": "/"})
     assert (result.blocked_by, result.body) == ("no-answer", b"")
-    assert "got no answer: 'the answer broke off'" in (result.why or "")
+    assert "got no answer: 'RemoteProtocolError: the answer broke off'" in (result.why or "")
+
+
+def streams() -> Sanic:
+    app = new_app()
+    app.ctx.ended = []
+
+    @app.get("/events")
+    async def events(request: Request) -> None:
+        response = await request.respond(content_type="text/event-stream", headers={ALLOW_ORIGIN: "*"})
+        try:
+            await response.send("data: news\n\n")
+            await asyncio.Event().wait()
+        finally:
+            app.ctx.ended.append(request.path)
+
+    @app.get("/flood")
+    async def flood(request: Request) -> None:
+        response = await request.respond(headers={ALLOW_ORIGIN: "*"})
+        try:
+            while True:
+                await response.send("x" * 1_000_000)
+        finally:
+            app.ctx.ended.append(request.path)
+
+    @app.get("/refused")
+    async def refused(request: Request) -> None:
+        await (await request.respond()).send("data: secret\n\n")
+        await asyncio.Event().wait()
+
+    @app.get("/slow")
+    async def slow(request: Request) -> None:
+        response = await request.respond(headers={ALLOW_ORIGIN: "*"})
+        await response.send("first ")
+        await asyncio.sleep(0.01)
+        await response.send("second")
+        await response.eof()
+        app.ctx.ended.append(request.path)
+
+    return app
+
+
+def test_a_stream_without_an_end() -> None:
+    """The verdict is there with its headers; what came by then is its body; and the app is told to end."""
+    app = streams()
+    calls = [{"url": f"/{name}"} for name in ("events", "flood", "refused")]
+    events, flood, refused = fetched(Browser(app, reading=0.2), *calls)
+    assert (events.ok_for_page, events.status, events.text) == (True, 200, "data: news\n\n")
+    assert "The body has not come to its end" in str(events)
+    assert flood.ok_for_page and 0 < len(flood.body) < MOST_BODY + 2_000_000
+    assert (refused.blocked_by, refused.body) == ("origin-missing", b"")
+    assert app.ctx.ended == ["/events", "/flood"]
+    (slow,) = fetched(Browser(app), {"url": "/slow"})
+    assert slow.text == "first second" and "its end" not in str(slow)
+    assert app.ctx.ended[2:] == ["/slow"]
+
+
+def test_a_stream_without_an_end_of_a_server() -> None:
+    async def talk(port: int) -> list[Result]:
+        async with Browser.at(f"http://127.0.0.1:{port}", reading=0.2) as browser:
+            return [await browser.fetch("/events"), await browser.fetch("/slow")]
+
+    events, slow = run_anew(serve(streams(), talk))
+    assert (events.text, slow.text) == ("data: news\n\n", "first second")
+
+
+ODD = [
+    "https://xn--n3h.net/api/echo",
+    "https://xn--ls8h.la/api/echo",
+    "https://☃.net/api/echo",
+    f"/api/echo?{'x' * 70_000}",
+    f"/api/{'x' * 70_000}",
+    "/api/%FF%00?%ZZ",
+    "/api/long",
+]
+
+
+@pytest.mark.parametrize("url", ODD, ids=lambda url: url[:30])
+def test_addresses_that_a_page_or_a_server_may_name(url: str) -> None:
+    """Nothing is raised: there is an answer, or there is none."""
+    app = shop()
+    app.add_route(lambda _: HTTPResponse(status=302, headers={"location": f"/{'x' * 70_000}"}), "/api/long")
+    (result,) = fetched(Browser(app), {"url": url})
+    assert result.blocked_by in (None, "origin-missing", "no-answer"), str(result)
+    assert str(result).isprintable() or "\n" in str(result)
+    assert len(url) > 999 or "long" in url or result.sent[0].status in (200, 404)
+
+    async def talk(port: int) -> Result:
+        async with Browser.at(f"http://127.0.0.1:{port}") as browser:
+            return await browser.fetch(url.replace("https://", "http://a.localhost:1/"))
+
+    assert run_anew(serve(app, talk)).blocked_by in (None, "origin-missing", "no-answer")
+
+
+def test_an_app_that_waits_for_more_than_there_is() -> None:
+    """A body has an end, after which nothing comes until the browser has had enough."""
+    app, read = new_app(), []
+
+    @app.post("/", stream=True)
+    async def waits(request: Request) -> None:
+        response = await request.respond(headers={ALLOW_ORIGIN: "*"})
+        read.append(await request.stream.transport.receive())
+        await response.send("first")
+        read.append(await request.stream.transport.receive())
+
+    (result,) = fetched(Browser(app, reading=0.1), {"url": "/", "method": "POST", "body": b"a"})
+    assert (result.ok_for_page, result.text) == (True, "first")
+    assert read == [{"type": "http.request", "body": b"a", "more_body": False}]
+
+
+COMPRESSED = gzip.compress(b"text" * 100)
+BODIES: dict[str, tuple[HTTPResponse, bytes | None]] = {
+    "compressed": (HTTPResponse(COMPRESSED, headers={"content-encoding": "gzip"}), b"text" * 100),
+    "badly compressed": (HTTPResponse(b"text", headers={"content-encoding": "gzip"}), None),
+    "204": (HTTPResponse(b"text", status=204), b""),
+    "205": (HTTPResponse(b"text", status=205), b""),
+    "spaces": (HTTPResponse(b"", headers={"access-control-allow-origin": " \t*\t"}), b""),
+    "a mark": (HTTPResponse("\N{BYTE ORDER MARK}{}".encode()), "\N{BYTE ORDER MARK}{}".encode()),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_in_memory_as_over_a_server(name: str) -> None:
+    app, (response, body) = new_app(), BODIES[name]
+
+    @app.get("/")
+    async def answer(_: Request) -> HTTPResponse:
+        headers = {ALLOW_ORIGIN: "*", **response.headers}
+        return HTTPResponse(response.body, response.status, headers=headers)
+
+    async def talk(port: int) -> Result:
+        async with Browser.at(f"http://127.0.0.1:{port}") as browser:
+            return await browser.fetch("/")
+
+    for result in [fetched(Browser(app), {"url": "/"})[0], run_anew(serve(app, talk))]:
+        assert result.blocked_by == ("no-answer" if body is None else None), str(result)
+        assert result.body == (body or b"")
+        assert name != "a mark" or (result.text, result.json()) == ("{}", {})
 
 
 # --- without async ---
@@ -358,7 +523,7 @@ def test_an_answer_that_breaks_off() -> None:
 def test_without_async() -> None:
     app = shop()
     with SyncBrowser(Browser(app, clock=lambda: 0.0)) as browser:
-        browser.set_cookie("a=1")
+        browser.set_cookie("a=1; SameSite=None; Secure")
         results = [
             browser.fetch("/api/echo", "PUT", headers={"x-a": "1"}, body="b", credentials="include")
             for _ in range(2)

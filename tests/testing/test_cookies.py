@@ -1,18 +1,22 @@
-"""Cookies: kept and sent as a fetch's credentials mode says, by domain, path and `Secure`."""
+"""Cookies: which a browser keeps, which it sends, and what is said of those that stay at home.
+
+https://httpwg.org/http-extensions/draft-ietf-httpbis-rfc6265bis.html
+"""
 
 from __future__ import annotations
 
 import pytest
 
-from corsbp.testing.memory import Cookies
-from corsbp.testing.urls import parse
+from corsbp.testing.cookies import BLOCKED, CROSS_SITE, LONGEST_AGE, Cookies, NotKeptError
+from corsbp.testing.urls import Url, parse
 
 from ..support import ORIGIN
 from .script import API, fetch, headers_of, page, says
 
 GRANT = {"allow_origin": ORIGIN, "allow_credentials": "true"}
+TRAVELS = ["a=1; SameSite=None; Secure", "b=2; Max-Age=60; SameSite=None; Secure"]
 MODES = [
-    # the fetch, its credentials mode; whether it stores, and whether it sends
+    # the fetch, its credentials mode; whether it stores and sends
     (f"{API}/", "include", True),
     (f"{API}/", "same-origin", False),
     (f"{API}/", "omit", False),
@@ -20,6 +24,14 @@ MODES = [
     (f"{ORIGIN}/", "same-origin", True),
     (f"{ORIGIN}/", "omit", False),
 ]
+HOST = "https://api.acme.com"
+SIBLING = "https://app.acme.com"
+
+
+def at(text: str) -> Url:
+    url = parse(text)
+    assert url is not None
+    return url
 
 
 @pytest.mark.parametrize(("url", "credentials", "included"), MODES)
@@ -28,11 +40,7 @@ def test_who_stores_and_who_sends(url: str, credentials: str, included: bool, mo
     who = page()
     for _ in range(2):
         result = fetch(
-            says(set_cookie=["a=1", "b=2; Max-Age=60"], **GRANT),
-            who=who,
-            url=url,
-            credentials=credentials,
-            mode=mode,
+            says(set_cookie=TRAVELS, **GRANT), who=who, url=url, credentials=credentials, mode=mode
         )
         assert "set-cookie" not in result.headers
     assert headers_of(result).get("cookie") == ("a=1; b=2" if included else None)
@@ -40,46 +48,174 @@ def test_who_stores_and_who_sends(url: str, credentials: str, included: bool, mo
     assert headers_of(own).get("cookie") == ("a=1; b=2" if included and ORIGIN in url else None)
 
 
-def test_a_sandboxed_frame_has_no_origin_whose_cookies_it_could_send() -> None:
-    who = page("null")
-    who.cookies.store(who.base, ["a=1"])
-    assert "cookie" not in headers_of(fetch(says(allow_origin="*"), who=who))
-    who.cookies.store(who.base, ["b=1"])
-    assert (
-        headers_of(
-            fetch(says(allow_origin="null", allow_credentials="true"), who=who, credentials="include")
-        )["cookie"]
-        == "a=1; b=1"
-    )
-
-
 def test_a_refused_answer_stores_its_cookies_all_the_same() -> None:
     """The page cannot read it; the browser has stored them by then."""
     who = page()
-    assert not fetch(says(set_cookie="a=1"), who=who, credentials="include").ok_for_page
+    assert not fetch(says(set_cookie=TRAVELS[0]), who=who, credentials="include").ok_for_page
     assert headers_of(fetch(says(**GRANT), who=who, credentials="include"))["cookie"] == "a=1"
 
 
+# --- where a cookie goes ---
+
+# its line, set by HOST; a page, and the address that it calls
 STORED = [
-    ("a=1", f"{API}/x", True),
-    ("a=1", "https://two.example/", False),
-    ("a=1", "https://sub.api.example/", False),
-    ("a=1; Domain=api.example", "https://sub.api.example/", True),
-    ("a=1; Domain=two.example", "https://two.example/", False),
-    ("a=1; Path=/x", f"{API}/x/y", True),
-    ("a=1; Path=/x", f"{API}/", False),
-    ("a=1; Secure", f"{API}/", True),
-    ("a=1; Secure", "http://api.example/", False),
-    ("a=1; Max-Age=0", f"{API}/", False),
-    ("a=1; HttpOnly; SameSite=Strict", f"{API}/", True),
-    ("", f"{API}/", False),
+    ("a=1", HOST, f"{HOST}/x", True),
+    ("a=1", SIBLING, f"{HOST}/x", True),
+    ("a=1", SIBLING, "https://acme.com/", False),
+    ("a=1", SIBLING, "https://sub.api.acme.com/", False),
+    ("a=1; Domain=api.acme.com", SIBLING, "https://sub.api.acme.com/", True),
+    ("a=1; Domain=.ACME.com", SIBLING, "https://acme.com/", True),
+    ("a=1; Domain=acme.com", SIBLING, "https://evilacme.com/", False),
+    ("a=1; Domain=", SIBLING, f"{HOST}/x", True),
+    ("a=1; Path=/x", SIBLING, f"{HOST}/x/y", True),
+    ("a=1; Path=/x", SIBLING, f"{HOST}/x?q", True),
+    ("a=1; Path=/x", SIBLING, f"{HOST}/xy", False),
+    ("a=1; Path=/x/", SIBLING, f"{HOST}/x/y", True),
+    ("a=1; Path=x", SIBLING, f"{HOST}/", True),
+    ("a=1; Secure", SIBLING, f"{HOST}/", True),
+    ("a=1; Max-Age=0", SIBLING, f"{HOST}/", False),
+    ("a=1; Max-Age=-1", SIBLING, f"{HOST}/", False),
+    ("a=1; Max-Age=nonsense", SIBLING, f"{HOST}/", True),
+    ("a=1; Expires=Sat, 01 Jan 2000 00:00:00 GMT", SIBLING, f"{HOST}/", False),
+    ("a=1; Expires=Sat, 01-Jan-00 00:00:00 GMT", SIBLING, f"{HOST}/", False),
+    ("a=1; Expires=Fri, 31 Dec 9999 23:59:59 GMT", SIBLING, f"{HOST}/", True),
+    ("a=1; Expires=Fri, 99 Dec 99999 23:59:59 GMT", SIBLING, f"{HOST}/", True),
+    ("a=1; Expires=Sat, 01 Jan 2000 00:00:00 GMT; Max-Age=9", SIBLING, f"{HOST}/", True),
+    (f"a=1; Path=/{'y' * 1100}", SIBLING, f"{HOST}/", True),
+    ("a=1; HttpOnly; SameSite=Strict", SIBLING, f"{HOST}/", True),
+    # another site
+    ("a=1", ORIGIN, f"{HOST}/", False),
+    ("a=1; SameSite=Lax", ORIGIN, f"{HOST}/", False),
+    ("a=1; SameSite=Strict", ORIGIN, f"{HOST}/", False),
+    ("a=1; SameSite=nonsense; Secure", ORIGIN, f"{HOST}/", False),
+    ("a=1; SameSite=None; Secure", ORIGIN, f"{HOST}/", True),
+    ("a=1; samesite=NONE; secure=0", ORIGIN, f"{HOST}/", True),
+    ("a=1; SameSite=None; Secure", "null", f"{HOST}/", True),
+    ("a=1", "null", f"{HOST}/", False),
+    ("a=1", "http://app.acme.com", f"{HOST}/", False),
+    ("a=1", "capacitor://localhost", f"{HOST}/", False),
 ]
 
 
-@pytest.mark.parametrize(("line", "url", "sent"), STORED)
-def test_where_a_cookie_goes(line: str, url: str, sent: bool) -> None:
-    base, to = parse(f"{API}/x"), parse(url)
-    assert base is not None and to is not None
+@pytest.mark.parametrize(("line", "asker", "url", "sent"), STORED)
+def test_where_a_cookie_goes(line: str, asker: str, url: str, sent: bool) -> None:
     jar = Cookies()
-    jar.store(base, [line])
-    assert jar.header(to) == ("a=1" if sent else None)
+    jar.keep(at(f"{HOST}/x"), line, HOST)
+    header, stay = jar.header(at(url), asker)
+    assert header == ("a=1" if sent else None)
+    assert bool(stay) is (at(url).host == at(HOST).host and not sent and "SameSite" in f"{stay}")
+
+
+def test_names_and_values() -> None:
+    """As they are written; longer paths first, then older cookies; a new value keeps the place."""
+    jar = Cookies()
+    lines = ["a=1", " b = 2 ; path=/x", "c", "=d", "e==1=", 'f="1, 2"', "g=\xc3\xa4", "a=3", "h=1\t2"]
+    for line in lines:
+        if line != "h=1\t2":
+            jar.keep(at(f"{HOST}/"), line, HOST)
+    assert jar.header(at(f"{HOST}/x"), HOST)[0] == 'b=2; a=3; d; e==1=; f="1, 2"; g=\xc3\xa4'
+
+
+def test_time_passes() -> None:
+    now = 0.0
+    jar = Cookies(lambda: now)
+    for line in ("a=1; Max-Age=10", "b=1", "c=1; Max-Age=99999999999999999999999"):
+        jar.keep(at(HOST), line, HOST)
+    assert jar.header(at(HOST), HOST)[0] == "a=1; b=1; c=1"
+    now = 10.0
+    assert jar.header(at(HOST), HOST)[0] == "b=1; c=1"
+    now = LONGEST_AGE
+    assert jar.header(at(HOST), HOST)[0] is None
+
+
+# --- what is not kept ---
+
+# the address, the line, and what is said; a page of the site asks
+REFUSED = [
+    (HOST, "a=1\x00", "there is a control character in its line"),
+    (HOST, "", "it has neither name nor value"),
+    (HOST, f"a={'b' * 4096}", "have more than 4096 bytes"),
+    (HOST, "a=1; Domain=two.example", "its Domain is 'two.example', and api.acme.com set it"),
+    (HOST, "a=1; Domain=pi.acme.com", "its Domain is 'pi.acme.com'"),
+    (HOST, "a=1; Domain=com", "its Domain is 'com', below which strangers register names"),
+    ("https://ann.github.io", "a=1; Domain=github.io", "below which strangers register names"),
+    ("https://127.0.0.1", "a=1; Domain=0.0.1", "its Domain is '0.0.1'"),
+    (HOST, "a=1; SameSite=None", "SameSite=None needs Secure beside it"),
+    ("http://api.acme.com", "a=1; Secure", "it is Secure, and set over http"),
+    ("http://api.acme.com", "s=1", "there is a Secure one of this name, and this is http"),
+    (HOST, "__Secure-a=1", "a name that begins so needs Secure"),
+    (HOST, "__Host-a=1; Secure", "a name that begins so needs Path=/, and no Domain"),
+    (HOST, "__host-a=1; Secure; Path=/x", "a name that begins so needs Path=/, and no Domain"),
+    (HOST, "__Host-a=1; Secure; Path=/; Domain=api.acme.com", "and no Domain"),
+    (HOST, "=__Host-a; Secure", "it has no name"),
+]
+
+
+@pytest.mark.parametrize(("url", "line", "said"), REFUSED)
+def test_what_is_not_kept(url: str, line: str, said: str) -> None:
+    jar = Cookies()
+    jar.keep(at(HOST), "s=1; Secure", HOST)
+    with pytest.raises(NotKeptError, match="The browser does not keep the cookie ") as raised:
+        jar.keep(at(url), line, url)
+    assert said in str(raised.value) and str(raised.value).isprintable()
+    (step,) = jar.store(at(url), [line], url)
+    assert (step.text, step.stop, step.change) == (str(raised.value), None, raised.value.change)
+    assert jar.header(at(HOST), HOST)[0] == "s=1"
+
+
+@pytest.mark.parametrize("url", [HOST, "http://localhost:8000", "http://127.0.0.1", "http://a.localhost"])
+@pytest.mark.parametrize(
+    "line", ["a=1; Secure", "__Host-a=1; Secure; Path=/", "__Secure-a=1; Secure", f"a={'b' * 4095}"]
+)
+def test_what_is_kept(url: str, line: str) -> None:
+    """What is on this machine may be http."""
+    jar = Cookies()
+    jar.keep(at(url), line, url)
+    assert jar.header(at(url), url)[0] == line.partition(";")[0]
+
+
+def test_a_domain_that_is_a_public_suffix_stands_for_its_host() -> None:
+    jar = Cookies()
+    jar.keep(at("https://github.io"), "a=1; Domain=github.io", "https://github.io")
+    assert jar.header(at("https://github.io"), "https://github.io")[0] == "a=1"
+    assert jar.header(at("https://ann.github.io"), "https://ann.github.io")[0] is None
+
+
+# --- what a result says ---
+
+
+def test_a_cookie_that_stays_at_home_is_a_step() -> None:
+    who = page()
+    who.cookies.keep(at(API), "session=ann", API)
+    result = fetch(says(**GRANT), who=who, credentials="include")
+    assert result.ok_for_page
+    (step,) = [each for each in result.steps if "stays at home" in each.text]
+    assert step.text == (
+        "The cookie 'session' stays at home: it is SameSite=Lax, and https://api.example is another site "
+        "than that of the page, https://app.example"
+    )
+    assert (step.stop, step.change) == (None, CROSS_SITE)
+    assert str(result).splitlines()[-2:] == ["The page reads status 200.", CROSS_SITE]
+    result = fetch(says(set_cookie="new=1", **GRANT), who=who, credentials="include")
+    assert "The browser does not keep the cookie 'new': it is SameSite=Lax, and https://api" in str(result)
+    result = fetch(says(**GRANT), who=who)
+    assert "The cookies 'session' stay at home: the page did not say credentials: 'include'" in str(result)
+    assert "stay at home" not in str(fetch(says(**GRANT), who=who, credentials="omit"))
+
+
+def test_a_browser_that_blocks_the_cookies_of_others() -> None:
+    jar = Cookies(third_party=False)
+    jar.keep(at(HOST), TRAVELS[0], HOST)
+    assert jar.header(at(HOST), SIBLING) == ("a=1", [])
+    header, (step,) = jar.header(at(HOST), ORIGIN)
+    assert header is None and "and the browser blocks cookies there" in step.text and step.change == BLOCKED
+    (step,) = jar.store(at(HOST), [TRAVELS[1]], ORIGIN)
+    assert "does not keep the cookie 'b': https://acme.com is another site" in step.text
+    assert jar.header(at(HOST), SIBLING) == ("a=1", [])
+
+
+def test_a_secure_cookie_over_http() -> None:
+    jar = Cookies()
+    jar.keep(at(HOST), "a=1; Secure", HOST)
+    header, (step,) = jar.header(at("http://api.acme.com"), "http://app.acme.com")
+    assert (header, step.change) == (None, "Serve it over https.")

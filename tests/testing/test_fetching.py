@@ -10,7 +10,7 @@ from corsbp.testing import STOPS
 from corsbp.testing.result import NoAnswer
 
 from ..support import EVIL, ORIGIN, TWO
-from .script import Said, fetch, headers_of, page, says, sends
+from .script import API, Said, fetch, headers_of, page, says, sends
 
 COOKIES = {"credentials": "include"}
 PUBLIC = says(allow_origin="*")
@@ -206,6 +206,13 @@ TABLE = [
         [says(allow_origin=ORIGIN, allow_credentials="True")],
         "The answer does not allow credentials: access-control-allow-credentials is 'True', not true.",
     ),
+    stop(
+        "resource-policy",
+        {"mode": "no-cors"},
+        [says(cross_origin_resource_policy="same-site")],
+        "cross-origin-resource-policy: 'same-site' lets no page of https://app.example embed the answer. ",
+        "Send cross-origin-resource-policy: cross-origin.",
+    ),
     # --- what the page gets, but cannot look into ---
     stop(
         "opaque", {"mode": "no-cors"}, [PUBLIC], 'an answer that it cannot read. Leave out mode: "no-cors".'
@@ -231,7 +238,9 @@ def test_where_it_ends(row: Stop) -> None:
 
 
 def test_every_end_is_reached() -> None:
-    assert [*dict.fromkeys(row.id for row in TABLE)] == [*STOPS]
+    assert [*dict.fromkeys(row.id for row in TABLE)] == [
+        each for each in STOPS if each != "handshake-refused"
+    ]
 
 
 # --- what passes: the requests, and what the page reads ---
@@ -304,34 +313,118 @@ def test_what_passes(options: dict[str, Any], answers: list[Said], sent: list[st
     assert str(result).endswith(f"\nThe page reads status {status}.")
 
 
+EMBEDDED: list[tuple[dict[str, Any], str | list[str], bool]] = [
+    # the page and the address, the policy; whether the page may embed it
+    ({}, "cross-origin", True),
+    ({}, "same-origin", False),
+    ({}, "same-site", False),
+    ({}, "SAME-ORIGIN", True),
+    ({}, ["same-origin", "same-origin"], True),
+    ({"url": "https://api.app.example/"}, "same-site", True),
+    ({"url": "https://api.app.example/"}, "same-origin", False),
+    ({"url": "http://localhost/"}, "same-site", False),
+    ({"url": "http://api.app.example/", "who": page("http://app.example")}, "same-site", True),
+    ({"url": "https://api.app.example/", "who": page("http://app.example")}, "same-site", False),
+    ({"url": f"{ORIGIN}/"}, "same-origin", True),
+    ({"who": page("null")}, "same-site", False),
+    ({"who": page("null")}, "cross-origin", True),
+    ({"who": page("capacitor://localhost")}, "same-site", False),
+]
+
+
+@pytest.mark.parametrize(("options", "policy", "may"), EMBEDDED)
+def test_what_a_page_may_embed(options: dict[str, Any], policy: str | list[str], may: bool) -> None:
+    answer = says(allow_origin="*", cross_origin_resource_policy=policy)
+    assert (fetch(answer, mode="no-cors", **options).blocked_by == "resource-policy") is not may
+    if "who" not in options:
+        assert fetch(answer, **options).ok_for_page, "in mode cors, nobody looks at it"
+
+
+def test_a_redirect_that_no_page_may_embed() -> None:
+    refused = says(302, location="/b", cross_origin_resource_policy="same-origin")
+    assert fetch(refused, mode="no-cors").blocked_by == "resource-policy"
+
+
+DATA = [
+    ("data:,", "", "text/plain;charset=US-ASCII"),
+    ("data:text/plain,hello%20there?a#b", "hello there?a", "text/plain"),
+    ("DATA:text/html;charset=utf-8,é", "é", "text/html;charset=utf-8"),
+    ("data:;charset=utf-8,a,b", "a,b", "text/plain;charset=utf-8"),
+    ("data:nonsense,a", "a", "text/plain;charset=US-ASCII"),
+    ("data:text/plain;base64,aGVsbG8", "hello", "text/plain"),
+    ("data:; BASE64 ,aGV%20sbG8=", "hello", "text/plain;charset=US-ASCII"),
+    ("data:text/plain", None, None),
+    ("data:;base64,a", None, None),
+    ("data:;base64,a%00bc", None, None),
+]
+
+
+@pytest.mark.parametrize(("url", "text", "kind"), DATA)
+def test_addresses_that_are_their_own_answer(url: str, text: str | None, kind: str | None) -> None:
+    for who in (page(), page("null")):
+        for options in ({}, {"mode": "no-cors"}, {"mode": "same-origin"}, {"method": "POST", "body": "a"}):
+            result = fetch(url=url, who=who, **options)
+            assert (result.blocked_by, result.sent) == (None if kind else "scheme-not-http", ())
+            assert result.text == (text or "")
+            assert result.headers == ({"content-type": kind} if kind else {})
+
+
 # --- the requests' own headers ---
 
-STAR, CORS = {"accept": "*/*"}, {"accept": "*/*", "origin": ORIGIN}
+USUAL = {
+    "accept": "*/*",
+    "accept-encoding": "gzip, deflate",
+    "accept-language": "en-US,en;q=0.9",
+    "user-agent": "Mozilla/5.0 (compatible; corsbp.testing)",
+    "referer": f"{ORIGIN}/",
+}
+
+
+def sec(site: str = "cross-site", mode: str = "cors") -> dict[str, str]:
+    return {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": "empty"}
+
+
+CORS = USUAL | {"origin": ORIGIN} | sec()
+OWN = USUAL | sec("same-origin")
+EMBED = USUAL | sec(mode="no-cors")
+NULL = {name: value for name, value in CORS.items() if name != "referer"} | {"origin": "null"}
 HEADERS: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({}, CORS),
-    ({"headers": {"Accept": "text/plain"}}, {"Accept": "text/plain", "origin": ORIGIN}),
-    ({"who": page("null")}, STAR | {"origin": "null"}),
-    ({"url": f"{ORIGIN}/"}, STAR),
-    ({"url": f"{ORIGIN}/", "method": "HEAD"}, STAR),
-    ({"url": f"{ORIGIN}/", "method": "POST"}, CORS),
-    ({"url": f"{ORIGIN}/", "method": "DELETE"}, CORS),
-    ({"mode": "no-cors"}, STAR),
-    ({"mode": "no-cors", "method": "POST"}, CORS),
-    ({"mode": "no-cors", "method": "POST", "url": "http://localhost/"}, STAR | {"origin": "null"}),
+    (
+        {"headers": {"Accept": "text/plain"}},
+        {name: value for name, value in CORS.items() if name != "accept"} | {"Accept": "text/plain"},
+    ),
+    ({"who": page("null")}, NULL),
+    ({"url": f"{ORIGIN}/"}, OWN),
+    ({"url": f"{ORIGIN}/", "method": "HEAD"}, OWN),
+    ({"url": f"{ORIGIN}/", "method": "POST"}, OWN | {"origin": ORIGIN}),
+    ({"url": f"{ORIGIN}/", "method": "DELETE"}, OWN | {"origin": ORIGIN}),
+    ({"url": f"{ORIGIN}/", "mode": "same-origin"}, USUAL | sec("same-origin", "same-origin")),
+    ({"url": "https://api.app.example/"}, CORS | sec("same-site")),
+    ({"mode": "no-cors"}, EMBED),
+    ({"mode": "no-cors", "method": "POST"}, EMBED | {"origin": ORIGIN}),
+    ({"mode": "no-cors", "method": "POST", "url": "http://localhost/"}, EMBED | {"origin": "null"}),
+    ({"headers": {"range": "bytes=0-9"}}, CORS | {"range": "bytes=0-9", "accept-encoding": "identity"}),
+    # neither metadata nor an address for what anybody can read on its way
+    (
+        {"url": "http://api.example/", "who": page("http://app.example")},
+        USUAL | {"origin": "http://app.example", "referer": "http://app.example/"},
+    ),
     # what no page may set
     ({"headers": {"Cookie": "a=b", "Sec-X": "1", "proxy-a": "1", "HOST": "x", "Origin": "https://x"}}, CORS),
     ({"headers": {"X-HTTP-Method-Override": "PUT, trace"}}, CORS),
     (
         {"mode": "no-cors", "headers": {"Accept": "a", "x-a": "1", "Content-Type": "application/json"}},
-        {"Accept": "a"},
+        {name: value for name, value in EMBED.items() if name != "accept"} | {"Accept": "a"},
     ),
-    ({"mode": "no-cors", "headers": {"content-type": "text/plain"}}, STAR | {"content-type": "text/plain"}),
+    ({"mode": "no-cors", "headers": {"content-type": "text/plain"}}, EMBED | {"content-type": "text/plain"}),
 ]
 
 
 @pytest.mark.parametrize(("options", "headers"), HEADERS)
 def test_headers_of_a_request(options: dict[str, Any], headers: dict[str, str]) -> None:
-    result = fetch(PUBLIC, **options)
+    grant = says(allow_origin=headers.get("origin", "*"))
+    result = fetch(grant, **options)
     assert headers_of(result) == headers
     dropped = [name for name in options.get("headers", ()) if name not in headers]
     told = [step.text for step in result.steps if step.text.startswith("The browser drops the headers")]
@@ -342,7 +435,7 @@ def test_headers_of_a_request(options: dict[str, Any], headers: dict[str, str]) 
 
 def test_a_preflight_asks_for_sorted_names_and_carries_nothing_else() -> None:
     who = page()
-    who.cookies.store(who.base, ["session=ann"])
+    who.cookies.keep(who.base, "session=ann; SameSite=None; Secure", API)
     asked = {"X-B": "1", "authorization": "t", "Accept": "a", "x-A": "1", "content-type": "application/json"}
     result = fetch(says(401), who=who, method="put", headers=asked, body=b"{}", **COOKIES)
     assert headers_of(result) == CORS | {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+
+import corsbp.testing
 
 from ..support import ROOT
 
@@ -47,12 +50,21 @@ TESTS = {
         ours, theirs = cors_browser(app), cors_browser(app, "https://evil.example", engine="today")
         assert ours.fetch("/api/item", "PUT").text == "item"
         assert theirs.fetch("/api/item").blocked_by == "origin-other"
-        assert EVENTS == ["start", "start"]
+        assert EVENTS == ["start"]
 
     def test_all_is_stopped():
-        assert EVENTS == ["start", "start", "stop", "stop"]
+        assert EVENTS == ["start", "stop"]
+
+    def test_a_thousand(app, cors_browser):
+        results = [cors_browser(app).fetch("/api/item") for _ in range(1000)]
+        assert all(result.ok_for_page for result in results)
+        assert EVENTS == ["start", "stop", "start"]
+
+    def test_one_that_waits_longer(app, cors_browser):
+        assert cors_browser(app).fetch("/api/item").ok_for_page
+        assert cors_browser(app, reading=9).fetch("/api/item").ok_for_page
     """,
-        {"passed": 2},
+        {"passed": 4},
     ),
     "async": (
         """
@@ -162,6 +174,30 @@ def test_it_costs_nothing_unused(test: str, imported: list[str], tmp_path: Path)
         check=True,
     )
     assert done.stdout.splitlines()[-1] == f"imported {imported} True"
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("httpx", r"corsbp\.testing needs: pip install 'corsbp\[testing\]'"),
+        ("anyio.from_thread", r"corsbp\.testing needs: pip install 'corsbp\[testing\]'"),
+        ("sanic", "import of sanic halted"),
+    ],
+)
+def test_without_the_extra(missing: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what to install, and not which module is not there."""
+    for room in [name for name in sys.modules if name.startswith("corsbp.testing.")]:
+        monkeypatch.delitem(sys.modules, room)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ModuleNotFoundError, match=said):
+        importlib.reload(corsbp.testing)
+
+
+def test_the_fixture_without_the_extra(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "corsbp.testing.sync", None)
+    result = run(pytester, monkeypatch, "\n    def test_it(cors_browser):\n        pass\n")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["import of corsbp.testing.sync halted; None in sys.modules"])
 
 
 def test_the_entry_point_names_it() -> None:

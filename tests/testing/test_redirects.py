@@ -206,10 +206,13 @@ def test_authorization_is_not_sent_on_to_others(location: str, kept: bool) -> No
     assert asked == ("authorization,x-a" if kept else "x-a")
 
 
+TRAVELS = "SameSite=None; Secure"
+
+
 def test_cookies_of_a_redirect() -> None:
     """Are stored and sent on its way, for whose credentials mode says so."""
     grant = {"allow_origin": ORIGIN, "allow_credentials": "true"}
-    first = says(302, location="/b", set_cookie=["a=1", "b=2; Path=/other"], **grant)
+    first = says(302, location="/b", set_cookie=[f"a=1; {TRAVELS}", f"b=2; Path=/other; {TRAVELS}"], **grant)
     for credentials, cookies in (("include", "a=1"), ("same-origin", None), ("omit", None)):
         result = fetch(first, says(**grant), who=page(), credentials=credentials)
         assert headers_of(result).get("cookie") == cookies

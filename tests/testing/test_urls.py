@@ -43,6 +43,17 @@ URLS = [
     ("https:d", f"{API}/a/d"),
     ("//two.example/d", "https://two.example/d"),
     ("\\\\two.example\\d", "https://two.example/d"),
+    # names that browsers take, if not each library
+    ("https://ä..example/", "https://xn--4ca..example/"),
+    ("https://xn--n3h.net", "https://xn--n3h.net/"),
+    ("https://xn--ls8h.la", "https://xn--ls8h.la/"),
+    ("https://☃.net/", "https://xn--n3h.net/"),
+    ("https://%E2%98%83.net/", "https://xn--n3h.net/"),
+    ("https://faß.example/", "https://xn--fa-hia.example/"),
+    # of other schemes, no more than that is looked at
+    ("data:text/plain,a?b#c", "data:text/plain,a?b"),
+    ("mailto:ä", "mailto:%C3%A4"),
+    ("wss://api.example:443/a", "wss://api.example/a"),
     # no URLs
     ("http:", None),
     ("https://a b/", None),
@@ -57,7 +68,7 @@ URLS = [
     ("https://[::x]/", None),
     ("https://1.2.3.256/", None),
     ("https://a.0x/", None),
-    ("https://ä..example/", None),
+    ("https://xn--a.example/", None),
     ("https://a\N{ACCOUNT OF}b/", None),
 ]
 

@@ -127,6 +127,10 @@ group.insert(0, Blueprint.group(fifth))
 nested: BlueprintGroup = Blueprint.group(group, url_prefix="/shop")
 app.blueprint(nested)
 group.reconfigure(group.policy.replace(max_age=None))
+tried: CorsGroup = cors_group(Blueprint("tried"), policy=CorsPolicy(), trial=CorsPolicy(max_age=60))
+on_trial: CorsPolicy | None = tried.trial
+tried.reconfigure(tried.policy, trial=None)
+tried.reconfigure(policy=CorsPolicy(max_age=30), trial=CorsPolicy(max_age=5))
 
 try:
     CorsPolicy(allow_origins=["https://app.example/"])
@@ -159,8 +163,12 @@ async def reads() -> Result:
         origin="https://app.example",
         base_url="https://api.example",
         engine="standard",
+        third_party_cookies=True,
+        reading=0.5,
         clock=time.monotonic,
     ) as browser:
+        socket: Result = await browser.websocket(url="/feed")
+        assert socket.blocked_by == "handshake-refused"
         browser.set_cookie("session=ann", url="https://api.example/")
         browser.later(seconds=600)
         await browser.fetch("/items", headers=[("x-token", "1")], body=None)
@@ -197,6 +205,7 @@ request: Sent = result.sent[0]
 if isinstance(request.answer, Answer):
     lines: list[str] = request.answer.lines("vary")
     status: int = request.answer.status
+    whole: bool = request.answer.complete
     raw: bytes = request.answer.body + request.body + result.body
 step: Step = result.steps[-1]
 told: list[str | None] = [
@@ -210,6 +219,7 @@ told: list[str | None] = [
 
 with SyncBrowser(Browser(shop)) as sync:
     again: Result = sync.fetch("/", "PUT", headers={"x-token": "1"}, credentials="same-origin")
+    again = sync.websocket("/feed")
     sync.set_cookie("session=ann")
     sync.later(5)
     results: list[Result] = sync.results
@@ -222,6 +232,6 @@ assert_policy(
     ],
     base_url="https://api.example",
 )
-grants: list[Grant] = attack(shop, origins=["https://app.example"])
+grants: list[Grant] = attack(shop, origins=["https://app.example"], leave_out=["/docs*"])
 for grant in grants:
     granted: str = grant.method + grant.path + grant.origin + grant.kind * grant.credentials

@@ -1,0 +1,199 @@
+"""Who hears why a page is refused: the log, and the app's listeners to the signal `corsbp.page.refused`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
+
+from sanic import Sanic
+from sanic.request import Request
+
+from .decision import Follow, Rules
+from .fetch import ORIGIN, REQUEST_HEADERS, REQUEST_METHOD
+from .journal import Journal, journal, shown
+from .paths import Path
+from .refusals import Refusal
+from .verdict import Opinion
+
+SIGNAL: Final = "corsbp.page.refused"
+_ANY: Final = "corsbp.page.*"
+AT_ONCE: Final = 64
+"""Calls that are under way at most in a worker, of listeners, or of functions that only a trial has."""
+
+_log_hears = journal.logger.isEnabledFor
+_strained: Final = Journal(journal.logger, lines=1)
+
+
+# --- what pages want ---
+
+
+class Reading:
+    """A page wants to read an answer. Refused, it was served all the same."""
+
+    can = "read the answer to"
+
+    def asks(self, request: Request) -> str:
+        """The request that the page makes, for the log."""
+        return f"{shown(request.method)} {shown(request.path)}"
+
+    def refusal(
+        self, rules: Rules, request: Request, origins: Sequence[str], opinion: Opinion | None
+    ) -> Refusal | None:
+        """Why it may not, by these rules."""
+        if opinion is None:
+            return rules.refusal(origins, rules.grant(origins))
+        return rules.refusal(origins, opinion.grant, opinion.failed)
+
+
+class Opening(Reading):
+    """A page wants to open a WebSocket."""
+
+    can = "open"
+
+    def asks(self, request: Request) -> str:
+        return f"the WebSocket {shown(request.path)}"
+
+    def refusal(
+        self, rules: Rules, request: Request, origins: Sequence[str], opinion: Opinion | None
+    ) -> Refusal | None:
+        return super().refusal(rules, request, origins, opinion) if rules.policy.check_websockets else None
+
+
+class Sending(Reading):
+    """A page wants to send a request, for which its browser has sent a preflight."""
+
+    can = "send"
+
+    def __init__(self, path: Path, follow: Follow, rules: Rules) -> None:
+        self.path = path
+        self.follow = follow
+        self.rules = rules
+
+    def asks(self, request: Request) -> str:
+        return f"{shown(request.headers[REQUEST_METHOD])} {shown(request.path)}"
+
+    def refusal(
+        self, rules: Rules, request: Request, origins: Sequence[str], opinion: Opinion | None
+    ) -> Refusal | None:
+        lists = (self.path.lists if rules is self.rules else self.path.tried)(self.follow, rules)
+        method, names = request.headers[REQUEST_METHOD], request.headers.getall(REQUEST_HEADERS, ())
+        return super().refusal(rules, request, origins, opinion) or lists.refusal(method, names)
+
+
+class SendingElsewhere(Sending):
+    """The same, where the method is that of a route without CORS."""
+
+    def refusal(self, rules: Rules, request: Request, *_: object) -> Refusal | None:
+        return self.path.elsewhere_refusal(request.headers[REQUEST_METHOD])
+
+
+READING: Final = Reading()
+OPENING: Final = Opening()
+
+
+# --- who hears of it ---
+
+
+def heard(app: Sanic[Any, Any], level: int = logging.DEBUG) -> bool:
+    """Whether anybody hears of what is logged at this level, or of the signal."""
+    return _log_hears(level) or listened(app)
+
+
+def listened(app: Sanic[Any, Any]) -> bool:
+    """Whether the app listens to the signal: as it does now, since listeners can come later."""
+    names = app.signal_router.name_index
+    return SIGNAL in names or _ANY in names
+
+
+def tell(rules: Rules, request: Request, act: Reading, refusal: Refusal) -> None:
+    """Log that a page is refused, and call the app's listeners."""
+    if _log_hears(logging.DEBUG):
+        message = "%s: a page of %s cannot %s %s: %s: %s"
+        values = act.can, act.asks(request), refusal.id, refusal.words
+        journal.write(logging.DEBUG, message, rules.label(), page_of(request), *values)
+    signal(rules, request, refusal)
+
+
+def page_of(request: Request) -> str:
+    """The origin of the page that asks, for the log."""
+    return shown(request.headers[ORIGIN])
+
+
+def signal(rules: Rules, request: Request, refusal: Refusal, trial: bool = False) -> None:
+    """Call the app's listeners, after the answer."""
+    if listened(request.app):
+        loop = asyncio.get_running_loop()
+        calls = _calls.get(loop) or _calls.setdefault(loop, Calls())
+        calls.make(Call(request, rules.label, refusal, trial))
+
+
+class Beside:
+    """What runs beside the requests of a worker: at most `AT_ONCE` of it."""
+
+    def __init__(self) -> None:
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, job: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Start a job, unless so many are under way already."""
+        if len(self.tasks) >= AT_ONCE:
+            return False
+        task = asyncio.get_running_loop().create_task(job())
+        self.tasks.add(task)
+        task.add_done_callback(self.ended)
+        return True
+
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """One is done."""
+        self.tasks.discard(task)
+
+
+class Call(NamedTuple):
+    """A call of the listeners: what they are told."""
+
+    request: Request
+    label: Callable[[], str]
+    refusal: Refusal
+    trial: bool
+
+    async def make(self) -> None:
+        """Call them; whatever goes wrong is theirs, and logged."""
+        context = {"request": self.request, "section": self.label()}
+        context |= {"refusal": self.refusal, "trial": self.trial}
+        try:
+            await self.request.app.dispatch(SIGNAL, context=context, inline=True, fail_not_found=False)
+        except Exception:
+            journal.write(logging.ERROR, "A listener to %s failed", SIGNAL, trace=True)
+
+
+class Calls(Beside):
+    """The calls of listeners.
+
+    While as many as may be are under way, further refusals of one section, id and kind wait together, and
+    become one call: its `refusal` says how many `times`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: dict[tuple[object, ...], Call] = {}
+
+    def make(self, call: Call) -> None:
+        """Make a call, now or when others have ended."""
+        if self.start(call.make):
+            return
+        key = call.request.app, call.label, call.refusal.id, call.trial
+        times = 1 + (self.waiting[key].refusal.times if key in self.waiting else 0)
+        together = Refusal(*call.refusal[:-1], times)
+        self.waiting[key] = Call(call.request, call.label, together, call.trial)
+        message = "%d calls of listeners to %s are under way: what is refused meanwhile is told together"
+        _strained.write(logging.WARNING, message, AT_ONCE, SIGNAL)
+
+    def ended(self, task: asyncio.Task[None]) -> None:
+        super().ended(task)
+        if self.waiting and not task.cancelled():
+            self.start(self.waiting.pop(next(iter(self.waiting))).make)
+
+
+_calls: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Calls]] = WeakKeyDictionary()

@@ -1,0 +1,185 @@
+"""What sites have a say in: cookies, metadata, what may be embedded; and answers without an end or a server.
+
+As in `simulated`; `home` and `api` are one site here, on two ports, and `third` and `shop` are two others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from .scripted import OPEN, OPEN_HEADERS, Fetch, Pairs, Reply, Route, Scenario
+from .simulated import ANY, HEADERS, METHODS, NULL, PUT, WITH_COOKIES, allows, answers, leads, one
+
+THIRD = replace(WITH_COOKIES, to="third/a")
+TRAVELS = "SameSite=None; Secure"
+POLICY = "cross-origin-resource-policy"
+FEED: Pairs = (("content-type", "text/event-stream"),)
+
+
+KINDS = {
+    "no SameSite": "path={folder}",
+    "Lax": "path={folder}; SameSite=Lax",
+    "Strict": "path={folder}; SameSite=Strict",
+    "None": "path={folder}; SameSite=None",
+    "None and Secure": "path={folder}; samesite=NONE; secure",
+    "nonsense": "path={folder}; SameSite=Nonsense",
+    "Secure": "path={folder}; Secure",
+    "Lax after None": "path={folder}; SameSite=None; SameSite=Lax; HttpOnly",
+}
+
+
+def travelling(name: str, attributes: str) -> tuple[str, str]:
+    """A cookie that goes to other sites, and what WebKit takes for one: over http, it keeps no Secure one."""
+    return f"{name}=1; {attributes}; {TRAVELS}", f"{name}=1; {attributes}; SameSite=None"
+
+
+def cookies() -> Iterator[Scenario]:
+    for label, attributes in KINDS.items():
+        for where, hosts in {"one site": ("api",), "another site": ("third", "shop")}.items():
+            fetches = tuple(replace(WITH_COOKIES, to=f"{host}/a") for host in hosts for _ in range(2))
+            visits = tuple((host, f"visit=1; {attributes}") for host in hosts)
+            sets = answers((*OPEN_HEADERS, ("set-cookie", f"fetch=1; {attributes}")))
+            routes = dict.fromkeys((fetch.to for fetch in fetches), sets)
+            yield Scenario(f"cookies: {label}, {where}", fetches, routes, visits=visits)
+    for label, lines in {
+        "prefixes": (f"__Secure-a=1; path={{folder}}; {TRAVELS}", "__Secure-b=1; path={folder}"),
+        "prefixes in small letters": ("__secure-a=1; path={folder}", "__host-b=1; path={folder}; secure"),
+        "a prefix as a value": ("=__Secure-a; path={folder}",),
+        "a prefix with a path": (f"__Host-a=1; path={{folder}}; {TRAVELS}",),
+        "4,096 bytes": (f"a={'b' * 4095}; path={{folder}}",),
+        "4,097 bytes": (f"a={'b' * 4096}; path={{folder}}",),
+        "without =": ("a; path={folder}",),
+        "without a name": ("=a; path={folder}",),
+        "values": (
+            *("a=; path={folder}", "; path={folder}", "b=c=d; path={folder}", "  e  =  f  ;  path={folder}"),
+            *("g=h,i; path={folder}", 'j="k; l"; path={folder}'),
+        ),
+        "UTF-8": ("a=\xc3\xa4; path={folder}",),
+        "ages": (
+            *("a=1; path={folder}; max-age=0", "b=1; path={folder}; max-age=-1"),
+            *("c=1; path={folder}; max-age=1s", "d=1; path={folder}; max-age=0; max-age=9"),
+            "e=1; path={folder}; expires=Sat, 01 Jan 2000 00:00:00 GMT; max-age=9",
+            "f=1; path={folder}; expires=Sat, 01 Jan 2000 00:00:00 GMT",
+            *("g=1; path={folder}; expires=Sat, 01-Jan-00 00:00:00 GMT", "h=1; path={folder}; expires=soon"),
+        ),
+        "paths": (
+            "a=1; path={folder}/a",
+            "b=1; path={folder}/",
+            "c=1; path={folder}",
+            "d=1; path={folder}/b",
+        ),
+        "a path below, with a slash": ("a=1; path={folder}/a/",),
+        "a long path": (f"a=1; path=/{'x' * 1100}",),
+        "domains": ("a=1; path={folder}; domain=127.0.0.1", "b=1; path={folder}; domain=0.0.1"),
+    }.items():
+        visits = tuple(("api", line) for line in lines)
+        yield Scenario(f"cookies: {label}", (WITH_COOKIES,), visits=visits)
+    names = enumerate(("shop.localhost", ".shop.localhost", "localhost", "a.shop.localhost", "127.0.0.1"))
+    lines = {n: travelling(f"a{n}", f"path={{folder}}; domain={name}") for n, name in names}
+    visits = tuple(("shop", line) for each in lines.values() for line in each)
+    yield Scenario("cookies: domains of names", (replace(WITH_COOKIES, to="shop/a"),), visits=visits)
+    kept = (*travelling("a", "path={folder}"), "lax=1; path={folder}; SameSite=Lax")
+    both = tuple(("third", line) for line in kept)
+    for label, fetches in {
+        "omit and same-origin": (
+            replace(THIRD, credentials="omit"),
+            replace(THIRD, credentials="same-origin"),
+        ),
+        "methods": (replace(THIRD, method="POST", body="text"), replace(THIRD, method="PUT")),
+        "no-cors": (replace(THIRD, mode="no-cors"),),
+    }.items():
+        yield Scenario(f"cookies: another site, {label}", fetches, visits=both)
+    yield Scenario("cookies: another site, a sandboxed frame", (THIRD,), visits=both, opaque=True)
+    lax = (("api", "lax=1; path={folder}; SameSite=Lax"),)
+    yield Scenario("cookies: one site, a sandboxed frame", (WITH_COOKIES,), visits=lax, opaque=True)
+    null = answers((*NULL, ("access-control-allow-credentials", "true")))
+    for start, end in (("api", "third"), ("third", "api"), ("home", "third")):
+        routes = {f"{start}/a": leads(f"http://{{{end}}}/b"), f"{end}/b": OPEN if start == "home" else null}
+        visits = tuple((end, line) for _, line in both)
+        fetch = replace(WITH_COOKIES, to=f"{start}/a")
+        yield Scenario(f"cookies: a redirect from {start} to {end}", (fetch,), routes, visits=visits)
+
+
+def metadata() -> Iterator[Scenario]:
+    ranged = Fetch(headers=(("range", "bytes=0-9"),))
+    for label, fetches in {
+        "home": (Fetch("home/a"), Fetch("home/a", "POST", body="text")),
+        "home, other modes": (Fetch("home/a", mode="same-origin"), Fetch("home/a", mode="no-cors")),
+        "one site": (Fetch(), Fetch(mode="no-cors"), PUT),
+        "another site": (THIRD, replace(THIRD, mode="no-cors"), replace(PUT, to="third/a")),
+        "a range": (ranged, replace(ranged, to="home/a")),
+        "an upload": (Fetch(method="POST", body="text", upload=True),),
+    }.items():
+        yield Scenario(f"metadata: {label}", fetches, metadata=True)
+    for start, end in (
+        ("home", "home"),
+        ("home", "api"),
+        ("home", "third"),
+        ("api", "api"),
+        ("third", "home"),
+    ):
+        routes = {f"{start}/a": leads(f"http://{{{end}}}/b"), f"{end}/b": answers(ANY)}
+        fetches = tuple(Fetch(f"{start}/a", mode=mode) for mode in ("cors", "no-cors"))
+        yield Scenario(f"metadata: a redirect from {start} to {end}", fetches, routes, metadata=True)
+
+
+def embedding() -> Iterator[Scenario]:
+    for value in ("same-origin", "same-site", "cross-origin", "SAME-ORIGIN", "nonsense", " same-origin ", ""):
+        for to in ("home/a", "api/a", "third/a"):
+            fetch = Fetch(to, mode="no-cors")
+            yield one(f"embedding: {value!r}, {to}", fetch, answers(((POLICY, value),)))
+    same_origin: Pairs = ((POLICY, "same-origin"),)
+    yield one("embedding: two lines", Fetch(mode="no-cors"), answers((*same_origin, *same_origin)))
+    yield one("embedding: is not asked in mode cors", Fetch(), answers((*ANY, *same_origin)))
+    post = Fetch(mode="no-cors", method="POST", body="text")
+    yield one("embedding: POST", post, answers(same_origin))
+    yield one("embedding: 404", Fetch(mode="no-cors"), answers(same_origin, status=404))
+    yield one("embedding: a redirect", Fetch(mode="no-cors"), leads("b", headers=same_origin))
+    away = {"home/a": leads("http://{third}/b"), "third/b": answers(same_origin)}
+    yield Scenario("embedding: where a redirect leads", (Fetch("home/a", mode="no-cors"),), away)
+    yield one("embedding: a sandboxed frame", Fetch(mode="no-cors"), answers(same_origin), opaque=True)
+    home = Fetch("home/a", mode="no-cors")
+    yield one("embedding: a sandboxed frame, home", home, answers(same_origin), opaque=True)
+
+
+def bodies() -> Iterator[Scenario]:
+    def says(body: str, *headers: tuple[str, str], status: int = 200) -> Route:
+        return Route((Reply((*OPEN_HEADERS, *headers), status, body),), OPEN.preflights)
+
+    stream = Fetch(stream=True)
+    yield one("bodies: a stream of events", stream, says("data: news\n\n", *FEED))
+    refused = Route((Reply(FEED, body="data: news\n\n"),))
+    yield one("bodies: a stream of events that is refused", stream, refused)
+    yield one("bodies: a mark of the byte order", Fetch(), says("\N{BYTE ORDER MARK}text"))
+    for status in (204, 205, 304):
+        yield one(f"bodies: {status}", Fetch(), says("", status=status))
+    data = Fetch("data:text/plain,hello%20there?a#b")
+    urls = (
+        *("data:,", "data:text/plain;charset=utf-8;base64,aGVsbG8", "data:; base64 ,aGV%20sbG8="),
+        *("data:;charset=utf-8,hello", "data:nonsense,hello", "data:text/html,<b>"),
+    )
+    fetches = (
+        *map(Fetch, urls),
+        *(data, replace(data, method="POST", body="text"), replace(data, headers=(("x-one", "1"),))),
+        *(replace(data, mode="no-cors"), replace(data, mode="same-origin")),
+    )
+    yield Scenario("bodies: data", fetches)
+    yield Scenario("bodies: data, a sandboxed frame", (data,), opaque=True)
+    yield Scenario("bodies: data that is none", (Fetch("data:text/plain"), Fetch("data:;base64,a")))
+    allowed = (*OPEN_HEADERS, (METHODS, "PUT"), (HEADERS, "x-one"), ("access-control-max-age", "600"))
+    for label, fails in {
+        "redirect: error": leads("b"),
+        "another scheme": leads("ftp://{api}/b"),
+        "no URL": leads("http://["),
+    }.items():
+        route = Route((OPEN.replies[0], *fails.replies, OPEN.replies[0]), allows(allowed).preflights)
+        fetch = replace(PUT, redirect="error" if "error" in label else "follow")
+        yield Scenario(f"preflight-cache: after {label}", (fetch, fetch, fetch), {"api/a": route})
+    upload = Fetch(method="PUT", body="text", upload=True)
+    for credentials in ("same-origin", "include"):
+        fetch = replace(upload, credentials=credentials)
+        yield one(f"upload: PUT, {credentials}, no methods", fetch, allows(OPEN_HEADERS))
+
+
+SCENARIOS = [*cookies(), *metadata(), *embedding(), *bodies()]
