@@ -9,7 +9,6 @@ The rooms, from the door inwards; imports run one way:
     explain     one fetch, step by step, as a browser has it
     sockets     who may open a WebSocket
     asking      what an app lets pages do, asked of it in memory
-    handshake   a WebSocket handshake, as a browser sends it
     advice      which argument of which section to change
     loading     `module:app` as typed: the app, or what was found instead
     findings    what is odd about a surface
