@@ -19,7 +19,8 @@ from corsbp.testing.senders import AppSender, Sender, ServerSender
 
 from . import sockets
 from .advice import Asked, Place, change, place_of, whose
-from .loading import CommandError, aside, load, quiet
+from .complaint import CommandError
+from .loading import aside, load, quiet
 from .through import Through
 from .words import CONSOLES
 
@@ -28,17 +29,15 @@ BASE: Final = "https://api.example"
 """Where an app in memory is, for the browser."""
 
 
-def add_to(commands: Any) -> None:
+def add_to(parser: argparse.ArgumentParser) -> None:
     """Declare `corsbp explain`."""
-    parser = commands.add_parser(
-        "explain",
-        help="why a page can, or cannot, read an answer",
-        description="What a browser does when a page calls a route, check by check, and what to change. An "
+    parser.description = (
+        "What a browser does when a page calls a route, check by check, and what to change. An "
         "app is started in memory, listeners included; of a server, the address is called. Exit status: 0 if "
         "the page could read the answer, 1 if not, 2 for a call that makes no sense or a server that does "
-        "not answer.",
-        usage="corsbp explain MODULE:APP /path [METHOD] | URL [METHOD]  --origin ORIGIN [options]",
+        "not answer."
     )
+    parser.usage = "corsbp explain MODULE:APP /path [METHOD] | URL [METHOD]  --origin ORIGIN [options]"
     parser.add_argument("target", metavar="TARGET", help="module:app, or an http(s) URL")
     parser.add_argument("rest", nargs="*", metavar="/path METHOD", help="the path, for an app; the method")
     parser.add_argument("--origin", required=True, help="the page's: https://app.example, or null")

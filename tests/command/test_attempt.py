@@ -29,7 +29,7 @@ from corsbp.command.attempt import page as page_room
 from corsbp.command.attempt import start
 from corsbp.command.attempt.reasons import Call
 from corsbp.command.attempt.watching import SEEN_AT_MOST, Watch
-from corsbp.command.loading import CommandError
+from corsbp.command.complaint import CommandError
 from corsbp.surface import Served
 
 from ..support import ORIGIN, ROOT, Answer, ask, exchange, new_app, over, preflight
@@ -40,7 +40,7 @@ FREE = ("--port", "0", "--page-port", "0")
 def parsed(*arguments: str) -> argparse.Namespace:
     """The arguments of `corsbp try`."""
     parser = argparse.ArgumentParser()
-    attempt.add_to(parser.add_subparsers())
+    attempt.add_to(parser.add_subparsers().add_parser("try"))
     return parser.parse_args(["try", *arguments])
 
 

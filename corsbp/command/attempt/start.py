@@ -17,7 +17,8 @@ from sanic import Sanic
 from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
 
-from corsbp.command.loading import CommandError, load, quiet
+from corsbp.command.complaint import CommandError
+from corsbp.command.loading import load, quiet
 from corsbp.errors import CorsPolicyWarning
 from corsbp.policy import CorsPolicy, compiled
 from corsbp.surface import sections
@@ -34,16 +35,14 @@ examples:
 """
 
 
-def add_to(commands: Any) -> None:
+def add_to(parser: argparse.ArgumentParser) -> None:
     """Declare `corsbp try`."""
-    parser = commands.add_parser(
-        "try",
-        help="call an app's routes from a page in your own browser",
-        description="Serve an app, and on other ports, and so of other origins, a page that calls its routes "
-        "with fetch: what your own browser allows and blocks, and why. Both listen on this machine only.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser.description = (
+        "Serve an app, and on other ports, and so of other origins, a page that calls its routes "
+        "with fetch: what your own browser allows and blocks, and why. Both listen on this machine only."
     )
+    parser.epilog = EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("target", metavar="MODULE:APP", help="the app, or a function that makes it")
     parser.add_argument(
         "--port", type=port, default=8000, metavar="N", help="of the app, 0 for a free one (default: 8000)"
