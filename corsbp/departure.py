@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import chain
-from logging import DEBUG, INFO
+from logging import INFO
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -121,14 +121,16 @@ class Departure:
 
     def explain(self) -> None:
         """Tell once what the page may not do, or could not do by the rules on trial."""
-        rules, request = self.rules, self.request
-        trial, origins = rules.trial, request.headers.getall(ORIGIN, ())
-        if self.said or not origins:
+        rules, trial, request = self.rules, self.rules.trial, self.request
+        if self.said or (trial is None and not heard(request.app)):
+            return
+        origins = request.headers.getall(ORIGIN, ())
+        if not origins:
             return
         # The usual case, and the way of every answer while a policy is on trial: both let the page read.
         if self.wish is Reading and rules.lets(origins) and (trial is None or trial.lets(origins)):
             return
-        if not heard(request.app, DEBUG if trial is None else INFO):
+        if trial is not None and not heard(request.app, INFO):
             return
         self.said = True
         wish = self.wish(request)
