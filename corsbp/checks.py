@@ -154,7 +154,7 @@ class Check:
             message = "with credentials lets every file that a user opens act as that user"
             self.say("credentials-file", name, entry, message)
         if is_insecure(entry) and not checked["dangerously_allow_insecure_origins"]:
-            message = "with credentials trusts whoever sits on the wire of an http page: use https"
+            message = "with credentials trusts whoever can change that page on its way: use https"
             meant = entry.replace("http:", "https:", 1) if entry.count(":") == 1 else None
             self.say("credentials-insecure-origin", name, entry, message, meant)
         if not checked["dangerously_allow_public_suffixes"] and is_below_public_suffix(entry):

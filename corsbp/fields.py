@@ -137,8 +137,8 @@ class Declared:
     """
 
     dangerously_allow_insecure_origins: bool
-    """Whether `http` origins pass together with credentials. Whoever sits on the wire of such a page can then
-    act as its users.
+    """Whether `http` origins pass together with credentials. Whoever can change such a page on its way can
+    then act as its users.
 
         allow_origins=["http://intranet.example"], allow_credentials=True,
         dangerously_allow_insecure_origins=True

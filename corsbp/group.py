@@ -103,7 +103,7 @@ class CorsGroup(BlueprintGroup):
 
         Args:
             source: an async generator function that takes the app, and yields at once and after each change.
-            wait: seconds, or a timedelta, that a start waits for the first value, to go on without it.
+            wait: seconds, or a timedelta, that a start waits for the first value; then it is as declared.
             required: whether the app does not start then.
 
         Raises:
