@@ -26,9 +26,7 @@ PAGE = """<!doctype html><title>Origins</title><p>{said}</p>
 
 app, api = Sanic("live_postgres"), Blueprint("api", url_prefix="/api")
 api.add_route(lambda request: text("hello"), "/hello", name="hello")
-group = cors_group(
-    api, allow_origins=["https://app.example"], allow_credentials=True
-)  # until the first value
+group = cors_group(api, allow_origins=["https://app.example"], allow_credentials=True)  # at first
 app.blueprint(group)
 
 
@@ -53,28 +51,28 @@ async def origins(app: Sanic):
 
 
 group.follow(origins)
+app.add_route(lambda _: json(group.live._asdict(), 503 if group.live.error else 200), "/health", name="ok")
 
 
-@app.get("/health")
-async def health(request: Request):
-    live = group.live
-    return json(live._asdict(), status=200 if live.age is not None and live.age < 30 else 503)
+def page(said: str = "", origin: str = "", status: int = 200):
+    return html(PAGE.format(said=escape(said), origin=escape(origin)), status)
 
 
-@app.route("/origins", methods=["GET", "POST"])  # put your login before it
-async def admin(request: Request):
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Forbidden("A page of another site may not change who may call us")
-    origin = request.form.get("origin", "") if request.method == "POST" else ""
-    problems = origin_problems(origin) if request.method == "POST" else ()
-    if problems:
-        meant = f" Meant: {problems[0].suggestion}" if problems[0].suggestion else ""
-        said = f"{origin} {', '.join(problem.message for problem in problems)}.{meant}"
-        return html(PAGE.format(said=escape(said), origin=escape(problems[0].suggestion or origin)), 400)
-    if request.method == "POST":
-        db = await connect()
-        try:
-            await db.execute("INSERT INTO origins VALUES ($1) ON CONFLICT DO NOTHING", origin)
-        finally:
-            await db.close()
-    return html(PAGE.format(said=escape(origin and f"{origin} is allowed."), origin=""))
+app.add_route(lambda _: page(), "/origins", name="form")  # put your login before both
+
+
+@app.post("/origins")
+async def allow(request: Request):
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise Forbidden("A page of another origin may not change who may call us")
+    origin = request.form.get("origin", "")
+    if problems := origin_problems(origin):
+        meant = problems[0].suggestion
+        said = f"{origin} {', '.join(each.message for each in problems)}." + f" Meant: {meant}" * bool(meant)
+        return page(said, meant or origin, 400)
+    db = await connect()
+    try:
+        await db.execute("INSERT INTO origins VALUES ($1) ON CONFLICT DO NOTHING", origin)
+    finally:
+        await db.close()
+    return page(f"{origin} is allowed.")

@@ -10,7 +10,7 @@ valkey-cli> EXEC
 import os
 
 import valkey.asyncio as valkey
-from sanic import Blueprint, Request, Sanic, json, text
+from sanic import Blueprint, Sanic, json, text
 
 from corsbp import cors_group
 
@@ -19,9 +19,7 @@ LOOK_AGAIN = PATIENCE = 5  # seconds; it looks also without a word, so that a cu
 
 app, api = Sanic("live_valkey"), Blueprint("api", url_prefix="/api")
 api.add_route(lambda request: text("hello"), "/hello", name="hello")
-group = cors_group(
-    api, allow_origins=["https://app.example"], allow_credentials=True
-)  # until the first value
+group = cors_group(api, allow_origins=["https://app.example"], allow_credentials=True)  # at first
 app.blueprint(group)
 
 
@@ -38,21 +36,17 @@ async def origins(app: Sanic):
                 version, found = await both.get("origins:version").smembers("origins").execute()
             if (
                 version is None
-            ):  # an empty set is gone: who is allowed cannot be told from a store that lost all
+            ):  # an empty set is no key at all: this tells it from a store that lost everything
                 raise LookupError("there is no origins:version")
             yield found
             await changes.get_message(timeout=LOOK_AGAIN)
-            while await changes.get_message(timeout=0):
-                pass  # however many changes came, they are one look
+            for _ in range(100):  # however many changes came, they are one look
+                if await changes.get_message(timeout=0) is None:
+                    break
 
 
 group.follow(origins)
-
-
-@app.get("/health")
-async def health(request: Request):
-    live = group.live
-    return json(live._asdict(), status=200 if live.age is not None and live.age < 30 else 503)
+app.add_route(lambda _: json(group.live._asdict(), 503 if group.live.error else 200), "/health", name="ok")
 
 
 async def change(*added: str, removed: tuple[str, ...] = ()) -> None:

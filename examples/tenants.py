@@ -46,7 +46,9 @@ prices, orders = Blueprint("prices", url_prefix="/prices"), Blueprint("orders", 
 prices.add_route(lambda request: text("prices"), "/", name="list")
 orders.add_route(lambda request: text("orders"), "/", name="list")
 
-for_all = cors_group(prices, allow_origins=["https://app.example"])  # a set for all hosts; until it comes, this
+for_all = cors_group(
+    prices, allow_origins=["https://app.example"]
+)  # a set for all hosts; until it comes, this
 for_all.follow(every_origin)
 app.blueprint(for_all)
 app.blueprint(cors_group(orders, allow_origins=of_this_host, allow_credentials=True))  # by host, with cookies

@@ -318,7 +318,7 @@ def test_reconfigured_while_a_value_is_checked() -> None:
 
 
 def test_many_origins_are_checked_in_steps() -> None:
-    """In the time of this thread, whatever else the machine does: 0.02 s of work without a turn for others."""
+    """At most 0.02 s without a turn for others, in the time of this thread: the machine may be busy."""
     many = [f"https://{number}.example" for number in range(100_000)]
     values = [many, [*many, ORIGIN], {*many[1:], ORIGIN}, [f"{one}/" for one in many], [ORIGIN]]
     group, store = followed([TWO])
@@ -591,7 +591,9 @@ def test_through_asgi() -> None:
         await asyncio.sleep(60)
 
     group.follow(source)
-    answers = through_asgi(new_app(group, TOUCHUP=False), [ask("GET", "/api/item"), ask("GET", "/api/item", EVIL)])
+    answers = through_asgi(
+        new_app(group, TOUCHUP=False), [ask("GET", "/api/item"), ask("GET", "/api/item", EVIL)]
+    )
     assert [answer.cors for answer in answers] == [GRANTED, REFUSED]
 
 
