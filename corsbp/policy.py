@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .checks import Check
 from .dialects import in_our_words
 from .errors import CorsPolicyError, warn
-from .fields import Declared, Entries, Names, OriginFunction, Star
+from .fields import Allowed, Declared, Entries, Names, OriginFunction, Star
 from .origins import FILE, Origins, is_origin
 
 if TYPE_CHECKING:
@@ -131,6 +131,21 @@ class CorsPolicy(Declared):
 _DEFAULTS: Mapping[str, object] = {
     name: each.default for name, each in signature(CorsPolicy).parameters.items()
 }
+
+
+def with_origins(
+    policy: CorsPolicy, allowed: Allowed, compiled: Origins, functions: tuple[OriginFunction, ...]
+) -> CorsPolicy:
+    """The same policy with other origins, which have been checked, and sorted into compiled and functions.
+
+    There may be none: a store can be empty.
+    """
+    other = object.__new__(CorsPolicy)
+    for name in _DEFAULTS:
+        object.__setattr__(other, name, allowed if name == "allow_origins" else getattr(policy, name))
+    object.__setattr__(other, "_named", compiled)
+    object.__setattr__(other, "_functions", functions)
+    return other
 
 
 def named(policy: CorsPolicy) -> tuple[str, ...]:
