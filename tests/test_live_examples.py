@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 from .stores import Server, postgres, valkey
-from .support import ORIGIN, Ask, ask, over, served
-from .test_servers import importable
+from .support import ORIGIN, Ask, ask, importable, over, served
 
 NEW, EVIL = "https://new.example", "https://evil.example"
 REFUSED = {"vary": "origin"}
