@@ -119,6 +119,10 @@ def test_an_installed_wheel(built: Built, tmp_path: Path, capsys: pytest.Capture
         check=True,
     ).stdout
     assert installed.version == said.strip() == corsbp.__version__
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from corsbp.command import main; main(sys.argv[2:])"
+    why = [sys.executable, "-c", code, str(tmp_path), "why", "origin-path"]
+    said = subprocess.run(why, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("origin-path\n  An origin has no path.\n")
     with capsys.disabled():
         print(f"\npip install corsbp: {len(sizes)} files, {sum(sizes):,} bytes")
 
