@@ -11,6 +11,7 @@ The rooms, from the door inwards; imports run one way (`testing` has a map of it
     group      cors_group(): a policy and blueprints in, a blueprint group out
     surface    an app's routes and who may call them, for reviews
     section    the blueprint by which a group meets the app
+    live       origins from a store are followed while the app runs
     mount      the one room that touches the app: its hooks
     oddities   what is legal at startup, but probably not meant
     whose      whose a request is, by the app's router
@@ -23,9 +24,11 @@ The rooms, from the door inwards; imports run one way (`testing` has a map of it
     trial      what a policy on trial would decide differently
     seen       who hears why a page is refused: the log, the signal
     verdict    origin functions are asked
+    paths      what OPTIONS answers on a path
     decision   which headers
     refusals   why a page is refused, and what to change
     prefixes   the longest prefix of a path
+    intake     what is good in origins from a store
     policy     what is declared: a value
     checks     what is wrong with what is declared, all of it
     names      what is wrong with a method's or header's name

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from . import fetch, names
 from .diagnosis import origin_problems
@@ -17,6 +17,7 @@ from .fields import (
     CHROMIUM_MAX_AGE,
     LONGEST_MAX_AGE,
     LONGEST_ORIGIN_TIMEOUT,
+    Allowed,
     OriginFunction,
     Star,
     name_of,
@@ -47,7 +48,7 @@ class Check:
             self.say("not-a-bool", name, value, "is neither True nor False")
         return value is True
 
-    def origins(self, value: object) -> Star | tuple[str | OriginFunction, ...] | OriginFunction:
+    def origins(self, value: object) -> Allowed:
         name = "allow_origins"
         if callable(value):
             self._function(value)
@@ -61,21 +62,23 @@ class Check:
         if not entries:
             message = "allows no origin at all: name some, or leave the blueprints out of the section"
             self.say("origins-empty", name, value, message)
-        good: list[str | OriginFunction] = []
-        for entry in entries:
-            if isinstance(entry, str) and is_entry(entry):
-                good.append(entry)
-            elif callable(entry):
-                self._function(entry)
-                good.append(entry)
-            else:
-                self.problems.extend(origin_problems(entry, patterns=True))
+        good = [entry for entry in entries if self.entry(entry)]
         named = [entry for entry in good if isinstance(entry, str)]
         patterns = frozenset(filter(is_pattern, named))
         for entry in named if patterns else ():
             if wider := covering(entry, patterns):
                 self.say("origin-covered", name, entry, f"is already allowed by {wider!r}")
         return good[0] if len(good) == 1 and callable(good[0]) else tuple(good)  # as `["*"]` is "*"
+
+    def entry(self, entry: object) -> TypeGuard[str | OriginFunction]:
+        """Whether this can stand in a collection of origins; note what is wrong with it."""
+        if isinstance(entry, str) and is_entry(entry):
+            return True
+        if callable(entry):
+            self._function(entry)
+            return True
+        self.problems.extend(origin_problems(entry, patterns=True))
+        return False
 
     def _function(self, function: Callable[..., object]) -> None:
         if not _takes_two_arguments(function):
@@ -138,21 +141,25 @@ class Check:
             )
             self.say("credentials-any-origin", name, "*", message)
         for entry in declared if isinstance(declared, tuple) else ():
-            if not isinstance(entry, str):
-                continue
-            if entry == FILE:
-                message = "with credentials lets every file that a user opens act as that user"
-                self.say("credentials-file", name, entry, message)
-            if is_insecure(entry) and not checked["dangerously_allow_insecure_origins"]:
-                message = "with credentials trusts whoever sits on the wire of an http page: use https"
-                meant = entry.replace("http:", "https:", 1) if entry.count(":") == 1 else None
-                self.say("credentials-insecure-origin", name, entry, message, meant)
-            if not checked["dangerously_allow_public_suffixes"] and is_below_public_suffix(entry):
-                message = "with credentials trusts whoever registers a name there: name your own"
-                self.say("credentials-public-suffix", name, entry, message)
+            if isinstance(entry, str):
+                self.trusted(entry, checked)
         if checked["expose_headers"] == "*":
             message = "with credentials is the name of a header for browsers: name the headers"
             self.say("credentials-any-exposed", "expose_headers", "*", message)
+
+    def trusted(self, entry: str, checked: Mapping[str, object]) -> None:
+        """What must not come together with credentials, of one origin or pattern."""
+        name = "allow_origins"
+        if entry == FILE:
+            message = "with credentials lets every file that a user opens act as that user"
+            self.say("credentials-file", name, entry, message)
+        if is_insecure(entry) and not checked["dangerously_allow_insecure_origins"]:
+            message = "with credentials trusts whoever can change that page on its way: use https"
+            meant = entry.replace("http:", "https:", 1) if entry.count(":") == 1 else None
+            self.say("credentials-insecure-origin", name, entry, message, meant)
+        if not checked["dangerously_allow_public_suffixes"] and is_below_public_suffix(entry):
+            message = "with credentials trusts whoever registers a name there: name your own"
+            self.say("credentials-public-suffix", name, entry, message)
 
     def _names(
         self, name: str, value: object, problem_of: Callable[[object], Problem | None]

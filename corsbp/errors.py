@@ -60,8 +60,8 @@ PROBLEMS: Mapping[str, str] = MappingProxyType(
         "credentials-any-origin": "With credentials, any origin could act as each of your users.",
         "credentials-any-exposed": "With credentials, browsers take `*` for the name of a header to expose.",
         "credentials-file": "With credentials, any file that a user opens could act as that user.",
-        "credentials-insecure-origin": "With credentials, whoever reads an http page's traffic can act as "
-        "its users.",
+        "credentials-insecure-origin": "With credentials, whoever can change an http page on its way can act "
+        "as its users.",
         "credentials-public-suffix": "With credentials, a wildcard for names that anyone can register.",
         # names
         "name-not-token": "Not the name of a method or header: characters that HTTP does not allow there.",

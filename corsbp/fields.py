@@ -17,6 +17,9 @@ OriginFunction: TypeAlias = "Callable[[str, Request], bool | Awaitable[bool]]"
 
 Star: TypeAlias = Literal["*"]
 
+Allowed: TypeAlias = "Star | tuple[str | OriginFunction, ...] | OriginFunction"
+"""Who may read the answers, as it is used."""
+
 
 class Names(Protocol):
     """A collection of strings that is not itself a string: list, tuple, set, frozenset, keys …
@@ -70,7 +73,7 @@ class Declared:
     A class of its own, as jedi takes a dataclass with a constructor of its own for one without parameters.
     """
 
-    allow_origins: Star | tuple[str | OriginFunction, ...] | OriginFunction
+    allow_origins: Allowed
     """Who may read the answers: `"*"`, pages of any origin; or a collection of origins and patterns, compared
     byte for byte, and functions; or a function alone.
 
@@ -134,8 +137,8 @@ class Declared:
     """
 
     dangerously_allow_insecure_origins: bool
-    """Whether `http` origins pass together with credentials. Whoever sits on the wire of such a page can then
-    act as its users.
+    """Whether `http` origins pass together with credentials. Whoever can change such a page on its way can
+    then act as its users.
 
         allow_origins=["http://intranet.example"], allow_credentials=True,
         dangerously_allow_insecure_origins=True

@@ -17,6 +17,7 @@ from .departure import departing, departure
 from .dialects import in_our_words, instead_of
 from .fetch import ORIGIN
 from .fields import Entries, Fields, Names, OriginFunction, Star
+from .live import Live, Source
 from .ownership import claims
 from .policy import CorsPolicy
 from .routing import AnySanic
@@ -71,7 +72,7 @@ class CorsGroup(BlueprintGroup):
 
         Whole or not at all, in one step, however many routes there are. Sections inside this one and routes
         with a `ctx_cors` keep theirs. Other workers do not hear of it: where the allowed origins change
-        while a fleet is running, give `allow_origins` a function and keep them in a database.
+        while a fleet is running, keep them in a store and `follow` it.
 
         The policy on trial stays, unless `trial` is another one, or None, which ends it.
 
@@ -84,6 +85,37 @@ class CorsGroup(BlueprintGroup):
         self.section.reconfigure(policy)
         if trial != self.trial:
             self.section.put_on_trial(trial)
+
+    def follow(self, source: Source, *, wait: float | timedelta = 10, required: bool = False) -> None:
+        """Have the origins come from a store, in each worker, from before the first request until shutdown.
+
+            async def origins(app):  # group.follow(origins)
+                while True:
+                    yield await app.ctx.store.origins()
+                    await asyncio.sleep(5)
+
+        Before the app starts. The source begins after the app's `before_server_start`, and is closed before
+        its `before_server_stop`. If it fails, the last good origins hold; it is tried again in 1 to 60 s.
+
+        A collection takes the place of `allow_origins` whole, declared functions included, a CorsPolicy that
+        of every field. An entry that is no good is left out and named in the log; where none is left, nobody
+        is allowed. What cannot be (`"*"` with credentials) is refused. Answers vary, even with one origin.
+
+        Args:
+            source: an async generator function that takes the app, and yields at once and after each change.
+            wait: seconds, or a timedelta, that a start waits for the first value; then it is as declared.
+            required: whether the app does not start then.
+
+        Raises:
+            TypeError: `source` is no async generator function, or `wait` no time.
+            ValueError: the group follows something already.
+        """
+        self.section.keep_following(source, wait, required)
+
+    @property
+    def live(self) -> Live | None:
+        """How live the followed origins are, for a health check; None where nothing is followed."""
+        return self.section.following.live if self.section.following else None
 
     async def allows(self, request: Request) -> bool:
         """Whether the page that sent a request may read the answer, functions asked.

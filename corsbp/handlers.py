@@ -13,9 +13,10 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 from sanic_routing.route import Route
 
-from .decision import Follow, Path
+from .decision import Follow
 from .departure import Departure, departure
 from .fetch import ALLOW, HOST, ORIGIN, REQUEST_HEADERS, REQUEST_METHOD
+from .paths import Path
 from .seen import Opening, Reading, Sending, SendingElsewhere, heard
 
 Middleware: TypeAlias = Callable[..., Any]

@@ -9,13 +9,15 @@ Which hooks of Sanic's it uses, and why each is there:
 - `http.lifecycle.exception`, only where the app listens to signals before its router is asked: what fails
   there has no route.
 - `before_server_start`, last of all: to say what looks wrong. Nothing depends on it.
+- `before_server_start` and `before_server_stop`, between which live origins are followed. `create_server()`
+  runs neither: there it begins with the first question to `app.router.resolve`.
 """
 
 from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator
-from typing import Any, Final, Generic
+from typing import Any, Final, Generic, Protocol
 
 from sanic.http import Stage
 from sanic.request import Request
@@ -29,12 +31,20 @@ from .journal import in_debug_mode
 from .oddities import oddities
 from .ownership import AnOwner, claims, owners, prefixes
 from .routing import AnySanic, Prefix, prefixes_of, routes_of, segments_before
-from .whose import Whose
+from .whose import Found, Whose
 
 LAST: Final = -1_000_000
 """Listeners run from high to low; sanic-ext adds its routes at -1000."""
 
 _BEFORE_ROUTING: Final = frozenset({"http.lifecycle.handle", "http.routing.before"})
+
+
+class Following(Protocol):
+    """What is done while an app serves; `start` and `stop` as listeners, `begin_late` where none was run."""
+
+    async def start(self, app: AnySanic) -> None: ...
+    async def stop(self, app: AnySanic) -> None: ...
+    def begin_late(self, app: AnySanic) -> None: ...
 
 
 class Mount(Generic[AnOwner]):
@@ -50,6 +60,7 @@ class Mount(Generic[AnOwner]):
         """What the routes are bound to."""
         self.whose = Whose(app)
         self.listens = False
+        self.followings: list[Following] = []
         self.compile = app.router.finalize
         app.router.finalize = self.finalize  # type: ignore[method-assign]
         app.router.resolve = self.whose.resolve  # type: ignore[method-assign]
@@ -134,6 +145,22 @@ class Mount(Generic[AnOwner]):
         clear = getattr(self.app.router.get, "cache_clear", None)
         if clear is not None:
             clear()
+
+    # --- what is done while the app serves ---
+
+    def follow(self, following: Following) -> None:
+        """Have it begin after the app's own listeners and before the first request, and end before them."""
+        if following not in self.followings:
+            self.followings.append(following)
+            self.app.register_listener(following.start, "before_server_start", priority=LAST)
+            self.app.register_listener(following.stop, "before_server_stop", priority=LAST)
+            self.app.router.resolve = self.resolve  # type: ignore[method-assign]
+
+    def resolve(self, path: str, **options: Any) -> Found:
+        """As the router's: asked about the first request, and about what Sanic's cache does not know."""
+        for following in self.followings:
+            following.begin_late(self.app)
+        return self.whose.resolve(path, **options)
 
     # --- what fails before the router is asked ---
 

@@ -16,7 +16,7 @@ that reads headers later on trips over it.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Set
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple, TypeAlias
@@ -92,17 +92,18 @@ def is_insecure(entry: str) -> bool:
 class Origins:
     """Valid origins and patterns, compiled: what they allow is told without a look at each of them.
 
-    `exact` holds the origins; `match` knows the patterns. Neither stores anything about what it is asked.
+    `exact` holds the origins, which may be known apart from the patterns already; `match` knows the patterns.
+    Neither stores anything about what it is asked.
     """
 
     __slots__ = ("_any_port", "_below", "_below_any_port", "_has_patterns", "exact")
 
-    exact: frozenset[str]
+    exact: Set[str]
 
-    def __init__(self, entries: Iterable[str]) -> None:
+    def __init__(self, entries: Iterable[str], exact: Set[str] | None = None) -> None:
         entries = frozenset(entries)
         patterns = frozenset(filter(is_pattern, entries))
-        self.exact = entries - patterns
+        self.exact = entries - patterns if exact is None else exact
         self._has_patterns = bool(patterns)
         # `scheme://host` of the patterns with one host and any port
         self._any_port = frozenset(entry[:-2] for entry in patterns if "://*." not in entry)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .checks import Check
 from .dialects import in_our_words
 from .errors import CorsPolicyError, warn
-from .fields import Declared, Entries, Names, OriginFunction, Star
+from .fields import Allowed, Declared, Entries, Names, OriginFunction, Star
 from .origins import FILE, Origins, is_origin
 
 if TYPE_CHECKING:
@@ -87,9 +87,7 @@ class CorsPolicy(Declared):
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "_named", Origins(named(self)))
-        declared = self.allow_origins
-        functions = (declared,) if callable(declared) else tuple(filter(callable, declared))
-        object.__setattr__(self, "_functions", functions)
+        object.__setattr__(self, "_functions", _functions_of(self.allow_origins))
 
     def allows(self, origin: str) -> bool:
         """Whether pages of an origin may read the answers, by what is declared.
@@ -131,6 +129,23 @@ class CorsPolicy(Declared):
 _DEFAULTS: Mapping[str, object] = {
     name: each.default for name, each in signature(CorsPolicy).parameters.items()
 }
+
+
+def with_origins(policy: CorsPolicy, allowed: Allowed, compiled: Origins) -> CorsPolicy:
+    """The same policy with other origins, which have been checked; `compiled` has all but the functions.
+
+    There may be none: a store can be empty.
+    """
+    other = object.__new__(CorsPolicy)
+    for name in _DEFAULTS:
+        object.__setattr__(other, name, allowed if name == "allow_origins" else getattr(policy, name))
+    object.__setattr__(other, "_named", compiled)
+    object.__setattr__(other, "_functions", _functions_of(allowed))
+    return other
+
+
+def _functions_of(allowed: Allowed) -> tuple[OriginFunction, ...]:
+    return (allowed,) if callable(allowed) else tuple(each for each in allowed if callable(each))
 
 
 def named(policy: CorsPolicy) -> tuple[str, ...]:

@@ -65,7 +65,8 @@ def of_origin(policy: CorsPolicy, origins: Sequence[str], failed: bool) -> Refus
         kind, why = "origin-malformed", "no browser sends such an Origin"
     elif not asked or not may_be_asked_about(policy, origin):
         why = f"allow_origins leaves it out: it has {_some(entries)}"
-        why = why if entries else "no function is asked about files"
+        if not entries:
+            why = "no function is asked about files" if asked else "allow_origins is empty: it allows nobody"
         kind = "origin-not-allowed"
     elif failed:
         kind, why = "origin-function-failed", f"{' or '.join(asked)} failed: see the error in the log"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import count
 from typing import Any
 from weakref import WeakSet
@@ -12,6 +13,7 @@ from sanic.blueprints import BlueprintGroup
 
 from .decision import Follow
 from .errors import Problem, line_of_user, warn
+from .live import Following, Source
 from .mount import Mount
 from .ownership import claims
 from .policy import CorsPolicy
@@ -28,7 +30,18 @@ class Section(Blueprint):
     which of them that app has already.
     """
 
-    __slots__ = ("__weakref__", "arriving", "follow", "kept", "made_at", "members", "number", "told", "whole")
+    __slots__ = (
+        "__weakref__",
+        "arriving",
+        "follow",
+        "following",
+        "kept",
+        "made_at",
+        "members",
+        "number",
+        "told",
+        "whole",
+    )
 
     def __init__(self, members: BlueprintGroup, policy: CorsPolicy, whole: AnySanic | None) -> None:
         self.number = next(_numbers)
@@ -36,6 +49,7 @@ class Section(Blueprint):
         self.members = members
         self.whole = whole
         self.follow = Follow(policy, self.label)
+        self.following: Following | None = None
         self.made_at = line_of_user()
         self.kept: dict[AnySanic, frozenset[Blueprint]] = {}
         self.arriving: frozenset[Blueprint] = frozenset()
@@ -61,6 +75,14 @@ class Section(Blueprint):
     def put_on_trial(self, policy: CorsPolicy | None) -> None:
         """Have another policy on trial, or none."""
         self.follow.put_on_trial(policy)
+
+    def keep_following(self, source: Source, wait: float | timedelta, required: bool) -> None:
+        """Have the origins come from a source, in every app that has this section, or will."""
+        if self.following is not None:
+            raise ValueError(f"{self.label()} follows {self.following.source!r} already")
+        self.following = Following(self.follow, self.label, source, wait, required)
+        for mount in filter(None, map(Mount.of, self.kept)):
+            mount.follow(self.following)
 
     def label(self) -> str:
         """The section in words, for logs and errors."""
@@ -88,6 +110,8 @@ class Section(Blueprint):
             self.kept[app] = self._kept(app, options)
         super().register(app, options)  # type: ignore[no-untyped-call]
         mount.take(self, options)
+        if self.following is not None:
+            mount.follow(self.following)
         self.arriving = self.kept[app]
 
     def arrived(self) -> frozenset[Blueprint]:

@@ -11,9 +11,10 @@ from weakref import WeakKeyDictionary
 from sanic import Sanic
 from sanic.request import Request
 
-from .decision import Follow, Path, Rules
+from .decision import Follow, Rules
 from .fetch import ORIGIN, REQUEST_HEADERS, REQUEST_METHOD
 from .journal import Journal, journal, shown
+from .paths import Path
 from .refusals import Refusal
 from .verdict import Opinion
 

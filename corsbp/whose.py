@@ -22,9 +22,10 @@ from sanic_routing.route import Route
 
 from .binding import is_automatic_options
 from .chain import follow_of, without_other_cors
-from .decision import Follow, Path
+from .decision import Follow
 from .fetch import METHODS, in_order
 from .handlers import Lost, Middleware, Options, Part, not_allowed, not_found
+from .paths import Path
 from .prefixes import Prefixes
 from .routing import AnySanic
 

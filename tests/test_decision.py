@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from corsbp import CorsPolicy
-from corsbp.decision import Follow, Headers, Path, Rules
+from corsbp.decision import Follow, Headers, Rules
+from corsbp.paths import Path
 
 from .cases import CASES, LISTED, POLICIES, Case
 

@@ -309,8 +309,8 @@ def test_seven_faults_are_reported_at_once() -> None:
         "- expose_headers: 'Set-Cookie' is a header that browsers never show to a page [header-set-cookie]",
         "- max_age: -1 is not from 0 to 86400 seconds; meant: 0 [max-age-range]",
         "- check_websockets: 'yes' is neither True nor False [not-a-bool]",
-        "- allow_origins: 'http://partner.example' with credentials trusts whoever sits on the wire of an"
-        " http page: use https; meant: https://partner.example [credentials-insecure-origin]",
+        "- allow_origins: 'http://partner.example' with credentials trusts whoever can change that page"
+        " on its way: use https; meant: https://partner.example [credentials-insecure-origin]",
     ]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import logging
 import os
 import re
 import shlex
@@ -14,14 +16,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sanic import Sanic
+from sanic import Blueprint, Sanic, text
 
-from corsbp import CorsPolicy
+from corsbp import CorsPolicy, cors_group
 from corsbp.command.findings import MORE
 from corsbp.decision import REFUSALS
 from corsbp.errors import PROBLEMS, WARNINGS
 
-from .support import ORIGIN, ROOT, Ask, ask, exchange_now, preflight, send_anew, served
+from .support import (
+    EVIL,
+    ORIGIN,
+    ROOT,
+    Ask,
+    ask,
+    exchange,
+    exchange_now,
+    preflight,
+    run_anew,
+    send_anew,
+    serve,
+    served,
+)
 
 README = (ROOT / "README.md").read_text()
 PAGES = sorted(
@@ -33,11 +48,9 @@ FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 SHOP, *BLOCKS = [block for language, block in FENCED.findall(README) if language == "python"]
 BEFORE = SHOP[: SHOP.rindex("app.blueprint(")]  # each block stands in place of the last line
 A_TEST = BLOCKS.pop()
-TRANSCRIPTS = [block for language, block in FENCED.findall(README) if language == "console"]
 
 MOST_LINES, MOST_WORDS = 220, 1800
 TO_COME = {
-    "corsbp/README.md#seen-in-production",
     "corsbp/command/README.md",
     "corsbp/testing/README.md",
     "examples/README.md#live-origins-for-a-fleet",
@@ -179,12 +192,59 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_transcripts(folder: Path) -> None:
-    asked = [step for transcript in TRANSCRIPTS for step in steps(transcript)]
+def transcripts(page: str) -> list[tuple[str, str]]:
+    """The commands of a page, each with what it prints."""
+    blocks = FENCED.findall((ROOT / page).read_text())
+    return [step for language, block in blocks if language == "console" for step in steps(block)]
+
+
+WITH_TRANSCRIPTS = [page for page in PAGES if transcripts(page)]
+
+
+def test_the_first_transcript(folder: Path) -> None:
+    asked = transcripts("README.md")
     assert len(asked) == 3
     with served("shop:app") as port:
         for command, output in asked:
             assert (command, curl(command, port).rstrip("\n")) == (command, output.rstrip("\n"))
+
+
+@pytest.mark.parametrize("page", [page for page in WITH_TRANSCRIPTS if page != "README.md"])
+def test_transcripts(page: str, tmp_path: Path) -> None:
+    """In a clone, one command after the other."""
+    for name in ("corsbp", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    status = 0
+    for command, output in transcripts(page):
+        if command == "echo $?":
+            assert output.strip() == f"{status}"
+        elif "127.0.0.1:8080" not in command:  # nginx, which has tests of its own
+            done = run_in(tmp_path, command)
+            assert "Traceback" not in done.stderr
+            status = done.returncode
+            assert (command, trimmed(done.stdout)) == (command, trimmed(output))
+
+
+def test_commands_within_lines(folder: Path) -> None:
+    """Of an app in which nothing is wrong."""
+    commands = re.findall(r"`(corsbp [a-z]+ shop:app[^`]*)`", README)
+    assert len(commands) == 2
+    for command in commands:
+        done = run_in(folder, command)
+        assert (command, done.returncode) == (command, 0), done.stdout + done.stderr
+
+
+def run_in(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    program, *words = shlex.split(command)
+    assert program in ("python", "corsbp")
+    arguments = words if program == "python" else ["-m", "corsbp", *words]
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def trimmed(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip().splitlines()]
 
 
 # --- code ---
@@ -261,6 +321,49 @@ def test_origins_from_the_environment(
     pages = [ORIGIN, "https://two.example", "http://localhost:3000", "https://evil.example"]
     grants = [VARY | ({"access-control-allow-origin": page} if page in granted else {}) for page in pages]
     answers(block, [(ask("GET", ITEM, page), 200, grant) for page, grant in zip(pages, grants, strict=True)])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_name_is_defined(page: str) -> None:
+    """Whatever block is pasted: it imports what it uses. Those of the README go on from its first one."""
+    blocks = [block for language, block in FENCED.findall((ROOT / page).read_text()) if language == "python"]
+    for block in blocks:
+        code = BEFORE + block if block in BLOCKS else block
+        command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E9,F821", "-"]
+        done = subprocess.run(command, input=code, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{done.stdout}\n{block}"
+
+
+def test_the_log_and_the_signal() -> None:
+    """The blocks of the chapter about production: pasted, they do what the text around them says."""
+    chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## Seen in production\n")[2]
+    switch, listener, *_ = [block for language, block in FENCED.findall(chapter) if language == "python"]
+    logger = logging.getLogger("corsbp")
+    level = logger.level
+    try:
+        exec(switch, {})
+        assert logger.isEnabledFor(logging.DEBUG)
+    finally:
+        logger.setLevel(level)
+    names: dict[str, Any] = {}
+    exec(listener, names)
+    app, counters = names["app"], names["counters"]
+    app.config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})
+    api = Blueprint("api")
+    api.add_route(lambda request: text("hello"), "/", name="index")
+    app.blueprint(cors_group(api, allow_origins=[ORIGIN]))
+
+    async def counted() -> None:
+        while not counters:
+            await asyncio.sleep(0.01)
+
+    async def talk(port: int) -> None:
+        for page in (ORIGIN, EVIL):
+            await exchange(port, ask("GET", "/", page).raw())
+        await asyncio.wait_for(counted(), 10)
+
+    run_anew(serve(app, talk))
+    assert counters == {("cors_group(api)", "origin-not-allowed"): 1}
 
 
 def test_every_block_is_known() -> None:

@@ -13,7 +13,7 @@ from sanic import Blueprint, Request, Sanic, text
 from sanic.exceptions import URLBuildError
 from sanic.views import HTTPMethodView
 
-from corsbp import CorsGroup, CorsPolicy, cors_group
+from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, cors_group
 
 from .support import (
     EVIL,
@@ -250,7 +250,7 @@ def test_operations_of_routes_that_move(operation: str, written: str) -> None:
     api.get("/items/<number:int>")(openapi.operation(operation)(item) if operation else item)
     app.blueprint(cors_group(api))
     (answer,) = send_anew(app, ask("GET", "/docs/openapi.json"))
-    (path,) = json.loads(answer.body)["paths"].values()
+    path = json.loads(answer.body)["paths"]["/api/items/{number}"]
     assert (path["get"]["operationId"], path["get"]["tags"]) == (written, ["api"])
 
 
@@ -305,3 +305,45 @@ def test_who_may_open_an_engines_socket(engines: str, foreign: int) -> None:
         return [await status(port, page) for page in (ORIGIN, EVIL)]
 
     assert run_anew(serve(app, both)) == [101, foreign]
+
+
+# --- coming from elsewhere ---
+
+COMING = PAGE.partition("\n## Coming from elsewhere\n")[2]
+FIELDS = [
+    each for each in re.findall(r"`([a-z_]+=[^`]*)`", COMING) if each.startswith(("allow", "expose", "max"))
+]
+
+
+@pytest.mark.parametrize("fields", sorted({each for each in FIELDS if "…" not in each}))
+def test_fields_that_the_tables_name(fields: str) -> None:
+    """What stands in the tables is either a policy, or another package's word for one."""
+    if fields in ("allow_origins=()", 'allow_methods=("GET",)', "allow_headers=()", 'expose_headers="x-a"'):
+        assert f"| `{fields}`" in COMING  # theirs
+    elif not fields.startswith("allow_origin_regex"):
+        more = {"allow_origins": [ORIGIN]} if "credentials" in fields else {}
+        eval(f"CorsPolicy({fields}, **more)", {"CorsPolicy": CorsPolicy, "more": more})
+
+
+@pytest.mark.parametrize(
+    ("fields", "id_", "meant"),
+    [
+        ({"allow_origins": "https://a.example,https://b.example"}, "bare-string", "https://b.example"),
+        ({"allow_origins": re.compile(r"https://.*\.example\.com")}, "origin-regex", ""),
+        ({"allow_origins": ["https://App.example"]}, "origin-upper-case", "https://app.example"),
+        ({"allow_origins": ["mydomain.com"]}, "origin-scheme-missing", "https://mydomain.com"),
+        ({"allow_credentials": True}, "credentials-any-origin", ""),
+        (
+            {"allow_origins": [ORIGIN], "allow_credentials": True, "expose_headers": "*"},
+            "credentials-any-exposed",
+            "",
+        ),
+        ({"allow_origins": []}, "origins-empty", ""),
+    ],
+)
+def test_what_is_refused(fields: dict[str, Any], id_: str, meant: str) -> None:
+    with pytest.raises(CorsPolicyError) as caught:
+        CorsPolicy(**fields)
+    (problem,) = caught.value.problems
+    assert problem.id == id_
+    assert meant in str(problem)

@@ -98,7 +98,7 @@ def test_right_uses_are_complete() -> None:
     )
     arguments = [*inspect.signature(cors_group).parameters][1:]
     assert set(FIELDS) < set(arguments)
-    functions = (Browser.fetch, Browser.set_cookie, Browser.later, assert_policy, attack)
+    functions = (Browser.fetch, Browser.websocket, Browser.set_cookie, Browser.later, assert_policy, attack)
     theirs = {name for each in functions for name in inspect.signature(each).parameters} - {
         "self",
         "app",

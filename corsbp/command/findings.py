@@ -22,7 +22,7 @@ MORE: Final = MappingProxyType(
         "any-beside-restricted": "Any origin may call a route whose neighbours name theirs.",
         "credentials-pattern": "With credentials, every name below a domain can act as your users.",
         "credentials-function": "With credentials, whom a function allows can act as your users.",
-        "insecure-origin": "An origin without https: whoever sits on its wire reads the answers.",
+        "insecure-origin": "An http origin: whoever can change its pages on their way reads the answers.",
         "websocket-unchecked": "A WebSocket takes every site's handshakes, in a section that names origins.",
         "set-too-late": "A setting of sanic-ext's CORS that came after app.extend(): it has no effect.",
         "two-sections": "A blueprint in two sections: the app does not start.",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from anyio.from_thread import start_blocking_portal
@@ -14,7 +15,7 @@ from corsbp.policy import CorsPolicy, compiled, named
 from corsbp.surface import Served, policies, surface
 
 from .result import Answer, Sent
-from .senders import AppSender, Sender
+from .senders import GLANCE, AppSender, Sender
 from .urls import check_origin
 
 STRANGER = "https://attacker.example"
@@ -94,46 +95,57 @@ STRANGERS = {
 """Origins that are nobody's look-alike, by what they are."""
 
 
-def attack(app: Sanic[Any, Any], origins: Iterable[str] = ()) -> list[Grant]:
+def attack(
+    app: Sanic[Any, Any], origins: Iterable[str] = (), *, leave_out: Iterable[str] = ()
+) -> list[Grant]:
     """Try origins that look like allowed ones, and strangers, on every route of an app.
 
-        assert attack(app, ["https://app.example"]) == []
+        assert attack(app, ["https://app.example"], leave_out=["/docs*"]) == []
 
     Args:
         app: a Sanic app, with or without sections of corsbp.
         origins: those that the app means to allow; what its sections name is known without.
+        leave_out: paths of routes that are not tried, in which `*` stands for anything.
 
     Returns:
         What was granted to an origin that is neither among those nor allowed by the route's own policy. A
         route that lets in every page, though no policy says `"*"`, is one grant, of kind `"any"`.
 
     Raises:
-        ValueError: `origins` is one string, or an entry is no origin.
+        ValueError: `origins` or `leave_out` is one string, or an entry of the first is no origin.
 
     Preflights are sent for every method, and requests for GET and HEAD only: nothing that changes anything. A
     route whose path has an expression of its own is left out, as are WebSockets.
     """
-    if type(origins) is str:
-        raise ValueError(f"origins: {origins!r} is one string; meant: [{origins!r}]")
+    for name, values in (("origins", origins), ("leave_out", leave_out)):
+        if type(values) is str:
+            raise ValueError(f"{name}: {values!r} is one string; meant: [{values!r}]")
     for origin in (listed := tuple(origins)):
         check_origin(origin)
     with start_blocking_portal() as portal:
-        found: list[Grant] = portal.call(_attack, app, listed)
+        found: list[Grant] = portal.call(_attack, app, listed, tuple(leave_out))
     return found
 
 
-async def _attack(app: Sanic[Any, Any], origins: tuple[str, ...]) -> list[Grant]:
-    async with AppSender(app) as sender:
-        routes = [route for route in surface(app) if route.example is not None and not route.websocket]
+async def _attack(app: Sanic[Any, Any], origins: tuple[str, ...], leave_out: tuple[str, ...]) -> list[Grant]:
+    def wanted(route: Served) -> bool:
+        paths = (route.path, f"{route.example}")
+        left_out = any(fnmatchcase(path, pattern) for path in paths for pattern in leave_out)
+        return route.example is not None and not route.websocket and not left_out
+
+    async with AppSender(app, GLANCE) as sender:
+        routes = [route for route in surface(app) if wanted(route)]
         named = {entry: None for policy in policies(routes) for entry in _entries(policy)}
         trusted = tuple(dict.fromkeys([*origins, *named])) or ("https://app.example",)
-        return [
+        asking = _Asking(sender)
+        found = [
             grant
             for route in routes
             if route.policy is None or route.policy.allow_origins != "*"  # which lets every page in
             for method in route.methods
-            async for grant in _try(sender, route, method, trusted)
+            async for grant in _try(asking, route, method, trusted)
         ]
+        return list(dict.fromkeys(found))
 
 
 def _entries(policy: CorsPolicy) -> Iterator[str]:
@@ -142,9 +154,9 @@ def _entries(policy: CorsPolicy) -> Iterator[str]:
         yield entry.replace("*.", "www.", 1).removesuffix(":*")
 
 
-async def _try(sender: Sender, route: Served, method: str, trusted: tuple[str, ...]) -> Any:
+async def _try(asking: _Asking, route: Served, method: str, trusted: tuple[str, ...]) -> AsyncIterator[Grant]:
     async def tried(origin: str, kind: str) -> Grant | None:
-        for answer in [await _ask(sender, route, each, origin, method) for each in _methods(method)]:
+        for answer in [await asking.answer(route, each, origin, method) for each in _methods(method)]:
             if answer is not None and answer.get(ALLOW_ORIGIN) in ("*", origin):
                 # with `*`, browsers send no credentials
                 credentials = answer.get(ALLOW_ORIGIN) != "*" and answer.get(ALLOW_CREDENTIALS) == "true"
@@ -154,11 +166,11 @@ async def _try(sender: Sender, route: Served, method: str, trusted: tuple[str, .
     if any_origin := await tried(STRANGER, "any"):
         yield any_origin
         return
-    candidates = dict(STRANGERS)
+    candidates = {origin: kind for kind, origin in STRANGERS.items()}
     for origin in trusted:
-        candidates |= {f"{kind} of {origin}": each for kind, each in look_alikes(origin).items()}
+        candidates = {each: f"{kind} of {origin}" for kind, each in look_alikes(origin).items()} | candidates
     meant = compiled(route.policy) if route.policy else ()
-    for kind, origin in candidates.items():
+    for origin, kind in candidates.items():
         if origin not in trusted and origin not in meant and (grant := await tried(origin, kind)):
             yield grant
 
@@ -167,10 +179,19 @@ def _methods(method: str) -> tuple[str, ...]:
     return ("OPTIONS", method) if method in ("GET", "HEAD") else ("OPTIONS",)
 
 
-async def _ask(sender: Sender, route: Served, method: str, origin: str, wanted: str) -> Answer | None:
-    headers = [(ORIGIN, origin)]
-    if method == "OPTIONS":
-        headers.append((REQUEST_METHOD, wanted))
-    url = f"https://{route.host or 'api.example'}{route.example}"
-    answer = await sender.send(Sent(method, url, tuple(headers)))
-    return answer if isinstance(answer, Answer) else None
+class _Asking:
+    """Asks each address once for an origin and a method, however many routes lead to it."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._answers: dict[Sent, Answer | None] = {}
+
+    async def answer(self, route: Served, method: str, origin: str, wanted: str) -> Answer | None:
+        headers = [(ORIGIN, origin)]
+        if method == "OPTIONS":
+            headers.append((REQUEST_METHOD, wanted))
+        sent = Sent(method, f"https://{route.host or 'api.example'}{route.example}", tuple(headers))
+        if sent not in self._answers:
+            answer = await self._sender.send(sent)
+            self._answers[sent] = answer if isinstance(answer, Answer) else None
+        return self._answers[sent]

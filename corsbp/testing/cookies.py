@@ -139,16 +139,13 @@ class Cookies:
         cookie = read(line, url, now)
         if not is_same_site(page, url) and (foreign := self._foreign(cookie, url, page)):
             raise NotKeptError(cookie.name, *foreign)
-        if not (cookie.secure or url.is_trustworthy):
-            for other in self._kept:
-                if other.secure and other.name == cookie.name and other.is_for(url):
-                    raise NotKeptError(cookie.name, "there is a Secure one of this name, and this is http")
-        for place, other in enumerate(self._kept):
-            if other.is_named_as(cookie):
-                self._kept[place] = cookie  # its turn among the others is that of the old one
-                break
-        else:
-            self._kept.append(cookie)
+        secure = (other for other in self._kept if other.secure and other.name == cookie.name)
+        if not (cookie.secure or url.is_trustworthy) and any(other.is_for(url) for other in secure):
+            raise NotKeptError(cookie.name, "there is a Secure one of this name, and this is http")
+        # the turn of a new value among the others is that of the old one
+        places = [place for place, other in enumerate(self._kept) if other.is_named_as(cookie)]
+        place = places[0] if places else len(self._kept)
+        self._kept[place : place + 1] = [cookie]
 
 
 def read(line: str, url: Url, now: float) -> Cookie:

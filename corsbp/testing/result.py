@@ -91,7 +91,7 @@ class Answer:
     """As much of the body as was waited for: `json.loads(answer.body)`."""
 
     complete: bool = True
-    """Whether that is all of it: False for a stream of events, which has no end."""
+    """Whether that is all of it, `assert answer.complete`: False for a stream of events, which has no end."""
 
     def lines(self, name: str) -> list[str]:
         """The values of all lines of a header, given in lower case."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from abc import ABC, abstractmethod
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -24,6 +25,9 @@ PATIENCE = 30.0
 READING = 5.0
 """Seconds that a body may take after its headers, unless a browser is told otherwise."""
 
+GLANCE = 0.05
+"""Seconds for a body that nobody looks at: whether a page may read it is known before."""
+
 MOST_BODY = 1 << 26
 """Bytes of a body that are read: 64 MiB."""
 
@@ -36,15 +40,12 @@ class Sender(Protocol):
     async def __aexit__(self, *error: Any) -> None: ...
 
 
-class _Sender:
+class _Sender(ABC):
     """What both have in common: what they make of an answer of httpx."""
 
     def __init__(self, reading: float) -> None:
         self._reading = reading
         self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Any:
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -64,8 +65,9 @@ class _Sender:
         )
         return Answer(response.status_code, headers, b"" if sent.method == "HEAD" else body, complete)
 
+    @abstractmethod
     async def _answer(self, sent: Sent) -> httpx.Response:
-        raise NotImplementedError
+        """The answer, whose body is still to be read."""
 
 
 async def _read(response: httpx.Response, seconds: float) -> tuple[bytes, bool]:

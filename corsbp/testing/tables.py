@@ -10,7 +10,7 @@ from sanic import Sanic
 
 from .browser import Browser
 from .result import STOPS, Result
-from .senders import AppSender
+from .senders import GLANCE, AppSender
 
 Row: TypeAlias = tuple[str, str, str, bool, bool | str]
 """Origin, method, path, whether with credentials; whether a page may read the answer, or what stops it."""
@@ -52,7 +52,7 @@ def assert_policy(
 
 
 async def _run(app: Sanic[Any, Any], rows: list[Row], base_url: str) -> list[Result]:
-    async with AppSender(app) as sender:
+    async with AppSender(app, GLANCE) as sender:
         return [
             await Browser.using(sender, origin, base_url=base_url).fetch(
                 path, method, credentials="include" if credentials else "omit"

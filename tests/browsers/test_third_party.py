@@ -6,11 +6,13 @@ import contextlib
 import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from .bench import ROOT, Bench
+from .engine import ENGINES, Browser, browser
 from .page import Pages
 from .processes import running
 
@@ -19,15 +21,20 @@ LOG_IN = """
     await fetch(api + "/login?kind=%s", {...sent, method: "POST"});
     return (await fetch(api + "/me?kind=%s", sent)).text();
 """
-# Page, host of the API, kind of cookie: the engines from which the API gets it back.
+CHROMIUM, FIREFOX, WEBKIT = "chromium", "firefox", "webkit"
+# Page, host of the API, kind of cookie: the engines from which the API gets it back, as they are delivered
+# and where third parties are let have cookies. WebKit takes no Secure cookie over http.
 CASES = {
-    ("app", "127.0.0.1", "Lax"): "chromium firefox webkit",  # two ports of one host are one site
-    ("app", "localhost", "Lax"): "",
-    ("app", "127.0.0.1", "None"): "chromium firefox",  # WebKit takes no Secure cookie over http
-    ("app", "localhost", "None"): "firefox",
-    ("app", "localhost", "Partitioned"): "chromium firefox",
-    ("shop", "api.shop.localhost", "Lax"): "chromium firefox",  # WebKit: each name is a site
-    ("shop", "api.other.localhost", "Lax"): "",
+    ("app", "127.0.0.1", "Lax"): (
+        {CHROMIUM, FIREFOX, WEBKIT},
+        {CHROMIUM, FIREFOX, WEBKIT},
+    ),  # two ports, one site
+    ("app", "localhost", "Lax"): (set(), set()),
+    ("app", "127.0.0.1", "None"): ({CHROMIUM, FIREFOX}, {CHROMIUM, FIREFOX}),
+    ("app", "localhost", "None"): ({FIREFOX}, {CHROMIUM, FIREFOX}),
+    ("app", "localhost", "Partitioned"): ({CHROMIUM, FIREFOX}, {CHROMIUM, FIREFOX}),
+    ("shop", "api.shop.localhost", "Lax"): ({CHROMIUM, FIREFOX}, {CHROMIUM, FIREFOX, WEBKIT}),
+    ("shop", "api.other.localhost", "Lax"): (set(), set()),
 }
 
 
@@ -49,9 +56,37 @@ def port(pages: Pages, folder: Path) -> Iterator[int]:
         yield port
 
 
-@pytest.mark.parametrize(("tab", "host", "kind"), CASES)
-def test_cookies_by_site(bench: Bench, port: int, tab: str, host: str, kind: str) -> None:
+@pytest.fixture(scope="module")
+def as_delivered(bench: Bench, pages: Pages, folder: Path) -> Iterator[Browser]:
+    """The same engine without what the others are told: to let third parties have cookies."""
+    (engine,) = (engine for engine in ENGINES if engine.name == bench.browser.name)
+
+    def arguments(profile: Path) -> list[str]:
+        told = engine.arguments(profile)
+        for file in profile.rglob("*"):
+            if file.is_file():
+                lines = file.read_text().splitlines(keepends=True)
+                file.write_text("".join(line for line in lines if "cookie" not in line))
+        return [each for each in told if "cookies" not in each]
+
+    name = f"{engine.name}-as-delivered"
+    with browser(replace(engine, name=name, arguments=arguments), pages, folder / name) as started:
+        yield started
+
+
+def comes_back(browser: Browser, port: int, case: tuple[str, str, str]) -> bool:
+    tab, host, kind = case
     script = LOG_IN % (f"{host}:{port}", kind, kind)
-    saw = bench.browser.run(tab, script, name=f"third-party-{host}-{kind}", api="", sockets="")
-    comes_back = bench.browser.name in CASES[tab, host, kind].split()
-    assert saw == ("ann" if comes_back else "nobody")
+    saw = browser.run(tab, script, name=f"{host}-{kind}", api="", sockets="")
+    assert saw in ("ann", "nobody")
+    return saw == "ann"
+
+
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_as_delivered(bench: Bench, as_delivered: Browser, port: int, case: tuple[str, str, str]) -> None:
+    assert comes_back(as_delivered, port, case) == (bench.browser.name in CASES[case][0])
+
+
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_third_parties_allowed(bench: Bench, port: int, case: tuple[str, str, str]) -> None:
+    assert comes_back(bench.browser, port, case) == (bench.browser.name in CASES[case][1])

@@ -5,6 +5,7 @@ The apps have the faults of tests/test_cves.py and of design section 6.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from sanic import Blueprint, Request, Sanic
 from sanic.response import HTTPResponse, text
 
 from corsbp import CorsPolicy, cors_group
+from corsbp.surface import surface
 from corsbp.testing import Grant, attack
 from corsbp.testing.attacks import STRANGER, look_alikes
 
@@ -179,6 +181,50 @@ def test_only_what_changes_nothing_is_sent() -> None:
         ("GET", None),
         ("HEAD", None),
     }
+
+
+def test_an_address_is_asked_once_for_an_origin() -> None:
+    """However many routes lead to it, and whatever several allowed origins have for look-alikes."""
+    app, asked = new_app(), []
+
+    @app.on_request
+    async def note(request: Request) -> None:
+        wanted = request.headers.get("access-control-request-method")
+        asked.append((request.method, request.path, request.headers.get("origin"), wanted))
+
+    for kind in ("str", "alpha", "slug"):
+        app.add_route(item, f"/files/<name:{kind}>", methods=["GET", "HEAD"], name=kind)
+    assert len({route.example for route in surface(app)}) < 3
+    assert attack(app, [ORIGIN, PORT, "https://www.app.example"]) == []
+    assert len(asked) == len(set(asked)) > 500
+
+
+def test_a_stream_of_events_does_not_hold_it_up() -> None:
+    app = new_app()
+
+    @app.get("/events")
+    async def events(request: Request) -> None:
+        await (await request.respond(headers={"access-control-allow-origin": "null"})).send("data: 1")
+        await asyncio.Event().wait()
+
+    assert {grant.kind for grant in attack(app)} == {"null"}
+
+
+def test_what_is_left_out() -> None:
+    app = careless(lambda _: True)
+    app.add_route(item, "/docs/swagger", name="swagger")
+    app.add_route(item, "/docs", name="docs")
+
+    def paths(*leave_out: str) -> set[str]:
+        return {grant.path for grant in attack(app, leave_out=leave_out)}
+
+    assert paths() == {"/items/1", "/docs/swagger", "/docs"}
+    assert paths("/docs*") == {"/items/1"}
+    assert paths("/docs") == {"/items/1", "/docs/swagger"}
+    assert paths("/items/<number:int>", "/docs") == paths("/items/1", "/docs") == {"/docs/swagger"}
+    assert attack(app, leave_out=["*"]) == []
+    with pytest.raises(ValueError, match=r"leave_out: '/docs' is one string; meant: \['/docs'\]"):
+        attack(app, leave_out="/docs")
 
 
 # --- sections ---

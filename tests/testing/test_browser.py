@@ -443,6 +443,50 @@ def test_a_stream_without_an_end_of_a_server() -> None:
     assert (events.text, slow.text) == ("data: news\n\n", "first second")
 
 
+ODD = [
+    "https://xn--n3h.net/api/echo",
+    "https://xn--ls8h.la/api/echo",
+    "https://☃.net/api/echo",
+    f"/api/echo?{'x' * 70_000}",
+    f"/api/{'x' * 70_000}",
+    "/api/%FF%00?%ZZ",
+    "/api/long",
+]
+
+
+@pytest.mark.parametrize("url", ODD, ids=lambda url: url[:30])
+def test_addresses_that_a_page_or_a_server_may_name(url: str) -> None:
+    """Nothing is raised: there is an answer, or there is none."""
+    app = shop()
+    app.add_route(lambda _: HTTPResponse(status=302, headers={"location": f"/{'x' * 70_000}"}), "/api/long")
+    (result,) = fetched(Browser(app), {"url": url})
+    assert result.blocked_by in (None, "origin-missing", "no-answer"), str(result)
+    assert str(result).isprintable() or "\n" in str(result)
+    assert len(url) > 999 or "long" in url or result.sent[0].status in (200, 404)
+
+    async def talk(port: int) -> Result:
+        async with Browser.at(f"http://127.0.0.1:{port}") as browser:
+            return await browser.fetch(url.replace("https://", "http://a.localhost:1/"))
+
+    assert run_anew(serve(app, talk)).blocked_by in (None, "origin-missing", "no-answer")
+
+
+def test_an_app_that_waits_for_more_than_there_is() -> None:
+    """A body has an end, after which nothing comes until the browser has had enough."""
+    app, read = new_app(), []
+
+    @app.post("/", stream=True)
+    async def waits(request: Request) -> None:
+        response = await request.respond(headers={ALLOW_ORIGIN: "*"})
+        read.append(await request.stream.transport.receive())
+        await response.send("first")
+        read.append(await request.stream.transport.receive())
+
+    (result,) = fetched(Browser(app, reading=0.1), {"url": "/", "method": "POST", "body": b"a"})
+    assert (result.ok_for_page, result.text) == (True, "first")
+    assert read == [{"type": "http.request", "body": b"a", "more_body": False}]
+
+
 COMPRESSED = gzip.compress(b"text" * 100)
 BODIES: dict[str, tuple[HTTPResponse, bytes | None]] = {
     "compressed": (HTTPResponse(COMPRESSED, headers={"content-encoding": "gzip"}), b"text" * 100),

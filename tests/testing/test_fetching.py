@@ -313,6 +313,62 @@ def test_what_passes(options: dict[str, Any], answers: list[Said], sent: list[st
     assert str(result).endswith(f"\nThe page reads status {status}.")
 
 
+EMBEDDED: list[tuple[dict[str, Any], str | list[str], bool]] = [
+    # the page and the address, the policy; whether the page may embed it
+    ({}, "cross-origin", True),
+    ({}, "same-origin", False),
+    ({}, "same-site", False),
+    ({}, "SAME-ORIGIN", True),
+    ({}, ["same-origin", "same-origin"], True),
+    ({"url": "https://api.app.example/"}, "same-site", True),
+    ({"url": "https://api.app.example/"}, "same-origin", False),
+    ({"url": "http://localhost/"}, "same-site", False),
+    ({"url": "http://api.app.example/", "who": page("http://app.example")}, "same-site", True),
+    ({"url": "https://api.app.example/", "who": page("http://app.example")}, "same-site", False),
+    ({"url": f"{ORIGIN}/"}, "same-origin", True),
+    ({"who": page("null")}, "same-site", False),
+    ({"who": page("null")}, "cross-origin", True),
+    ({"who": page("capacitor://localhost")}, "same-site", False),
+]
+
+
+@pytest.mark.parametrize(("options", "policy", "may"), EMBEDDED)
+def test_what_a_page_may_embed(options: dict[str, Any], policy: str | list[str], may: bool) -> None:
+    answer = says(allow_origin="*", cross_origin_resource_policy=policy)
+    assert (fetch(answer, mode="no-cors", **options).blocked_by == "resource-policy") is not may
+    if "who" not in options:
+        assert fetch(answer, **options).ok_for_page, "in mode cors, nobody looks at it"
+
+
+def test_a_redirect_that_no_page_may_embed() -> None:
+    refused = says(302, location="/b", cross_origin_resource_policy="same-origin")
+    assert fetch(refused, mode="no-cors").blocked_by == "resource-policy"
+
+
+DATA = [
+    ("data:,", "", "text/plain;charset=US-ASCII"),
+    ("data:text/plain,hello%20there?a#b", "hello there?a", "text/plain"),
+    ("DATA:text/html;charset=utf-8,é", "é", "text/html;charset=utf-8"),
+    ("data:;charset=utf-8,a,b", "a,b", "text/plain;charset=utf-8"),
+    ("data:nonsense,a", "a", "text/plain;charset=US-ASCII"),
+    ("data:text/plain;base64,aGVsbG8", "hello", "text/plain"),
+    ("data:; BASE64 ,aGV%20sbG8=", "hello", "text/plain;charset=US-ASCII"),
+    ("data:text/plain", None, None),
+    ("data:;base64,a", None, None),
+    ("data:;base64,a%00bc", None, None),
+]
+
+
+@pytest.mark.parametrize(("url", "text", "kind"), DATA)
+def test_addresses_that_are_their_own_answer(url: str, text: str | None, kind: str | None) -> None:
+    for who in (page(), page("null")):
+        for options in ({}, {"mode": "no-cors"}, {"mode": "same-origin"}, {"method": "POST", "body": "a"}):
+            result = fetch(url=url, who=who, **options)
+            assert (result.blocked_by, result.sent) == (None if kind else "scheme-not-http", ())
+            assert result.text == (text or "")
+            assert result.headers == ({"content-type": kind} if kind else {})
+
+
 # --- the requests' own headers ---
 
 USUAL = {

@@ -132,6 +132,16 @@ def test_an_answer_renews_what_is_remembered() -> None:
 FORGET = [
     ("the answer names another origin", PUT, [says(allow_origin=TWO)], True),
     ("the answer cannot be read", PUT, [says(500)], True),
+    (
+        "the answer is a redirect, and none is meant",
+        PUT | {"redirect": "error"},
+        [says(302, **OURS, location="/b")],
+        True,
+    ),
+    ("a redirect leads to no URL", PUT, [says(302, **OURS, location="https://[")], True),
+    ("a redirect leads to another scheme", PUT, [says(307, **OURS, location="ftp://x/")], True),
+    ("a redirect leads to an address that fails", PUT, [says(307, **OURS, location="/b"), says(401)], False),
+    ("redirects without end", PUT, [says(307, **OURS, location="/items")] * 21, True),
     ("another path", PUT | {"url": "/other"}, [says(401)], False),
     ("a request that needs no preflight", {}, [says(500)], False),
 ]
@@ -146,6 +156,21 @@ def test_a_failure_makes_it_forget(options: dict[str, Any], answers: list[Answer
     served(ALL, GRANT, who=who, **PUT | COOKIES)
     assert fetch(*answers, who=who, **options).blocked_by
     assert served(ALL, GRANT, who=who, **PUT).sent[0].cached is not forgotten
+
+
+@pytest.mark.parametrize(
+    ("engine", "preflight", "stop"),
+    [
+        ("standard", says(**OURS), None),
+        ("standard", says(**OURS, allow_methods="DELETE"), "preflight-method"),
+        ("today", says(**OURS), "preflight-method"),
+    ],
+)
+def test_a_listener_allows_its_method_where_none_is_named(
+    engine: str, preflight: Answer, stop: str | None
+) -> None:
+    asked = PUT | COOKIES | LISTENER
+    assert served(preflight, GRANT, who=page(engine=engine), **asked).blocked_by == stop
 
 
 def test_each_origin_for_itself() -> None:

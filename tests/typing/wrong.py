@@ -115,6 +115,8 @@ Browser(app, "https://app.example", "https://api.example")  # wrong
 Browser(app, base_url=7)  # wrong
 Browser(app, engine="chrome")  # wrong
 Browser(app, clock=0)  # wrong
+Browser(app, reading=None)  # wrong
+Browser(app, third_party_cookies="no")  # wrong
 Browser.at(app)  # wrong
 Browser.at("http://127.0.0.1:8000", base_url="/")  # wrong
 SyncBrowser(app)  # wrong
@@ -125,6 +127,7 @@ assert_policy(app, [("https://app.example", "GET", "/", True)])  # wrong
 assert_policy(app, [("https://app.example", "GET", "/", "include", True)])  # wrong
 assert_policy(app, [("https://app.example", "GET", "/", True, None)])  # wrong
 attack("http://127.0.0.1:8000")  # wrong
+attack(app, leave_out=7)  # wrong
 attack(app, [b"https://app.example"])  # wrong
 print(attack(app)[0].risk)  # wrong
 corsbp.testing.STOPS["no-answer"] = "down"  # wrong
@@ -145,6 +148,7 @@ async def fetches(browser: Browser, result: Result, grant: Grant) -> None:
     await browser.fetch("/", upload_listener="yes")  # wrong
     browser.set_cookie({"session": "ann"})  # wrong
     browser.later("600")  # wrong
+    await browser.websocket(7)  # wrong
     print(result.ok)  # wrong
     result.headers["x-total"] = "1"  # wrong
     result.status = 200  # wrong

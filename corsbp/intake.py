@@ -1,0 +1,112 @@
+"""Pure: what is good in origins that come from a store, however many, without holding up the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple
+
+from .checks import Check
+from .diagnosis import origin_problems
+from .errors import CorsPolicyError, Problem
+from .fields import OriginFunction
+from .origins import Origins, is_entry, is_pattern
+from .policy import CorsPolicy, compiled, with_origins
+from .suffixes import is_below_public_suffix
+
+STEP: Final = 0.002
+"""Seconds of work after which others have their turn."""
+
+_A_FEW: Final = 64
+"""Entries between two looks at the clock."""
+
+
+class Taken(NamedTuple):
+    """The policy that a value makes, and the entries that were left out of it."""
+
+    policy: CorsPolicy
+    bad: list[object]
+
+
+def warm_up() -> None:
+    """Load the tables that checks may need: that would be felt later on."""
+    origin_problems("https://bücher.example")
+    is_below_public_suffix("https://*.example")
+
+
+def entries_of(value: object) -> list[object] | None:
+    """The entries of a collection; None for every other value, `["*"]` among them."""
+    if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Collection):
+        return None
+    entries = list(value)
+    return None if entries == ["*"] else entries
+
+
+async def take(value: object, policy: CorsPolicy) -> Taken:
+    """What becomes of a policy with this value in the place of its `allow_origins`.
+
+    An entry that is no good is left out, and the others hold.
+
+    Raises:
+        CorsPolicyError: the value as a whole cannot be.
+    """
+    if isinstance(value, CorsPolicy):
+        return Taken(value, [])
+    fields = fields_of(policy)
+    entries = entries_of(value)
+    if entries is None:
+        check = Check()
+        allowed = check.origins(value)
+        check.credentials({**fields, "allow_origins": allowed})
+        if check.problems:
+            raise CorsPolicyError(check.problems)
+        return Taken(with_origins(policy, allowed, Origins(())), [])
+    # What the policy has already is good, so that one more among many costs little.
+    known = compiled(policy).exact
+    exact: set[str] = set()
+    origins: list[str] = []
+    others: list[str | OriginFunction] = []
+    bad: list[object] = []
+    began = time.perf_counter()
+    for place, entry in enumerate(entries):
+        if not place % _A_FEW and time.perf_counter() - began > STEP:
+            await asyncio.sleep(0)
+            began = time.perf_counter()
+        if isinstance(entry, str):
+            if entry in known or (is_entry(entry) and not problems_of(entry, fields)):
+                # of a class of its own, it might be another text for those who ask
+                plain = str.__str__(entry)
+                if is_pattern(plain):
+                    others.append(plain)
+                elif plain not in exact:
+                    exact.add(plain)
+                    origins.append(plain)
+                continue
+        elif callable(entry) and not problems_of(entry, fields):
+            others.append(entry)
+            continue
+        bad.append(entry)
+    patterns = list(dict.fromkeys(each for each in others if isinstance(each, str)))
+    asked = [each for each in others if not isinstance(each, str)]
+    allowed = (*origins, *patterns, *asked)
+    return Taken(with_origins(policy, allowed, Origins(patterns, exact)), bad)
+
+
+def fields_of(policy: CorsPolicy) -> dict[str, object]:
+    """What decides, beside an entry itself, whether it is good."""
+    names = (
+        "allow_credentials",
+        "expose_headers",
+        "dangerously_allow_insecure_origins",
+        "dangerously_allow_public_suffixes",
+    )
+    return {name: getattr(policy, name) for name in names}
+
+
+def problems_of(entry: object, fields: Mapping[str, object]) -> list[Problem]:
+    """What is wrong with one entry, in a policy with these fields."""
+    check = Check()
+    if check.entry(entry) and isinstance(entry, str) and fields["allow_credentials"]:
+        check.trusted(entry, fields)
+    return check.problems

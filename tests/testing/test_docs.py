@@ -1,0 +1,57 @@
+"""corsbp/testing/README.md says what is so: its tests run as pasted, its tables are the code's."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+
+import pytest
+
+from corsbp.testing import STOPS, Browser, Result
+
+from ..support import ROOT, served
+
+TEXT = (ROOT / "corsbp" / "testing" / "README.md").read_text()
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.M | re.S)
+pytest_plugins = ["pytester"]
+
+
+def test_a_users_tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the plugins that the extra brings, and no others; a server runs, which one of them calls."""
+    names = [re.findall(r"def (test_\w+)", block)[0] for block in BLOCKS]
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("SANIC_AUTO_EXTEND", "false")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, ROOT / "examples"))))
+    with served("examples.guarded_api:app") as port:
+        blocks = [block.replace("127.0.0.1:8000", f"127.0.0.1:{port}") for block in BLOCKS]
+        pytester.makepyfile(**dict(zip(names, blocks, strict=True)))
+        plugins = ("-p", "corsbp.pytest_plugin", "-p", "anyio.pytest_plugin", "-p", "no:cacheprovider")
+        done = pytester.runpytest_subprocess(*plugins, "-W", "error::pytest.PytestWarning")
+    done.assert_outcomes(passed=len(BLOCKS))
+
+
+def test_every_block_is_a_test() -> None:
+    assert len(BLOCKS) == 6 and all(block.count("def test_") == 1 for block in BLOCKS)
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The table below a heading, without its first two rows."""
+    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", TEXT, re.M | re.S)
+    return [line.strip("| ").split(" | ") for line in re.findall(r"^\|.*\|$", section, re.M)][2:]
+
+
+def test_tables() -> None:
+    """On a mismatch, the rows to paste are in the message."""
+    stops = [[f"`{key}`", text] for key, text in STOPS.items()]
+    assert rows("What can stop a page") == stops, "\n".join(f"| {a} | {b} |" for a, b in stops)
+    arguments = [row[0].strip("`") for row in rows("The fixture")]
+    assert arguments == [name for name in inspect.signature(Browser.fetch).parameters if name != "self"]
+    fields = {name for row in rows("The result") for name in re.findall(r"`(\w+)(?:\(\))?`", row[0])}
+    public = {name for name in dir(Result) if name[0] != "_"}
+    assert fields == public
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#h][^)]*)\)", TEXT):
+        assert (ROOT / "corsbp" / "testing" / target).exists(), target
