@@ -21,6 +21,7 @@ from .advice import Asked, change, place_of, whose
 from .loading import CommandError, aside, load, quiet
 from .sockets import Opened, opened
 from .through import Through
+from .tried import in_words, settled, tried
 from .words import CONSOLES
 
 BROWSERS: Final = ("Chromium", "Firefox", "Safari")
@@ -75,6 +76,7 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
             base = arguments.base_url if app else url
             sender: Sender = OneServer(AppSender(app), base) if app else ServerSender()
             await stack.enter_async_context(sender)
+            stack.push_async_callback(settled)
             place = place_of(app, url, method) if app else None
             if app and place and place.route and place.route.websocket:
                 socket = await opened(
@@ -102,7 +104,7 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
             ours = change(place, f"{result.blocked_by}", asked)
             return result, whose(place, method), ours or (theirs if place.route or status != 404 else None)
 
-    with aside(err, f"asking {arguments.target}"), quiet() as failures:
+    with aside(err, f"asking {arguments.target}"), quiet() as failures, tried(arguments.origin) as trials:
         try:
             result, whose_it_is, to_change = asyncio.run(asyncio.wait_for(fetched(), arguments.timeout))
         except asyncio.TimeoutError as error:
@@ -119,6 +121,8 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
         out.print(Text(whose_it_is))
     if to_change:
         out.print(Text("Change: ", style="bold").append(to_change, style="not bold"))
+    for line in in_words(trials, place_of(app, url, method).route) if app else ():
+        out.print(Text(line))
     unanswered = result.blocked_by == "no-answer" and not (result.sent and result.sent[0].status)
     return 2 if unanswered else int(not result.ok_for_page)
 
