@@ -21,6 +21,9 @@ STEP: Final = 0.002
 _A_FEW: Final = 64
 """Entries between two looks at the clock."""
 
+_MANY: Final = 10_000
+"""Entries that can go at once."""
+
 
 class Taken(NamedTuple):
     """The policy that a value makes, and the entries that were left out of it."""
@@ -61,7 +64,8 @@ async def take(value: object, policy: CorsPolicy) -> Taken:
         check.credentials({**fields, "allow_origins": allowed})
         if check.problems:
             raise CorsPolicyError(check.problems)
-        return Taken(with_origins(policy, allowed, Origins(())), [])
+        functions = (allowed,) if callable(allowed) else ()
+        return Taken(with_origins(policy, allowed, Origins(()), functions), [])
     # What the policy has already is good, so that one more among many costs little.
     known = compiled(policy).exact
     exact: set[str] = set()
@@ -88,9 +92,16 @@ async def take(value: object, policy: CorsPolicy) -> Taken:
             continue
         bad.append(entry)
     patterns = list(dict.fromkeys(each for each in others if isinstance(each, str)))
-    asked = [each for each in others if not isinstance(each, str)]
-    allowed = (*origins, *patterns, *asked)
-    return Taken(with_origins(policy, allowed, Origins(patterns, exact)), bad)
+    asked = tuple(each for each in others if not isinstance(each, str))
+    table = Origins(patterns, exact)
+    return Taken(with_origins(policy, (*origins, *patterns, *asked), table, asked), bad)
+
+
+async def let_go(entries: list[object]) -> None:
+    """Empty a list in steps: what nobody else has any more takes time to go, too."""
+    while entries:
+        del entries[-_MANY:]
+        await asyncio.sleep(0)
 
 
 def fields_of(policy: CorsPolicy) -> dict[str, object]:

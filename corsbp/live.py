@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from .decision import Follow
 from .errors import CorsPolicyError
 from .fields import Entries, OriginFunction, Star
-from .intake import entries_of, fields_of, problems_of, take, warm_up
+from .intake import entries_of, fields_of, let_go, problems_of, take, warm_up
 from .journal import journal, shown
 from .policy import CorsPolicy
 
@@ -40,6 +40,9 @@ LAST_WORDS: Final = 5.0
 
 NAMED: Final = 40
 """Entries of one value that are named in the log."""
+
+REMEMBERED: Final = 1000
+"""Entries of which is known that they have been named."""
 
 
 class Live(NamedTuple):
@@ -199,8 +202,6 @@ class Following:
                 self.say(logging.ERROR, "the source of live origins does not end when it is cancelled")
         try:
             task.result()
-        except (KeyboardInterrupt, SystemExit):
-            raise
         # which may be a library's own kind, and it is none of ours
         except BaseException as error:
             why = f"failed: {shown(error)}"
@@ -242,10 +243,12 @@ class Following:
                     self.say(logging.ERROR, "the source of live origins %s: the last good ones hold", why)
                 self.error = why
                 return False
-            self.seen = seen
+            seen, self.seen = self.seen, seen
             self.name(bad)
             if not self.follow.rules.policy.allow_origins:
                 self.say(logging.WARNING, "no live origin is left: pages of no other origin are allowed")
+            if isinstance(seen, list):
+                await let_go(seen)
         self.came, self.error = time.monotonic(), None
         return True
 
@@ -265,13 +268,13 @@ class Following:
     def name(self, bad: list[object]) -> None:
         """Say which entries were left out, each once for as long as it stays."""
         known, fields = self.left_out, fields_of(self.follow.rules.policy)
-        found = {entry if isinstance(entry, str) else shown(entry): entry for entry in bad}
+        found = {shown(entry): entry for entry in bad[:REMEMBERED]}
         fresh = [key for key in found if key not in known]
         for key in fresh[:NAMED]:
             problems = "; ".join(map(str, problems_of(found[key], fields)))
             self.say(logging.ERROR, "left out of the live origins: %s", problems)
         if fresh[NAMED:]:
-            self.say(logging.ERROR, "left out of the live origins: %d more", len(fresh) - NAMED)
+            self.say(logging.ERROR, "left out of the live origins: %d in all", len(bad))
         self.left_out = found.keys() - set(fresh[NAMED:])
 
 
@@ -288,8 +291,8 @@ class Run(NamedTuple):
 
 async def ended(task: asyncio.Task[Any], seconds: float) -> bool:
     """Whether a task has ended so many seconds after it was cancelled."""
+    # noted, so that asyncio does not speak of it
+    task.add_done_callback(lambda task: task.cancelled() or task.exception())
     task.cancel()
     await asyncio.wait({task}, timeout=seconds)
-    if task.done() and not task.cancelled():
-        task.exception()  # noted, so that asyncio does not speak of it
     return task.done()

@@ -87,7 +87,9 @@ class CorsPolicy(Declared):
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "_named", Origins(named(self)))
-        object.__setattr__(self, "_functions", _functions_of(self.allow_origins))
+        declared = self.allow_origins
+        functions = (declared,) if callable(declared) else tuple(filter(callable, declared))
+        object.__setattr__(self, "_functions", functions)
 
     def allows(self, origin: str) -> bool:
         """Whether pages of an origin may read the answers, by what is declared.
@@ -131,8 +133,10 @@ _DEFAULTS: Mapping[str, object] = {
 }
 
 
-def with_origins(policy: CorsPolicy, allowed: Allowed, compiled: Origins) -> CorsPolicy:
-    """The same policy with other origins, which have been checked; `compiled` has all but the functions.
+def with_origins(
+    policy: CorsPolicy, allowed: Allowed, compiled: Origins, functions: tuple[OriginFunction, ...]
+) -> CorsPolicy:
+    """The same policy with other origins, which have been checked, and sorted into compiled and functions.
 
     There may be none: a store can be empty.
     """
@@ -140,12 +144,8 @@ def with_origins(policy: CorsPolicy, allowed: Allowed, compiled: Origins) -> Cor
     for name in _DEFAULTS:
         object.__setattr__(other, name, allowed if name == "allow_origins" else getattr(policy, name))
     object.__setattr__(other, "_named", compiled)
-    object.__setattr__(other, "_functions", _functions_of(allowed))
+    object.__setattr__(other, "_functions", functions)
     return other
-
-
-def _functions_of(allowed: Allowed) -> tuple[OriginFunction, ...]:
-    return (allowed,) if callable(allowed) else tuple(each for each in allowed if callable(each))
 
 
 def named(policy: CorsPolicy) -> tuple[str, ...]:

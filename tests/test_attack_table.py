@@ -23,7 +23,7 @@ ALLOWED = {
     "quickstart": {"/api/": {"*"}},
     "versions": {"/v1/shop/items": {"*"}, "/v2/shop/items": {"https://app.example"}},
     "guide": {"/": {"https://mydomain.com"}},
-    "tenants": {"/api/": {"https://app.example"}},
+    "tenants": {"/prices": {"https://app.example"}, "/orders": set()},
 }
 TRUSTED = ["https://app.example", "https://mydomain.com", "http://localhost:3000", "https://a.example.com"]
 
@@ -32,8 +32,8 @@ TRUSTED = ["https://app.example", "https://mydomain.com", "http://localhost:3000
 def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Sanic:
     """An example of its own for this test: they are modules, so each is imported anew."""
     with closing(sqlite3.connect(tmp_path / "tenants.db")) as database, database:
-        database.execute("CREATE TABLE tenants (origin TEXT PRIMARY KEY)")
-        database.execute("INSERT INTO tenants VALUES ('https://app.example')")
+        database.execute("CREATE TABLE tenants (host TEXT, origin TEXT)")
+        database.execute("INSERT INTO tenants VALUES ('other.example', 'https://app.example')")
     monkeypatch.setenv("TENANTS", str(tmp_path / "tenants.db"))
     spec = importlib.util.spec_from_file_location(request.param, ROOT / "examples" / f"{request.param}.py")
     assert spec is not None and spec.loader is not None

@@ -5,13 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
-import importlib.util
 import logging
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -405,115 +400,3 @@ def test_a_function_that_hangs_is_given_up_and_the_request_served(errors: Callab
     assert ended == [ONE, ONE]
     hangs = f"{hangs_and(list).__qualname__}"
     assert errors() == [f"The origin function {hangs}() failed for {ONE!r}: refused"] * 2
-
-
-# --- the example -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def tenants(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleType]:
-    """The example, with a database of two tenants; `queries` lists what was looked up in it."""
-    database = tmp_path / "tenants.db"
-    with closing(sqlite3.connect(database)) as db:
-        db.execute("CREATE TABLE tenants (origin TEXT PRIMARY KEY)")
-        db.execute("INSERT INTO tenants VALUES (?)", [ONE])
-        db.commit()
-    monkeypatch.setenv("TENANTS", str(database))
-    path = Path(__file__).parent.parent / "examples" / "tenants.py"
-    spec = importlib.util.spec_from_file_location("tenants", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.app.config.update({"AUTO_EXTEND": False, "MOTD": False, "TOUCHUP": False})
-    module.database, module.queries, look_up = database, [], module.look_up
-
-    def counted(origin: str) -> Any:
-        module.queries.append(origin)
-        return look_up(origin)
-
-    monkeypatch.setattr(module, "look_up", counted)
-    return module
-
-
-def add(database: Path, origin: str) -> None:
-    with closing(sqlite3.connect(database)) as db:
-        db.execute("INSERT INTO tenants VALUES (?)", [origin])
-        db.commit()
-
-
-async def pass_time(seconds: float) -> None:
-    """Let the clock of the running loop jump, and what is due at the new time happen."""
-    loop = asyncio.get_running_loop()
-    now = loop.time
-    monkey: Any = loop
-    monkey.time = lambda: now() + seconds
-    due = asyncio.Event()
-    loop.call_later(0, due.set)
-    await due.wait()
-
-
-async def allowed(port: int, *origins: str) -> list[str | None]:
-    """Whom the example allows, asked over one connection as a proxy would."""
-    asks = [ask("GET", "/api/hello", origin).raw() for origin in origins]
-    raw = await exchange(
-        port, b"".join([one.replace(b"close", b"keep-alive") for one in asks[:-1]] + asks[-1:])
-    )
-    answers = [parse(b"HTTP/1.1 " + each) for each in raw.split(b"HTTP/1.1 ")[1:]]
-    assert [answer.body for answer in answers] == [b"hello"] * len(origins)
-    assert all(answer.cors["vary"] == "origin" for answer in answers)
-    return [answer.cors.get("access-control-allow-origin") for answer in answers]
-
-
-def test_tenants_cost_one_query_per_origin_and_ttl(tenants: ModuleType) -> None:
-    async def talk(port: int) -> None:
-        assert await allowed(port, *[ONE, EVIL] * 500) == [ONE, None] * 500
-        assert tenants.queries == [ONE, EVIL]
-        add(tenants.database, EVIL)
-        await pass_time(tenants.TTL - 10)
-        assert await allowed(port, EVIL) == [None]  # not yet
-        await pass_time(11)
-        assert await allowed(port, *[ONE, EVIL] * 10) == [ONE, EVIL] * 10
-        assert tenants.queries == [ONE, EVIL] * 2
-
-    asyncio.run(serve(tenants.app, talk))
-
-
-def test_tenants_without_a_database(tenants: ModuleType, errors: Callable[[], list[str]]) -> None:
-    async def talk(port: int) -> None:
-        kept = tenants.database.rename(tenants.database.with_suffix(".gone"))
-        assert await allowed(port, ONE, ONE, EVIL) == [None] * 3
-        assert not tenants.database.exists()
-        assert len(errors()) == 3
-        assert repr(EVIL) in errors()[-1]
-        kept.rename(tenants.database)
-        assert await allowed(port, ONE) == [ONE]  # failures are not remembered
-
-    asyncio.run(serve(tenants.app, talk))
-
-
-def test_tenants_are_a_bounded_number(tenants: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenants, "MAX_ORIGINS", 3)
-
-    async def talk(port: int) -> None:
-        await allowed(port, *[f"https://{number}.example" for number in range(20)])
-        assert tenants.app.ctx.is_tenant.cache_info().currsize == 3
-
-    asyncio.run(serve(tenants.app, talk))
-
-
-def test_tenants_after_a_restart(tenants: ModuleType) -> None:
-    for _ in range(3):
-        assert send(tenants.app, ask("GET", "/api/hello"))[0].cors == REFUSED | {
-            "access-control-allow-origin": ONE
-        }
-    assert tenants.queries == [ONE] * 3
-
-
-def test_tenants_through_the_asgi_client_which_starts_anew_each_time(tenants: ModuleType) -> None:
-    async def talk() -> None:
-        for _ in range(2):
-            _, response = await tenants.app.asgi_client.get("/api/hello", headers={"origin": ONE})
-            assert response.headers["access-control-allow-origin"] == ONE
-
-    asyncio.run(talk())
-    assert len(Path(tenants.__file__).read_text().splitlines()) < 40

@@ -52,8 +52,6 @@ A_TEST = BLOCKS.pop()
 MOST_LINES, MOST_WORDS = 220, 1800
 TO_COME = {
     "corsbp/command/README.md",
-    "corsbp/testing/README.md",
-    "examples/README.md#live-origins-for-a-fleet",
 }
 
 
@@ -332,6 +330,20 @@ def test_every_name_is_defined(page: str) -> None:
         command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E9,F821", "-"]
         done = subprocess.run(command, input=code, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{done.stdout}\n{block}"
+
+
+RUN_BY = {
+    "README.md": "tests/test_readme.py",
+    "corsbp/README.md": "tests/test_readme.py",
+    "corsbp/testing/README.md": "tests/testing/test_docs.py",
+    "examples/README.md": "tests/test_recipes.py",
+}
+
+
+def test_every_page_with_code_has_a_test_that_runs_it() -> None:
+    assert {page for page in PAGES if "```python" in (ROOT / page).read_text()} == {*RUN_BY}
+    for page, test in RUN_BY.items():
+        assert page.rpartition("/")[2] in (ROOT / test).read_text()
 
 
 def test_the_log_and_the_signal() -> None:

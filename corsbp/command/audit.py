@@ -18,20 +18,19 @@ from corsbp.policy import CorsPolicy, functions, named
 from corsbp.surface import Served
 
 from . import observed
+from .complaint import CommandError
 from .findings import FINDINGS, Finding, find
-from .loading import CommandError, aside, load
+from .loading import aside, load
 from .screen import counted, print_table
 from .snapshot import Change, allows, changes, read, snapshot, written
 
 
-def add_to(commands: Any) -> None:
+def add_to(parser: argparse.ArgumentParser) -> None:
     """Declare `corsbp audit`."""
-    parser = commands.add_parser(
-        "audit",
-        help="every route, who may call it, and what is odd",
-        description="Every route of an app, who may call it from other origins, and what is odd. The app "
+    parser.description = (
+        "Every route of an app, who may call it from other origins, and what is odd. The app "
         "is imported, and none of its listeners run. Exit status: 1 where a finding is an error, or where "
-        "--check finds that something widened; 2 for what cannot be read.",
+        "--check finds that something widened; 2 for what cannot be read."
     )
     parser.add_argument("target", metavar="MODULE:APP", help="as for the command sanic")
     parser.add_argument("--json", action="store_true", help="for machines")

@@ -11,7 +11,8 @@ from rich.console import Console
 from sanic import Sanic
 
 from .asking import STRANGER, Observed, observe
-from .loading import CommandError, aside, quiet
+from .complaint import CommandError
+from .loading import aside, quiet
 from .screen import print_table
 from .snapshot import VERSION, Change, Entry, differences
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from corsbp.journal import journal, shown
 from corsbp.surface import Served
@@ -30,8 +30,10 @@ def tried(origin: str) -> Iterator[list[str]]:
         logger.setLevel(level)
 
 
-async def settled() -> None:
-    """Wait for the functions that only a trial has: they are asked after the answer."""
+@asynccontextmanager
+async def settled() -> AsyncIterator[None]:
+    """Wait, at the end, for the functions that only a trial has: they are asked after the answer."""
+    yield
     if tasks := asked():
         await asyncio.wait(tasks)
 

@@ -15,8 +15,10 @@ import pytest
 from sanic import Sanic
 
 from corsbp import command
-from corsbp.command.cli import Terminal
-from corsbp.command.loading import CommandError, load
+from corsbp.command import cli
+from corsbp.command.complaint import CommandError
+from corsbp.command.loading import load
+from corsbp.command.screen import Terminal
 
 from ..support import ROOT
 
@@ -181,7 +183,7 @@ def test_the_extra_is_named_where_it_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = util.find_spec
-    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "rich" else found(name))
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "rich" else found(name))
     assert command.main(["audit", "examples.versions"]) == 2
     assert capsys.readouterr().err == "corsbp: rich missing: pip install 'corsbp[cli]'\n"
 
