@@ -678,14 +678,12 @@ async def compare(made: Description, random: Random, count: int, kinds: Counter[
             await wire.end()
 
 
-def run(
-    requests: int, seed: int, each: int = 400, seconds: float = float("inf"), says: bool = False
-) -> Counter[str]:
-    """Compare random apps until so many requests were asked of both, or so long."""
+def run(requests: int, seed: int, each: int = 400, says: bool = False) -> Counter[str]:
+    """Compare random apps until so many requests were asked of both."""
     kinds: Counter[str] = Counter()
     loop, began, number = asyncio.new_event_loop(), time.monotonic(), 0
     try:
-        while _asked(kinds) < requests and time.monotonic() - began < seconds:
+        while _asked(kinds) < requests:
             number += 1
             random = Random(f"{seed}/{number}")
             made = Maker(random).description()
