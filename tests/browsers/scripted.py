@@ -336,7 +336,7 @@ def asked(run: Run) -> list[dict[str, object]]:
 
 
 async def in_simulator(
-    engine: EngineName, scripts: Scripts, scenarios: Sequence[Scenario], **options: bool
+    engine: EngineName, scripts: Scripts, scenarios: Sequence[Scenario], **options: Any
 ) -> dict[str, Outcome]:
     """Run the scenarios in the simulator: in one browser with a page and a sandboxed frame."""
     outcomes = {}
