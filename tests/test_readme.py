@@ -23,6 +23,8 @@ from corsbp.command.findings import MORE
 from corsbp.decision import REFUSALS
 from corsbp.errors import PROBLEMS, WARNINGS
 
+from .browsers.cases import CASES
+from .browsers.test_simulated import SCENARIOS
 from .support import (
     EVIL,
     ORIGIN,
@@ -150,6 +152,13 @@ def test_what_is_supported_and_needed() -> None:
     assert f"Sanic {dict(needed)['sanic']} to " in README
     (sentence,) = re.findall(r"^.*Dependencies: (.*?)\.", README, re.M)
     assert sorted(re.findall(r"`(\w+)`", sentence)) == sorted(name for name, _ in needed)
+
+
+def test_how_much_is_asked_of_browsers() -> None:
+    page = (ROOT / "tests" / "README.md").read_text()
+    assert f"{len(CASES)} cases in Chromium" in page
+    assert f"in {len(SCENARIOS)} scenarios" in page
+    assert f"Of {3 * len(SCENARIOS):,} runs" in page
 
 
 # --- transcripts ---
