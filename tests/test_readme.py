@@ -23,6 +23,8 @@ from corsbp.command.findings import MORE
 from corsbp.decision import REFUSALS
 from corsbp.errors import PROBLEMS, WARNINGS
 
+from .browsers.cases import CASES
+from .browsers.test_simulated import SCENARIOS
 from .support import (
     EVIL,
     ORIGIN,
@@ -52,7 +54,6 @@ A_TEST = BLOCKS.pop()
 MOST_LINES, MOST_WORDS = 220, 1800
 TO_COME = {
     "examples/README.md#live-origins-for-a-fleet",
-    "corsbp/command/README.md",
 }
 
 
@@ -151,6 +152,13 @@ def test_what_is_supported_and_needed() -> None:
     assert f"Sanic {dict(needed)['sanic']} to " in README
     (sentence,) = re.findall(r"^.*Dependencies: (.*?)\.", README, re.M)
     assert sorted(re.findall(r"`(\w+)`", sentence)) == sorted(name for name, _ in needed)
+
+
+def test_how_much_is_asked_of_browsers() -> None:
+    page = (ROOT / "tests" / "README.md").read_text()
+    assert f"{len(CASES)} cases in Chromium" in page
+    assert f"in {len(SCENARIOS)} scenarios" in page
+    assert f"Of {3 * len(SCENARIOS):,} runs" in page
 
 
 # --- transcripts ---
