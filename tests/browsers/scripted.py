@@ -181,7 +181,9 @@ class Run:
     def named(self, text: str) -> str:
         """A text with its hosts by name, so that it is the same in each run."""
         for name, host in self.scripts.hosts.items():
-            text = text.replace(f"//{host}{self.folder}", f"//{name}").replace(f"http://{host}", name)
+            for before in ("//", "@"):
+                text = text.replace(f"{before}{host}{self.folder}", f"{before}{name}")
+            text = text.replace(f"http://{host}", name)
         return text
 
     def reply(self, method: str, to: str, headers: Message, body: str) -> Reply:
