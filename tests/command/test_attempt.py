@@ -194,6 +194,18 @@ def test_what_it_says(attempted: Attempted) -> None:
     assert last == "Both listen on 127.0.0.1, for this machine only. Ctrl-C ends them."
 
 
+def test_the_app_is_the_only_one(attempted: Attempted) -> None:
+    """For its own code, which may ask Sanic for the app without its name."""
+    app = shop()
+    app.add_route(lambda _: text(Sanic.get_app().name), "/name", name="own_name")
+
+    def talk(tried: Tried) -> None:
+        (answer,) = over(tried.ports[0], ask("GET", "/name"))
+        assert (answer.status, answer.body.decode()) == (200, app.name)
+
+    attempted(app, talk)
+
+
 def test_it_is_on_this_machine_only(attempted: Attempted) -> None:
     def talk(tried: Tried) -> None:
         for number in [*tried.ports, int(tried.origins[3].rpartition(":")[2])]:
