@@ -445,8 +445,12 @@ def test_a_simulated_call(attempted: Attempted) -> None:
         assert (outcome["status"], outcome["redirected"], outcome["body"]) == (200, False, "thing")
         assert ["content-type", "text/plain; charset=utf-8"] in outcome["headers"]
         assert [(each["method"], each["status"]) for each in told["seen"]] == [("OPTIONS", 204), ("PUT", 200)]
+        sent = ["cookie", "(sent, not shown here)"]
         told = simulated("GET", "/listed/thing", cookie="session=ann; SameSite=None; Secure")
-        assert told["blockedBy"] is None
+        assert told["blockedBy"] is None and sent in told["seen"][0]["asked"]
+        told = simulated("GET", "/listed/thing", cookie="session=ann")
+        assert told["blockedBy"] is None and sent not in told["seen"][0]["asked"]
+        assert any("SameSite" in step["text"] for step in told["steps"])
         told = simulated("GET", "/public/thing")
         assert told["outcome"] == {"error": "TypeError: Failed to fetch"}
         assert told["change"].startswith(
@@ -454,7 +458,7 @@ def test_a_simulated_call(attempted: Attempted) -> None:
         )
 
     attempted(shop(calls), talk)
-    assert calls == ["PUT", "GET", "GET"]
+    assert calls == ["PUT", "GET", "GET", "GET"]
 
 
 def test_advice_outlives_the_try(attempted: Attempted) -> None:
