@@ -20,6 +20,12 @@ NAMED: Final = 50
 _asking: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Beside]] = WeakKeyDictionary()
 
 
+def asked() -> list[asyncio.Task[None]]:
+    """The functions that are being asked after the answer, in this loop."""
+    asking = _asking.get(asyncio.get_running_loop())
+    return list(asking.tasks) if asking else []
+
+
 class Decided(NamedTuple):
     """What the rules that hold have decided on what a page wants."""
 

@@ -9,6 +9,7 @@ The rooms, from the door inwards; imports run one way:
     attempt     the page of `corsbp try`, and the servers behind it
     explain     one fetch, step by step, as a browser has it
     sockets     who may open a WebSocket
+    tried       what a policy on trial would have decided
     asking      what an app lets pages do, asked of it in memory
     advice      which argument of which section to change
     loading     `module:app` as typed: the app, or what was found instead

@@ -22,6 +22,7 @@ from .advice import Asked, Place, change, place_of, whose
 from .complaint import CommandError
 from .loading import aside, load, quiet
 from .through import Through
+from .tried import in_words, settled, tried
 from .words import CONSOLES
 
 BROWSERS: Final = ("Chromium", "Firefox", "Safari")
@@ -73,7 +74,7 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
         with aside(err, f"importing {arguments.target}"):
             app = load(arguments.target)
 
-    with aside(err, f"asking {arguments.target}"), quiet() as failures:
+    with aside(err, f"asking {arguments.target}"), quiet() as failures, tried(arguments.origin) as trials:
         try:
             told = _told(arguments, app, url, method, headers)
             story = asyncio.run(asyncio.wait_for(told, arguments.timeout))
@@ -84,6 +85,8 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     for failure in failures:
         err.print(f"logged: {failure}", markup=False)
     _print(story, out)
+    for line in in_words(trials, place_of(app, url, method).route) if app else ():
+        out.print(Text(line))
     result = story.result
     unanswered = result.blocked_by == "no-answer" and not (result.sent and result.sent[0].status)
     return 2 if unanswered else int(not result.ok_for_page)
@@ -107,7 +110,7 @@ async def _told(
     base = arguments.base_url if app else url.replace("ws", "http", 1) if sockets.is_socket(url) else url
     sender = OneServer(AppSender(app), base) if app else OneServer(ServerSender())
     origin, cookies = arguments.origin, arguments.cookie
-    async with sender:
+    async with sender, settled():
         place = place_of(app, url, method) if app else Place(None)
         browser = Browser.using(sender, origin, base_url=base, engine=arguments.engine)
         for cookie in cookies:

@@ -615,6 +615,60 @@ def test_a_websocket(call: str, status: int, lines: list[str], others: list[str]
     assert [line for line in others if line in out] == [], out
 
 
+async def knows(origin: str, request: object) -> bool:
+    await asyncio.sleep(0)
+    return origin == ORIGIN
+
+
+def on_trial() -> Sanic:
+    """Sections with a policy on trial, one of them with a function that only the trial has."""
+    app = new_app()
+    for name, trial in {
+        "api": CorsPolicy(allow_origins=[ORIGIN]),
+        "asks": CorsPolicy(allow_origins=knows),
+    }.items():
+        bp = Blueprint(name, url_prefix=f"/{name}")
+        bp.add_route(handler, "/item", name="item", methods=["GET", "PUT"])
+        bp.add_route(handler, "/own", name="own", ctx_cors=CorsPolicy())
+
+        @bp.websocket("/ws")
+        async def ws(request: Request, ws: Any) -> None: ...
+
+        app.blueprint(cors_group(bp, allow_origins=[ORIGIN, TWO], trial=trial))
+    return app
+
+
+def leaves_out(wish: str, name: str = "api") -> str:
+    why = f"origin-not-allowed: allow_origins leaves it out: it has {ORIGIN!r}"
+    if name == "asks":
+        why = "origin-function-refused: knows() did not return True"
+    return f"cors_group({name}) on trial: a page of {TWO!r} could no longer {wish}: {why}"
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (f"/api/item --origin {TWO}", [leaves_out("read the answer to 'GET' '/api/item'")]),
+        (
+            f"/api/item PUT --origin {TWO}",
+            [leaves_out("send 'PUT' '/api/item'"), leaves_out("read the answer to 'PUT' '/api/item'")],
+        ),
+        (f"/api/ws --origin {TWO}", [leaves_out("open the WebSocket '/api/ws'")]),
+        (f"/asks/ws --origin {TWO}", [leaves_out("open the WebSocket '/asks/ws'", "asks")]),
+        (f"/asks/item --origin {TWO}", [leaves_out("read the answer to 'GET' '/asks/item'", "asks")]),
+        (f"/api/item --origin {ORIGIN}", ["cors_group(api) on trial: decides the same"]),
+        (f"/asks/item --origin {EVIL}", ["cors_group(asks) on trial: decides the same"]),
+        (f"/api/ws --origin {ORIGIN}", ["cors_group(api) on trial: decides the same"]),
+        (f"/api/own --origin {TWO}", []),  # has a policy of its own
+        (f"/none --origin {TWO}", []),
+    ],
+)
+def test_what_the_trial_would_have_decided(call: str, said: list[str], explain: Any) -> None:
+    _, out, err = explain("x:app", *call.split(), app=on_trial())
+    assert [line for line in out.splitlines() if "on trial" in line] == said
+    assert err == ""
+
+
 def test_a_websocket_of_a_server(explain: Any) -> None:
     """Any, by its address."""
     with socket_server() as port:
