@@ -34,9 +34,7 @@ async def origins(app: Sanic):
         while True:
             async with db.pipeline(transaction=True) as both:
                 version, found = await both.get("origins:version").smembers("origins").execute()
-            if (
-                version is None
-            ):  # an empty set is no key at all: this tells it from a store that lost everything
+            if version is None:  # an empty set is no key: this tells it from a store that lost everything
                 raise LookupError("there is no origins:version")
             yield found
             await changes.get_message(timeout=LOOK_AGAIN)

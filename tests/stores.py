@@ -115,9 +115,14 @@ class Proxy:
             writer.close()
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, theirs = await asyncio.open_connection("127.0.0.1", self.behind)
+        try:
+            there, theirs = await asyncio.open_connection("127.0.0.1", self.behind)
+        except OSError:
+            writer.close()
+            return
         self.writers |= {writer, theirs}
-        await asyncio.gather(self.pass_on(reader, theirs), self.pass_on(there, writer))
+        with contextlib.suppress(asyncio.CancelledError):  # at the end
+            await asyncio.gather(self.pass_on(reader, theirs), self.pass_on(there, writer))
 
     async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

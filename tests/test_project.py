@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -16,7 +15,8 @@ import corsbp
 from corsbp import command, decision, errors, fetch, testing
 from corsbp.command import attempt
 
-ROOT = Path(__file__).parent.parent
+from .support import ROOT, importable
+
 MAPS = {
     door.__name__: re.findall(r"^    (\w+)  +\S", door.__doc__ or "", re.M)  # from the door inwards
     for door in (attempt, command, testing, corsbp)
@@ -42,6 +42,7 @@ def source(room: str) -> str:
 
 @pytest.mark.parametrize("command", ["ruff check .", "ruff format --check .", "mypy"])
 def test_tools(command: str) -> None:
+    importable(command.split(maxsplit=1)[0])
     done = subprocess.run(
         [sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True, check=False
     )

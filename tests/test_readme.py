@@ -51,6 +51,7 @@ A_TEST = BLOCKS.pop()
 
 MOST_LINES, MOST_WORDS = 220, 1800
 TO_COME = {
+    "examples/README.md#live-origins-for-a-fleet",
     "corsbp/command/README.md",
 }
 
@@ -349,7 +350,7 @@ def test_every_page_with_code_has_a_test_that_runs_it() -> None:
 def test_the_log_and_the_signal() -> None:
     """The blocks of the chapter about production: pasted, they do what the text around them says."""
     chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## Seen in production\n")[2]
-    switch, listener, *_ = [block for language, block in FENCED.findall(chapter) if language == "python"]
+    switch, listener, trial = [block for language, block in FENCED.findall(chapter) if language == "python"]
     logger = logging.getLogger("corsbp")
     level = logger.level
     try:
@@ -358,6 +359,8 @@ def test_the_log_and_the_signal() -> None:
     finally:
         logger.setLevel(level)
     names: dict[str, Any] = {}
+    exec(trial, names)
+    assert (names["section"].policy, names["section"].trial) == (names["NOW"], names["NEXT"])
     exec(listener, names)
     app, counters = names["app"], names["counters"]
     app.config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})

@@ -26,6 +26,7 @@ from .support import (
     Row,
     ask,
     check,
+    importable,
     lists,
     new_app,
     preflight,
@@ -33,7 +34,6 @@ from .support import (
     send_anew,
     serve,
 )
-from .test_servers import importable
 
 PAGE = (ROOT / "examples" / "README.md").read_text()
 BLOCKS = re.compile(r"^### ([^\n]*)\n(?:(?!^#)[^\n]*\n)*?```python\n(.*?)^```$", re.M | re.S)

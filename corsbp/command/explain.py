@@ -47,7 +47,11 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--credentials", action="store_true", help="credentials: 'include'")
     parser.add_argument(
-        "--cookie", action="append", default=[], metavar="NAME=VALUE", help="what the browser has"
+        "--cookie",
+        action="append",
+        default=[],
+        metavar="COOKIE",
+        help="what the API has set: 'session=ann; SameSite=None; Secure'",
     )
     parser.add_argument("--body", help="text")
     parser.add_argument("--engine", choices=("standard", "today"), default="standard")

@@ -65,7 +65,8 @@ def _in_words(observed: Observed, grant: Entry | None) -> str:
         return "no"
     if observed.route.websocket:
         return "opens it"
-    return "yes, with credentials" if grant["credentials"] else "yes"
+    words = ["yes", "with credentials" if grant["credentials"] else ""]
+    return ", ".join(filter(None, [*words, "" if grant["headers"] else "no request headers"]))
 
 
 def as_data(app: Sanic[Any, Any], found: Sequence[Observed]) -> dict[str, Any]:

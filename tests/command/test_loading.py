@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sanic import Sanic
 
+import corsbp
 from corsbp import command
 from corsbp.command import cli
 from corsbp.command.complaint import CommandError
@@ -186,6 +187,10 @@ def test_the_extra_is_named_where_it_is_missing(
     monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "rich" else found(name))
     assert command.main(["audit", "examples.versions"]) == 2
     assert capsys.readouterr().err == "corsbp: rich missing: pip install 'corsbp[cli]'\n"
+    for option, said in {"--version": f"corsbp {corsbp.__version__}\n", "--help": "usage: corsbp "}.items():
+        with pytest.raises(SystemExit, match="0"):
+            command.main([option])
+        assert capsys.readouterr().out.startswith(said)
 
 
 @pytest.mark.parametrize(("error", "status"), [(BrokenPipeError(), 2), (KeyboardInterrupt(), 130)])

@@ -1,0 +1,43 @@
+"""A fleet of four workers on a real store, for seconds: `python -m tests.load.live` is the long form."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..test_servers import importable
+from .live import CHANGING, EVIL, STEADY, Fleet, granted, main
+
+
+@pytest.mark.parametrize(("store", "package"), [("postgres", "asyncpg"), ("valkey", "valkey")])
+def test_a_fleet(store: str, package: str, capsys: pytest.CaptureFixture[str]) -> None:
+    importable(package)
+    ended = main(["--store", store, "--changes", "10", "--down", "2", "--storm", "1"])
+    said = capsys.readouterr().out
+    with capsys.disabled():
+        print(f"\n{said}")
+    assert ended == 0 and said.endswith("\n0 answers were wrong or late\n")
+    assert "10 changes, from before COMMIT until every worker obeys: p50 " in said
+    for what in ("killed", "started again", "swallowed", "1 % bad rows", "a storm", "emptied"):
+        assert f"\n  {what}" in said
+
+
+@pytest.mark.parametrize(
+    ("origin", "lines", "right"),
+    [
+        (STEADY, granted(STEADY), True),
+        (STEADY, {"vary": "origin"}, False),
+        (EVIL, granted(EVIL), False),
+        (CHANGING, granted(CHANGING), True),
+        (CHANGING, {"vary": "origin"}, True),
+        (CHANGING, granted(STEADY), False),
+        (CHANGING, {}, False),
+    ],
+)
+def test_what_is_wrong_is_seen(origin: str, lines: dict[str, str], right: bool) -> None:
+    fleet = Fleet()
+    fleet.steady = {STEADY: True, EVIL: False}
+    fleet.check(origin, 200, lines, 0.1)
+    assert (fleet.wrong == []) is right
+    fleet.check(CHANGING, 500, {"vary": "origin"}, 0.1)
+    fleet.check(CHANGING, 200, {"vary": "origin"}, 61)
+    assert len(fleet.wrong) == 2 + (not right)
