@@ -122,6 +122,12 @@ class Rules:
         """Whether a page of this origin may read the answer: also a static policy looks here."""
         return grant == "*" or (len(origins) == 1 and grant == origins[0])
 
+    def lets(self, origins: Sequence[str]) -> bool:
+        """As `allows(origins, grant(origins))`, in short: functions aside, whether a page may read."""
+        if len(origins) != 1:
+            return self.static == "*"
+        return origins[0] in self.exact or self.static == "*" or self.match(origins[0])
+
     def refusal(self, origins: Sequence[str], grant: str | None, failed: bool = False) -> Refusal | None:
         """Why the origin is refused; None where it is granted, or where no browser asked."""
         if not origins or self.allows(origins, grant):

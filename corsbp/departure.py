@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import chain
-from logging import DEBUG, INFO
+from logging import INFO
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -20,7 +20,7 @@ from sanic.request import Request
 
 from .decision import Follow, Headers, Rules
 from .fetch import ORIGIN, PREFIX, VARY
-from .seen import READING, Reading, heard, tell
+from .seen import Reading, Wish, heard, tell
 from .trial import Decided, compare
 from .verdict import Opinion
 
@@ -46,7 +46,6 @@ class Departure:
         "_response",
         "_send",
         "_stream",
-        "act",
         "body",
         "follow",
         "headers",
@@ -56,6 +55,7 @@ class Departure:
         "said",
         "status",
         "stream",
+        "wish",
     )
 
     def __init__(self, request: Request, follow: Follow, send: Callable[..., Any]) -> None:
@@ -63,7 +63,7 @@ class Departure:
         self.follow = follow
         self.rules: Rules = follow.rules  # to the end, whatever is reconfigured meanwhile
         self.opinion: Opinion | None = None
-        self.act: Reading = READING
+        self.wish: Wish = Reading
         self.said = False
         """Whether it has been told what the page may not."""
         self._answer: Headers | None = None
@@ -86,7 +86,7 @@ class Departure:
                 if answer is rules.refused and rules.ask is not None and len(origins) == 1:
                     return self._ask_and_send(data, end_stream)
             self._answer = answer
-        if (answer is rules.refused or rules.watched or self.act is not READING) and not self.said:
+        if answer is rules.refused or rules.watched or self.wish is not Reading:
             self.explain()
         self._response = response
         self.body = getattr(response, "body", None)
@@ -99,14 +99,14 @@ class Departure:
         await self.ask()
         await self(data, end_stream)
 
-    def settle(self, answer: Headers, act: Reading | None) -> None:
+    def settle(self, answer: Headers, wish: Wish | None) -> None:
         """Let these headers leave, whatever the rules say of an ordinary answer: for OPTIONS.
 
-        `act` is what the page wants; None if nobody hears of it.
+        `wish` is what the page wants; None if nobody hears of it.
         """
         self._answer = answer
-        self.act = act or READING
-        self.said = act is None
+        self.wish = wish or Reading
+        self.said = wish is None
 
     async def ask(self) -> Opinion:
         """The verdict on the request's origin; a function is asked once."""
@@ -122,15 +122,23 @@ class Departure:
     def explain(self) -> None:
         """Tell once what the page may not do, or could not do by the rules on trial."""
         rules, trial, request = self.rules, self.rules.trial, self.request
-        if self.said or not heard(request.app, DEBUG if trial is None else INFO):
+        if self.said or (trial is None and not heard(request.app)):
+            return
+        origins = request.headers.getall(ORIGIN, ())
+        if not origins:
+            return
+        # The usual case, and the way of every answer while a policy is on trial: both let the page read.
+        if self.wish is Reading and rules.lets(origins) and (trial is None or trial.lets(origins)):
+            return
+        if trial is not None and not heard(request.app, INFO):
             return
         self.said = True
-        if origins := request.headers.getall(ORIGIN, ()):
-            refusal = self.act.refusal(rules, request, origins, self.opinion)
-            if refusal is not None:
-                tell(rules, request, self.act, refusal)
-            if trial is not None:
-                compare(trial, Decided(request, self.act, origins, self.opinion, refusal))
+        wish = self.wish(request)
+        allowed = wish.allowed(rules, self.opinion)
+        if not allowed:
+            tell(rules, wish, self.opinion)
+        if trial is not None:
+            compare(trial, wish, Decided(rules, self.opinion, allowed))
 
     @property
     def processed_headers(self) -> Iterable[tuple[bytes, bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from logging import DEBUG, INFO
 from typing import Any, Final, TypeAlias
 
@@ -16,7 +17,7 @@ from .decision import Follow
 from .departure import Departure, departure
 from .fetch import ALLOW, HOST, ORIGIN, REQUEST_HEADERS, REQUEST_METHOD
 from .paths import Path
-from .seen import OPENING, READING, Sending, SendingElsewhere, heard
+from .seen import Opening, Reading, Sending, SendingElsewhere, heard
 
 Middleware: TypeAlias = Callable[..., Any]
 Chain: TypeAlias = deque[Middleware]
@@ -48,7 +49,7 @@ class Part:
         if request.route is not None and is_websocket(request.route):
             if not origins or _is_own(origins, headers.getall(HOST, ())):
                 return None
-            leaving.act = OPENING
+            leaving.wish = Opening
             if rules.policy.check_websockets:
                 return _judged(leaving, origins)
         undecided = len(origins) == 1 and rules.grant(origins) is None
@@ -57,7 +58,7 @@ class Part:
     def opens(self, request: Request) -> None:
         """The last request middleware of a WebSocket, where a policy is on trial: the handshake is next."""
         leaving = departure(request, self.follow)
-        if leaving.act is OPENING:
+        if leaving.wish is Opening:
             leaving.explain()
 
 
@@ -125,7 +126,7 @@ class Options:
         rules = leaving.rules
         answer = self.path.lists(follow, rules).preflight(grant, request.headers.getall(REQUEST_HEADERS, ()))
         hears = heard(request.app, DEBUG if rules.trial is None else INFO)
-        leaving.settle(answer, Sending(self.path, follow, rules) if hears else None)
+        leaving.settle(answer, partial(Sending, self.path, follow, rules) if hears else None)
 
     def followed(self, request: Request) -> Follow | None:
         """What an OPTIONS request follows; None for a preflight for a route without CORS."""
@@ -136,11 +137,13 @@ class Options:
         response = HTTPResponse(status=204)
         leaving = departure(request, self.follow)
         if self.followed(request) is None:
-            leaving.settle(self.path.elsewhere, SendingElsewhere(self.path, self.follow, leaving.rules))
+            leaving.settle(
+                self.path.elsewhere, partial(SendingElsewhere, self.path, self.follow, leaving.rules)
+            )
             return response
         response.headers[ALLOW] = ", ".join(self.path.allow)
         opinion = await leaving.ask()
-        leaving.settle(self.path.lists(self.follow, leaving.rules).plain(opinion.grant), READING)
+        leaving.settle(self.path.lists(self.follow, leaving.rules).plain(opinion.grant), Reading)
         return response
 
     def depart(self, request: Request, _: object) -> None:

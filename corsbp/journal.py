@@ -41,10 +41,10 @@ class Journal:
         self.written: dict[int, list[float]] = {}
         """Of each level: a second, the lines written in it, and those left out."""
 
-    def write(self, level: int, message: str, *values: object, trace: bool = False) -> None:
-        """Log a message with its values, as loggers do; with the exception's traceback if `trace`."""
+    def admits(self, level: int) -> bool:
+        """Whether a line of this level is logged now. One that would be, but for the flood, is counted."""
         if not self.logger.isEnabledFor(level):
-            return
+            return False
         last, written, left_out = self.written.get(level, (-1, 0, 0))
         second = self.clock() // 1
         if second != last:
@@ -53,7 +53,11 @@ class Journal:
             written = left_out = 0
         room = written < self.lines
         self.written[level] = [second, written + room, left_out + (not room)]
-        if room:
+        return room
+
+    def write(self, level: int, message: str, *values: object, trace: bool = False) -> None:
+        """Log a message with its values, as loggers do; with the exception's traceback if `trace`."""
+        if self.admits(level):
             self.logger.log(level, message, *values, exc_info=trace)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 from sanic import Sanic
@@ -31,67 +31,88 @@ _strained: Final = Journal(journal.logger, lines=1)
 
 
 class Reading:
-    """A page wants to read an answer. Refused, it was served all the same."""
+    """The page that sent a request wants to read the answer. Refused, it was served all the same."""
 
     can = "read the answer to"
 
-    def asks(self, request: Request) -> str:
-        """The request that the page makes, for the log."""
-        return f"{shown(request.method)} {shown(request.path)}"
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.origins: Sequence[str] = request.headers.getall(ORIGIN, ())
 
-    def refusal(
-        self, rules: Rules, request: Request, origins: Sequence[str], opinion: Opinion | None
-    ) -> Refusal | None:
-        """Why it may not, by these rules."""
+    @property
+    def page(self) -> str:
+        """Whose page it is, for the log."""
+        return shown(self.origins[0])
+
+    @property
+    def what(self) -> str:
+        """What it can, or cannot, for the log."""
+        return f"{self.can} {shown(self.request.method)} {shown(self.request.path)}"
+
+    def allowed(self, rules: Rules, opinion: Opinion | None) -> bool:
+        """Whether it may, by these rules."""
+        return rules.allows(self.origins, opinion.grant if opinion else rules.grant(self.origins))
+
+    def refusal(self, rules: Rules, opinion: Opinion | None) -> Refusal | None:
+        """Why it may not; None if it may."""
         if opinion is None:
-            return rules.refusal(origins, rules.grant(origins))
-        return rules.refusal(origins, opinion.grant, opinion.failed)
+            return rules.refusal(self.origins, rules.grant(self.origins))
+        return rules.refusal(self.origins, opinion.grant, opinion.failed)
 
 
 class Opening(Reading):
-    """A page wants to open a WebSocket."""
+    """It wants to open a WebSocket."""
 
-    can = "open"
+    can = "open the WebSocket"
 
-    def asks(self, request: Request) -> str:
-        return f"the WebSocket {shown(request.path)}"
+    @property
+    def what(self) -> str:
+        return f"{self.can} {shown(self.request.path)}"
 
-    def refusal(
-        self, rules: Rules, request: Request, origins: Sequence[str], opinion: Opinion | None
-    ) -> Refusal | None:
-        return super().refusal(rules, request, origins, opinion) if rules.policy.check_websockets else None
+    def allowed(self, rules: Rules, opinion: Opinion | None) -> bool:
+        return not rules.policy.check_websockets or super().allowed(rules, opinion)
 
 
 class Sending(Reading):
-    """A page wants to send a request, for which its browser has sent a preflight."""
+    """It wants to send a request, for which its browser has sent a preflight."""
 
     can = "send"
 
-    def __init__(self, path: Path, follow: Follow, rules: Rules) -> None:
+    def __init__(self, path: Path, follow: Follow, rules: Rules, request: Request) -> None:
+        super().__init__(request)
         self.path = path
         self.follow = follow
         self.rules = rules
 
-    def asks(self, request: Request) -> str:
-        return f"{shown(request.headers[REQUEST_METHOD])} {shown(request.path)}"
+    @property
+    def what(self) -> str:
+        return f"{self.can} {shown(self.request.headers[REQUEST_METHOD])} {shown(self.request.path)}"
 
-    def refusal(
-        self, rules: Rules, request: Request, origins: Sequence[str], opinion: Opinion | None
-    ) -> Refusal | None:
+    def allowed(self, rules: Rules, opinion: Opinion | None) -> bool:
+        return super().allowed(rules, opinion) and self._step(rules) is None
+
+    def refusal(self, rules: Rules, opinion: Opinion | None) -> Refusal | None:
+        return super().refusal(rules, opinion) or self._step(rules)
+
+    def _step(self, rules: Rules) -> Refusal | None:
+        """What stops it, its origin being granted."""
         lists = (self.path.lists if rules is self.rules else self.path.tried)(self.follow, rules)
-        method, names = request.headers[REQUEST_METHOD], request.headers.getall(REQUEST_HEADERS, ())
-        return super().refusal(rules, request, origins, opinion) or lists.refusal(method, names)
+        headers = self.request.headers
+        return lists.refusal(headers[REQUEST_METHOD], headers.getall(REQUEST_HEADERS, ()))
 
 
 class SendingElsewhere(Sending):
     """The same, where the method is that of a route without CORS."""
 
-    def refusal(self, rules: Rules, request: Request, *_: object) -> Refusal | None:
-        return self.path.elsewhere_refusal(request.headers[REQUEST_METHOD])
+    def allowed(self, rules: Rules, opinion: Opinion | None) -> bool:
+        return False
+
+    def refusal(self, rules: Rules, opinion: Opinion | None) -> Refusal:
+        return self.path.elsewhere_refusal(self.request.headers[REQUEST_METHOD])
 
 
-READING: Final = Reading()
-OPENING: Final = Opening()
+Wish: TypeAlias = Callable[[Request], Reading]
+"""What the page that sent a request wants."""
 
 
 # --- who hears of it ---
@@ -108,26 +129,22 @@ def listened(app: Sanic[Any, Any]) -> bool:
     return SIGNAL in names or _ANY in names
 
 
-def tell(rules: Rules, request: Request, act: Reading, refusal: Refusal) -> None:
+def tell(rules: Rules, wish: Reading, opinion: Opinion | None) -> None:
     """Log that a page is refused, and call the app's listeners."""
-    if _log_hears(logging.DEBUG):
-        message = "%s: a page of %s cannot %s %s: %s: %s"
-        values = act.can, act.asks(request), refusal.id, refusal.words
-        journal.write(logging.DEBUG, message, rules.label(), page_of(request), *values)
-    signal(rules, request, refusal)
-
-
-def page_of(request: Request) -> str:
-    """The origin of the page that asks, for the log."""
-    return shown(request.headers[ORIGIN])
+    logged, listens = journal.admits(logging.DEBUG), listened(wish.request.app)
+    if (logged or listens) and (refusal := wish.refusal(rules, opinion)):
+        if logged:
+            values = rules.label(), wish.page, wish.what, refusal.id, refusal.words
+            journal.logger.debug("%s: a page of %s cannot %s: %s: %s", *values)
+        if listens:
+            signal(rules, wish.request, refusal)
 
 
 def signal(rules: Rules, request: Request, refusal: Refusal, trial: bool = False) -> None:
     """Call the app's listeners, after the answer."""
-    if listened(request.app):
-        loop = asyncio.get_running_loop()
-        calls = _calls.get(loop) or _calls.setdefault(loop, Calls())
-        calls.make(Call(request, rules.label, refusal, trial))
+    loop = asyncio.get_running_loop()
+    calls = _calls.get(loop) or _calls.setdefault(loop, Calls())
+    calls.make(Call(request, rules.label, refusal, trial))
 
 
 class Beside:

@@ -22,6 +22,7 @@ class Served:
     None where the route has no CORS. `example` is a path that leads to the route, None where its pattern is
     too special to make one. `blueprint` is the name of the one that it was declared on, None for the app.
     `own` and `left_out`: whether the policy is the route's own, and whether it wants none, by `ctx_cors`.
+    `trial` is the policy that is on trial beside it.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Served:
     blueprint: str | None = None
     own: bool = False
     left_out: bool = False
+    trial: CorsPolicy | None = None
 
     @property
     def whose(self) -> str | None:
@@ -71,6 +73,7 @@ def surface(app: AnySanic) -> list[Served]:
             blueprint=blueprints.get(id(route)),
             own=isinstance(getattr(route.ctx, "cors", None), CorsPolicy),
             left_out=getattr(route.ctx, "cors", None) is False,
+            trial=follow.trial if follow else None,
         )
         for route, section, follow in bound
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import itertools
 import os
 import signal
@@ -15,10 +16,10 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, NoReturn, TypeAlias
 
 import pytest
-from sanic import Sanic
+from sanic import Blueprint, HTTPResponse, Request, Sanic, text
 from sanic.touchup import TouchUp
 
 from corsbp.testing.senders import forget_starts
@@ -29,9 +30,22 @@ ROOT = Path(__file__).parent.parent
 ORIGIN = "https://app.example"
 TWO = "https://two.example"
 EVIL = "https://evil.example"
-LISTED = {"allow_origins": [ORIGIN, TWO]}
+LISTED: dict[str, Any] = {"allow_origins": [ORIGIN, TWO]}
 
 both_touchups = pytest.mark.parametrize("touchup", [True, False])
+
+
+def unavailable(message: str) -> NoReturn:
+    """Skip, as something is not installed here; or fail, with `CORSBP_SKIP_NOTHING`."""
+    if os.environ.get("CORSBP_SKIP_NOTHING"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def importable(name: str) -> None:
+    """Go on only where a package is installed."""
+    if importlib.util.find_spec(name) is None:
+        unavailable(f"{name} is not installed: pip install '.[dev]'")
 
 
 def new_app(*groups: Any, **config: Any) -> Sanic:
@@ -43,6 +57,17 @@ def new_app(*groups: Any, **config: Any) -> Sanic:
     for group in groups:
         app.blueprint(group)
     return app
+
+
+async def handler(request: Request, **_: object) -> HTTPResponse:
+    """For any route: it answers with the path."""
+    return text(request.path)
+
+
+def bare(*members: Any, **fields: Any) -> Any:
+    """What cors_group() makes, without CORS."""
+    group = {name: fields[name] for name in ("url_prefix", "version", "name_prefix") if name in fields}
+    return Blueprint.group(*(each for each in members if not isinstance(each, Sanic)), **group)
 
 
 @dataclass(frozen=True)

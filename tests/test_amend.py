@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sanic import Blueprint, Request, Sanic
-from sanic.response import HTTPResponse, text
+from sanic import Blueprint, Sanic
 
 from corsbp import CorsPolicy, cors_group
 
@@ -23,6 +22,7 @@ from .support import (
     both_touchups,
     check,
     exchange,
+    handler,
     lists,
     new_app,
     parse,
@@ -31,10 +31,6 @@ from .support import (
     serve,
     through_asgi,
 )
-
-
-def handler(request: Request, **_: object) -> HTTPResponse:
-    return text(request.path)
 
 
 def add(where: Any, uri: str, method: str, **options: Any) -> None:

@@ -190,7 +190,7 @@ TABLE = [
 ]
 
 
-def handler(_: Request, **__: Any) -> HTTPResponse:
+async def handler(_: Request, **__: Any) -> HTTPResponse:
     return text("here")
 
 

@@ -45,7 +45,7 @@ POLICIES = {
 }
 
 
-def handler(_: Request, **__: Any) -> HTTPResponse:
+async def handler(_: Request, **__: Any) -> HTTPResponse:
     return text("here")
 
 

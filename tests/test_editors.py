@@ -21,8 +21,7 @@ import pytest
 
 from corsbp import CorsPolicy, cors_group
 
-from .support import ROOT
-from .test_servers import importable
+from .support import ROOT, importable
 
 FIELDS = [*inspect.signature(CorsPolicy).parameters]
 DEFAULTS = {

@@ -10,8 +10,8 @@ import pytest
 
 from corsbp.journal import journal
 
-from .support import ORIGIN, TWO, Ask, ask, new_app, over, send
-from .test_servers import free_port, importable, program
+from .support import ORIGIN, TWO, Ask, ask, importable, new_app, over, send
+from .test_servers import free_port, program
 
 EVIL = "https://evil.example"
 

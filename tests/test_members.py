@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sanic import Blueprint, Request, Sanic
-from sanic.response import HTTPResponse, text
+from sanic import Blueprint, Sanic
 
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyWarning, cors_group
 from corsbp.surface import oddities
@@ -27,6 +26,7 @@ from .support import (
     ask,
     both_touchups,
     check,
+    handler,
     lists,
     new_app,
     preflight,
@@ -36,10 +36,6 @@ from .support import (
 
 ONES = {"access-control-allow-origin": ORIGIN}
 ONE = {"allow_origins": [ORIGIN]}
-
-
-def handler(request: Request, **_: object) -> HTTPResponse:
-    return text(request.path)
 
 
 def bp_of(name: str = "api", prefix: str | None = None, **more: Any) -> Blueprint:

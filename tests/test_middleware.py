@@ -27,18 +27,13 @@ from .support import (
     Row,
     apart_from_cors,
     ask,
+    bare,
     both_touchups,
     check,
     lists,
     new_app,
     send_anew,
 )
-
-
-def bare(*blueprints: Any, **_: object) -> Any:
-    """What cors_group() makes, without CORS."""
-    return Blueprint.group(*blueprints)
-
 
 # --- response middleware ---
 

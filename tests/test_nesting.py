@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sanic import Blueprint, Request
-from sanic.response import HTTPResponse, text
+from sanic import Blueprint
 
 from corsbp import CorsPolicy, CorsPolicyWarning, cors_group
 
@@ -22,6 +21,7 @@ from .support import (
     ask,
     both_touchups,
     check,
+    handler,
     lists,
     new_app,
     preflight,
@@ -29,10 +29,6 @@ from .support import (
 )
 
 ONES = {"access-control-allow-origin": TWO}
-
-
-def handler(request: Request, **_: object) -> HTTPResponse:
-    return text(request.path)
 
 
 def blueprint(name: str) -> Blueprint:

@@ -42,7 +42,7 @@ ONES = {
 }
 
 
-def handler(request: Request, **_: object) -> HTTPResponse:
+async def handler(request: Request, **_: object) -> HTTPResponse:
     return text(f"{request.method} of {request.route.name.split('.')[-1]}")
 
 

@@ -20,8 +20,7 @@ from packaging.specifiers import SpecifierSet
 
 import corsbp
 
-from .support import ROOT
-from .test_servers import importable
+from .support import ROOT, importable
 
 FOLDERS = ("corsbp", "examples", "tests")
 INSIDE = shutil.ignore_patterns("__pycache__", "*.py[cod]", ".*")
@@ -94,13 +93,13 @@ def test_the_sdist_holds_what_its_tests_need(built: Built) -> None:
 
 
 def test_the_tests_of_the_sdist_pass(built: Built, tmp_path: Path) -> None:
-    """All of them can be collected; those that read the project's files, and one of an app, are run."""
+    """All of them can be collected; the one that reads the project's pages, and one of an app, are run."""
     with tarfile.open(built.sdist) as archive:
         archive.extractall(tmp_path, filter="data")
     (folder,) = tmp_path.iterdir()
     pytest_ = ("pytest", "-q", "--no-cov", "-p", "no:cacheprovider")
     run(*pytest_, "--collect-only", cwd=folder)
-    run(*pytest_, *(f"tests/test_{name}.py" for name in ("app", "examples", "policy", "readme")), cwd=folder)
+    run(*pytest_, *(f"tests/test_{name}.py" for name in ("app", "readme")), cwd=folder)
 
 
 def test_an_installed_wheel(built: Built, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,6 +119,10 @@ def test_an_installed_wheel(built: Built, tmp_path: Path, capsys: pytest.Capture
         check=True,
     ).stdout
     assert installed.version == said.strip() == corsbp.__version__
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from corsbp.command import main; main(sys.argv[2:])"
+    why = [sys.executable, "-c", code, str(tmp_path), "why", "origin-path"]
+    said = subprocess.run(why, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("origin-path\n  An origin has no path.\n")
     with capsys.disabled():
         print(f"\npip install corsbp: {len(sizes)} files, {sum(sizes):,} bytes")
 

@@ -25,7 +25,7 @@ OF_SECTION = {"access-control-allow-origin": ONE}
 OF_ROUTE = {"access-control-allow-origin": TWO, "access-control-allow-credentials": "true"}
 
 
-def handler(_: Request, **__: Any) -> HTTPResponse:
+async def handler(_: Request, **__: Any) -> HTTPResponse:
     return text("here")
 
 

@@ -192,7 +192,9 @@ def ids(**declared: Any) -> str:
     return " ".join(problem.id for problem in problems(**declared))
 
 
-@pytest.mark.parametrize(("declared", "expected"), REFUSED, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(
+    ("declared", "expected"), REFUSED, ids=lambda value: re.sub(r" at 0x\w+", "", str(value))[:60]
+)
 def test_what_is_refused(declared: dict[str, Any], expected: str) -> None:
     found = problems(**declared)
     assert " ".join(problem.id for problem in found) == expected
@@ -273,7 +275,7 @@ def test_what_is_doubted_but_made(declared: dict[str, Any], expected: str) -> No
         ({}, "check_websockets", True),
         ({"check_websockets": False}, "check_websockets", False),
     ],
-    ids=lambda value: str(value)[:60],
+    ids=lambda value: str(value)[:18],  # short of what sets hold, in an order of chance
 )
 def test_what_fields_become(declared: dict[str, Any], field: str, value: object) -> None:
     policy = CorsPolicy(**declared)
@@ -526,8 +528,8 @@ def test_a_policy_cannot_be_changed() -> None:
         policy.max_age = 1
     with pytest.raises(dataclasses.FrozenInstanceError):
         del policy.max_age
-    # an attribute that no policy has: Python 3.10's slots refuse it with a TypeError
-    with pytest.raises((dataclasses.FrozenInstanceError, TypeError)):
+    # an attribute that no policy has: slots refuse it in Python 3.10 with a TypeError, from 3.15 on with this
+    with pytest.raises((AttributeError, TypeError)):
         policy.allow_orgins = "*"
 
 

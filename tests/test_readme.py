@@ -51,8 +51,8 @@ A_TEST = BLOCKS.pop()
 
 MOST_LINES, MOST_WORDS = 220, 1800
 TO_COME = {
+    "examples/README.md#live-origins-for-a-fleet",
     "corsbp/command/README.md",
-    "corsbp/testing/README.md",
 }
 
 
@@ -333,10 +333,24 @@ def test_every_name_is_defined(page: str) -> None:
         assert done.returncode == 0, f"{done.stdout}\n{block}"
 
 
+RUN_BY = {
+    "README.md": "tests/test_readme.py",
+    "corsbp/README.md": "tests/test_readme.py",
+    "corsbp/testing/README.md": "tests/testing/test_docs.py",
+    "examples/README.md": "tests/test_recipes.py",
+}
+
+
+def test_every_page_with_code_has_a_test_that_runs_it() -> None:
+    assert {page for page in PAGES if "```python" in (ROOT / page).read_text()} == {*RUN_BY}
+    for page, test in RUN_BY.items():
+        assert page.rpartition("/")[2] in (ROOT / test).read_text()
+
+
 def test_the_log_and_the_signal() -> None:
     """The blocks of the chapter about production: pasted, they do what the text around them says."""
     chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## Seen in production\n")[2]
-    switch, listener, *_ = [block for language, block in FENCED.findall(chapter) if language == "python"]
+    switch, listener, trial = [block for language, block in FENCED.findall(chapter) if language == "python"]
     logger = logging.getLogger("corsbp")
     level = logger.level
     try:
@@ -345,6 +359,8 @@ def test_the_log_and_the_signal() -> None:
     finally:
         logger.setLevel(level)
     names: dict[str, Any] = {}
+    exec(trial, names)
+    assert (names["section"].policy, names["section"].trial) == (names["NOW"], names["NEXT"])
     exec(listener, names)
     app, counters = names["app"], names["counters"]
     app.config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})

@@ -26,17 +26,15 @@ from .support import (
     Row,
     apart_from_cors,
     ask,
+    bare,
     both_touchups,
     check,
+    handler,
     lists,
     new_app,
     preflight,
     send_anew,
 )
-
-
-def handler(request: Request, **_: object) -> HTTPResponse:
-    return text(request.path)
 
 
 def blueprint(name: str, prefix: str | None, *uris: str, **options: Any) -> Blueprint:
@@ -45,11 +43,6 @@ def blueprint(name: str, prefix: str | None, *uris: str, **options: Any) -> Blue
     for number, uri in enumerate(uris):
         bp.add_route(handler, uri, name=f"get{number}")
     return bp
-
-
-def bare(*blueprints: Any, allow_origins: object = None, **options: Any) -> Any:
-    """What cors_group() makes, without CORS."""
-    return Blueprint.group(*blueprints, **options)
 
 
 def site(make: Callable[..., Any] = cors_group, files: Path = Path(__file__).parent, **config: Any) -> Sanic:
@@ -383,10 +376,10 @@ def test_the_apps_own_handlers_write_the_body(on: str, touchup: bool) -> None:
         return app
 
     bodies = same_but_for_cors(make_site, {"x-handler": list(HANDLERS)})
-    for handler, name in bodies:
+    for kind, name in bodies:
         # A blueprint's handler is known by its routes: it sees the missing file, not the router's errors.
         sees = name == "404 of a file" or (on == "app" and name not in ("an answer", "404 for HEAD"))
-        assert (b"mine" in bodies[handler, name]) == (sees and handler in SPEAKS), (handler, name)
+        assert (b"mine" in bodies[kind, name]) == (sees and kind in SPEAKS), (kind, name)
 
 
 def same_but_for_cors(

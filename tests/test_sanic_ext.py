@@ -25,6 +25,7 @@ from .support import (
     Ask,
     Row,
     ask,
+    bare,
     both_touchups,
     check,
     lists,
@@ -55,11 +56,6 @@ class Search:
 
     word: str
     limit: int = 10
-
-
-def bare(*blueprints: Any, **_: object) -> Any:
-    """What cors_group() makes, without CORS."""
-    return Blueprint.group(*blueprints)
 
 
 def add_routes(where: Any, prefix: str = "", own_cors: bool = False) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import venv
@@ -13,7 +12,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from .scanned import HOST, WRONG
-from .support import served
+from .support import served, unavailable
 
 REQUIREMENTS = ["corscanner==0.9.7", "requests", "tldextract"]
 DRIVER = """if True:
@@ -55,10 +54,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Scan:
     install = [python, "-m", "pip", "install", *options, *REQUIREMENTS]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode:
-        message = f"the scanner could not be installed: {done.stderr.strip()[-300:]}"
-        if os.environ.get("CORSBP_SKIP_NOTHING"):
-            pytest.fail(message)
-        pytest.skip(message)
+        unavailable(f"the scanner could not be installed: {done.stderr.strip()[-300:]}")
 
     def run(*urls: str) -> dict[str, tuple[int, str | None, dict[str, str]]]:
         done = subprocess.run(
@@ -78,7 +74,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Scan:
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Options by which Sanic serves https: a scanner's look-alikes have the scheme of the URL."""
     if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed: apt-get install openssl")
+        unavailable("openssl is not installed: apt-get install openssl")
     folder = tmp_path_factory.mktemp("tls")
     options = (
         "-x509",

@@ -25,7 +25,7 @@ PUBLIC = {"access-control-allow-origin": "*"}
 LISTS = {"access-control-allow-headers": "*,authorization", "access-control-max-age": "600"}
 
 
-def handler(_: Request, **__: object) -> HTTPResponse:
+async def handler(_: Request, **__: object) -> HTTPResponse:
     return text("here")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import re
 import socket
@@ -19,7 +18,7 @@ import pytest
 
 from .browsers.processes import Program, installed, running
 from .cache.conftest import CONFIGURATION
-from .support import GRANTED, ORIGIN, PUBLIC, REFUSED, ROOT, Ask, Row, ask, lists, over, preflight
+from .support import GRANTED, ORIGIN, PUBLIC, REFUSED, ROOT, Ask, Row, ask, importable, lists, over, preflight
 
 TWO, EVIL = "https://two.example", "https://evil.example"
 
@@ -112,15 +111,6 @@ def sanic(folder: Path, target: str, *options: str) -> Iterator[tuple[int, Progr
 def workers(server: Program) -> int:
     """How many of Sanic's workers say that they serve from now on."""
     return len(set(re.findall(r"Starting worker \[(\d+)\]", server.said())))
-
-
-def importable(name: str) -> None:
-    """Skip where a package is missing, or fail with `CORSBP_SKIP_NOTHING`."""
-    if importlib.util.find_spec(name) is None:
-        message = f"{name} is not installed: pip install '.[test]'"
-        if os.environ.get("CORSBP_SKIP_NOTHING"):
-            pytest.fail(message)
-        pytest.skip(message)
 
 
 @pytest.mark.parametrize("options", [["--workers", "3"], ["--fast"]], ids=" ".join)

@@ -20,7 +20,7 @@ from .support import ask, new_app, send
 Found = set[tuple[str, str, object]]
 
 
-def handler(_: Request, **__: Any) -> HTTPResponse:
+async def handler(_: Request, **__: Any) -> HTTPResponse:
     return text("here")
 
 

@@ -27,6 +27,7 @@ from .support import (
     Row,
     apart_from_cors,
     ask,
+    bare,
     both_touchups,
     check,
     lists,
@@ -48,11 +49,6 @@ CONTENT = b"0123456789" * 100
 def files(tmp_path: Path) -> Path:
     (tmp_path / "a.txt").write_bytes(CONTENT)
     return tmp_path
-
-
-def bare(*blueprints: Any, **_: object) -> Any:
-    """What cors_group() makes, without CORS."""
-    return Blueprint.group(*blueprints)
 
 
 def add_routes(bp: Any, files: Path, prefix: str = "") -> None:

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from .support import ROOT
+from .support import ROOT, importable
 from .test_packaging import INSIDE
-from .test_servers import importable
 
 PERMISSIVE = {"MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0"}
 ASKS_FOR_ITS_OWN_FILES_ONLY = {"publicsuffixlist": "MPL-2.0"}

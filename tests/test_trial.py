@@ -273,7 +273,7 @@ def test_each_kind_once_for_each_page(caplog: pytest.LogCaptureFixture) -> None:
     lines = [line for each in found for line in each]
     assert [line.split("'")[1] for line in lines[:NAMED]] == origins[:NAMED]
     assert lines[NAMED:] == [
-        "cors_group(api) on trial: more pages could no longer read the answer to (origin-not-allowed): "
+        "cors_group(api) on trial: more pages could no longer read the answer to … (origin-not-allowed): "
         "they are not named any more",
         f"{ON_TRIAL}{EVIL!r} could no longer send 'GET' '/api/item': {OUT}",
     ]

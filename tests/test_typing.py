@@ -29,8 +29,7 @@ import corsbp
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, CorsPolicyWarning, Problem, cors_group, testing
 from corsbp.testing import Browser, assert_policy, attack, result
 
-from .support import ROOT, new_app
-from .test_servers import importable
+from .support import ROOT, importable, new_app
 
 HERE = Path(__file__).parent / "typing"
 FIELDS = [each.name for each in fields(CorsPolicy) if each.compare]
@@ -38,6 +37,7 @@ FIELDS = [each.name for each in fields(CorsPolicy) if each.compare]
 
 def mypy(file: Path, folder: Path) -> dict[int, str]:
     """What `mypy --strict` says of a user's file, by line."""
+    importable("mypy")
     command = ["mypy", "--strict", "--config-file=", "--no-error-summary", f"--cache-dir={folder}", file]
     output = said(command, folder, MYPYPATH=str(ROOT))
     found = [re.match(r"(.+?):(\d+): error: (.*)", line) for line in output.splitlines()]

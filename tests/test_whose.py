@@ -24,6 +24,7 @@ from .support import (
     Row,
     apart_from_cors,
     ask,
+    bare,
     both_touchups,
     check,
     lists,
@@ -36,14 +37,8 @@ COOKIES = {"allow_origins": [ORIGIN, EVIL], "allow_credentials": True}
 METHOD = {"vary": "access-control-request-method"}
 
 
-def handler(request: Request, **_: object) -> HTTPResponse:
+async def handler(request: Request, **_: object) -> HTTPResponse:
     return text(f"{request.route.name.partition('.')[2] if request.route else None}")
-
-
-def bare(*members: Any, **fields: Any) -> Any:
-    """What cors_group() makes, without CORS."""
-    group = {name: fields[name] for name in ("url_prefix", "version", "name_prefix") if name in fields}
-    return Blueprint.group(*(each for each in members if not isinstance(each, Sanic)), **group)
 
 
 def test_a_route_outside_for_one_host_below_the_prefix_of_a_section() -> None:

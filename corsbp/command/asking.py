@@ -22,7 +22,6 @@ from corsbp.testing.checks import names_in
 from corsbp.testing.result import NoAnswer
 from corsbp.testing.senders import AppSender, Sender
 
-from .handshake import OPENED, handshake
 from .neighbours import neighbours
 from .snapshot import Entry
 from .through import Through
@@ -82,7 +81,7 @@ async def observe(
                 continue
             for method in _methods(route):
                 asked = _Asked(route, method, sender)
-                grants = {origin: await asked.grant(app, origin) for origin in origins}
+                grants = {origin: await asked.grant(origin) for origin in origins}
                 by = "corsbp" if route.policy else decorated.get(route.name) or layers or "its own code"
                 if not (route.policy or asked.answered or (route.websocket and any(grants.values()))):
                     by = "nobody"
@@ -123,29 +122,24 @@ class _Asked(Through):
             self.answered |= any(name.lower().startswith(PREFIX) for name, _ in answer.headers)
         return answer
 
-    async def grant(self, app: Sanic[Any, Any], origin: str) -> Entry | None:
+    async def grant(self, origin: str) -> Entry | None:
         """What a page of this origin may do; None where it may do nothing."""
         if self.route.websocket:
-            try:
-                status = await asyncio.wait_for(handshake(app, self.url, origin), PATIENCE)
-            except asyncio.TimeoutError:
-                status = None
-            self.status = self.status or status
-            return {"opens": True} if status == OPENED else None
+            opened = await Browser.using(self, origin, base_url=self.url).websocket(self.url)
+            return {"opens": True} if opened.ok_for_page else None
         ask = partial(self._fetch, origin)
-        # of a GET the answer decides; of all others the preflight, as they are held back
-        preflight = self.method != "GET"
         for credentials in (True, False):
-            result = await ask(credentials, preflight=preflight)
+            result = await ask(credentials)
             if self._passed(result):
-                headers = await ask(credentials, headers=ASKED_FOR, preflight=True)
-                exposed = {} if preflight else {"exposes": _names(result, EXPOSE_HEADERS, credentials)}
+                headers = await ask(credentials, headers=ASKED_FOR)
+                exposes = self.method == "GET"  # of all others the preflight decides, as they are held back
+                exposed = {"exposes": _names(result, EXPOSE_HEADERS, credentials)} if exposes else {}
                 allowed = self._headers(headers, credentials)
                 return {"credentials": credentials, "headers": allowed, **exposed}
         return None
 
     async def _fetch(
-        self, origin: str, credentials: bool, *, preflight: bool, headers: Mapping[str, str] | None = None
+        self, origin: str, credentials: bool, headers: Mapping[str, str] | None = None
     ) -> Result:
         self.held_back = False
         browser = Browser.using(self, origin, base_url=self.url)
@@ -155,7 +149,7 @@ class _Asked(Through):
             headers=headers or {},
             credentials="include" if credentials else "omit",
             redirect="error",
-            upload_listener=preflight,
+            upload_listener=self.method == "POST",  # which makes a preflight necessary
         )
 
     def _passed(self, result: Result) -> bool:

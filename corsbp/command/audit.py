@@ -18,20 +18,19 @@ from corsbp.policy import CorsPolicy, functions, named
 from corsbp.surface import Served
 
 from . import observed
+from .complaint import CommandError
 from .findings import FINDINGS, Finding, find
-from .loading import CommandError, aside, load
+from .loading import aside, load
 from .screen import counted, print_table
 from .snapshot import Change, allows, changes, read, snapshot, written
 
 
-def add_to(commands: Any) -> None:
+def add_to(parser: argparse.ArgumentParser) -> None:
     """Declare `corsbp audit`."""
-    parser = commands.add_parser(
-        "audit",
-        help="every route, who may call it, and what is odd",
-        description="Every route of an app, who may call it from other origins, and what is odd. The app "
+    parser.description = (
+        "Every route of an app, who may call it from other origins, and what is odd. The app "
         "is imported, and none of its listeners run. Exit status: 1 where a finding is an error, or where "
-        "--check finds that something widened; 2 for what cannot be read.",
+        "--check finds that something widened; 2 for what cannot be read."
     )
     parser.add_argument("target", metavar="MODULE:APP", help="as for the command sanic")
     parser.add_argument("--json", action="store_true", help="for machines")
@@ -165,6 +164,7 @@ def as_json(app: Sanic[Any, Any], served: list[Served], found: list[Finding]) ->
             "websocket": route.websocket,
             "section": route.section,
             "policy": None if route.policy is None else in_short(route.policy),
+            "trial": None if route.trial is None else in_short(route.trial),
         }
         for route in served
     ]
@@ -199,15 +199,17 @@ def _print(app: Sanic[Any, Any], served: list[Served], found: list[Finding], out
 def _rows(route: Served, hosts: bool) -> Iterator[tuple[str, ...]]:
     """A route's row; two, where some of its methods are for nobody."""
     between = (route.path, *([route.host or ""] if hosts else []), route.whose or "-")
-    policy = route.policy
+    policy, short = route.policy, who_opens if route.websocket else in_short
+    trial = f"; on trial: {short(route.trial)}" if route.trial else ""
     if route.websocket or policy is None:
         methods = "WebSocket" if route.websocket else ",".join(route.methods)
-        yield methods, *between, who_opens(policy) if policy else "nobody: no CORS" if route.section else "-"
+        who = f"{who_opens(policy)}{trial}" if policy else "nobody: no CORS" if route.section else "-"
+        yield methods, *between, who
         return
     granted = [method for method in route.methods if allows(policy, method)]
     refused = [method for method in route.methods if method not in granted]
     if granted:
-        yield ",".join(granted), *between, in_short(policy)
+        yield ",".join(granted), *between, f"{in_short(policy)}{trial}"
     if refused:
         yield ",".join(refused), *between, "nobody: not in allow_methods"
 

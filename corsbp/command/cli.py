@@ -8,12 +8,24 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-
-from rich.console import Console
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final
 
 import corsbp
 
-from .loading import CommandError
+from .complaint import CommandError
+
+COMMANDS: Final = {
+    "audit": "every route, who may call it, and what is odd",
+    "explain": "why a page can, or cannot, read an answer",
+    "try": "call an app's routes from a page in your own browser",
+    "why": "what an id in an error or a log line means, and what to do",
+}
+ROOMS: Final = {"try": "attempt"}
+"""Of the commands that have not the name of their room."""
+NEEDED: Final = ("httpx", "rich")
+"""What the extra brings: for requests, and for the terminal. Only `why` does without."""
 
 EXAMPLES = """\
 examples:
@@ -25,6 +37,7 @@ examples:
   corsbp explain shop:app /v1/items PUT --origin https://app.example --header 'x-token: 1'
   corsbp explain https://api.example/items --origin https://app.example --credentials
   corsbp try shop:app
+  corsbp why origin-trailing-slash
 """
 
 
@@ -38,21 +51,25 @@ def run(arguments: Sequence[str] | None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"corsbp {corsbp.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    from . import attempt, audit, explain  # noqa: PLC0415  # each knows its own arguments
-
-    for each in (audit, explain, attempt):
-        each.add_to(commands)
     ours, theirs = _apart(sys.argv[1:] if arguments is None else list(arguments))
+    named = next((each for each in ours if not each.startswith("-")), None)
+    missing = [name for name in NEEDED if named in COMMANDS and named != "why" and find_spec(name) is None]
+    if missing:
+        print(f"corsbp: {' and '.join(missing)} missing: pip install 'corsbp[cli]'", file=sys.stderr)
+        return 2
+    for name, what in COMMANDS.items():
+        one = commands.add_parser(name, help=what)
+        if name == named:  # the others are not even imported
+            import_module(f".{ROOMS.get(name, name)}", __package__).add_to(one)
     chosen = parser.parse_args(ours)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may not have every character
             stream.reconfigure(errors="backslashreplace")
-    out, err = _console(), _console(stderr=True)
     argv, sys.argv = sys.argv, [getattr(chosen, "target", "corsbp"), *theirs]
     try:
-        return int(chosen.run(chosen, out, err))
+        return int(chosen.run(chosen, *([] if named == "why" else _consoles())))
     except CommandError as error:
-        err.print(f"corsbp: {error}", markup=False)
+        print(f"corsbp: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `corsbp audit … | head`
         with suppress(OSError):  # so that Python does not try once more as it ends
@@ -70,16 +87,8 @@ def _apart(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:at], arguments[at + 1 :]
 
 
-class Terminal(Console):
-    """A console that leaves it to the command what happens when nobody reads any more."""
+def _consoles() -> tuple[Any, Any]:
+    """For what the command says, and what it says beside."""
+    from .screen import console  # noqa: PLC0415  # which imports what the extra brings
 
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-def _console(stderr: bool = False) -> Console:
-    """A console whose lines are as long as need be where a program reads them."""
-    console = Terminal(stderr=stderr, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = 10_000
-    return console
+    return console(), console(stderr=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
-from contextlib import AsyncExitStack
-from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from dataclasses import dataclass
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.text import Text
@@ -17,10 +17,12 @@ from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.result import NoAnswer
 from corsbp.testing.senders import AppSender, Sender, ServerSender
 
-from .advice import Asked, change, place_of, whose
-from .loading import CommandError, aside, load, quiet
-from .sockets import Opened, opened
+from . import sockets
+from .advice import Asked, Place, change, place_of, whose
+from .complaint import CommandError
+from .loading import aside, load, quiet
 from .through import Through
+from .tried import in_words, settled, tried
 from .words import CONSOLES
 
 BROWSERS: Final = ("Chromium", "Firefox", "Safari")
@@ -28,17 +30,15 @@ BASE: Final = "https://api.example"
 """Where an app in memory is, for the browser."""
 
 
-def add_to(commands: Any) -> None:
+def add_to(parser: argparse.ArgumentParser) -> None:
     """Declare `corsbp explain`."""
-    parser = commands.add_parser(
-        "explain",
-        help="why a page can, or cannot, read an answer",
-        description="What a browser does when a page calls a route, check by check, and what to change. An "
+    parser.description = (
+        "What a browser does when a page calls a route, check by check, and what to change. An "
         "app is started in memory, listeners included; of a server, the address is called. Exit status: 0 if "
         "the page could read the answer, 1 if not, 2 for a call that makes no sense or a server that does "
-        "not answer.",
-        usage="corsbp explain MODULE:APP /path [METHOD] | URL [METHOD]  --origin ORIGIN [options]",
+        "not answer."
     )
+    parser.usage = "corsbp explain MODULE:APP /path [METHOD] | URL [METHOD]  --origin ORIGIN [options]"
     parser.add_argument("target", metavar="TARGET", help="module:app, or an http(s) URL")
     parser.add_argument("rest", nargs="*", metavar="/path METHOD", help="the path, for an app; the method")
     parser.add_argument("--origin", required=True, help="the page's: https://app.example, or null")
@@ -47,7 +47,11 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--credentials", action="store_true", help="credentials: 'include'")
     parser.add_argument(
-        "--cookie", action="append", default=[], metavar="NAME=VALUE", help="what the browser has"
+        "--cookie",
+        action="append",
+        default=[],
+        metavar="COOKIE",
+        help="what the API has set: 'session=ann; SameSite=None; Secure'",
     )
     parser.add_argument("--body", help="text")
     parser.add_argument("--engine", choices=("standard", "today"), default="standard")
@@ -70,71 +74,85 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
         with aside(err, f"importing {arguments.target}"):
             app = load(arguments.target)
 
-    async def fetched() -> tuple[Result | Opened, str | None, str | None]:
-        async with AsyncExitStack() as stack:
-            base = arguments.base_url if app else url
-            sender: Sender = OneServer(AppSender(app), base) if app else ServerSender()
-            await stack.enter_async_context(sender)
-            place = place_of(app, url, method) if app else None
-            if app and place and place.route and place.route.websocket:
-                socket = await opened(
-                    app, urljoin(base, url), arguments.origin, [*headers, *_cookies(arguments)]
-                )
-                return socket, whose(place, "GET"), socket.change(place.route)
-            browser = Browser.using(sender, arguments.origin, base_url=base, engine=arguments.engine)
-            for cookie in arguments.cookie:
-                browser.set_cookie(cookie, url)
-            result = await browser.fetch(
-                url,
-                method,
-                headers=headers,
-                body=arguments.body,
-                credentials="include" if arguments.credentials else "same-origin",
-            )
-            theirs = result.steps[-1].change
-            if isinstance(sender, OneServer) and sender.elsewhere:
-                return result, *_away(sender.elsewhere, result)
-            if app is None or result.blocked_by in (None, "no-answer"):
-                return result, None, theirs
-            last, status = (result.sent[-1].url, result.sent[-1].status) if result.sent else (url, None)
-            place = place_of(app, last, method)
-            asked = Asked(arguments.origin, method, tuple(name for name, _ in headers), arguments.credentials)
-            ours = change(place, f"{result.blocked_by}", asked)
-            return result, whose(place, method), ours or (theirs if place.route or status != 404 else None)
-
-    with aside(err, f"asking {arguments.target}"), quiet() as failures:
+    with aside(err, f"asking {arguments.target}"), quiet() as failures, tried(arguments.origin) as trials:
         try:
-            result, whose_it_is, to_change = asyncio.run(asyncio.wait_for(fetched(), arguments.timeout))
+            told = _told(arguments, app, url, method, headers)
+            story = asyncio.run(asyncio.wait_for(told, arguments.timeout))
         except asyncio.TimeoutError as error:
             raise CommandError(f"{arguments.target} did not answer within {arguments.timeout:g} s") from error
         except (ValueError, RuntimeError) as error:  # an origin that is none; an app that does not start
             raise CommandError(f"{error}".replace("allow_origins: ", "--origin: ")) from error
     for failure in failures:
         err.print(f"logged: {failure}", markup=False)
-    if isinstance(result, Opened):
-        result.show(out)
-    else:
-        _print(result, out)
-    if whose_it_is:
-        out.print(Text(whose_it_is))
-    if to_change:
-        out.print(Text("Change: ", style="bold").append(to_change, style="not bold"))
+    _print(story, out)
+    for line in in_words(trials, place_of(app, url, method).route) if app else ():
+        out.print(Text(line))
+    result = story.result
     unanswered = result.blocked_by == "no-answer" and not (result.sent and result.sent[0].status)
     return 2 if unanswered else int(not result.ok_for_page)
 
 
-class OneServer(Through):
-    """An app in memory, at its own address only: where it redirects to is somebody else's."""
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What came of a fetch or a handshake, whose the route is, and what to change."""
 
-    def __init__(self, sender: Sender, base: str) -> None:
+    result: Result
+    whose: str | None = None
+    change: str | None = None
+    open_to_all: bool = False
+    """Whether a stranger's page can open the socket, too."""
+
+
+async def _told(
+    arguments: argparse.Namespace, app: Any, url: str, method: str, headers: tuple[tuple[str, str], ...]
+) -> Story:
+    """Fetch, or open a socket, and say what there is to say of it."""
+    base = arguments.base_url if app else url.replace("ws", "http", 1) if sockets.is_socket(url) else url
+    sender = OneServer(AppSender(app), base) if app else OneServer(ServerSender())
+    origin, cookies = arguments.origin, arguments.cookie
+    async with sender, settled():
+        place = place_of(app, url, method) if app else Place(None)
+        browser = Browser.using(sender, origin, base_url=base, engine=arguments.engine)
+        for cookie in cookies:
+            browser.set_cookie(cookie, url)
+        if sockets.is_socket(url) or (place.route and place.route.websocket):
+            result = await browser.websocket(url)
+            open_to_all = result.ok_for_page and await sockets.is_open_to_all(sender, url, base, cookies)
+            if place.route is None:
+                return Story(result, None, result.steps[-1].change, open_to_all)
+            to_change = sockets.change(place.route, result, origin, open_to_all)
+            return Story(result, whose(place, "GET"), to_change, open_to_all)
+        credentials = "include" if arguments.credentials else "same-origin"
+        result = await browser.fetch(
+            url, method, headers=headers, body=arguments.body, credentials=cast(Any, credentials)
+        )
+        theirs = result.steps[-1].change
+        if sender.elsewhere:
+            return Story(result, *_away(sender.elsewhere, result))
+        if app is None or result.blocked_by in (None, "no-answer"):
+            return Story(result, None, theirs)
+        last, status = (result.sent[-1].url, result.sent[-1].status) if result.sent else (url, None)
+        place = place_of(app, last, method)
+        asked = Asked(origin, method, tuple(name for name, _ in headers), arguments.credentials)
+        ours = change(place, f"{result.blocked_by}", asked)
+        return Story(result, whose(place, method), ours or (theirs if place.route or status != 404 else None))
+
+
+class OneServer(Through):
+    """An app in memory, at its own address only: where it redirects to is somebody else's.
+
+    Without a base, whatever server is there.
+    """
+
+    def __init__(self, sender: Sender, base: str | None = None) -> None:
         super().__init__(sender)
-        self._netloc = urlsplit(base).netloc
+        self._netloc = base and urlsplit(base).netloc
         self.elsewhere: str | None = None
         """Where a redirect leads that leaves the app."""
 
     async def send(self, sent: Sent) -> Answer | NoAnswer:
         netloc = urlsplit(sent.url).netloc
-        if netloc != self._netloc:
+        if self._netloc is not None and netloc != self._netloc:
             self.elsewhere = sent.url
             return NoAnswer(f"{netloc} is not the app at {self._netloc}, and is not asked")
         return await super().send(sent)
@@ -142,7 +160,7 @@ class OneServer(Through):
 
 def _address(target: str, rest: list[str]) -> tuple[str, str]:
     """The URL or path to fetch, and the method."""
-    if target.startswith(("http://", "https://")):
+    if re.match("(http|ws)s?://", target):
         if rest and rest[0].startswith("/"):
             raise CommandError(f"a URL has its path in it: {target.rstrip('/')}{rest[0]}")
         if len(rest) > 1:
@@ -170,11 +188,6 @@ def _away(there: str, result: Result) -> tuple[str, str]:
     )
 
 
-def _cookies(arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    """The Cookie header of a handshake."""
-    return [("cookie", "; ".join(arguments.cookie))] if arguments.cookie else []
-
-
 def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon or not name.strip():
@@ -185,20 +198,29 @@ def _header(line: str) -> tuple[str, str]:
 # --- what is printed ---
 
 
-def _print(result: Result, out: Console) -> None:
+def _print(story: Story, out: Console) -> None:
+    result = story.result
     for sent in result.sent:
         _print_sent(sent, out)
     for step in result.steps:
         mark, style = ("x", "red") if step.stop else (".", "dim")
         out.print(Text(f"  {mark} ", style=style).append(step.text, style="not dim" if step.stop else style))
-    if result.ok_for_page:
+    if not result.ok_for_page:
+        out.print(Text(f"Blocked: {result.blocked_by}.", style="bold red"))
+        for browser, said in zip(BROWSERS, CONSOLES.get(str(result.blocked_by), ()), strict=False):
+            out.print(Text(f"  {browser}: ", style="dim").append(said))
+    elif result.type == "websocket":
+        out.print(Text("The page can open it.", style="bold green"))
+    else:
         out.print(Text(f"The page reads status {result.status}.", style="bold green"))
         if names := ", ".join(result.headers):
             out.print(Text(f"It can read the headers {names}."))
-        return
-    out.print(Text(f"Blocked: {result.blocked_by}.", style="bold red"))
-    for browser, said in zip(BROWSERS, CONSOLES.get(str(result.blocked_by), ()), strict=False):
-        out.print(Text(f"  {browser}: ", style="dim").append(said))
+    if story.open_to_all:
+        out.print(Text(sockets.OPEN_TO_ALL, style="bold"))
+    if story.whose:
+        out.print(Text(story.whose))
+    if story.change:
+        out.print(Text("Change: ", style="bold").append(story.change, style="not bold"))
 
 
 def _print_sent(sent: Sent, out: Console) -> None:

@@ -21,6 +21,8 @@ from sanic import Sanic
 from corsbp.errors import CorsPolicyError
 from corsbp.journal import shown
 
+from .complaint import CommandError
+
 
 @contextmanager
 def aside(err: Console, doing: str) -> Iterator[None]:
@@ -53,10 +55,6 @@ def quiet() -> Iterator[list[str]]:
 def _logged(record: logging.LogRecord) -> str:
     error = record.exc_info[1] if record.exc_info else None
     return f"{record.getMessage().splitlines()[0]}: {_last_line(error)}" if error else record.getMessage()
-
-
-class CommandError(Exception):
-    """What is said instead of a traceback, with the exit status 2."""
 
 
 def load(target: str) -> Sanic[Any, Any]:

@@ -11,7 +11,8 @@ from rich.console import Console
 from sanic import Sanic
 
 from .asking import STRANGER, Observed, observe
-from .loading import CommandError, aside, quiet
+from .complaint import CommandError
+from .loading import aside, quiet
 from .screen import print_table
 from .snapshot import VERSION, Change, Entry, differences
 
@@ -64,7 +65,8 @@ def _in_words(observed: Observed, grant: Entry | None) -> str:
         return "no"
     if observed.route.websocket:
         return "opens it"
-    return "yes, with credentials" if grant["credentials"] else "yes"
+    words = ["yes", "with credentials" if grant["credentials"] else ""]
+    return ", ".join(filter(None, [*words, "" if grant["headers"] else "no request headers"]))
 
 
 def as_data(app: Sanic[Any, Any], found: Sequence[Observed]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tables, for people and for programs."""
+"""What is printed, for people and for programs."""
 
 from __future__ import annotations
 
@@ -34,3 +34,18 @@ def print_table(
 def counted(number: int, what: str) -> str:
     """A number of things: `1 route`, `2 routes`."""
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+class Terminal(Console):
+    """A console that leaves it to the command what happens when nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def console(stderr: bool = False) -> Console:
+    """A console whose lines are as long as need be where a program reads them."""
+    made = Terminal(stderr=stderr, highlight=False, soft_wrap=True)
+    if not made.is_terminal:
+        made.width = 10_000
+    return made

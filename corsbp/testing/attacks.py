@@ -10,13 +10,14 @@ from typing import Any
 from anyio.from_thread import start_blocking_portal
 from sanic import Sanic
 
-from corsbp.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, ORIGIN, REQUEST_METHOD
+from corsbp.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, REQUEST_METHOD
 from corsbp.policy import CorsPolicy, compiled, named
 from corsbp.surface import Served, policies, surface
 
+from .metadata import headers_of_browsers
 from .result import Answer, Sent
 from .senders import GLANCE, AppSender, Sender
-from .urls import check_origin
+from .urls import check_origin, parse
 
 STRANGER = "https://attacker.example"
 """The origin of somebody whom nobody let in."""
@@ -187,10 +188,10 @@ class _Asking:
         self._answers: dict[Sent, Answer | None] = {}
 
     async def answer(self, route: Served, method: str, origin: str, wanted: str) -> Answer | None:
-        headers = [(ORIGIN, origin)]
-        if method == "OPTIONS":
-            headers.append((REQUEST_METHOD, wanted))
-        sent = Sent(method, f"https://{route.host or 'api.example'}{route.example}", tuple(headers))
+        url = parse(f"https://{route.host or 'api.example'}{route.example}")
+        assert url is not None, "an example is the path of a route"
+        asks = ((REQUEST_METHOD, wanted),) if method == "OPTIONS" else ()
+        sent = Sent(method, str(url), headers_of_browsers(origin, [url], "cors", asks, origin))
         if sent not in self._answers:
             answer = await self._sender.send(sent)
             self._answers[sent] = answer if isinstance(answer, Answer) else None

@@ -117,8 +117,9 @@ def preflight_check(
     if not 200 <= answer.status <= 299:
         text = f"The preflight was answered with status {answer.status}: only 200 to 299 pass"
         change = (
-            "Answer OPTIONS before anything that asks who it is: preflights carry no cookies and no "
-            "Authorization. With corsbp: wrap the route's blueprint in cors_group()."
+            "Answer OPTIONS before anything that asks who it is, in the app or before it (a proxy, a login): "
+            "preflights carry no cookies and no Authorization. With corsbp: wrap the route's blueprint in "
+            "cors_group()."
             if answer.status in (401, 403, 407)
             else "Answer OPTIONS on this path. With corsbp: wrap the route's blueprint in cors_group()."
         )

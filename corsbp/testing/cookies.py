@@ -14,7 +14,7 @@ from email.utils import mktime_tz, parsedate_tz
 from corsbp.journal import shown
 
 from .result import Step, cut
-from .sites import is_ip, is_public_suffix, is_same_site, site
+from .sites import is_ip, is_public_suffix, is_same_site, site, site_of
 from .urls import Url
 
 MOST_BYTES = 4096
@@ -31,8 +31,9 @@ CROSS_SITE = (
     "since Sanic says Lax by itself."
 )
 BLOCKED = (
-    "Serve the page and the API from one site, as https://app.acme.com and https://api.acme.com are, or let "
-    "the page send a token in the header Authorization."
+    "Serve the page and the API from one site, as https://app.acme.com and https://api.acme.com are. Or set "
+    "it with Partitioned: then it is for pages of this site alone. With Sanic: response.add_cookie(…, "
+    "partitioned=True, host_prefix=True, samesite='None')."
 )
 _HTTPS = "Serve it over https."
 
@@ -60,6 +61,8 @@ class Cookie:
     secure: bool
     same_site: str
     expires: float
+    partition: str | None
+    """The site of the pages that it is for, of a cookie that is Partitioned; else None: for all pages."""
 
     @property
     def pair(self) -> str:
@@ -72,8 +75,8 @@ class Cookie:
 
     def is_named_as(self, other: Cookie) -> bool:
         """Whether it is replaced by the other one."""
-        mine = (self.name, self.host, self.host_only, self.path)
-        return mine == (other.name, other.host, other.host_only, other.path)
+        mine = (self.name, self.host, self.host_only, self.path, self.partition)
+        return mine == (other.name, other.host, other.host_only, other.path, other.partition)
 
 
 class Cookies:
@@ -88,8 +91,9 @@ class Cookies:
 
     def header(self, url: Url, page: str) -> tuple[str | None, list[Step]]:
         """The header Cookie of a request that a page of the origin `page` sends, and why others stay."""
-        sent, stay = [], []
-        for cookie in sorted(self._for(url), key=lambda each: -len(each.path)):
+        sent, stay, mine = [], [], (None, site_of(page))
+        kept = (cookie for cookie in self._for(url) if cookie.partition in mine)
+        for cookie in sorted(kept, key=lambda each: -len(each.path)):
             if reason := self._stays(cookie, url, page):
                 text, change = reason
                 stay.append(Step(f"The cookie {shown(cookie.name)} stays at home: {text}", change=change))
@@ -116,7 +120,7 @@ class Cookies:
         sites = f"{cut(site(url))} is another site than that of the page, {cut(page)}"
         if cookie.same_site != "none":
             return f"it is SameSite={cookie.same_site.title()}, and {sites}", CROSS_SITE
-        if not self._third_party:
+        if not self._third_party and cookie.partition is None:
             return f"{sites}, and the browser blocks cookies there", BLOCKED
         return None
 
@@ -136,7 +140,7 @@ class Cookies:
     def keep(self, url: Url, line: str, page: str) -> None:
         """Take one Set-Cookie line. Raises NotKeptError."""
         now = self._clock()
-        cookie = read(line, url, now)
+        cookie = read(line, url, now, page)
         if not is_same_site(page, url) and (foreign := self._foreign(cookie, url, page)):
             raise NotKeptError(cookie.name, *foreign)
         secure = (other for other in self._kept if other.secure and other.name == cookie.name)
@@ -148,8 +152,8 @@ class Cookies:
         self._kept[place : place + 1] = [cookie]
 
 
-def read(line: str, url: Url, now: float) -> Cookie:
-    """The cookie that an answer of `url` sets with a line. Raises NotKeptError."""
+def read(line: str, url: Url, now: float, page: str) -> Cookie:
+    """The cookie that an answer of `url` sets with a line, for a page of an origin. Raises NotKeptError."""
     pair, *rest = line.split(";")
     name, value = (part.strip(" \t") for part in (pair if "=" in pair else f"={pair}").split("=", 1))
     if _CONTROLS.search(line):
@@ -169,11 +173,14 @@ def read(line: str, url: Url, now: float) -> Cookie:
         "secure" in said,
         same_site if (same_site := said.get("samesite", "").lower()) in ("none", "strict") else "lax",
         now + min(_age(said), LONGEST_AGE),
+        site_of(page) if "partitioned" in said else None,
     )
     if cookie.secure and not url.is_trustworthy:
         raise NotKeptError(name, "it is Secure, and set over http", _HTTPS)
     if cookie.same_site == "none" and not cookie.secure:
         raise NotKeptError(name, "SameSite=None needs Secure beside it", CROSS_SITE)
+    if cookie.partition and not cookie.secure:
+        raise NotKeptError(name, "Partitioned needs Secure beside it")
     _check_prefix(cookie, said)
     return cookie
 

@@ -39,10 +39,15 @@ def site(url: Url) -> str:
     return f"{url.scheme.replace('ws', 'http')}://{registered(url.host)}"
 
 
+def site_of(origin: str) -> str:
+    """The site that a page of `origin` is of; `"null"` stands for itself."""
+    page = parse(origin)
+    return site(page) if page is not None and page.is_http else origin
+
+
 def is_same_site(origin: str, url: Url) -> bool:
     """Whether a page of `origin` and `url` are of one site; a page of the origin `"null"` is of none."""
-    page = parse(origin)
-    return page is not None and page.is_http and site(page) == site(url)
+    return site_of(origin) == site(url)
 
 
 def may_embed(origin: str, url: Url, policy: str | None) -> bool:

@@ -8,6 +8,7 @@ All but Sanic is imported inside the functions: a layer runs where only its own 
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -143,22 +144,46 @@ def _middleware(more: Headers) -> Callable[[Sanic], None]:
     return install
 
 
-def _corsbp(origins: Callable[[], Any]) -> Callable[[Sanic], None]:
+def _corsbp(
+    origins: Callable[[], Any], trial: Callable[[], Any] | None = None, level: int = logging.WARNING
+) -> Callable[[Sanic], None]:
     def install(app: Sanic) -> None:
-        from corsbp import cors_group
+        from corsbp import CorsPolicy, cors_group
 
-        app.blueprint(
-            cors_group(
-                _section(),
-                allow_origins=origins(),
-                allow_credentials=True,
-                allow_headers=ASKED_HEADERS,
-                expose_headers=[EXPOSED],
-                max_age=MAX_AGE,
-            )
+        logger = logging.getLogger("corsbp")
+        logger.setLevel(level)
+        # What a handler does with a line is not measured.
+        logger.handlers, logger.propagate = [logging.NullHandler()], False
+        policy = CorsPolicy(
+            allow_origins=origins(),
+            allow_credentials=True,
+            allow_headers=ASKED_HEADERS,
+            expose_headers=[EXPOSED],
+            max_age=MAX_AGE,
         )
+        tried = policy.replace(allow_origins=trial()) if trial else None
+        app.blueprint(cors_group(_section(), policy=policy, trial=tried))
 
     return install
+
+
+def _listened(install: Callable[[Sanic], None]) -> Callable[[Sanic], None]:
+    def with_listener(app: Sanic) -> None:
+        install(app)
+
+        @app.signal("corsbp.page.refused")
+        async def count(**_: object) -> None:
+            pass
+
+    return with_listener
+
+
+def _two() -> list[str]:
+    return [ORIGIN, "https://other.example"]
+
+
+def _two_others() -> list[str]:
+    return [ORIGIN, "https://third.example"]
 
 
 def _thousand_exact() -> list[str]:
@@ -327,7 +352,10 @@ LAYERS = [
     ),
     # One exact origin is sent to everybody and needs no Vary; the others decide for each request and do.
     Layer("corsbp, one origin", _corsbp(lambda: [ORIGIN]), _STATIC),
-    Layer("corsbp, two origins", _corsbp(lambda: [ORIGIN, "https://other.example"]), _by_origin()),
+    Layer("corsbp, two origins", _corsbp(_two), _by_origin()),
+    Layer("corsbp, two origins, logged", _corsbp(_two, level=logging.DEBUG), _by_origin()),
+    Layer("corsbp, two origins, listener", _listened(_corsbp(_two)), _by_origin()),
+    Layer("corsbp, two origins, trial", _corsbp(_two, _two_others, logging.INFO), _by_origin()),
     Layer("corsbp, 1,000 origins", _corsbp(_thousand_exact), _by_origin()),
     Layer("corsbp, 1,000 patterns", _corsbp(_thousand_patterns), _by_origin()),
     Layer("corsbp, function", _corsbp(lambda: _synchronous), _by_origin()),

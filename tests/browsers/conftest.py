@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from . import page
 from .bench import App, Bench, serving
 from .cases import CASES
-from .engine import ENGINES, browser
+from .engine import ENGINES, Browser, browser
+from .page import Pages
 
 KINDS = ("corsbp", "none", "everything")
 BENCHES = pytest.StashKey[list[Bench]]()
@@ -46,6 +48,24 @@ def bench(
         bench = Bench(started, apps, time.perf_counter() - begin)
         request.config.stash.setdefault(BENCHES, []).append(bench)
         yield bench
+
+
+@pytest.fixture(scope="session")
+def as_delivered(bench: Bench, pages: Pages, folder: Path) -> Iterator[Browser]:
+    """The same engine without what the others are told: to let third parties have cookies."""
+    (engine,) = (engine for engine in ENGINES if engine.name == bench.browser.name)
+
+    def arguments(profile: Path) -> list[str]:
+        told = engine.arguments(profile)
+        for file in profile.rglob("*"):
+            if file.is_file():
+                lines = file.read_text().splitlines(keepends=True)
+                file.write_text("".join(line for line in lines if "cookie" not in line))
+        return [each for each in told if "cookies" not in each]
+
+    name = f"{engine.name}-as-delivered"
+    with browser(replace(engine, name=name, arguments=arguments), pages, folder / name) as started:
+        yield started
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

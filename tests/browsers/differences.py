@@ -103,7 +103,7 @@ DIFFERENCES = [
         (WEBKIT,),
         (
             *("cookies: Secure, one site", "cookies: prefixes"),
-            *(f"cookies: None and Secure, {where}" for where in WHERE),
+            *(f"cookies: {kind}, {where}" for kind in ("None and Secure", "Partitioned") for where in WHERE),
         ),
     ),
     Difference(

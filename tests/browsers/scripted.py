@@ -336,16 +336,16 @@ def asked(run: Run) -> list[dict[str, object]]:
 
 
 async def in_simulator(
-    engine: EngineName, scripts: Scripts, scenarios: Sequence[Scenario]
+    engine: EngineName, scripts: Scripts, scenarios: Sequence[Scenario], **options: bool
 ) -> dict[str, Outcome]:
     """Run the scenarios in the simulator: in one browser with a page and a sandboxed frame."""
     outcomes = {}
     async with (
-        Simulator.at(scripts.home, scripts.home, engine=engine, reading=0.5) as page,
-        Simulator.at(scripts.home, "null", engine=engine, reading=0.5) as frame,
+        Simulator.at(scripts.home, scripts.home, engine=engine, reading=0.5, **options) as page,
+        Simulator.at(scripts.home, "null", engine=engine, reading=0.5, **options) as frame,
     ):
         for number, scenario in enumerate(scenarios):
-            run = scripts.run(engine, number, scenario)
+            run = scripts.run("-".join([engine, *options]), number, scenario)
             simulator = frame if scenario.opaque else page
             if run.cookie:
                 simulator.set_cookie(run.cookie)

@@ -25,6 +25,7 @@ KINDS = {
     "None and Secure": "path={folder}; samesite=NONE; secure",
     "nonsense": "path={folder}; SameSite=Nonsense",
     "Secure": "path={folder}; Secure",
+    "Partitioned": f"path={{folder}}; {TRAVELS}; Partitioned",
     "Lax after None": "path={folder}; SameSite=None; SameSite=Lax; HttpOnly",
 }
 

@@ -13,7 +13,7 @@ from corsbp.testing.browser import EngineName
 from .bench import Bench
 from .conftest import AGREEMENT
 from .differences import EXCEPTIONS
-from .engine import ENGINES
+from .engine import ENGINES, Browser
 from .page import Pages
 from .scripted import SCRIPTED, Outcome, Scripts, in_page, in_simulator
 from .simulated import SCENARIOS as OF_CORS
@@ -75,6 +75,26 @@ def test_simulator_does_as_the_engine_does(
         elif not same and not reason:
             wrong.append(f"{engine}: {story(simulated[engine][name])}")
     assert not wrong, "\n\n".join([*wrong, f"{bench.browser.name}: {story(real[name])}"])
+
+
+BLOCKED = [
+    *(f"cookies: another site, {label}" for label in ("omit and same-origin", "methods", "no-cors")),
+    *(f"cookies: a redirect from {start} to third" for start in ("api", "home")),
+    *(f"cookies: {label}, one site" for label in ("no SameSite", "Lax", "Strict", "None", "Lax after None")),
+    *(f"cookies: {label}, another site" for label in ("Lax", "Strict", "Partitioned")),
+]
+
+
+def test_engines_that_let_third_parties_have_no_cookies(
+    bench: Bench, as_delivered: Browser, scripts: Scripts
+) -> None:
+    """As some are delivered. WebKit takes none from third parties, but sends what they set themselves."""
+    chosen = [scenario for scenario in SCENARIOS if scenario.name in BLOCKED]
+    assert len(chosen) == len(BLOCKED)
+    mine = asyncio.run(in_simulator("standard", scripts, chosen, third_party_cookies=False))
+    theirs = in_page(as_delivered, scripts, chosen)
+    different = {name for name in BLOCKED if mine[name] != theirs[name]}
+    assert bool(different) is (bench.browser.name == "webkit"), different
 
 
 def story(outcome: Outcome) -> str:

@@ -6,13 +6,12 @@ import contextlib
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from .bench import ROOT, Bench
-from .engine import ENGINES, Browser, browser
+from .engine import Browser
 from .page import Pages
 from .processes import running
 
@@ -54,24 +53,6 @@ def port(pages: Pages, folder: Path) -> Iterator[int]:
     with running(command, folder / "third-party", cwd=ROOT) as server:
         server.until(lambda: listens(port), "ready")
         yield port
-
-
-@pytest.fixture(scope="module")
-def as_delivered(bench: Bench, pages: Pages, folder: Path) -> Iterator[Browser]:
-    """The same engine without what the others are told: to let third parties have cookies."""
-    (engine,) = (engine for engine in ENGINES if engine.name == bench.browser.name)
-
-    def arguments(profile: Path) -> list[str]:
-        told = engine.arguments(profile)
-        for file in profile.rglob("*"):
-            if file.is_file():
-                lines = file.read_text().splitlines(keepends=True)
-                file.write_text("".join(line for line in lines if "cookie" not in line))
-        return [each for each in told if "cookies" not in each]
-
-    name = f"{engine.name}-as-delivered"
-    with browser(replace(engine, name=name, arguments=arguments), pages, folder / name) as started:
-        yield started
 
 
 def comes_back(browser: Browser, port: int, case: tuple[str, str, str]) -> bool:

@@ -29,7 +29,11 @@ async def login(request: Request) -> HTTPResponse:
 
 @api.get("/me")
 async def me(request: Request) -> HTTPResponse:
-    return text(request.cookies.get(request.args["kind"][0], "nobody"))
+    """Whose cookie comes back; it goes then, so that no other test's requests have it."""
+    kind = request.args["kind"][0]
+    answer = text(request.cookies.get(kind) or "nobody")
+    answer.add_cookie(kind, "", max_age=0, **KINDS[kind])
+    return answer
 
 
 app.blueprint(cors_group(api, allow_origins=ORIGINS, allow_credentials=True))

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from corsbp.command import main
-from tests.test_readme import TRANSCRIPTS, steps
+from tests.test_readme import PAGES, TO_COME, transcripts
 
 from .conftest import Proxy
 
@@ -15,10 +15,10 @@ ADDRESS = "http://127.0.0.1:8080/recipe/"
 
 
 def test_the_readme_is_what_it_prints(proxy: Proxy, capsys: pytest.CaptureFixture[str]) -> None:
-    found = [step for transcript in TRANSCRIPTS for step in steps(transcript) if ADDRESS in step[0]]
+    found = [step for page in PAGES for step in transcripts(page) if ADDRESS in step[0]]
     for command, output in found:
         status = main(shlex.split(command.replace("8080", str(proxy.port)))[1:])
         printed = capsys.readouterr().out.replace(str(proxy.port), "8080")
         assert status == 1
         assert printed.rstrip() == output.rstrip(), command
-    assert found
+    assert found or "corsbp/command/README.md" in TO_COME

@@ -25,8 +25,12 @@ from sanic import Blueprint, HTTPResponse, Request, Sanic, text
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.command import attempt
-from corsbp.command.attempt import Call, Watch
-from corsbp.command.loading import CommandError
+from corsbp.command.attempt import page as page_room
+from corsbp.command.attempt import start
+from corsbp.command.attempt.reasons import Call
+from corsbp.command.attempt.watching import SEEN_AT_MOST, Watch
+from corsbp.command.complaint import CommandError
+from corsbp.surface import Served
 
 from ..support import ORIGIN, ROOT, Answer, ask, exchange, new_app, over, preflight
 
@@ -36,7 +40,7 @@ FREE = ("--port", "0", "--page-port", "0")
 def parsed(*arguments: str) -> argparse.Namespace:
     """The arguments of `corsbp try`."""
     parser = argparse.ArgumentParser()
-    attempt.add_to(parser.add_subparsers())
+    attempt.add_to(parser.add_subparsers().add_parser("try"))
     return parser.parse_args(["try", *arguments])
 
 
@@ -87,6 +91,7 @@ class Tried:
             "method": method,
             "headers": [],
             "credentials": "same-origin",
+            "cookie": "",
             "body": None,
             "readable": readable,
             **more,
@@ -100,7 +105,7 @@ def attempted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
     def run(app: Sanic, talk: Callable[[Tried], None], *options: str, end: int = signal.SIGINT) -> str:
         out, errors, over_ = io.StringIO(), [], threading.Event()
-        monkeypatch.setattr(attempt, "load", lambda _: app)
+        monkeypatch.setattr(start, "load", lambda _: app)
 
         def client() -> None:
             try:
@@ -167,6 +172,18 @@ def shop(calls: list[str] | None = None) -> Sanic:
 
 
 Attempted = Callable[..., str]
+PAGE = "http://127.0.0.1:8001"
+CALL = {
+    "since": 0,
+    "origin": "null",
+    "url": "/",
+    "method": "GET",
+    "headers": [],
+    "credentials": "omit",
+    "cookie": "",
+    "body": "text",
+    "readable": False,
+}
 
 
 def test_what_it_says(attempted: Attempted) -> None:
@@ -193,20 +210,27 @@ def test_the_page(attempted: Attempted) -> None:
 
     def talk(tried: Tried) -> None:
         response, html = tried.response("GET", "/")
-        nonce = re.findall(r'<script nonce="([^"]+)">', html)
-        assert html == attempt.HTML.read_text().replace("{{nonce}}", nonce[0]).replace(
-            "{{token}}", tried.token
-        )
-        assert "{{" not in html and "innerHTML" not in html
-        assert not re.search(r"""(src|href)=(?!"data:,")|@import|url\(|\bimport\b""", html)
+        assert html == page_room.file_text("page.html").replace("{{token}}", tried.token)
         policy = f"{response.headers['content-security-policy']}; "
-        assert f"default-src 'none'; script-src 'nonce-{nonce[0]}'; style-src 'nonce-{nonce[0]}'; " in policy
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; ")
         assert f"frame-src {' '.join(sorted(set(tried.origins) - {'null'}))}; " in policy
         assert "frame-ancestors 'none'; " in policy
         assert response.headers["cache-control"] == "no-store"
         assert response.headers["x-content-type-options"] == "nosniff"
-        again, _ = tried.response("GET", "/?again")
-        assert nonce[0] not in again.headers["content-security-policy"]
+        files = re.findall(r'(?:src|href)="(/files/[^"]+)"', html)
+        seen = {html}
+        for name in files:  # which grows as scripts import others
+            response, said = tried.response("GET", name)
+            kind = "text/css" if name.endswith(".css") else "text/javascript"
+            assert (response.status, response.headers["content-type"]) == (200, kind)
+            imported = re.findall(r'from "\./(\w+\.js)"', said)
+            files += [path for each in imported if (path := f"/files/{each}") not in files]
+            seen.add(said)
+        assert len(files) == 6
+        for each in seen:
+            assert "{{" not in each and "innerHTML" not in each
+            assert not re.search(r"""(src|href)="(?!data:,"|/files/)|@import|url\(|\bimport\(""", each)
+        assert tried.response("GET", "/files/web.py")[0].status == 404
 
     attempted(shop(), talk)
 
@@ -251,7 +275,8 @@ def test_only_the_page_is_answered(attempted: Attempted) -> None:
                 assert response.status == 403 and json.loads(said).keys() == {"error"}
                 assert not [name for name in response.headers if name.lower().startswith("access-control")]
         response, _ = tried.response("OPTIONS", "/app", origin="https://evil.example")
-        assert response.status == 501
+        assert response.status == 403
+        assert not [name for name in response.headers if name.lower().startswith("access-control")]
 
     attempted(shop(), talk)
 
@@ -259,9 +284,9 @@ def test_only_the_page_is_answered(attempted: Attempted) -> None:
 def test_what_makes_no_sense_is_refused(attempted: Attempted) -> None:
     def talk(tried: Tried) -> None:
         for body in ("", "{", "[]", "{}", '{"since": "x"}'):
-            assert tried.asked("POST", "/end", body)[0] == 400
-        response, said = tried.response("POST", "/begin", "", x_token=tried.token, content_length="1000001")
-        assert (response.status, json.loads(said)) == (400, {"error": "ValueError: 1000001 bytes"})
+            status, said = tried.asked("POST", "/end", body)
+            assert (status, json.loads(said).keys()) == (400, {"error"})
+        assert tried.asked("POST", "/begin", "a" * 1_000_001)[0] == 413
         assert tried.asked("GET", "/nothing")[0] == tried.asked("POST", "/nothing", "{}")[0] == 404
 
     attempted(shop(), talk)
@@ -365,11 +390,14 @@ def test_a_refused_call(attempted: Attempted) -> None:
             told["whose"].startswith("The route ")
             and ".put (/listed/thing) is in cors_group(listed)" in told["whose"]
         )
-        assert told["change"] == f"cors_group(listed): allow_origins=['{ORIGIN}', '{tried.own}']"
+        assert told["change"] == (
+            "corsbp try shop:app --allow lets this page in while you try. "
+            "Or pick an origin that a policy names: it is simulated."
+        )
         told, _ = tried.call("GET", "/nothing/else", ask("GET", "/nothing/else", tried.own), readable=False)
         assert (told["blockedBy"], told["seen"][0]["status"]) == ("origin-missing", 404)
         assert told["whose"] == "No route has this path. A 404 belongs to a section by its url_prefix."
-        assert told["change"].startswith(f"Send access-control-allow-origin: {tried.own}.")
+        assert told["change"] is None
         asked = ask("DELETE", "/listed/thing?a", tried.own)
         told, _ = tried.call("DELETE", "/listed/thing?a", asked, readable=False)
         assert (told["blockedBy"], told["remembered"]) == ("preflight-origin-other", True)
@@ -379,6 +407,98 @@ def test_a_refused_call(attempted: Attempted) -> None:
 
     attempted(shop(calls), talk)
     assert calls == []
+
+
+def test_a_simulated_call(attempted: Attempted) -> None:
+    """By a page that a policy names: the app is called, once, and what it sees is shown."""
+    calls: list[str] = []
+
+    def talk(tried: Tried) -> None:
+        assert tried.about["named"] == [ORIGIN]
+
+        def simulated(method: str, path: str, **more: Any) -> Any:
+            since = tried.tells("/begin", {})["since"]
+            call = {
+                "since": since,
+                "origin": ORIGIN,
+                "url": f"{tried.app}{path}",
+                "method": method,
+                "body": None,
+            }
+            return tried.tells("/simulate", CALL | call | {"readable": None, "credentials": "include"} | more)
+
+        told = simulated("PUT", "/listed/thing", headers=[["x-a", "1"]])
+        assert (told["blockedBy"], told["agrees"], told["remembered"]) == (None, True, False)
+        outcome = told["outcome"]
+        assert (outcome["status"], outcome["redirected"], outcome["body"]) == (200, False, "thing")
+        assert ["content-type", "text/plain; charset=utf-8"] in outcome["headers"]
+        assert [(each["method"], each["status"]) for each in told["seen"]] == [("OPTIONS", 204), ("PUT", 200)]
+        told = simulated("GET", "/listed/thing", cookie="session=ann; SameSite=None; Secure")
+        assert told["blockedBy"] is None
+        told = simulated("GET", "/public/thing")
+        assert told["outcome"] == {"error": "TypeError: Failed to fetch"}
+        assert told["change"].startswith(
+            f"cors_group(public): allow_origins=['{ORIGIN}'], allow_credentials=True"
+        )
+
+    attempted(shop(calls), talk)
+    assert calls == ["PUT", "GET", "GET"]
+
+
+def test_advice_outlives_the_try(attempted: Attempted) -> None:
+    """It never puts a page of this machine into a list, and says what `--allow` does."""
+    own_pages = ("127.0.0.1", "localhost")
+
+    def talk(tried: Tried) -> None:
+        for path in ("/listed/thing", "/listed/1/2", "/own", "/public/thing", "/nothing", "/<script>"):
+            for origin in tried.origins[:2]:
+                for credentials in ("omit", "include"):
+                    asked = ask("GET", path, origin)
+                    told, _ = tried.call(
+                        "GET", path, asked, origin=origin, credentials=credentials, readable=False
+                    )
+                    assert not any(name in f"{told['change']}" for name in own_pages), told["change"]
+        told, _ = tried.call("GET", "/own", ask("GET", "/own", tried.own), readable=False)
+        assert told["change"] == (
+            "None: --allow lets this page into sections, and this route has a policy of its own."
+        )
+        other = tried.origins[1]
+        told, _ = tried.call("GET", "/own", ask("GET", "/own", other), origin=other, readable=False)
+        assert told["change"].startswith("None: this origin stands for a stranger")
+
+    attempted(shop(), talk, "--allow")
+
+
+PAGES: list[tuple[Any, list[str]]] = [
+    ("*", []),
+    (["https://*.a.example", "http://localhost:*"], ["https://any.a.example", "http://localhost"]),
+    (
+        [f"https://{number}.example" for number in range(30)],
+        [f"https://{number}.example" for number in range(20)],
+    ),
+    ([PAGE, ORIGIN], [ORIGIN]),
+]
+
+
+@pytest.mark.parametrize(("declared", "pages"), PAGES)
+def test_pages_that_policies_name(declared: Any, pages: list[str]) -> None:
+    route = Served("/a", ("GET",), None, "a", "cors_group(a)", CorsPolicy(allow_origins=declared), "/a")
+    assert page_room.pages_of([route, route], {PAGE}) == pages
+
+
+def test_documentation_is_told_apart(attempted: Attempted) -> None:
+    """What sanic-ext makes of an app: its pages, and a HEAD and an OPTIONS for every path."""
+    pytest.importorskip("sanic_ext")
+    app = shop()
+    app.config.AUTO_EXTEND = True
+
+    def talk(tried: Tried) -> None:
+        rows = tried.about["routes"]
+        docs = [row["path"] for row in rows if row["documentation"]]
+        assert "/docs" in docs and all(path.startswith("/docs") for path in docs)
+        assert not [row for row in rows if set(row["methods"]) <= {"HEAD", "OPTIONS"}]
+
+    attempted(app, talk)
 
 
 def test_a_call_that_the_browser_had_otherwise(attempted: Attempted) -> None:
@@ -412,18 +532,6 @@ def test_what_the_app_did_not_see(attempted: Attempted) -> None:
         assert status == 400 and "no page has the origin 'nonsense'" in said
 
     attempted(shop(), talk)
-
-
-CALL = {
-    "since": 0,
-    "origin": "null",
-    "url": "/",
-    "method": "GET",
-    "headers": [],
-    "credentials": "omit",
-    "body": "text",
-    "readable": False,
-}
 
 
 def test_a_call_from_what_the_page_says() -> None:
@@ -477,12 +585,12 @@ def test_answers_of_every_kind_are_seen(attempted: Attempted) -> None:
 def test_so_many_exchanges_are_remembered() -> None:
     async def talk() -> Watch:
         watch = Watch()
-        for number in range(attempt.SEEN_AT_MOST + 5):
+        for number in range(SEEN_AT_MOST + 5):
             await watch.came(f"GET /{number} HTTP/1.1\r\norigin: null".encode())
         return watch
 
     watch = asyncio.run(talk())
-    assert len(watch.seen) == attempt.SEEN_AT_MOST
+    assert len(watch.seen) == SEEN_AT_MOST
     assert watch.since(0, "null")[0].target == "/5"
     assert [each.target for each in watch.since(watch.count - 1, ORIGIN)] == [f"/{watch.count - 1}"]
 
@@ -503,7 +611,6 @@ def only_app(origin: str, _: Request) -> bool:
     return origin == ORIGIN
 
 
-PAGE = "http://127.0.0.1:8001"
 POLICIES = {
     "public": (CorsPolicy(), "*"),
     "list": (CorsPolicy(allow_origins=[ORIGIN], allow_credentials=True), (ORIGIN, PAGE)),
@@ -515,7 +622,7 @@ POLICIES = {
 
 @pytest.mark.parametrize(("policy", "origins"), POLICIES.values(), ids=POLICIES)
 def test_a_policy_with_one_more_origin(policy: CorsPolicy, origins: object) -> None:
-    allowed = attempt.with_origin(policy, PAGE)
+    allowed = start.with_origin(policy, PAGE)
     assert allowed.allow_origins == origins
     assert allowed.replace(allow_origins="*", allow_credentials=False) == policy.replace(
         allow_origins="*", allow_credentials=False
@@ -554,7 +661,7 @@ def test_open(attempted: Attempted, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("option", ["--port", "--page-port"])
 def test_a_port_that_is_taken(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempt, "load", lambda _: shop())
+    monkeypatch.setattr(start, "load", lambda _: shop())
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         arguments = parsed("shop:app", *FREE, option, str(port))
@@ -593,7 +700,7 @@ def test_no_port(port: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_port_80_is_in_no_origin() -> None:
-    assert attempt.origin_of("localhost", 80) == "http://localhost"
+    assert page_room.origin_of("localhost", 80) == "http://localhost"
 
 
 def test_an_app_that_fails_at_startup(attempted: Attempted) -> None:

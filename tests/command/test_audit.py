@@ -360,6 +360,21 @@ def test_for_machines(audit: Any) -> None:
     assert len(found["routes"]) == 9 and found["routes"][1]["policy"] is None
 
 
+def test_what_is_on_trial(audit: Any) -> None:
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(handler, "/item", name="item")
+    bp.add_route(handler, "/own", name="own", ctx_cors=CorsPolicy())
+    bp.add_websocket_route(handler, "/ws", name="ws")
+    trial = CorsPolicy(allow_origins=["https://app.example"], allow_methods=["GET"])
+    app = new_app(cors_group(bp, trial=trial))
+    _, out, _ = audit(app)
+    assert "any origin; on trial: https://app.example; methods: GET" in out
+    assert out.count("on trial") == 2
+    _, out, _ = audit(app, "--json")
+    tried = [route["trial"] for route in json.loads(out)["routes"]]
+    assert tried == ["https://app.example; methods: GET", None, "https://app.example; methods: GET"]
+
+
 # --- the snapshot ---
 
 ITEM = "GET /one/item"

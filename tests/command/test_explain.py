@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from corsbp.command.words import CONSOLES
 from corsbp.surface import Served
 from corsbp.testing import STOPS
 
-from ..support import EVIL, ORIGIN, ROOT, TWO, new_app
+from ..support import EVIL, ORIGIN, ROOT, TWO, new_app, run_anew, serve
 
 
 async def handler(*_: object, **__: object) -> Any:
@@ -100,7 +101,7 @@ ROWS: list[tuple[str, int, list[str]]] = [
         ],
     ),
     (
-        f"/any/item/1 --origin {ORIGIN} --credentials --cookie session=ann",
+        f"/any/item/1 --origin {ORIGIN} --credentials --cookie 'session=ann; SameSite=None; Secure'",
         1,
         [
             ">   cookie: session=ann",
@@ -212,7 +213,7 @@ ROWS: list[tuple[str, int, list[str]]] = [
 
 @pytest.mark.parametrize(("call", "status", "lines"), ROWS, ids=[row[0] for row in ROWS])
 def test_an_app(call: str, status: int, lines: list[str], explain: Any) -> None:
-    ended, out, err = explain("x:app", *call.split())
+    ended, out, err = explain("x:app", *shlex.split(call))
     assert (ended, err) == (status, "")
     assert [line for line in lines if line not in out] == [], out
 
@@ -505,7 +506,6 @@ def sockets() -> Sanic:
     app = new_app(*groups, bare)
     app.add_websocket_route(talk, "/on-app", name="on_app")
     app.add_websocket_route(talk, "/gated", name="gated")
-    app.add_websocket_route(talk, "/broken", name="broken")
     app.add_websocket_route(talk, "/raising", name="raising")
 
     @app.signal("http.lifecycle.request")
@@ -515,22 +515,20 @@ def sockets() -> Sanic:
 
     @app.on_request
     async def gate(request: Request) -> HTTPResponse | None:
-        if request.path == "/broken":
-            raise asyncio.CancelledError
         allowed = request.path != "/gated" or request.cookies.get("session") == "ann"
         return None if allowed else text("who is it?", 401)
 
     return app
 
 
-STRANGERS = "So can every page of every site: no CORS applies to a WebSocket."
+STRANGERS = "Pages of every site can open it: a WebSocket has no CORS, and nothing looks at the origin."
 SOCKETS: list[tuple[str, int, list[str], list[str]]] = [
     # the call; its status; lines that are printed, and that are not
     (
         f"/checked/talk --origin {ORIGIN}",
         0,
         [
-            "> WebSocket wss://api.example/checked/talk",
+            "> GET wss://api.example/checked/talk",
             f">   origin: {ORIGIN}",
             "< 101",
             "The page can open it.",
@@ -542,7 +540,7 @@ SOCKETS: list[tuple[str, int, list[str], list[str]]] = [
         1,
         [
             "< 403",
-            "Blocked: the handshake was refused.",
+            "Blocked: handshake-refused.",
             f"Change: cors_group(checked): allow_origins=['{ORIGIN}', '{EVIL}']",
         ],
         ["can open it"],
@@ -574,15 +572,109 @@ SOCKETS: list[tuple[str, int, list[str], list[str]]] = [
         ],
         [],
     ),
-    (f"/gated --origin {ORIGIN} --cookie session=ann", 0, [">   cookie: session=ann", "< 101"], []),
-    (f"/broken --origin {ORIGIN}", 2, ["< no answer"], ["can open it"]),
+    (
+        f"/gated --origin {ORIGIN} --cookie 'session=ann; SameSite=None; Secure'",
+        0,
+        [">   cookie: session=ann", "< 101"],
+        [],
+    ),
+    (f"/gated --origin {ORIGIN} --cookie session=ann", 1, ["SameSite", "< 401"], ["cookie: session"]),
     (f"/raising --origin {ORIGIN}", 2, ["< no answer"], ["can open it"]),
 ]
 
 
 @pytest.mark.parametrize(("call", "status", "lines", "others"), SOCKETS, ids=[row[0] for row in SOCKETS])
 def test_a_websocket(call: str, status: int, lines: list[str], others: list[str], explain: Any) -> None:
-    ended, out, err = explain("x:app", *call.split(), app=sockets())
+    ended, out, err = explain("x:app", *shlex.split(call), app=sockets())
     assert (ended, err) == (status, "")
     assert [line for line in lines if line not in out] == [], out
     assert [line for line in others if line in out] == [], out
+
+
+async def knows(origin: str, request: object) -> bool:
+    await asyncio.sleep(0)
+    return origin == ORIGIN
+
+
+def on_trial() -> Sanic:
+    """Sections with a policy on trial, one of them with a function that only the trial has."""
+    app = new_app()
+    for name, trial in {
+        "api": CorsPolicy(allow_origins=[ORIGIN]),
+        "asks": CorsPolicy(allow_origins=knows),
+    }.items():
+        bp = Blueprint(name, url_prefix=f"/{name}")
+        bp.add_route(handler, "/item", name="item", methods=["GET", "PUT"])
+        bp.add_route(handler, "/own", name="own", ctx_cors=CorsPolicy())
+
+        @bp.websocket("/ws")
+        async def ws(request: Request, ws: Any) -> None: ...
+
+        app.blueprint(cors_group(bp, allow_origins=[ORIGIN, TWO], trial=trial))
+    return app
+
+
+def leaves_out(wish: str, name: str = "api") -> str:
+    why = f"origin-not-allowed: allow_origins leaves it out: it has {ORIGIN!r}"
+    if name == "asks":
+        why = "origin-function-refused: knows() did not return True"
+    return f"cors_group({name}) on trial: a page of {TWO!r} could no longer {wish}: {why}"
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (f"/api/item --origin {TWO}", [leaves_out("read the answer to 'GET' '/api/item'")]),
+        (
+            f"/api/item PUT --origin {TWO}",
+            [leaves_out("send 'PUT' '/api/item'"), leaves_out("read the answer to 'PUT' '/api/item'")],
+        ),
+        (f"/api/ws --origin {TWO}", [leaves_out("open the WebSocket '/api/ws'")]),
+        (f"/asks/ws --origin {TWO}", [leaves_out("open the WebSocket '/asks/ws'", "asks")]),
+        (f"/asks/item --origin {TWO}", [leaves_out("read the answer to 'GET' '/asks/item'", "asks")]),
+        (f"/api/item --origin {ORIGIN}", ["cors_group(api) on trial: decides the same"]),
+        (f"/asks/item --origin {EVIL}", ["cors_group(asks) on trial: decides the same"]),
+        (f"/api/ws --origin {ORIGIN}", ["cors_group(api) on trial: decides the same"]),
+        (f"/api/own --origin {TWO}", []),  # has a policy of its own
+        (f"/none --origin {TWO}", []),
+    ],
+)
+def test_what_the_trial_would_have_decided(call: str, said: list[str], explain: Any) -> None:
+    _, out, err = explain("x:app", *call.split(), app=on_trial())
+    assert [line for line in out.splitlines() if "on trial" in line] == said
+    assert err == ""
+
+
+def test_a_websocket_of_a_server(explain: Any) -> None:
+    """Any, by its address."""
+    with socket_server() as port:
+        status, out, _ = explain(f"ws://127.0.0.1:{port}/checked/talk", "--origin", ORIGIN)
+        assert (status, STRANGERS in out) == (0, False), out
+        status, out, _ = explain(f"ws://127.0.0.1:{port}/checked/talk", "--origin", EVIL)
+        assert (
+            status == 1 and "Change: The server refuses pages of https://evil.example. With corsbp: " in out
+        )
+        status, out, _ = explain(f"ws://127.0.0.1:{port}/bare/talk", "--origin", EVIL)
+        assert status == 0 and STRANGERS in out
+
+
+@contextmanager
+def socket_server() -> Iterator[int]:
+    """The app with sockets, served in a thread of its own."""
+    ports: list[int] = []
+    started, done = threading.Event(), threading.Event()
+
+    async def talk(port: int) -> None:
+        ports.append(port)
+        started.set()
+        while not done.is_set():
+            await asyncio.sleep(0.02)
+
+    thread = threading.Thread(target=lambda: run_anew(serve(sockets(), talk)))
+    thread.start()
+    try:
+        assert started.wait(20)
+        yield ports[0]
+    finally:
+        done.set()
+        thread.join()

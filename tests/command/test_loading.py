@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 from sanic import Sanic
 
+import corsbp
 from corsbp import command
-from corsbp.command.cli import Terminal
-from corsbp.command.loading import CommandError, load
+from corsbp.command import cli
+from corsbp.command.complaint import CommandError
+from corsbp.command.loading import load
+from corsbp.command.screen import Terminal
 
 from ..support import ROOT
 
@@ -181,9 +184,13 @@ def test_the_extra_is_named_where_it_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = util.find_spec
-    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "rich" else found(name))
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "rich" else found(name))
     assert command.main(["audit", "examples.versions"]) == 2
     assert capsys.readouterr().err == "corsbp: rich missing: pip install 'corsbp[cli]'\n"
+    for option, said in {"--version": f"corsbp {corsbp.__version__}\n", "--help": "usage: corsbp "}.items():
+        with pytest.raises(SystemExit, match="0"):
+            command.main([option])
+        assert capsys.readouterr().out.startswith(said)
 
 
 @pytest.mark.parametrize(("error", "status"), [(BrokenPipeError(), 2), (KeyboardInterrupt(), 130)])

@@ -75,7 +75,7 @@ def test_the_table(audit: Any) -> None:
         "GET,PUT /one/item/<number:int> corsbp no yes, with credentials no",
         "WebSocket /one/talk corsbp no opens it no",
         "GET,DELETE /own its own code no yes, with credentials no",
-        "GET /own/moved its own code no yes, with credentials no",
+        "GET /own/moved its own code no yes, with credentials, no request headers no",
         "GET,POST /plain nobody no no no",
         f"{app.name}: 9 methods asked; answered: 1 by no check, 3 by corsbp, 3 by its own code, 2 by nobody",
     ]
@@ -310,7 +310,10 @@ def test_who_answers_is_named(audit: Any) -> None:
 
     _, out, _ = audit(app, "--observed")
     lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert lines[2:4] == ["GET /a sanic-cors yes", "GET /d sanic-cors yes"]
+    assert lines[2:4] == [
+        "GET /a sanic-cors yes, no request headers",
+        "GET /d sanic-cors yes, no request headers",
+    ]
     _, out, _ = audit(app)
     assert f"warning {app.name}: sanic-cors lets in: * [two-layers]\n" in out
     assert "warning /d: has the decorator of sanic-cors [two-layers]\n" in out

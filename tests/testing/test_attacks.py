@@ -210,6 +210,19 @@ def test_a_stream_of_events_does_not_hold_it_up() -> None:
     assert {grant.kind for grant in attack(app)} == {"null"}
 
 
+def test_an_app_that_refuses_what_no_browser_sends() -> None:
+    """Is asked as by browsers: what it grants them is seen."""
+    app = careless(lambda origin: origin == "null")
+
+    @app.on_request
+    async def refuse(request: Request) -> HTTPResponse | None:
+        asked = [request.headers.get(f"sec-fetch-{name}") for name in ("site", "mode", "dest")]
+        refused = asked != ["cross-site", "cors", "empty"] or "user-agent" not in request.headers
+        return text("no", 403, headers={"access-control-allow-origin": "no"}) if refused else None
+
+    assert {grant.kind for grant in attack(app)} == {"null"}
+
+
 def test_what_is_left_out() -> None:
     app = careless(lambda _: True)
     app.add_route(item, "/docs/swagger", name="swagger")

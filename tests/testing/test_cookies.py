@@ -143,6 +143,7 @@ REFUSED = [
     (HOST, "a=1; SameSite=None", "SameSite=None needs Secure beside it"),
     ("http://api.acme.com", "a=1; Secure", "it is Secure, and set over http"),
     ("http://api.acme.com", "s=1", "there is a Secure one of this name, and this is http"),
+    (HOST, "a=1; Partitioned", "Partitioned needs Secure beside it"),
     (HOST, "__Secure-a=1", "a name that begins so needs Secure"),
     (HOST, "__Host-a=1; Secure", "a name that begins so needs Path=/, and no Domain"),
     (HOST, "__host-a=1; Secure; Path=/x", "a name that begins so needs Path=/, and no Domain"),
@@ -212,6 +213,17 @@ def test_a_browser_that_blocks_the_cookies_of_others() -> None:
     (step,) = jar.store(at(HOST), [TRAVELS[1]], ORIGIN)
     assert "does not keep the cookie 'b': https://acme.com is another site" in step.text
     assert jar.header(at(HOST), SIBLING) == ("a=1", [])
+
+
+@pytest.mark.parametrize("third_party", [True, False])
+def test_a_partitioned_cookie_is_for_the_pages_of_one_site(third_party: bool) -> None:
+    jar = Cookies(third_party=third_party)
+    jar.keep(at(HOST), "a=1; SameSite=None; Secure; Partitioned", ORIGIN)
+    jar.keep(at(HOST), "a=2; SameSite=None; Secure; Partitioned", HOST)
+    jar.keep(at(HOST), "a=3; SameSite=None; Secure; Partitioned", "null")
+    sent = [jar.header(at(HOST), page) for page in (ORIGIN, "https://www.app.example", SIBLING, "null")]
+    assert sent == [("a=1", []), ("a=1", []), ("a=2", []), ("a=3", [])]
+    assert jar.header(at(HOST), "https://two.example") == (None, [])
 
 
 def test_a_secure_cookie_over_http() -> None:

@@ -1,0 +1,44 @@
+"""What a policy on trial would have decided, beside what the policy did."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from corsbp.journal import journal, shown
+from corsbp.surface import Served
+from corsbp.trial import asked
+
+
+@contextmanager
+def tried(origin: str) -> Iterator[list[str]]:
+    """While an app is asked: what is reported of its trials and pages of this origin, a line each."""
+    lines: list[str] = []
+    collect = logging.Handler(logging.INFO)
+    of_page = f"a page of {shown(origin)} "
+    collect.addFilter(lambda record: record.levelno == logging.INFO and of_page in record.getMessage())
+    collect.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logger, level = journal.logger, journal.logger.level
+    logger.addHandler(collect)
+    logger.setLevel(logging.INFO)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(collect)
+        logger.setLevel(level)
+
+
+@asynccontextmanager
+async def settled() -> AsyncIterator[None]:
+    """Wait, at the end, for the functions that only a trial has: they are asked after the answer."""
+    yield
+    if tasks := asked():
+        await asyncio.wait(tasks)
+
+
+def in_words(lines: list[str], route: Served | None) -> list[str]:
+    """What was reported; where nothing was, that the trial decides the same."""
+    same = route is not None and route.trial is not None and not lines
+    return [f"{route.section} on trial: decides the same"] if route and same else lines
