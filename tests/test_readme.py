@@ -51,7 +51,6 @@ A_TEST = BLOCKS.pop()
 
 MOST_LINES, MOST_WORDS = 220, 1800
 TO_COME = {
-    "examples/README.md#live-origins-for-a-fleet",
     "corsbp/command/README.md",
 }
 
