@@ -16,11 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from .browsers.processes import installed, running
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+from .test_servers import free_port
 
 
 class Server:
