@@ -54,9 +54,6 @@ BEFORE = SHOP[: SHOP.rindex("app.blueprint(")]  # each block stands in place of 
 A_TEST = BLOCKS.pop()
 
 MOST_LINES, MOST_WORDS = 220, 1800
-TO_COME = {
-    "examples/README.md#live-origins-for-a-fleet",
-}
 
 
 # --- length, links, and what is written down in two places ---
@@ -103,11 +100,7 @@ def leads_somewhere(link: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links(page: str) -> None:
-    assert [link for link in links(page) if not leads_somewhere(link) and link not in TO_COME] == []
-
-
-def test_what_is_to_come_is_not_there_yet() -> None:
-    assert [link for link in TO_COME if leads_somewhere(link)] == []
+    assert [link for link in links(page) if not leads_somewhere(link)] == []
 
 
 def test_links_that_lead_nowhere_are_found() -> None:
