@@ -309,6 +309,31 @@ def test_who_may_open_an_engines_socket(engines: str, foreign: int) -> None:
     assert run_anew(serve(app, both)) == [101, foreign]
 
 
+def test_what_a_group_follows() -> None:
+    """The block of the chapter about a fleet, over a store in memory."""
+
+    class Store:
+        async def origins(self) -> list[str]:
+            return ["https://customer.example"]
+
+        async def changed(self) -> None:
+            await asyncio.Event().wait()
+
+    chapter = PAGE.partition("\n## Live origins, for a fleet\n")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"^```python\n(.*?)^```$", chapter, re.M | re.S)
+    names: dict[str, Any] = {"handler": handler}
+    exec(block.replace("group =", 'api.add_route(handler, "/")\ngroup ='), names)
+    app: Sanic = names["app"]
+    app.config.update({"USE_UVLOOP": False, "AUTO_EXTEND": False})
+    app.ctx.db = Store()
+    customer = {**COOKIES, "access-control-allow-origin": "https://customer.example"}
+    rows: dict[str, Row] = {
+        "followed": (ask("GET", "/api/", "https://customer.example"), 200, varies(customer, "origin")),
+        "declared": (ask("GET", "/api/"), 200, REFUSED),
+    }
+    check(app, rows)
+
+
 # --- coming from elsewhere ---
 
 COMING = PAGE.partition("\n## Coming from elsewhere\n")[2]
