@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sanic import Blueprint, Sanic, text
+from sanic import Blueprint, Sanic
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.command.findings import MORE
-from corsbp.decision import REFUSALS
 from corsbp.errors import PROBLEMS, WARNINGS
+from corsbp.refusals import REFUSALS
 
 from .browsers.cases import CASES
 from .browsers.test_simulated import SCENARIOS
@@ -33,6 +33,8 @@ from .support import (
     ask,
     exchange,
     exchange_now,
+    handler,
+    importable,
     preflight,
     run_anew,
     send_anew,
@@ -326,6 +328,7 @@ def test_origins_from_the_environment(
 @pytest.mark.parametrize("page", PAGES)
 def test_every_name_is_defined(page: str) -> None:
     """Whatever block is pasted: it imports what it uses. Those of the README go on from its first one."""
+    importable("ruff")
     blocks = [block for language, block in FENCED.findall((ROOT / page).read_text()) if language == "python"]
     for block in blocks:
         code = BEFORE + block if block in BLOCKS else block
@@ -366,7 +369,7 @@ def test_the_log_and_the_signal() -> None:
     app, counters = names["app"], names["counters"]
     app.config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})
     api = Blueprint("api")
-    api.add_route(lambda request: text("hello"), "/", name="index")
+    api.add_route(handler, "/")
     app.blueprint(cors_group(api, allow_origins=[ORIGIN]))
 
     async def counted() -> None:
