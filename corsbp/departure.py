@@ -76,7 +76,8 @@ class Departure:
         response = stream.response
         if stream.stage is not Stage.HANDLER or response is None:
             return self._send(data, end_stream)  # type: ignore[no-any-return]  # the head has left
-        rules, answer = self.rules, self._answer
+        rules = self.rules
+        answer = rules.always if self._answer is None else self._answer
         if answer is None:
             if self.opinion is not None:
                 answer = rules.ordinary(self.opinion.grant)
@@ -85,7 +86,7 @@ class Departure:
                 answer = rules.answer(origins)
                 if answer is rules.refused and rules.ask is not None and len(origins) == 1:
                     return self._ask_and_send(data, end_stream)
-            self._answer = answer
+        self._answer = answer
         if answer is rules.refused or rules.watched or self.wish is not Reading:
             self.explain()
         self._response = response
