@@ -32,6 +32,9 @@ LONGEST_DELAY: Final = 60.0
 PATIENCE: Final = 60.0
 """Seconds that a source may take for its first value, and longer where more is waited for."""
 
+PROVEN: Final = 5.0
+"""Seconds after which a source that gave a value begins anew with its failures."""
+
 PAUSE: Final = 0.01
 """Seconds between two values, so that a source that never awaits leaves the loop to others."""
 
@@ -170,13 +173,12 @@ class Following:
 
     async def keep(self, app: AnySanic, first: asyncio.Future[None]) -> None:
         """Follow the source, again and again, until this task is cancelled."""
-        loop = asyncio.get_running_loop()
         failures = 0
         while True:
-            began = loop.time()
+            began = time.monotonic()
             self.error = await self.once(app, first)
-            # one that has lived for long may begin anew with its failures
-            failures = 1 if loop.time() - began > LONGEST_DELAY else failures + 1
+            proven = (self.came or 0) >= began and time.monotonic() - began > PROVEN
+            failures = 1 if proven else failures + 1
             longest = min(LONGEST_DELAY, 2.0 * SHORTEST_DELAY * 2 ** min(failures - 1, 9))
             delay = uniform(longest / 2, longest)
             self.say(

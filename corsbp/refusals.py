@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -10,7 +11,7 @@ from .fetch import FORBIDDEN_METHODS
 from .fields import name_of
 from .journal import shown
 from .origins import is_origin
-from .policy import CorsPolicy, functions, may_be_asked_about, named
+from .policy import CorsPolicy, functions, may_be_asked_about
 
 REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -54,9 +55,9 @@ def of_origin(policy: CorsPolicy, origins: Sequence[str], failed: bool) -> Refus
         why = f"the request has {len(origins)} Origin lines"
         return Refusal("origin-repeated", list(origins), "one Origin line", why)
     (origin,) = origins
-    entries = list(map(repr, named(policy)))
+    entries = _first_of(policy)
     asked = [f"{name_of(each)}()" for each in functions(policy)]
-    expected = [f"one of {_some(entries)}"] if entries else []
+    expected = [f"one of {entries}"] if entries else []
     expected += [f"an origin for which {' or '.join(asked)} returns True"] if asked else []
     if origin == "null":
         why = "allow_origins cannot name what is opaque: a sandboxed frame, a file, a redirect between sites"
@@ -64,7 +65,7 @@ def of_origin(policy: CorsPolicy, origins: Sequence[str], failed: bool) -> Refus
     elif not is_origin(origin):
         kind, why = "origin-malformed", "no browser sends such an Origin"
     elif not asked or not may_be_asked_about(policy, origin):
-        why = f"allow_origins leaves it out: it has {_some(entries)}"
+        why = f"allow_origins leaves it out: it has {entries}"
         if not entries:
             why = "no function is asked about files" if asked else "allow_origins is empty: it allows nobody"
         kind = "origin-not-allowed"
@@ -106,6 +107,16 @@ def of_header(name: str, allowed: Sequence[str]) -> Refusal:
     """For a requested header that is not allowed."""
     why = f"allow_headers leaves out {shown(name)}: it has {_some(allowed) or 'none'}"
     return Refusal("header-not-allowed", name, f"one of {', '.join(allowed) or 'none'}", why)
+
+
+def _first_of(policy: CorsPolicy) -> str:
+    """The first few of its origins and patterns, and the number of the others: there may be very many."""
+    allowed = policy.allow_origins
+    if not isinstance(allowed, tuple):
+        return ""
+    few = list(islice((repr(each) for each in allowed if isinstance(each, str)), 5))
+    left = len(allowed) - len(functions(policy)) - len(few)
+    return f"{', '.join(few)}{f' and {left} more' if left else ''}"
 
 
 def _some(entries: Sequence[str]) -> str:

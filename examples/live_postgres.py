@@ -43,7 +43,7 @@ async def origins(app: Sanic):
         await db.add_listener("origins", lambda *_: changed.set())
         while True:
             changed.clear()  # however many changes came, they are one look
-            yield [row["origin"] for row in await db.fetch("SELECT origin FROM origins")]
+            yield await db.fetchval("SELECT array(SELECT origin FROM origins)")
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(changed.wait(), LOOK_AGAIN)
     finally:

@@ -9,14 +9,16 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from .browsers.processes import Program
 from .stores import Server, postgres, valkey
 from .support import ORIGIN, Ask, ask, importable, over, served
+from .test_servers import free_port, program
 
 NEW, EVIL = "https://new.example", "https://evil.example"
 REFUSED = {"vary": "origin"}
@@ -178,3 +180,58 @@ def test_tenants(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         gone.rename(database)
         change("DELETE FROM tenants WHERE host = 'b.example'")
         orders(NEW, REFUSED, "b.example")
+
+
+WAYS = {
+    "sanic --fast": ["--port", "{port}", "--fast"],
+    "sanic --single-process": ["--port", "{port}", "--single-process"],
+    "uvicorn": ["--port", "{port}"],
+    "hypercorn": ["--bind", "127.0.0.1:{port}"],
+    "granian": ["--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"],
+}
+REQUIRED = """
+from sanic import Blueprint, Sanic, text
+from corsbp import cors_group
+
+app, api = Sanic("required"), Blueprint("api")
+api.add_route(lambda request: text("hello"), "/hello", name="hello")
+group = cors_group(api)
+app.blueprint(group)
+
+async def origins(app):
+    raise OSError("the store is away")
+    yield
+
+group.follow(origins, wait=0.2, required=True)
+"""
+
+
+def started(way: str, folder: Path, target: str, port: int, wait: int) -> AbstractContextManager[Program]:
+    module = way.partition(" ")[0]
+    importable(module)
+    options = [option.format(port=port) for option in WAYS[way]]
+    return program(folder, module, target, *options, port=wait)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_start(way: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the table has is known to the first request; where it is required and away, nothing is served."""
+    database = tmp_path / "tenants.db"
+    monkeypatch.setenv("TENANTS", os.fspath(database))
+    with closing(sqlite3.connect(database)) as db, db:
+        db.execute("CREATE TABLE tenants (host TEXT, origin TEXT)")
+        db.execute("INSERT INTO tenants VALUES ('a.example', ?)", [NEW])
+    port = free_port()
+    with started(way, tmp_path, "examples.tenants:app", port, port):
+        answers = over(port, *[ask("GET", "/prices/", NEW)] * 3, ask("GET", "/prices/", ORIGIN))
+    assert [answer.cors for answer in answers] == [
+        *[{"access-control-allow-origin": NEW, **REFUSED}] * 3,
+        REFUSED,
+    ]
+    (tmp_path / "required.py").write_text(REQUIRED)
+    with started(way, tmp_path, "required:app", free_port(), 0) as server:
+        deadline = time.monotonic() + 60
+        while server.alive():
+            assert time.monotonic() < deadline, server.said()
+            time.sleep(0.05)
+    assert "cors_group(api): no live origins came" in server.said()

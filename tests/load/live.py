@@ -64,8 +64,10 @@ class Postgres:
     async def empty(self) -> None:
         await self.db.execute("TRUNCATE origins")
 
-    async def shout(self) -> None:
-        await self.db.execute("NOTIFY origins")
+    async def shout(self, times: int) -> None:
+        await self.db.execute(
+            "SELECT pg_notify('origins', n::text) FROM generate_series(1, $1::int) n", times
+        )
 
 
 class Valkey:
@@ -97,8 +99,11 @@ class Valkey:
     async def empty(self) -> None:
         await self.write("delete", "origins")
 
-    async def shout(self) -> None:
-        await self.db.publish("origins", "changed")
+    async def shout(self, times: int) -> None:
+        async with self.db.pipeline(transaction=False) as at_once:
+            for _ in range(times):
+                at_once.publish("origins", "changed")
+            await at_once.execute()
 
 
 STORES: dict[str, type[Postgres | Valkey]] = {"postgres": Postgres, "valkey": Valkey}
@@ -308,8 +313,8 @@ async def stormy(made: Fleet, owner: Any, seconds: float) -> None:
     memory, end, shouts = made.memory(), time.monotonic() + seconds, 0
     async with made.under_load():
         while (left := end - time.monotonic()) > 0:
-            await owner.shout()
-            shouts += 1
+            await owner.shout(20)
+            shouts += 20
             await asyncio.sleep(max(0, shouts / 1000 - (seconds - left)))
     print(f"  a storm of {shouts / seconds:.0f} a second for {seconds:.0f} s: {len(made.wrong)} wrong")
     grown = [(after - before) / 1024 for before, after in zip(memory, made.memory(), strict=True)]
