@@ -18,7 +18,7 @@ from corsbp.trial import NAMED
 
 from .cases import EVIL, ONE, TWO
 from .support import Ask, ask, exchange, new_app, parse, preflight, run_anew, serve
-from .test_debug_log import ELSEWHERE, GRANTED, POLICIES, REFUSED, handler, twice
+from .test_debug_log import ELSEWHERE, GRANTED, NASTY, POLICIES, REFUSED, handler, nasty_requests, twice
 from .test_websockets import handshake, opened
 
 NEXT: dict[str, CorsPolicy] = {
@@ -287,6 +287,22 @@ def test_long_origins_are_cut(caplog: pytest.LogCaptureFixture) -> None:
     said(app, [ask("GET", "/api/item", "https://" + "a" * 4000)], caplog)
     (told,) = group.section.follow.rules.trial.told.values()  # type: ignore[union-attr]
     assert max(map(len, told)) < 500
+
+
+def test_nothing_of_a_request_is_logged_raw(caplog: pytest.LogCaptureFixture) -> None:
+    app, _ = app_of(ANY, CorsPolicy(allow_origins=[ONE], allow_headers=["x-a"]))
+    asked = [raw for character in NASTY for raw in nasty_requests(character)]
+    asked = [raw.replace(b"/list/", b"/api/").replace(b"/reflects/", b"/api/") for raw in asked]
+
+    async def talk(port: int) -> None:
+        for each in asked:
+            await exchange(port, each)
+
+    caplog.set_level(logging.INFO)
+    run_anew(serve(app, talk))
+    lines = [each.getMessage() for each in caplog.records if each.name == "corsbp"]
+    assert len(lines) > 10
+    assert all(line.isprintable() for line in lines)
 
 
 def test_nobody_hears_of_it(caplog: pytest.LogCaptureFixture) -> None:
