@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from sanic import Blueprint, Request, Sanic
+from sanic.exceptions import ServerError
 from sanic.response import HTTPResponse, text
 
 from corsbp import CorsGroup, CorsPolicy, cors_group, live
@@ -624,7 +625,10 @@ def test_two_loops_follow_each_by_itself() -> None:
 
         await serve(app, inner)
 
+    held: list[object] = []
+
     async def source(app: Sanic) -> AsyncIterator[list[str]]:
+        held.append(group.policy.allow_origins)  # which the other loop goes on with
         yield [ORIGIN]
         await asyncio.sleep(60)
 
@@ -632,6 +636,7 @@ def test_two_loops_follow_each_by_itself() -> None:
         await until(lambda: group.live and group.live.origins == 2)
         group.section.following.source = source  # type: ignore[union-attr]  # a queue has one loop
         await asyncio.to_thread(lambda: asyncio.run(other()))
+        assert held == [(ORIGIN, TWO)]
         assert group.live and group.live.origins == 1
         assert await asking(port)(ORIGIN) == [GRANTED]
         assert (store.opened, store.closed) == (1, 0)
@@ -645,7 +650,14 @@ def test_without_listeners_it_begins_with_the_first_request(
     required: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     group, store = group_of(allow_origins=[EVIL]), Store([ORIGIN])
-    group.follow(store, required=required)
+    kept: list[Any] = []
+
+    def source(app: Sanic) -> AsyncIterator[Any]:
+        with contextlib.suppress(ServerError):  # there is none, as there should be
+            kept.append(Request.get_current())
+        return store(app)
+
+    group.follow(source, required=required)
 
     async def main() -> None:
         app = new_app(group, TOUCHUP=False)
@@ -667,6 +679,7 @@ def test_without_listeners_it_begins_with_the_first_request(
 
     run_anew(main())
     late = "started without its listeners: live origins are followed from the first request on"
+    assert kept == []
     assert said(caplog) == [late + ", although they are required: await server.before_start()" * required]
     assert store.closed == 1
 
