@@ -201,6 +201,7 @@ def test_declared_origins_vary_until_the_first_value() -> None:
 
 def test_a_bad_entry_is_left_out_and_named_once(caplog: pytest.LogCaptureFixture) -> None:
     bad = ["https://a.example/", "b.example", 7, lambda: True, "http://c.example", "https://ä\n.example"]
+    bad.append("https://a/" * 100_000)
     group, store = followed([ORIGIN, *bad], allow_origins=[EVIL], allow_credentials=True)
     granted = GRANTED | {"access-control-allow-credentials": "true"}
 
@@ -212,6 +213,7 @@ def test_a_bad_entry_is_left_out_and_named_once(caplog: pytest.LogCaptureFixture
         assert "'https://a.example/' ends in a slash" in named[0] and "meant: https://a.example [" in named[0]
         assert "meant: https://b.example [" in named[1]
         assert "https://ä\\n.example" in named[5] and "\n" not in "".join(named)
+        assert re.fullmatch(r"left out .*…  ?\(1000000 characters\) is too long", named[6])
         store.put([ORIGIN, TWO, *bad], [ORIGIN, TWO, *bad, "d.example"], [ORIGIN])
         await until(
             lambda: len(said(caplog, "left out")) > len(bad) and group.live and group.live.origins == 1
