@@ -36,11 +36,10 @@ class SectionExtra(SimpleNamespace):
     def request_middleware(self) -> Chain:
         """Before the handler: a function is asked at the end, a handshake judged at the start."""
         part, theirs = self.corsbp, self.corsbp_requests
-        if part is None:
+        opens = getattr(self, "websocket", False)
+        if part is None or not (part.follow.rules.ask or opens):
             return theirs
-        rules, opens = part.follow.rules, getattr(self, "websocket", False)
-        if not (rules.ask or opens):
-            return theirs
+        rules = part.follow.rules
         asks, tries = rules.ask is not None, opens and rules.trial is not None
         if self.corsbp_entered is None or self.corsbp_entered[0] != (asks, tries):
             chain: Chain = deque([*theirs, part.enter] if asks else [part.enter, *theirs])

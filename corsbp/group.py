@@ -124,8 +124,8 @@ class CorsGroup(BlueprintGroup):
                 if request.method not in ("GET", "HEAD") and not await group.allows(request):
                     raise Forbidden("This page may not change anything")
 
-        By the policy that the request's route follows. A function is asked once per request, whoever wants
-        to know. False without `Origin` or with several, and for requests outside of the group.
+        By the policy that its route follows; a function is asked once per request. False without `Origin`
+        or with several, outside of the group, and for the server's own pages unless the policy names them.
         """
         leaving = departing(request)
         if leaving is None:

@@ -24,7 +24,7 @@ AT_ONCE: Final = 64
 """Calls that are under way at most in a worker, of listeners, or of functions that only a trial has."""
 
 _log_hears = journal.logger.isEnabledFor
-_strained: Final = Journal(journal.logger, lines=1)
+strained: Final = Journal(journal.logger, lines=1)
 
 
 # --- what pages want ---
@@ -205,7 +205,7 @@ class Calls(Beside):
         together = Refusal(*call.refusal[:-1], times)
         self.waiting[key] = Call(call.request, call.label, together, call.trial)
         message = "%d calls of listeners to %s are under way: what is refused meanwhile is told together"
-        _strained.write(logging.WARNING, message, AT_ONCE, SIGNAL)
+        strained.write(logging.WARNING, message, AT_ONCE, SIGNAL)
 
     def ended(self, task: asyncio.Task[None]) -> None:
         super().ended(task)

@@ -61,13 +61,22 @@ def postgres() -> Iterator[Server]:
     """PostgreSQL, with a superuser `corsbp` whom nobody asks for a password."""
     initdb = installed("/usr/lib/postgresql/*/bin/initdb", "postgresql")
     with _folder() as folder:
-        data, port, whoever = folder / "data", free_port(), []
+        data, port = folder / "data", free_port()
+        whoever: list[str | Path] = []
         if os.getuid() == 0:  # as whom it refuses to run: its package has made a user
             user = pwd.getpwnam("postgres")
             os.chown(folder, user.pw_uid, user.pw_gid)
-            ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+            ids: list[str | Path] = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
             whoever = [installed("setpriv", "util-linux"), *ids]
-        made = [initdb, "--pgdata", data, "--username=corsbp", "--auth=trust", "--no-sync", "--encoding=UTF8"]
+        made: list[str | Path] = [
+            initdb,
+            "--pgdata",
+            data,
+            "--username=corsbp",
+            "--auth=trust",
+            "--no-sync",
+            "--encoding=UTF8",
+        ]
         subprocess.run([*whoever, *made, "--no-locale"], check=True, capture_output=True, cwd=folder)
         settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"]
         settings += ["max_connections=50", "shared_buffers=16MB"]

@@ -100,7 +100,7 @@ def ask(method: str, path: str, origin: str | None = ORIGIN, body: bytes = b"", 
 
 def preflight(path: str, method: str = "GET", headers: str | None = None, origin: str = ORIGIN) -> Ask:
     """The preflight that a browser sends before `method`."""
-    more = {} if headers is None else {"access_control_request_headers": headers}
+    more: dict[str, Any] = {} if headers is None else {"access_control_request_headers": headers}
     return ask("OPTIONS", path, origin, access_control_request_method=method, **more)
 
 

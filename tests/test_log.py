@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
+from sanic import Blueprint, text
 
-from corsbp.journal import journal
+from corsbp import cors_group
+from corsbp.journal import in_debug_mode, journal
 
 from .support import ORIGIN, TWO, Ask, ask, importable, new_app, over, send
 from .test_servers import free_port, program
@@ -107,12 +109,15 @@ def test_sanics_debug_mode(tmp_path: Path) -> None:
     assert lines(said(tmp_path, "sanic", setup, *ASKED, debug=True)) == LINES["INFO"]
 
 
+def test_a_level_that_is_set_stays_in_debug_mode() -> None:
+    for level, then in ((logging.NOTSET, logging.DEBUG), (logging.INFO, logging.INFO)):
+        journal.logger.setLevel(level)
+        in_debug_mode()
+        assert journal.logger.level == then
+
+
 def test_another_app_does_not_reset_it(caplog: pytest.LogCaptureFixture) -> None:
     """As each `Sanic(…)` does with the loggers below its own."""
-    from sanic import Blueprint, text
-
-    from corsbp import cors_group
-
     bp = Blueprint("api")
     bp.add_route(lambda _: text("item"), "/item", name="item")
     caplog.set_level("DEBUG", "corsbp")

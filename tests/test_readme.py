@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sanic import Blueprint, Sanic, text
+from sanic import Blueprint, Sanic
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.command.findings import MORE
-from corsbp.decision import REFUSALS
 from corsbp.errors import PROBLEMS, WARNINGS
+from corsbp.refusals import REFUSALS
 
+from .browsers.cases import CASES
+from .browsers.test_simulated import SCENARIOS
 from .support import (
     EVIL,
     ORIGIN,
@@ -31,6 +33,8 @@ from .support import (
     ask,
     exchange,
     exchange_now,
+    handler,
+    importable,
     preflight,
     run_anew,
     send_anew,
@@ -50,9 +54,6 @@ BEFORE = SHOP[: SHOP.rindex("app.blueprint(")]  # each block stands in place of 
 A_TEST = BLOCKS.pop()
 
 MOST_LINES, MOST_WORDS = 220, 1800
-TO_COME = {
-    "corsbp/command/README.md",
-}
 
 
 # --- length, links, and what is written down in two places ---
@@ -99,11 +100,7 @@ def leads_somewhere(link: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links(page: str) -> None:
-    assert [link for link in links(page) if not leads_somewhere(link) and link not in TO_COME] == []
-
-
-def test_what_is_to_come_is_not_there_yet() -> None:
-    assert [link for link in TO_COME if leads_somewhere(link)] == []
+    assert [link for link in links(page) if not leads_somewhere(link)] == []
 
 
 def test_links_that_lead_nowhere_are_found() -> None:
@@ -150,6 +147,13 @@ def test_what_is_supported_and_needed() -> None:
     assert f"Sanic {dict(needed)['sanic']} to " in README
     (sentence,) = re.findall(r"^.*Dependencies: (.*?)\.", README, re.M)
     assert sorted(re.findall(r"`(\w+)`", sentence)) == sorted(name for name, _ in needed)
+
+
+def test_how_much_is_asked_of_browsers() -> None:
+    page = (ROOT / "tests" / "README.md").read_text()
+    assert f"{len(CASES)} cases in Chromium" in page
+    assert f"in {len(SCENARIOS)} scenarios" in page
+    assert f"Of {3 * len(SCENARIOS):,} runs" in page
 
 
 # --- transcripts ---
@@ -324,6 +328,7 @@ def test_origins_from_the_environment(
 @pytest.mark.parametrize("page", PAGES)
 def test_every_name_is_defined(page: str) -> None:
     """Whatever block is pasted: it imports what it uses. Those of the README go on from its first one."""
+    importable("ruff")
     blocks = [block for language, block in FENCED.findall((ROOT / page).read_text()) if language == "python"]
     for block in blocks:
         code = BEFORE + block if block in BLOCKS else block
@@ -364,7 +369,7 @@ def test_the_log_and_the_signal() -> None:
     app, counters = names["app"], names["counters"]
     app.config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})
     api = Blueprint("api")
-    api.add_route(lambda request: text("hello"), "/", name="index")
+    api.add_route(handler, "/")
     app.blueprint(cors_group(api, allow_origins=[ORIGIN]))
 
     async def counted() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from .support import (
     Row,
     ask,
     check,
+    handler,
     importable,
     lists,
     new_app,
@@ -209,7 +211,7 @@ def test_what_a_preflight_knows_of_the_tenant() -> None:
         return True
 
     api = Blueprint("api", url_prefix="/<tenant:str>/api")
-    api.add_route(lambda request, tenant: text(tenant), "/orders", ["PUT"], name="orders")
+    api.add_route(handler, "/orders", ["PUT"])
     app = new_app(cors_group(api, allow_origins=note))
     send_anew(
         app,
@@ -219,11 +221,10 @@ def test_what_a_preflight_knows_of_the_tenant() -> None:
     assert seen == [("OPTIONS", {}, None), ("PUT", {"tenant": "north"}, "north")]
 
 
-def test_what_takes_no_policy_of_its_own() -> None:
+@pytest.mark.parametrize("attach", [Blueprint("files").static, HTTPMethodView.attach])
+def test_what_takes_no_policy_of_its_own(attach: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match="ctx_cors"):
-        Blueprint("files").static("/", ".", ctx_cors=CorsPolicy())  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="ctx_cors"):
-        HTTPMethodView.attach(Blueprint("api"), "/", ctx_cors=CorsPolicy())  # type: ignore[call-arg]
+        attach(Blueprint("api"), "/", ctx_cors=CorsPolicy())
 
 
 def test_names_of_routes_that_move() -> None:
@@ -233,7 +234,7 @@ def test_names_of_routes_that_move() -> None:
     with pytest.raises(URLBuildError):
         app.url_for("item", number=7)
     app = new_app()
-    app.add_route(lambda request, number: text(""), "/api/items/<number:int>", name="item")
+    app.add_route(handler, "/api/items/<number:int>", name="item")
     app.blueprint(cors_group(app))
     assert app.url_for("item", number=7) == "/api/items/7"
 
@@ -248,7 +249,7 @@ def test_operations_of_routes_that_move(operation: str, written: str) -> None:
     async def item(_: Request, number: int) -> Any:
         return text(f"{number}")
 
-    api.get("/items/<number:int>")(openapi.operation(operation)(item) if operation else item)
+    api.add_route(openapi.operation(operation)(item) if operation else item, "/items/<number:int>")
     app.blueprint(cors_group(api))
     (answer,) = send_anew(app, ask("GET", "/docs/openapi.json"))
     path = json.loads(answer.body)["paths"]["/api/items/{number}"]
@@ -286,7 +287,7 @@ def test_who_may_see_the_timing() -> None:
 def test_who_may_open_an_engines_socket(engines: str, foreign: int) -> None:
     """What the recipe warns of is so: who leaves the origins to the section alone lets everyone in."""
     app = made(SOCKET_IO, ("cors_allowed_origins=ORIGINS", engines))["app"]
-    handshake = {
+    handshake: dict[str, Any] = {
         "connection": "Upgrade",
         "upgrade": "websocket",
         "sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ==",
@@ -306,6 +307,31 @@ def test_who_may_open_an_engines_socket(engines: str, foreign: int) -> None:
         return [await status(port, page) for page in (ORIGIN, EVIL)]
 
     assert run_anew(serve(app, both)) == [101, foreign]
+
+
+def test_what_a_group_follows() -> None:
+    """The block of the chapter about a fleet, over a store in memory."""
+
+    class Store:
+        async def origins(self) -> list[str]:
+            return ["https://customer.example"]
+
+        async def changed(self) -> None:
+            await asyncio.Event().wait()
+
+    chapter = PAGE.partition("\n## Live origins, for a fleet\n")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"^```python\n(.*?)^```$", chapter, re.M | re.S)
+    names: dict[str, Any] = {"handler": handler}
+    exec(block.replace("group =", 'api.add_route(handler, "/")\ngroup ='), names)
+    app: Sanic = names["app"]
+    app.config.update({"USE_UVLOOP": False, "AUTO_EXTEND": False})
+    app.ctx.db = Store()
+    customer = {**COOKIES, "access-control-allow-origin": "https://customer.example"}
+    rows: dict[str, Row] = {
+        "followed": (ask("GET", "/api/", "https://customer.example"), 200, varies(customer, "origin")),
+        "declared": (ask("GET", "/api/"), 200, REFUSED),
+    }
+    check(app, rows)
 
 
 # --- coming from elsewhere ---

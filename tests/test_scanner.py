@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import venv
@@ -47,6 +48,8 @@ Scan: TypeAlias = Callable[..., dict[str, tuple[int, str | None, dict[str, str]]
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory: pytest.TempPathFactory) -> Scan:
     """Scan URLs: for each its status, what a stranger is granted, and what is found, and with credentials?"""
+    if not os.environ.get("CORSBP_SKIP_NOTHING"):
+        pytest.skip("a scanner would be fetched from PyPI: CORSBP_SKIP_NOTHING=1")
     folder = tmp_path_factory.mktemp("scanner")
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sanic import Blueprint, Request, Sanic
+from sanic.compat import Header
 from sanic.response import text
 
-from corsbp import cors_group
+from corsbp import CorsPolicy, cors_group
+from corsbp.decision import Rules
+from corsbp.journal import LINES_A_SECOND, journal
 from corsbp.refusals import REFUSALS, Refusal
-from corsbp.seen import AT_ONCE, SIGNAL, Call
+from corsbp.seen import AT_ONCE, SIGNAL, Call, Reading, strained, tell
 
 from .support import (
     EVIL,
@@ -208,6 +213,46 @@ def test_a_flood_of_random_origins_takes_no_memory(caplog: pytest.LogCaptureFixt
 
     before = kept()
     assert max(run_anew(serve(app, talk))) <= before + AT_ONCE + 20
+
+
+def test_fifty_thousand_refusals_in_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    """None of them goes uncounted; the log and the memory stay as they are."""
+    app, counted, most = one_section(), 0, 0
+    rules = Rules(CorsPolicy(**LISTED), lambda: "cors_group(api)")
+    numbers = random.Random(0)
+
+    @app.signal(SIGNAL)
+    async def listener(refusal: Refusal, **_: Any) -> None:
+        nonlocal counted
+        counted += refusal.times
+        await asyncio.sleep(0)
+
+    async def flood() -> None:
+        nonlocal most
+        app.signal_router.finalize()
+        for number in range(50_000):
+            headers = Header({"origin": f"https://{numbers.getrandbits(128):x}.example"})
+            tell(rules, Reading(Request(b"/item", headers, "1.1", "GET", cast(Any, None), app)), None)
+            if number % 1_000 == 999:
+                await asyncio.sleep(0)
+            if number % 10_000 == 9_998:
+                gc.collect()
+                most = max(
+                    most, sum(isinstance(each, Request) and each.app is app for each in gc.get_objects())
+                )
+        while counted < 50_000:
+            await asyncio.sleep(0)
+
+    caplog.set_level(logging.DEBUG, "corsbp")
+    with pytest.MonkeyPatch.context() as patch:
+        for each in (journal, strained):
+            patch.setattr(each, "clock", lambda: 1e9)
+            patch.setattr(each, "written", {})
+        patch.setattr(journal, "lines", LINES_A_SECOND)
+        asyncio.run(flood())
+    assert (counted, most) == (50_000, AT_ONCE + 1)
+    levels = Counter(each.levelname for each in caplog.records if each.name == "corsbp")
+    assert levels == {"DEBUG": LINES_A_SECOND, "WARNING": 1}
 
 
 def test_the_answer_does_not_wait() -> None:

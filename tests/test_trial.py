@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -45,7 +46,9 @@ def section(bp: Blueprint) -> Blueprint:
     return bp
 
 
-def said(app: Sanic, asked: Iterable[Ask | bytes], caplog: pytest.LogCaptureFixture) -> list[list[str]]:
+def said(
+    app: Sanic, asked: Iterable[Ask | bytes], caplog: pytest.LogCaptureFixture, level: int = logging.INFO
+) -> list[list[str]]:
     """What is reported of a trial after each request: lines at INFO, and `signal: id` for the signal."""
     found: list[list[str]] = []
 
@@ -67,7 +70,7 @@ def said(app: Sanic, asked: Iterable[Ask | bytes], caplog: pytest.LogCaptureFixt
             lines = [each for each in caplog.records if (each.name, each.levelname) == ("corsbp", "INFO")]
             found[-1] += [each.getMessage() for each in lines]
 
-    caplog.set_level(logging.INFO)
+    caplog.set_level(level)
     run_anew(serve(app, talk))
     return found
 
@@ -309,6 +312,15 @@ def test_nobody_hears_of_it(caplog: pytest.LogCaptureFixture) -> None:
     assert len([each for each in caplog.records if each.name == "corsbp"]) == 2
 
 
+def test_who_listens_hears_of_it_without_any_log(caplog: pytest.LogCaptureFixture) -> None:
+    app, group = app_of(ANY, ONLY)
+    caplog.set_level(logging.WARNING, "corsbp")
+    assert said(app, [ask("GET", "/api/item", TWO)], caplog, logging.WARNING) == [
+        ["signal: origin-not-allowed"]
+    ]
+    assert group.section.follow.rules.trial.told == {}  # type: ignore[union-attr]
+
+
 # --- no answer is another one ---
 
 
@@ -368,8 +380,11 @@ def test_a_function_that_both_have_is_asked_once(
     def other(origin: str, request: object) -> bool:
         return False
 
+    def another(origin: str, request: object) -> bool:
+        return False
+
     now = CorsPolicy(allow_origins=[function, *([ONE] if beside else [])])
-    trial = CorsPolicy(allow_origins=[other, function, EVIL])
+    trial = CorsPolicy(allow_origins=[other, function, another, EVIL])
     app, _ = app_of(now, trial)
     requests = [
         *(ask("GET", "/api/item", origin) for origin in (TWO, EVIL, "https://c.example")),
@@ -462,6 +477,7 @@ def test_reconfigure() -> None:
     group.reconfigure(group.trial, trial=None)
     assert (group.policy, group.trial) == (NARROW, None)
     assert app_of(LIST, None)[1].trial is None
+    assert str(inspect.signature(CorsGroup.reconfigure)).count("= <the same>") == 1
 
 
 def test_a_change_of_policy_does_not_begin_the_trial_anew(caplog: pytest.LogCaptureFixture) -> None:

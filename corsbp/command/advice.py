@@ -83,7 +83,9 @@ def place_of(app: Sanic[Any, Any], url: str, method: str) -> Place:
     if here is None:
         return Place(None, near=_near(parts.path, everything, 0.6), has_sections=bool(sections(app)))
     alike = [each for each in everything if (each.path, each.host) == (here.path, here.host)]
-    others = [each for each in everything if each.policy and ":path>" not in each.path]
+    others = [
+        each for each in everything if each.policy and each.whose != here.whose and ":path>" not in each.path
+    ]
     unregistered = forgotten(app, here.blueprint) if here.blueprint else ()
     return Place(
         here,

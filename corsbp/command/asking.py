@@ -20,7 +20,7 @@ from corsbp.surface import Served, surface
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.checks import names_in
 from corsbp.testing.result import NoAnswer
-from corsbp.testing.senders import AppSender, Sender
+from corsbp.testing.senders import GLANCE, AppSender, Sender
 
 from .neighbours import neighbours
 from .snapshot import Entry
@@ -72,7 +72,7 @@ async def observe(
         ValueError: one of the origins is none.
     """
     found = []
-    async with AppSender(app) as sender:
+    async with AppSender(app, GLANCE) as sender:
         others = neighbours(app)
         layers = " or ".join(dict.fromkeys(each.package for each in others if each.route is None))
         decorated = {each.route.name: each.package for each in others if each.route is not None}

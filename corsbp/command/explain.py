@@ -15,7 +15,7 @@ from rich.text import Text
 from corsbp.fetch import ALLOW, ORIGIN, PREFIX, VARY
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.result import NoAnswer
-from corsbp.testing.senders import AppSender, Sender, ServerSender
+from corsbp.testing.senders import GLANCE, AppSender, Sender, ServerSender
 
 from . import sockets
 from .advice import Asked, Place, change, place_of, whose
@@ -108,7 +108,7 @@ async def _told(
 ) -> Story:
     """Fetch, or open a socket, and say what there is to say of it."""
     base = arguments.base_url if app else url.replace("ws", "http", 1) if sockets.is_socket(url) else url
-    sender = OneServer(AppSender(app), base) if app else OneServer(ServerSender())
+    sender = OneServer(AppSender(app, GLANCE), base) if app else OneServer(ServerSender())
     origin, cookies = arguments.origin, arguments.cookie
     async with sender, settled():
         place = place_of(app, url, method) if app else Place(None)

@@ -78,7 +78,7 @@ def address(page: Page, text: str) -> Url:
     url = parse(text, page.base)
     if url is None:
         raise StoppedError("url-invalid", f"{shown(text)} is no URL")
-    if url.user_info:
+    if url.user:
         text = "The address has a user name or password in it"
         raise StoppedError("url-user-info", text, "Send an Authorization header instead.")
     return url

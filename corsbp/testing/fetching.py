@@ -253,7 +253,7 @@ class _Fetch:
         if len(self.urls) > MOST_REDIRECTS:
             raise StoppedError("redirect-too-many", f"More than {MOST_REDIRECTS} redirects")
         foreign = self.call.mode == "cors" and not self.page.is_of(there)
-        if there.user_info and (foreign or self.kind == "cors"):
+        if there.user and (foreign or self.kind == "cors"):
             text = "The redirect leads to an address with a user name or password in it"
             raise StoppedError("redirect-user-info", text)
         post = status in (301, 302) and self.method == "POST"
@@ -274,7 +274,7 @@ class _Fetch:
         url, status, headers, body = "", 0, {}, b""
         if answer is not None and kind in ("basic", "cors"):
             headers = readable_headers(answer, self.includes if kind == "cors" else None)
-            url, status = str(self.urls[-1]), answer.status
+            url, status = self.urls[-1].with_user, answer.status
             body = b"" if status in NO_BODY else answer.body
             if not answer.complete:
                 self.steps.append(Step("The body has not come to its end: the page reads it as it comes"))
@@ -285,6 +285,6 @@ class _Fetch:
             self.steps.append(Step(text, "opaque", 'Leave out mode: "no-cors".'))
         elif kind == "opaqueredirect":
             text = 'The page said redirect: "manual": it gets an answer that it cannot read'
-            url = str(self.urls[-1])
+            url = self.urls[-1].with_user
             self.steps.append(Step(text, "opaque-redirect"))
         return Result(kind, url, status, headers, body, tuple(self.sent), tuple(self.steps))

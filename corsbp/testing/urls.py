@@ -23,18 +23,22 @@ _STRIPPED = "".join(map(chr, range(33)))  # around a URL
 _ASCII = "".join(map(chr, range(32, 127)))
 _KEPT = "%/:=&?~+!$,;@()*[]|"
 _KEPT_IN_PATHS = "'"
+_KEPT_IN_USERS = "%!$&'()*+,~"
 _KEPT_IN_QUERIES = "\\^`{}"
 
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """An absolute URL without its fragment: `host` in lower case, `port` None where it is the default."""
+    """An absolute URL without its fragment: `host` in lower case, `port` None where it is the default.
+
+    `user` is a name and a password, which are no part of it as a string, since nobody sends them.
+    """
 
     scheme: str
     host: str
     port: int | None
     target: str
-    user_info: bool = False
+    user: str = ""
 
     @property
     def origin(self) -> str:
@@ -58,6 +62,11 @@ class Url:
     def is_trustworthy(self) -> bool:
         """Whether https pages may call it. https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy"""
         return self.scheme in ("https", "wss") or is_loopback(self.host)
+
+    @property
+    def with_user(self) -> str:
+        """As a page sees it."""
+        return f"{self}".replace("://", f"://{self.user}@", 1) if self.user else f"{self}"
 
     def __str__(self) -> str:
         return f"{self.origin if self.host else f'{self.scheme}:'}{self.target}"
@@ -111,7 +120,13 @@ def _absolute(scheme: str, rest: str, query: str) -> Url | None:
     if not _HOST.fullmatch(host) or not 0 < port < 65536:
         return None
     target = _target(f"/{path}", query)
-    return Url(scheme, host, None if port == _PORTS[scheme] else port, target, user not in ("", ":"))
+    return Url(scheme, host, None if port == _PORTS[scheme] else port, target, _user(user))
+
+
+def _user(text: str) -> str:
+    """A user's name and password as they are written; "" for neither."""
+    name, _, password = (quote(part, safe=_KEPT_IN_USERS) for part in text.partition(":"))
+    return f"{name}:{password}" if password else name
 
 
 def _host(text: str) -> str:

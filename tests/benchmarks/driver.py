@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import cycle
+from types import ModuleType
 from typing import Any, TextIO
 
 from sanic import Sanic
@@ -28,10 +29,13 @@ from sanic.server.protocols.http_protocol import HttpProtocol
 
 from tests.benchmarks.layers import LAYERS, REQUESTS
 
+loops: ModuleType
 try:
-    from uvloop import new_event_loop  # what Sanic takes by itself where it is installed
+    import uvloop as loops  # what Sanic takes by itself where it is installed
 except ImportError:
-    new_event_loop = asyncio.new_event_loop
+    loops = asyncio
+
+new_event_loop: Callable[[], asyncio.AbstractEventLoop] = loops.new_event_loop
 
 WARM_UP = 20
 

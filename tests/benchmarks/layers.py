@@ -12,7 +12,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sanic import Blueprint, HTTPResponse, Request, Sanic
 from sanic.response import empty, text
@@ -234,7 +234,7 @@ def install_recipe(app: Sanic) -> None:
         if request.method != "OPTIONS" and request.route is not None:
             add_headers(response, list(request.route.methods))
 
-    def answer_with(methods: frozenset[str]) -> Callable[..., HTTPResponse]:
+    def answer_with(methods: frozenset[str]) -> Any:
         def answer_options(request: Request, **_: object) -> HTTPResponse:
             response = empty()
             add_headers(response, methods)
@@ -254,7 +254,7 @@ def install_recipe(app: Sanic) -> None:
                 app.add_route(handler, uri, methods=["OPTIONS"], name=f"options{number}")
 
     app.register_listener(add_options, "before_server_start")
-    app.register_middleware(add_to_response, "response")
+    app.register_middleware(cast(Any, add_to_response), "response")
 
 
 def _sanic_ext(app: Sanic) -> None:

@@ -25,7 +25,7 @@ APP, OTHER = SETTINGS["origins"]["app"], SETTINGS["origins"]["other"]
 
 
 async def ask(origin: str, _: Request) -> bool:
-    return origin == APP
+    return bool(origin == APP)
 
 
 POLICIES: dict[str, dict[str, Any]] = {
@@ -164,7 +164,7 @@ def policy_for_a_route() -> Any:
 def allow_everything(app: Sanic[Any, Any]) -> None:
     """What a hurried search finds: whatever is asked for is allowed, to everyone, and no `Vary`."""
 
-    @app.on_request(priority=1000)
+    @app.middleware("request", priority=1000)
     async def preflight(request: Request) -> HTTPResponse | None:
         return empty() if request.method == "OPTIONS" else None
 

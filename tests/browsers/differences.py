@@ -239,11 +239,6 @@ DIFFERENCES = [
         ("redirect to user name, home from home/a", "mode no-cors: api to user info"),
     ),
     Difference(
-        "the page sees the user name in the address: the simulator leaves it out",
-        (FIREFOX, WEBKIT),
-        ("redirect to user name, home from home/a",),
-    ),
-    Difference(
         "the same address twice is one address",
         (CHROMIUM, FIREFOX),
         ("urls: Location: twice the same",),

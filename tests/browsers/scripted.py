@@ -181,7 +181,9 @@ class Run:
     def named(self, text: str) -> str:
         """A text with its hosts by name, so that it is the same in each run."""
         for name, host in self.scripts.hosts.items():
-            text = text.replace(f"//{host}{self.folder}", f"//{name}").replace(f"http://{host}", name)
+            for before in ("//", "@"):
+                text = text.replace(f"{before}{host}{self.folder}", f"{before}{name}")
+            text = text.replace(f"http://{host}", name)
         return text
 
     def reply(self, method: str, to: str, headers: Message, body: str) -> Reply:
@@ -336,7 +338,7 @@ def asked(run: Run) -> list[dict[str, object]]:
 
 
 async def in_simulator(
-    engine: EngineName, scripts: Scripts, scenarios: Sequence[Scenario], **options: bool
+    engine: EngineName, scripts: Scripts, scenarios: Sequence[Scenario], **options: Any
 ) -> dict[str, Outcome]:
     """Run the scenarios in the simulator: in one browser with a page and a sandboxed frame."""
     outcomes = {}

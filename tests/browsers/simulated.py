@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any, Literal
 
 from .scripted import OPEN, OPEN_HEADERS, Fetch, Pairs, Reply, Route, Scenario
 
@@ -23,7 +24,7 @@ PUT = Fetch(method="PUT")
 WITH_COOKIES = Fetch(credentials="include")
 ONE: Pairs = (("x-one", "1"),)
 TOKEN: Pairs = (("authorization", "Bearer secret"),)
-MODES = ("omit", "same-origin", "include")
+MODES: tuple[Literal["omit", "same-origin", "include"], ...] = ("omit", "same-origin", "include")
 
 
 def answers(*headers: Pairs, status: int = 200) -> Route:
@@ -40,7 +41,7 @@ def leads(to: str, status: int = 307, headers: Pairs = OPEN_HEADERS) -> Route:
     return Route((Reply((*headers, ("location", to)), status),), OPEN.preflights)
 
 
-def one(name: str, fetch: Fetch, route: Route = OPEN, **more: bool) -> Scenario:
+def one(name: str, fetch: Fetch, route: Route = OPEN, **more: Any) -> Scenario:
     """A scenario with one fetch of one address."""
     return Scenario(name, (fetch,), {fetch.to: route}, **more)
 
@@ -422,7 +423,7 @@ def preflights() -> Iterator[Scenario]:
     yield Scenario("upload: again", (upload, upload), {"api/a": allows((*OPEN_HEADERS, (MAX_AGE, "600")))})
 
 
-def cached(ages: Pairs = (), **more: str) -> Route:
+def cached(ages: Pairs = (), **more: Any) -> Route:
     """A route that allows PUT, DELETE and two headers, for ten minutes."""
     lists = ((METHODS, more.get("methods", "PUT, DELETE")), (HEADERS, more.get("headers", "x-one, x-two")))
     return allows((*OPEN_HEADERS, *lists, *(ages or ((MAX_AGE, "600"),))))
@@ -468,7 +469,8 @@ def preflight_cache() -> Iterator[Scenario]:
     }.items():
         routes = {f"{host}/{name}": cached() for host in ("api", "third") for name in ("a", "b", "a?b")}
         yield Scenario(f"preflight-cache: {label}", fetches, routes)
-    for label, lists in {"methods": {"methods": "*"}, "headers": {"headers": "*"}}.items():
+    stars: dict[str, dict[str, Any]] = {"methods": {"methods": "*"}, "headers": {"headers": "*"}}
+    for label, lists in stars.items():
         fetch = PUT if label == "methods" else named
         yield Scenario(f"preflight-cache: * in the {label}", (fetch,) * 4, {"api/a": cached(**lists)})
     star = {"api/a": cached(headers="*, authorization")}

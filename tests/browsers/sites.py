@@ -77,8 +77,8 @@ def cookies() -> Iterator[Scenario]:
         visits = tuple(("api", line) for line in lines)
         yield Scenario(f"cookies: {label}", (WITH_COOKIES,), visits=visits)
     names = enumerate(("shop.localhost", ".shop.localhost", "localhost", "a.shop.localhost", "127.0.0.1"))
-    lines = {n: travelling(f"a{n}", f"path={{folder}}; domain={name}") for n, name in names}
-    visits = tuple(("shop", line) for each in lines.values() for line in each)
+    cookies = [travelling(f"a{n}", f"path={{folder}}; domain={name}") for n, name in names]
+    visits = tuple(("shop", line) for each in cookies for line in each)
     yield Scenario("cookies: domains of names", (replace(WITH_COOKIES, to="shop/a"),), visits=visits)
     kept = (*travelling("a", "path={folder}"), "lax=1; path={folder}; SameSite=Lax")
     both = tuple(("third", line) for line in kept)

@@ -194,6 +194,18 @@ def test_what_it_says(attempted: Attempted) -> None:
     assert last == "Both listen on 127.0.0.1, for this machine only. Ctrl-C ends them."
 
 
+def test_the_app_is_the_only_one(attempted: Attempted) -> None:
+    """For its own code, which may ask Sanic for the app without its name."""
+    app = shop()
+    app.add_route(lambda _: text(Sanic.get_app().name), "/name", name="own_name")
+
+    def talk(tried: Tried) -> None:
+        (answer,) = over(tried.ports[0], ask("GET", "/name"))
+        assert (answer.status, answer.body.decode()) == (200, app.name)
+
+    attempted(app, talk)
+
+
 def test_it_is_on_this_machine_only(attempted: Attempted) -> None:
     def talk(tried: Tried) -> None:
         for number in [*tried.ports, int(tried.origins[3].rpartition(":")[2])]:
@@ -433,8 +445,12 @@ def test_a_simulated_call(attempted: Attempted) -> None:
         assert (outcome["status"], outcome["redirected"], outcome["body"]) == (200, False, "thing")
         assert ["content-type", "text/plain; charset=utf-8"] in outcome["headers"]
         assert [(each["method"], each["status"]) for each in told["seen"]] == [("OPTIONS", 204), ("PUT", 200)]
+        sent = ["cookie", "(sent, not shown here)"]
         told = simulated("GET", "/listed/thing", cookie="session=ann; SameSite=None; Secure")
-        assert told["blockedBy"] is None
+        assert told["blockedBy"] is None and sent in told["seen"][0]["asked"]
+        told = simulated("GET", "/listed/thing", cookie="session=ann")
+        assert told["blockedBy"] is None and sent not in told["seen"][0]["asked"]
+        assert any("SameSite" in step["text"] for step in told["steps"])
         told = simulated("GET", "/public/thing")
         assert told["outcome"] == {"error": "TypeError: Failed to fetch"}
         assert told["change"].startswith(
@@ -442,7 +458,7 @@ def test_a_simulated_call(attempted: Attempted) -> None:
         )
 
     attempted(shop(calls), talk)
-    assert calls == ["PUT", "GET", "GET"]
+    assert calls == ["PUT", "GET", "GET", "GET"]
 
 
 def test_advice_outlives_the_try(attempted: Attempted) -> None:

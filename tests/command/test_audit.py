@@ -320,6 +320,16 @@ def test_findings_name_their_paths(audit: Any) -> None:
         assert [line for line in out.splitlines() if line.startswith("warning")] == left
 
 
+@pytest.mark.parametrize("origins", ["*", "https://a.example", "https://a.example,https://b.example"])
+def test_what_sanic_ext_lets_in_is_shown_as_written(origins: str, audit: Any) -> None:
+    """Before `app.extend()`, and after it, when only expressions are left of it."""
+    pytest.importorskip("sanic_ext")
+    shown = origins.replace(",", ", ")
+    for app in (settled(origins), sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS=origins)):
+        said = f"warning {app.name}: sanic-ext lets in outside of the sections: {shown} [two-layers]\n"
+        assert said in audit(app)[1]
+
+
 def test_names_that_stop_the_start(audit: Any) -> None:
     app = new_app(cors_group(bp_of("one")))
     app.add_route(handler, "/a")

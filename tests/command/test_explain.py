@@ -395,6 +395,20 @@ def with_files() -> Sanic:
 
 
 CREDENTIALS: dict[str, Any] = {"allow_origins": [ORIGIN], "allow_credentials": True}
+
+
+def with_proxy() -> Blueprint:
+    bp = bp_with("api", "/items")
+    bp.add_route(handler, "/<path:path>", name="proxy")
+    return bp
+
+
+def whole() -> Sanic:
+    app = with_site(cors_group(bp_with("api", "/items"), **CREDENTIALS))
+    app.blueprint(cors_group(app, allow_origins=[TWO]))
+    return app
+
+
 OURS = f"allow_origins=['{ORIGIN}']"
 OUTSIDE: dict[str, tuple[Any, str, list[str]]] = {
     "on the app, with a section": (
@@ -459,6 +473,16 @@ OUTSIDE: dict[str, tuple[Any, str, list[str]]] = {
             ".site (/<path:path>) takes what no other route has; near it is /api/items.",
             "Change: Call /api/items in the page, if that was meant.",
         ],
+    ),
+    "into a catch-all of the same section": (
+        lambda: new_app(cors_group(with_proxy(), allow_origins=[TWO])),
+        "/api/itmes",
+        [f"Change: cors_group(api): allow_origins=['{TWO}', '{ORIGIN}']"],
+    ),
+    "mistyped, into a section of the whole app": (
+        whole,
+        "/api/itmes --credentials",
+        ["near it is /api/items.", "Change: Call /api/items in the page, if that was meant."],
     ),
     "into a catch-all": (
         lambda: with_site(cors_group(bp_with("api"))),
@@ -592,7 +616,8 @@ def test_a_websocket(call: str, status: int, lines: list[str], others: list[str]
 
 
 async def knows(origin: str, request: object) -> bool:
-    await asyncio.sleep(0)
+    for _ in range(100):  # longer than the answer takes
+        await asyncio.sleep(0)
     return origin == ORIGIN
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -16,7 +17,7 @@ from sanic import Sanic
 
 import corsbp
 from corsbp import command
-from corsbp.command import cli
+from corsbp.command import cli, main
 from corsbp.command.complaint import CommandError
 from corsbp.command.loading import load
 from corsbp.command.screen import Terminal
@@ -40,6 +41,16 @@ MODULES = {
     "empty": "",
     "relative": "from . import sibling",
     "exits": "raise SystemExit('no DATABASE_URL')",
+    "deep": "import json\n\nSETTINGS = json.loads('{')",
+    "argv": """
+import argparse, sys
+from sanic import Sanic
+parser = argparse.ArgumentParser()
+parser.add_argument("--port", type=int, default=1)
+app = Sanic("argv")
+app.ctx.port = parser.parse_args().port
+app.add_route(lambda _: None, f"/{app.ctx.port}/{sys.argv[0].replace(':', '-')}", name="index")
+""",
     "makes": """
 def needs(name): ...
 async def later(): ...
@@ -123,6 +134,10 @@ def test_what_is_found(target: str) -> None:
             "loading_needs:app",
             "loading_needs could not be imported: ModuleNotFoundError: No module named 'nowhere.*",
         ),
+        (
+            "loading_deep:app",
+            r"loading_deep could not be imported: JSONDecodeError: .* \(loading_deep.py, line 3\)",
+        ),
         ("loading_syntax:app", "loading_syntax could not be imported: SyntaxError: .*"),
         (
             "loading_fails:app",
@@ -140,6 +155,31 @@ def test_what_is_not(target: str, said: str) -> None:
     with pytest.raises(CommandError) as caught:
         load(target)
     assert re.fullmatch(said, str(caught.value)), str(caught.value)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        (["audit", "loading_argv:app", "--json"], "/1/loading_argv:app"),
+        (["audit", "loading_argv:app", "--json", "--", "--port", "80"], "/80/loading_argv:app"),
+        (["audit", "--json", "loading_argv:app", "--"], "/1/loading_argv:app"),
+    ],
+)
+def test_an_app_that_reads_its_arguments(
+    arguments: list[str], path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It sees what stands behind `--`, and nothing of the command's own."""
+    before = sys.argv
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["routes"][0]["path"] == path.replace(":", "-")
+    assert sys.argv is before
+
+
+def test_an_app_that_does_not_know_its_arguments(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "loading_argv:app", "--", "--nonsense"]) == 2
+    said = capsys.readouterr().err
+    assert "corsbp: loading_argv could not be imported: SystemExit: 2 (loading_argv.py, line 7)" in said
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -43,7 +43,7 @@ class Meter:
             sys.settrace(self.before)
 
     def _monitor(self, code: CodeType, _: int) -> Any:
-        if not code.co_filename.startswith(_OURS):
+        if sys.version_info >= (3, 12) and not code.co_filename.startswith(_OURS):
             return sys.monitoring.DISABLE
         self.count += 1
         return None

@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sanic import Blueprint, Request, Sanic
 from sanic.application.constants import Mode
 from sanic.exceptions import MethodNotAllowed, NotFound, SanicException, Unauthorized
+from sanic.http import Http
 from sanic.response import HTTPResponse, redirect, text
 from sanic.server.protocols.http_protocol import HttpProtocol
 
@@ -113,7 +114,7 @@ def add_routes(bp: Blueprint, name: str) -> None:
     if name == "sharing":
         return
     if name == "root":
-        bp.add_route(item, "/", name="home")
+        bp.add_route(cast(Any, item), "/", name="home")  # the decorator's type is that of its result
 
     @bp.route("/item", methods=["POST", "PUT"], name="post_item")
     async def post_item(request: Request, **__: Any) -> HTTPResponse:
@@ -128,7 +129,8 @@ def add_routes(bp: Blueprint, name: str) -> None:
 
     # One path, three policies. In no section, Sanic's `ctx_cors` would be taken for a mistake.
     inside = PLACES[name].policy is not None
-    feed, outside = ({"ctx_cors": policy_of(POLICIES["feed"])}, {"ctx_cors": False}) if inside else ({}, {})
+    feed: dict[str, Any] = {"ctx_cors": policy_of(POLICIES["feed"])} if inside else {}
+    outside: dict[str, Any] = {"ctx_cors": False} if inside else {}
 
     @bp.get("/mixed", name="mixed")
     @bp.put("/mixed", name="mixed_feed", **feed)
@@ -172,6 +174,7 @@ def add_routes(bp: Blueprint, name: str) -> None:
     @bp.post("/upload", name="upload", stream=True)
     async def upload(request: Request, **__: Any) -> HTTPResponse:
         length = 0
+        assert isinstance(request.stream, Http)
         async for part in request.stream:
             length += len(part)
         return text(f"{length} bytes")
@@ -233,7 +236,7 @@ def make_app(places: list[str], wrapped: bool) -> tuple[Sanic, CorsGroup | None]
         else:
             app.blueprint(bp)
 
-    @app.on_request(priority=100)
+    @app.middleware("request", priority=100)
     async def auth(request: Request) -> None:
         if "x-deny" in request.headers:
             raise Unauthorized("no")
@@ -539,15 +542,14 @@ class World:
         if request.path == "*" and request.method not in served:
             return Expected("server")
         policy = pair.owner(request.path, host)
+        owner = self.fields[policy] if policy else None
         asked = Asked(request.method, [(name.lower(), value) for name, value in request.headers.items()])
-        fields = {method: name and self.fields[name] for method, (name, _) in served.items()}
-        verdict = expected(fields, policy and self.fields[policy], asked)
+        fields = {method: self.fields[name] if name else None for method, (name, _) in served.items()}
+        verdict = expected(fields, owner, asked)
         if verdict.kind == "plain" and "x-deny" in request.headers:
             if verdict.vary == ("access-control-request-method",):
                 return OUTSIDE  # a preflight for a route outside, which others answer
-            return expected(fields, policy and self.fields[policy], Asked("BREW", asked.headers))._replace(
-                allow=()
-            )
+            return expected(fields, owner, Asked("BREW", asked.headers))._replace(allow=())
         socket = served.get(request.method, (None, False))[1]
         if socket and verdict.kind == "ordinary" and asked.lines("origin"):
             grant = verdict.headers.get("access-control-allow-origin")

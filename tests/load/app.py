@@ -12,9 +12,11 @@ import os
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 from sanic import Blueprint, Request, Sanic
 from sanic.exceptions import SanicException
+from sanic.http import Http
 from sanic.response import HTTPResponse, json, text
 
 from corsbp import CorsPolicy, cors_group
@@ -51,6 +53,7 @@ def things(name: str) -> Blueprint:
     @bp.post("/upload", stream=True)
     async def upload(request: Request) -> HTTPResponse:
         length = check = 0
+        assert isinstance(request.stream, Http)
         while (part := await request.stream.read()) is not None:
             length, check = length + len(part), zlib.crc32(part, check)
         return text(f"{length} {check}", headers=WORKER)
@@ -58,7 +61,7 @@ def things(name: str) -> Blueprint:
     return bp
 
 
-def may(origin: str, _: Request) -> object:
+def may(origin: str, _: Request) -> Any:
     """The origin function: what it does, the first label of the origin's host tells."""
     name = origin.removeprefix("https://").partition(".")[0]
     if name == "raises":

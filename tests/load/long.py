@@ -86,7 +86,8 @@ def install(app: Sanic) -> list[Any]:
             return empty()
 
         groups.append(cors_group(bp, policy=policy))
-    app.blueprint(groups)
+    for group in groups:
+        app.blueprint(group)
     return groups
 
 

@@ -18,7 +18,6 @@ from sanic.response import HTTPResponse, text
 from corsbp import cors_group
 from corsbp.fetch import ALLOW_ORIGIN
 from corsbp.testing import Browser, Result, SyncBrowser
-from corsbp.testing.senders import MOST_BODY
 
 from ..support import EVIL, ORIGIN, ask, new_app, run_anew, serve, through_asgi
 from .script import sends
@@ -419,14 +418,15 @@ def streams() -> Sanic:
     return app
 
 
-def test_a_stream_without_an_end() -> None:
+def test_a_stream_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdict is there with its headers; what came by then is its body; and the app is told to end."""
+    monkeypatch.setattr("corsbp.testing.senders.MOST_BODY", 3_000_000)
     app = streams()
     calls = [{"url": f"/{name}"} for name in ("events", "flood", "refused")]
-    events, flood, refused = fetched(Browser(app, reading=0.2), *calls)
+    events, flood, refused = fetched(Browser(app, reading=1), *calls)
     assert (events.ok_for_page, events.status, events.text) == (True, 200, "data: news\n\n")
     assert "The body has not come to its end" in str(events)
-    assert flood.ok_for_page and 0 < len(flood.body) < MOST_BODY + 2_000_000
+    assert flood.ok_for_page and len(flood.body) == 4_000_000
     assert (refused.blocked_by, refused.body) == ("origin-missing", b"")
     assert app.ctx.ended == ["/events", "/flood"]
     (slow,) = fetched(Browser(app), {"url": "/slow"})

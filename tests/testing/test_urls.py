@@ -93,13 +93,20 @@ def test_other_schemes(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "user_info"),
-    [("https://ann@a.example", True), ("https://:x@a.example/", True), ("https://a.example/@", False)],
+    ("text", "seen"),
+    [
+        ("https://ann@a.example", "https://ann@a.example/"),
+        ("https://ann:@a.example", "https://ann@a.example/"),
+        ("https://:x@a.example/", "https://:x@a.example/"),
+        ("https://a b:c@d:é@a.example/", "https://a%20b:c%40d%3A%C3%A9@a.example/"),
+        ("https://:@a.example/", "https://a.example/"),
+        ("https://a.example/@", "https://a.example/@"),
+    ],
 )
-def test_user_info_is_noticed_and_not_written(text: str, user_info: bool) -> None:
+def test_a_user_is_seen_by_the_page_and_not_sent(text: str, seen: str) -> None:
     found = parse(text)
-    assert found is not None and found.user_info is user_info
-    assert found.origin == "https://a.example"
+    assert found is not None and found.with_user == seen
+    assert found.origin == "https://a.example" and "@" not in f"{found}".removesuffix("/@")
 
 
 @pytest.mark.parametrize(

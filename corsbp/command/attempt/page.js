@@ -9,7 +9,7 @@ let last = null; // the line for the list of earlier calls
 
 function complainOf(error) {
   $("result-card").hidden = false;
-  complain(`corsbp try does not answer: ${error.message}`);
+  complain(error instanceof TypeError ? `corsbp try does not answer: ${error.message}` : error.message);
 }
 
 async function run() {
