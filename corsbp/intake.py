@@ -11,6 +11,7 @@ from .checks import Check
 from .diagnosis import origin_problems
 from .errors import CorsPolicyError, Problem
 from .fields import OriginFunction
+from .journal import shown
 from .origins import Origins, is_entry, is_pattern
 from .policy import CorsPolicy, compiled, with_origins
 from .suffixes import is_below_public_suffix
@@ -20,6 +21,9 @@ STEP: Final = 0.002
 
 _A_FEW: Final = 64
 """Entries between two looks at the clock."""
+
+_EXPLAINED: Final = 1000
+"""Characters of an entry that are read to say what is wrong with it."""
 
 _MANY: Final = 10_000
 """Entries that can go at once."""
@@ -121,3 +125,10 @@ def problems_of(entry: object, fields: Mapping[str, object]) -> list[Problem]:
     if check.entry(entry) and isinstance(entry, str) and fields["allow_credentials"]:
         check.trusted(entry, fields)
     return check.problems
+
+
+def explained(entry: object, policy: CorsPolicy) -> str:
+    """Why an entry is left out, and what was meant. What is too long is not read: that would take time."""
+    if isinstance(entry, str) and len(entry) > _EXPLAINED:
+        return f"{shown(entry)} is too long"
+    return "; ".join(map(str, problems_of(entry, fields_of(policy))))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from .decision import Follow
 from .errors import CorsPolicyError
 from .fields import Entries, OriginFunction, Star
-from .intake import entries_of, fields_of, let_go, problems_of, take, warm_up
+from .intake import entries_of, explained, let_go, take, warm_up
 from .journal import journal, shown
 from .policy import CorsPolicy
 
@@ -246,7 +246,7 @@ class Following:
                 self.error = why
                 return False
             seen, self.seen = self.seen, seen
-            self.name(bad)
+            await self.name(bad)
             if not self.follow.rules.policy.allow_origins:
                 self.say(logging.WARNING, "no live origin is left: pages of no other origin are allowed")
             if isinstance(seen, list):
@@ -267,14 +267,14 @@ class Following:
         self.made = policy
         return bad
 
-    def name(self, bad: list[object]) -> None:
+    async def name(self, bad: list[object]) -> None:
         """Say which entries were left out, each once for as long as it stays."""
-        known, fields = self.left_out, fields_of(self.follow.rules.policy)
         found = {shown(entry): entry for entry in bad[:REMEMBERED]}
-        fresh = [key for key in found if key not in known]
+        fresh = [key for key in found if key not in self.left_out]
         for key in fresh[:NAMED]:
-            problems = "; ".join(map(str, problems_of(found[key], fields)))
-            self.say(logging.ERROR, "left out of the live origins: %s", problems)
+            why = explained(found[key], self.follow.rules.policy)
+            self.say(logging.ERROR, "left out of the live origins: %s", why)
+            await asyncio.sleep(0)
         if fresh[NAMED:]:
             self.say(logging.ERROR, "left out of the live origins: %d in all", len(bad))
         self.left_out = found.keys() - set(fresh[NAMED:])

@@ -65,7 +65,7 @@ app.add_route(lambda _: page(), "/origins", name="form")  # put your login befor
 async def allow(request: Request):
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         raise Forbidden("A page of another origin may not change who may call us")
-    origin = request.form.get("origin", "")
+    origin = request.form.get("origin", "")[:300]
     if problems := origin_problems(origin):
         meant = problems[0].suggestion
         said = f"{origin} {', '.join(each.message for each in problems)}." + f" Meant: {meant}" * bool(meant)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from sanic import Blueprint, Request, Sanic
+from sanic.exceptions import ServerError
 from sanic.response import HTTPResponse, text
 
 from corsbp import CorsGroup, CorsPolicy, cors_group, live
@@ -200,6 +201,7 @@ def test_declared_origins_vary_until_the_first_value() -> None:
 
 def test_a_bad_entry_is_left_out_and_named_once(caplog: pytest.LogCaptureFixture) -> None:
     bad = ["https://a.example/", "b.example", 7, lambda: True, "http://c.example", "https://ä\n.example"]
+    bad.append("https://a/" * 100_000)
     group, store = followed([ORIGIN, *bad], allow_origins=[EVIL], allow_credentials=True)
     granted = GRANTED | {"access-control-allow-credentials": "true"}
 
@@ -211,6 +213,7 @@ def test_a_bad_entry_is_left_out_and_named_once(caplog: pytest.LogCaptureFixture
         assert "'https://a.example/' ends in a slash" in named[0] and "meant: https://a.example [" in named[0]
         assert "meant: https://b.example [" in named[1]
         assert "https://ä\\n.example" in named[5] and "\n" not in "".join(named)
+        assert re.fullmatch(r"left out .*…  ?\(1000000 characters\) is too long", named[6])
         store.put([ORIGIN, TWO, *bad], [ORIGIN, TWO, *bad, "d.example"], [ORIGIN])
         await until(
             lambda: len(said(caplog, "left out")) > len(bad) and group.live and group.live.origins == 1
@@ -624,7 +627,10 @@ def test_two_loops_follow_each_by_itself() -> None:
 
         await serve(app, inner)
 
+    held: list[object] = []
+
     async def source(app: Sanic) -> AsyncIterator[list[str]]:
+        held.append(group.policy.allow_origins)  # which the other loop goes on with
         yield [ORIGIN]
         await asyncio.sleep(60)
 
@@ -632,6 +638,7 @@ def test_two_loops_follow_each_by_itself() -> None:
         await until(lambda: group.live and group.live.origins == 2)
         group.section.following.source = source  # type: ignore[union-attr]  # a queue has one loop
         await asyncio.to_thread(lambda: asyncio.run(other()))
+        assert held == [(ORIGIN, TWO)]
         assert group.live and group.live.origins == 1
         assert await asking(port)(ORIGIN) == [GRANTED]
         assert (store.opened, store.closed) == (1, 0)
@@ -645,7 +652,14 @@ def test_without_listeners_it_begins_with_the_first_request(
     required: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     group, store = group_of(allow_origins=[EVIL]), Store([ORIGIN])
-    group.follow(store, required=required)
+    kept: list[Any] = []
+
+    def source(app: Sanic) -> AsyncIterator[Any]:
+        with contextlib.suppress(ServerError):  # there is none, as there should be
+            kept.append(Request.get_current())
+        return store(app)
+
+    group.follow(source, required=required)
 
     async def main() -> None:
         app = new_app(group, TOUCHUP=False)
@@ -667,6 +681,7 @@ def test_without_listeners_it_begins_with_the_first_request(
 
     run_anew(main())
     late = "started without its listeners: live origins are followed from the first request on"
+    assert kept == []
     assert said(caplog) == [late + ", although they are required: await server.before_start()" * required]
     assert store.closed == 1
 
