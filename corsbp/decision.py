@@ -11,11 +11,7 @@ from typing import Final, TypeAlias
 
 from .fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, EXPOSE_HEADERS, ORIGIN, VARY
 from .policy import CorsPolicy, compiled, functions, may_be_asked_about, named
-from .refusals import (
-    REFUSALS,  # noqa: F401  # who reads the answers of this room looks for their ids here, too
-    Refusal,
-    of_origin,
-)
+from .refusals import Refusal, of_origin
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """The `access-control-*` headers of an answer; the last is a Vary, where there is one."""

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 import corsbp
-from corsbp import command, decision, errors, fetch, testing
+from corsbp import command, errors, fetch, refusals, testing
 from corsbp.command import attempt
 
 from .support import ROOT, importable
@@ -164,7 +164,7 @@ def test_private_names_of_others_are_read_in_functions_that_say_why() -> None:
 
 
 def test_ids_are_unique_and_in_one_form() -> None:
-    ids = [*errors.PROBLEMS, *errors.WARNINGS, *decision.REFUSALS]
+    ids = [*errors.PROBLEMS, *errors.WARNINGS, *refusals.REFUSALS]
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", each) for each in testing.STOPS)
     shared = {"origin-null"}  # what is wrong in a policy is what is refused in a request
     assert len(ids) - len(set(ids)) == len(shared)
