@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from .browsers.processes import installed, running
-from .test_servers import free_port
+from .support import free_port
 
 
 class Server:

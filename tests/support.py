@@ -48,6 +48,11 @@ def importable(name: str) -> None:
         unavailable(f"{name} is not installed: pip install '.[dev]'")
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
 def new_app(*groups: Any, **config: Any) -> Sanic:
     """An app of its own name, without sanic-ext unless the test asks for it."""
     app = Sanic(f"app{next(_names)}")

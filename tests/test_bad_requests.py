@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 from sanic import Blueprint, Request, Sanic
@@ -12,7 +13,7 @@ from corsbp import cors_group
 
 from .support import ORIGIN, Answer, new_app, parse, send
 
-LOOKING = {
+LOOKING: dict[str, dict[str, Any]] = {
     "list": {"allow_origins": [ORIGIN, "https://two.example"]},
     "patterns": {"allow_origins": ["https://*.example.com", "http://localhost:*"], "allow_credentials": True},
     "function": {"allow_origins": lambda origin, _: origin == ORIGIN},
@@ -35,7 +36,7 @@ ORIGINS = {
 }
 
 
-def app_with(fields: dict[str, object]) -> Sanic:
+def app_with(fields: dict[str, Any]) -> Sanic:
     bp = Blueprint("api")
 
     @bp.get("/", name="root")

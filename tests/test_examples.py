@@ -15,8 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from .browsers.processes import installed, running
-from .support import ORIGIN, ROOT, ask, over, preflight, served
-from .test_servers import free_port
+from .support import ORIGIN, ROOT, ask, free_port, over, preflight, served
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PUBLIC = {"access-control-allow-origin": "*"}

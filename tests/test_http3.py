@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from .support import EVIL, GRANTED, ORIGIN, REFUSED, Ask, Row, ask, importable, lists, preflight
-from .test_servers import free_port, program, workers
+from .support import EVIL, GRANTED, ORIGIN, REFUSED, Ask, Row, ask, free_port, importable, lists, preflight
+from .test_servers import program, workers
 
 SITE = f"""
 from sanic import Blueprint, Sanic

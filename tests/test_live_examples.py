@@ -17,8 +17,8 @@ import pytest
 
 from .browsers.processes import Program
 from .stores import Server, postgres, valkey
-from .support import ORIGIN, Ask, ask, importable, over, served
-from .test_servers import free_port, program
+from .support import ORIGIN, Ask, ask, free_port, importable, over, served
+from .test_servers import program
 
 NEW, EVIL = "https://new.example", "https://evil.example"
 REFUSED = {"vary": "origin"}

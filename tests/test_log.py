@@ -12,8 +12,8 @@ from sanic import Blueprint, text
 from corsbp import cors_group
 from corsbp.journal import in_debug_mode, journal
 
-from .support import ORIGIN, TWO, Ask, ask, importable, new_app, over, send
-from .test_servers import free_port, program
+from .support import ORIGIN, TWO, Ask, ask, free_port, importable, new_app, over, send
+from .test_servers import program
 
 EVIL = "https://evil.example"
 

@@ -18,7 +18,7 @@ from .cases import EVIL, ONE, TWO
 from .support import Answer, ask, new_app, preflight, send
 from .test_websockets import handshake, open_all
 
-SECTION = {"allow_origins": [ONE], "allow_headers": ["x-section"]}
+SECTION: dict[str, Any] = {"allow_origins": [ONE], "allow_headers": ["x-section"]}
 OWN = CorsPolicy(allow_origins=[TWO], allow_credentials=True, max_age=7, allow_headers=["x-own"])
 
 OF_SECTION = {"access-control-allow-origin": ONE}

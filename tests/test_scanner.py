@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import venv
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
@@ -54,7 +55,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Scan:
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     options = ("--quiet", "--disable-pip-version-check", "--prefer-binary")
-    install = [python, "-m", "pip", "install", *options, *REQUIREMENTS]
+    install: list[str | Path] = [python, "-m", "pip", "install", *options, *REQUIREMENTS]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode:
         unavailable(f"the scanner could not be installed: {done.stderr.strip()[-300:]}")

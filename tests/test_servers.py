@@ -18,7 +18,21 @@ import pytest
 
 from .browsers.processes import Program, installed, running
 from .cache.conftest import CONFIGURATION
-from .support import GRANTED, ORIGIN, PUBLIC, REFUSED, ROOT, Ask, Row, ask, importable, lists, over, preflight
+from .support import (
+    GRANTED,
+    ORIGIN,
+    PUBLIC,
+    REFUSED,
+    ROOT,
+    Ask,
+    Row,
+    ask,
+    free_port,
+    importable,
+    lists,
+    over,
+    preflight,
+)
 
 TWO, EVIL = "https://two.example", "https://evil.example"
 
@@ -76,11 +90,6 @@ def plain(rows: dict[str, Row]) -> Iterator[tuple[Ask, int, dict[str, str]]]:
     for one, status, cors in rows.values():
         assert isinstance(one, Ask)
         yield one, status, cors
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from .support import (
     send_anew,
 )
 
-COOKIES = {"allow_origins": [ORIGIN, EVIL], "allow_credentials": True}
+COOKIES: dict[str, Any] = {"allow_origins": [ORIGIN, EVIL], "allow_credentials": True}
 METHOD = {"vary": "access-control-request-method"}
 
 

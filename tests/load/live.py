@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..browsers.processes import running
-from ..stores import Proxy, Server, free_port, postgres, valkey
-from ..support import ROOT, ask
+from ..stores import Proxy, Server, postgres, valkey
+from ..support import ROOT, ask, free_port
 from .client import Connection
 
 STEADY, EVIL, CHANGING = "https://steady.example", "https://evil.example", "https://changing.example"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ..test_servers import importable
+from ..support import importable
 from .live import CHANGING, EVIL, STEADY, Fleet, granted, main
 
 

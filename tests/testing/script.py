@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from corsbp.testing.calls import Call, Page
@@ -25,7 +25,7 @@ def page(
     return Page(origin, url, ENGINES[engine], Preflights(clock))
 
 
-def says(status: int = 200, body: bytes = b"", **headers: str | list[str]) -> Answer:
+def says(status: int = 200, body: bytes = b"", /, **headers: str | Sequence[str]) -> Answer:
     """An answer; underscores in names stand for dashes, a list for several lines; `allow_` for the prefix."""
     pairs = []
     for key, values in headers.items():

@@ -514,11 +514,11 @@ def test_nothing_of_an_answer_reaches_a_text_unescaped_or_uncut() -> None:
         [NoAnswer(evil)],
         [says(allow_origin=evil)],
         [says(allow_origin=evil + ",")],
-        [says(location=evil, status=302, **grant), says()],
-        [says(location=f"https://{evil}", status=302, **grant)],
-        [says(location=f"ftp{'p' * 3000}://x", status=302, **grant)],
-        [says(location=url, status=302, **grant), says(allow_origin=evil)],
-        [says(location=url, status=302, **grant), NoAnswer("refused")],
+        [says(302, location=evil, **grant), says()],
+        [says(302, location=f"https://{evil}", **grant)],
+        [says(302, location=f"ftp{'p' * 3000}://x", **grant)],
+        [says(302, location=url, **grant), says(allow_origin=evil)],
+        [says(302, location=url, **grant), NoAnswer("refused")],
         [says(**grant, **names, **{"\x1b[2K": "1"})],
     ]
     stories = [fetch(*each) for each in answers]
