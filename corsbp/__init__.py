@@ -61,7 +61,7 @@ __all__ = [
     "cors_group",
     "origin_problems",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _ROOMS = {
     "CorsGroup": "group",
