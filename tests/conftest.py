@@ -1,8 +1,9 @@
-"""A whole run demands full coverage; no test leaves an app behind in Sanic's registry, or half a Sanic."""
+"""A whole run in which nothing may be skipped demands full coverage; no test leaves an app behind in Sanic's registry, or half a Sanic."""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +18,7 @@ pytest_plugins = ["corsbp.pytest_plugin"]
 
 def pytest_configure(config: pytest.Config) -> None:
     selected = config.option.keyword or config.option.markexpr
-    whole = config.args == config.getini("testpaths") and not selected
+    whole = config.args == config.getini("testpaths") and not selected and "CORSBP_SKIP_NOTHING" in os.environ
     if whole and hasattr(config.option, "cov_fail_under"):
         config.option.cov_fail_under = 100
 

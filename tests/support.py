@@ -44,7 +44,8 @@ def unavailable(message: str) -> NoReturn:
 
 def importable(name: str) -> None:
     """Go on only where a package is installed."""
-    if importlib.util.find_spec(name) is None:
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:  # a folder of that name is no package
         unavailable(f"{name} is not installed: pip install '.[dev]'")
 
 

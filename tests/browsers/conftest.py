@@ -44,7 +44,10 @@ def bench(
     request: pytest.FixtureRequest, pages: page.Pages, apps: dict[str, App], folder: Path
 ) -> Iterator[Bench]:
     begin = time.perf_counter()
-    with browser(request.param, pages, folder / request.param.name) as started:
+    own = Path(
+        tempfile.mkdtemp(prefix=request.param.name, dir=folder)
+    )  # with several workers, one for each file
+    with browser(request.param, pages, own) as started:
         bench = Bench(started, apps, time.perf_counter() - begin)
         request.config.stash.setdefault(BENCHES, []).append(bench)
         yield bench
