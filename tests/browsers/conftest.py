@@ -46,7 +46,7 @@ def bench(
     begin = time.perf_counter()
     own = Path(
         tempfile.mkdtemp(prefix=request.param.name, dir=folder)
-    )  # with several workers, one for each file
+    )  # of a worker, one for each file
     with browser(request.param, pages, own) as started:
         bench = Bench(started, apps, time.perf_counter() - begin)
         request.config.stash.setdefault(BENCHES, []).append(bench)
