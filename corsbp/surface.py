@@ -22,7 +22,7 @@ class Served:
     None where the route has no CORS. `example` is a path that leads to the route, None where its pattern is
     too special to make one. `blueprint` is the name of the one that it was declared on, None for the app.
     `own` and `left_out`: whether the policy is the route's own, and whether it wants none, by `ctx_cors`.
-    `trial` is the policy that is on trial beside it.
+    `trial` is the policy that is on trial beside it. `live`: whether its origins are followed from a store.
     """
 
     path: str
@@ -37,6 +37,7 @@ class Served:
     own: bool = False
     left_out: bool = False
     trial: CorsPolicy | None = None
+    live: bool = False
 
     @property
     def whose(self) -> str | None:
@@ -74,6 +75,7 @@ def surface(app: AnySanic) -> list[Served]:
             own=isinstance(getattr(route.ctx, "cors", None), CorsPolicy),
             left_out=getattr(route.ctx, "cors", None) is False,
             trial=follow.trial if follow else None,
+            live=follow is not None and follow.rules.followed,
         )
         for route, section, follow in bound
     ]

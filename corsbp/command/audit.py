@@ -165,6 +165,7 @@ def as_json(app: Sanic[Any, Any], served: list[Served], found: list[Finding]) ->
             "section": route.section,
             "policy": None if route.policy is None else in_short(route.policy),
             "trial": None if route.trial is None else in_short(route.trial),
+            "live": route.live,
         }
         for route in served
     ]
@@ -200,16 +201,17 @@ def _rows(route: Served, hosts: bool) -> Iterator[tuple[str, ...]]:
     """A route's row; two, where some of its methods are for nobody."""
     between = (route.path, *([route.host or ""] if hosts else []), route.whose or "-")
     policy, short = route.policy, who_opens if route.websocket else in_short
-    trial = f"; on trial: {short(route.trial)}" if route.trial else ""
+    more = "; until live origins come" if route.live else ""
+    more += f"; on trial: {short(route.trial)}" if route.trial else ""
     if route.websocket or policy is None:
         methods = "WebSocket" if route.websocket else ",".join(route.methods)
-        who = f"{who_opens(policy)}{trial}" if policy else "nobody: no CORS" if route.section else "-"
+        who = f"{who_opens(policy)}{more}" if policy else "nobody: no CORS" if route.section else "-"
         yield methods, *between, who
         return
     granted = [method for method in route.methods if allows(policy, method)]
     refused = [method for method in route.methods if method not in granted]
     if granted:
-        yield ",".join(granted), *between, f"{in_short(policy)}{trial}"
+        yield ",".join(granted), *between, f"{in_short(policy)}{more}"
     if refused:
         yield ",".join(refused), *between, "nobody: not in allow_methods"
 

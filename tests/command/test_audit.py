@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -383,6 +384,21 @@ def test_what_is_on_trial(audit: Any) -> None:
     _, out, _ = audit(app, "--json")
     tried = [route["trial"] for route in json.loads(out)["routes"]]
     assert tried == ["https://app.example; methods: GET", None, "https://app.example; methods: GET"]
+
+
+def test_what_comes_from_a_store(audit: Any) -> None:
+    async def origins(_: Sanic) -> AsyncIterator[list[str]]:
+        yield ["https://two.example"]
+
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(handler, "/item", name="item")
+    bp.add_route(handler, "/own", name="own", ctx_cors=CorsPolicy(max_age=5))
+    group = cors_group(bp, allow_origins=["https://app.example"])
+    group.follow(origins)
+    app = new_app(group)
+    _, out, _ = audit(app)
+    assert "https://app.example; until live origins come" in out and out.count("live") == 1
+    assert [route["live"] for route in json.loads(audit(app, "--json")[1])["routes"]] == [True, False]
 
 
 # --- the snapshot ---
