@@ -92,6 +92,8 @@ class Diagnosis:
 
     def __init__(self) -> None:
         self.faults: list[tuple[str, str]] = []
+        self.several = ""
+        """What one entry has in the place of several: a list of them, as JSON."""
 
     def note(self, problem_id: str, message: str) -> None:
         self.faults.append((problem_id, message))
@@ -106,7 +108,7 @@ class Diagnosis:
         meant = self.read(text)
         if not self.faults:
             self.faults.extend(_UNEXPLAINED)
-        return meant if meant and (meant.startswith("[") or is_entry(meant)) else None
+        return meant if meant and (meant == self.several or is_entry(meant)) else None
 
     def read(self, text: str) -> str | None:
         """Note what is wrong with what is not valid. Returns what may be, or several origins as JSON."""
@@ -157,7 +159,8 @@ class Diagnosis:
             parts = [f"{found[1]}:{port}" for port in re.split("[,;]", found[2])]
         else:
             return None
-        return json.dumps(parts) if all(map(is_entry, parts)) else ""
+        self.several = json.dumps(parts) if all(map(is_entry, parts)) else ""
+        return self.several
 
     def _network(self, text: str) -> str | None:
         address, slash, bits = text.rpartition("://")[2].partition("/")

@@ -42,6 +42,7 @@ POLICIES = {
     "long": CorsPolicy(allow_origins=[f"https://{letter}.example" for letter in "abcdefghij"]),
     "function": CorsPolicy(allow_origins=is_one, check_websockets=True),
     "broken": CorsPolicy(allow_origins=is_broken),
+    "cookies": CorsPolicy(allow_origins=is_one, allow_credentials=True),
 }
 
 
@@ -141,6 +142,7 @@ OF_ONE = Of(f"one of {ONE!r}", f"allow_origins leaves it out: it has {ONE!r}")
 OF_LIST = Of(f"one of {_LISTED}", f"allow_origins leaves it out: it has {_LISTED}")
 OF_LONG = Of(f"one of {_LONG} and 5 more", f"allow_origins leaves it out: it has {_LONG} and 5 more")
 OF_FUNCTION = Of("an origin for which is_one() returns True", "is_one() did not return True")
+OF_FILES = Of(OF_FUNCTION.expected, "no function is asked about files")
 OF_BROKEN = Of("an origin for which is_broken() returns True", "is_broken() failed: see the error in the log")
 OPAQUE = "allow_origins cannot name what is opaque: a sandboxed frame, a file, a redirect between sites"
 NO_ORIGIN = "no browser sends such an Origin"
@@ -151,6 +153,7 @@ REFUSED = [
     Line(ask("GET", "/one/item", EVIL), "origin-not-allowed", EVIL, *OF_ONE),
     Line(ask("GET", "/list/item", EVIL), "origin-not-allowed", EVIL, *OF_LIST),
     Line(ask("GET", "/long/item", EVIL), "origin-not-allowed", EVIL, *OF_LONG),
+    Line(ask("GET", "/cookies/item", "file://"), "origin-not-allowed", "file://", *OF_FILES),
     Line(ask("GET", "/list/item", "null"), "origin-null", "null", OF_LIST.expected, OPAQUE),
     Line(ask("GET", "/one/item", "null"), "origin-null", "null", OF_ONE.expected, OPAQUE),
     Line(ask("GET", "/list/item", f"{ONE}/"), "origin-malformed", f"{ONE}/", OF_LIST.expected, NO_ORIGIN),

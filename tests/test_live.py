@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import socket
 import time
@@ -238,6 +239,7 @@ def test_of_many_bad_entries_a_few_are_named(caplog: pytest.LogCaptureFixture) -
 
 def test_nobody_is_allowed_where_the_store_is_empty(caplog: pytest.LogCaptureFixture) -> None:
     group, store = followed([ORIGIN])
+    caplog.set_level(logging.DEBUG, "corsbp")
 
     async def talk(cors: Cors) -> None:
         for empty in ([], ["nothing good/"]):
@@ -253,6 +255,7 @@ def test_nobody_is_allowed_where_the_store_is_empty(caplog: pytest.LogCaptureFix
 
     run(group, talk)
     assert len(said(caplog, "no live origin is left: pages of no other origin are allowed")) == 2
+    assert len(said(caplog, "origin-not-allowed: allow_origins is empty: it allows nobody")) == 4
 
 
 def no_origin_function() -> bool:
@@ -614,6 +617,19 @@ def test_two_apps_of_one_loop_share_what_is_followed() -> None:
         assert (store.opened, store.closed) == (1, 0)
 
     run_anew(serve(new_app(group, TOUCHUP=False), talk))
+    assert (store.opened, store.closed) == (1, 1)
+
+
+def test_a_group_that_is_registered_twice_follows_once() -> None:
+    group, store = followed([ORIGIN])
+    app = new_app(group, TOUCHUP=False)
+    app.blueprint(group, name_prefix="again", url_prefix="/again")
+
+    async def talk(port: int) -> None:
+        assert await asking(port)(ORIGIN) == [GRANTED]
+        assert store.opened == 1
+
+    run_anew(serve(app, talk))
     assert (store.opened, store.closed) == (1, 1)
 
 

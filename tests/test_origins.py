@@ -7,13 +7,13 @@ import os
 import random
 import re
 from collections.abc import Callable
-from time import perf_counter
+from time import process_time
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corsbp import diagnosis, hosts, origin_problems, origins, suffixes
@@ -482,9 +482,9 @@ def test_a_megabyte_is_explained_in_passing(piece: str) -> None:
 
     def seconds(length: int) -> float:
         text = f"https://{piece * (length // len(piece))}"
-        started = perf_counter()
+        started = process_time()
         assert origin_problems(text)
-        return perf_counter() - started
+        return process_time() - started
 
     assert seconds(1_000_000) < max(100 * seconds(50_000), 0.5)
 
@@ -832,6 +832,7 @@ def entries() -> st.SearchStrategy[str]:
     return st.one_of(st.text(), mixed, mixed.map("https://".__add__))
 
 
+@example("[://")  # begins like a list
 @settings(max_examples=300, deadline=None)
 @given(entries())
 def test_an_entry_is_either_valid_or_explained(entry: str) -> None:

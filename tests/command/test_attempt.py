@@ -194,8 +194,9 @@ def test_what_it_says(attempted: Attempted) -> None:
     assert last == "Both listen on 127.0.0.1, for this machine only. Ctrl-C ends them."
 
 
-def test_the_app_is_the_only_one(attempted: Attempted) -> None:
+def test_the_app_is_the_only_one(attempted: Attempted, monkeypatch: pytest.MonkeyPatch) -> None:
     """For its own code, which may ask Sanic for the app without its name."""
+    monkeypatch.setattr(Sanic, "_app_registry", {})  # without those of other tests' modules
     app = shop()
     app.add_route(lambda _: text(Sanic.get_app().name), "/name", name="own_name")
 
