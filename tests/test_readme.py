@@ -259,7 +259,7 @@ ITEM = "/api/items/7"
 
 # By a word of each block: what the app then answers, to https://app.example unless another page is named.
 ANSWERS: dict[str, list[tuple[Ask, int, dict[str, str]]]] = {
-    "allow_credentials=True))\n": [(ask("GET", ITEM), 200, COOKIES)],
+    "group = cors_group(api": [(ask("GET", ITEM), 200, COOKIES)],
     "is_customer": [
         (ask("GET", ITEM), 200, OURS | VARY),
         (ask("GET", ITEM, CUSTOMER), 200, {"access-control-allow-origin": CUSTOMER} | VARY),
