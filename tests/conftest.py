@@ -1,4 +1,4 @@
-"""Where nothing may be skipped, a whole run demands full coverage; no test leaves an app behind, or half a Sanic."""
+"""Where nothing may be skipped, a whole run demands full coverage; no test leaves an app, or half a Sanic."""
 
 from __future__ import annotations
 

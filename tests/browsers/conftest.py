@@ -44,9 +44,7 @@ def bench(
     request: pytest.FixtureRequest, pages: page.Pages, apps: dict[str, App], folder: Path
 ) -> Iterator[Bench]:
     begin = time.perf_counter()
-    own = Path(
-        tempfile.mkdtemp(prefix=request.param.name, dir=folder)
-    )  # of a worker, one for each file
+    own = Path(tempfile.mkdtemp(prefix=request.param.name, dir=folder))  # of a worker, one for each file
     with browser(request.param, pages, own) as started:
         bench = Bench(started, apps, time.perf_counter() - begin)
         request.config.stash.setdefault(BENCHES, []).append(bench)
