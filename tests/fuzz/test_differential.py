@@ -10,7 +10,8 @@ from corsbp import CorsPolicyWarning
 
 from .differential import Maker, owner, run
 
-SEED = int(os.environ.get("CORSBP_SEED") or random.randrange(2**32))
+# The same in each run, so that every kind is in so few: `python -m tests.fuzz.differential` begins anywhere.
+SEED = int(os.environ.get("CORSBP_SEED") or 1)
 
 
 def test_apps_with_sections_and_without() -> None:
