@@ -141,8 +141,10 @@ def test_every_id_says_what_to_do(name: str, ids: Mapping[str, str]) -> None:
 def test_what_is_supported_and_needed() -> None:
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    (oldest,) = re.findall(r"Python ([\d.]+) or newer", README)
+    ((oldest, newest),) = re.findall(r"Python ([\d.]+) to ([\d.]+), Sanic", README)
     assert setup["options"]["python_requires"] == f">={oldest}"
+    declared = re.findall(r"Python :: 3\.(\d+)", setup["metadata"]["classifiers"])
+    assert newest == f"3.{max(map(int, declared))}"
     needed = re.findall(r"^([a-z]+)[><=]+([\d.]+)", setup["options"]["install_requires"], re.M)
     assert f"Sanic {dict(needed)['sanic']} to " in README
     (sentence,) = re.findall(r"^.*Dependencies: (.*?)\.", README, re.M)
