@@ -325,8 +325,12 @@ def test_findings_name_their_paths(audit: Any) -> None:
 def test_what_sanic_ext_lets_in_is_shown_as_written(origins: str, audit: Any) -> None:
     """Before `app.extend()`, and after it, when only expressions are left of it."""
     pytest.importorskip("sanic_ext")
-    shown = origins.replace(",", ", ")
-    for app in (settled(origins), sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS=origins)):
+    before, after = sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS=origins), settled(origins)
+    written = origins.replace(",", ", ")
+    expressions = [each.pattern for each in after.ctx.cors.allow_origins]
+    # those of 24.12 have no end, and let in more than was written: they are shown as they are
+    whole = origins == "*" or all(each.endswith("$") for each in expressions)
+    for app, shown in ((before, written), (after, written if whole else ", ".join(expressions))):
         said = f"warning {app.name}: sanic-ext lets in outside of the sections: {shown} [two-layers]\n"
         assert said in audit(app)[1]
 
