@@ -46,19 +46,28 @@ class Opinion:
         return True
 
     def _said(self, function: OriginFunction) -> object:
-        return next((verdict for other, verdict in self.verdicts if other == function), _NOTHING)
+        for other, verdict in self.verdicts:
+            if other == function:
+                return verdict
+        return _NOTHING
 
     async def form(self, rules: Rules, request: Request) -> None:
         """Ask the policy, and its functions where no entry allows the origin; whatever goes wrong refuses."""
         origins: Sequence[str] = request.headers.getall(ORIGIN, ())
-        for function in rules.ask or ():
-            if self.recall(rules, origins):
-                return
-            if self._said(function) is _NOTHING:
-                place = len(self.verdicts)
-                self.verdicts.append((function, None))  # until it has answered
-                self.verdicts[place] = function, await _asked(function, origins[0], request, rules)
-        self.recall(rules, origins)
+        self.grant, failed = rules.grant(origins), False
+        if self.grant is None and rules.open(origins):
+            for function in rules.ask or ():
+                said = self._said(function)
+                if said is _NOTHING:
+                    place = len(self.verdicts)
+                    self.verdicts.append((function, None))  # until it has answered
+                    said = await _asked(function, origins[0], request, rules)
+                    self.verdicts[place] = function, said
+                if said is True:
+                    self.grant = origins[0]
+                    break
+                failed = failed or said is None
+        self.failed = failed and self.grant is None
 
 
 async def _asked(function: OriginFunction, origin: str, request: Request, rules: Rules) -> bool | None:
