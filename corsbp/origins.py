@@ -258,12 +258,13 @@ def is_loopback(host: str) -> bool:
 def _wider(entry: str) -> Iterator[str]:
     """Every pattern that allows all that a valid entry allows and more, narrow ones first."""
     scheme, host, port = split(entry)
-    hosts = [host]
+    suffixes = (":*",) if port == "*" else (f":{port}" if port else "", ":*")
     rest = host.removeprefix("*.")
-    while "." in rest:
-        rest = rest.partition(".")[2]
-        hosts.append(f"*.{rest}")
-    for host in hosts:
-        for suffix in dict.fromkeys((f":{port}" if port else "", ":*")):
+    while True:
+        for suffix in suffixes:
             if (pattern := f"{scheme}://{host}{suffix}") != entry:
                 yield pattern
+        _, dot, rest = rest.partition(".")
+        if not dot:
+            return
+        host = f"*.{rest}"
