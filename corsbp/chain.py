@@ -19,7 +19,7 @@ class SectionExtra(SimpleNamespace):
     """
 
     corsbp: Part | None
-    corsbp_entered: tuple[tuple[bool, bool], Chain] | None
+    corsbp_entered: tuple[bool, Chain] | None
 
     def __init__(self, extra: SimpleNamespace, part: Part | None) -> None:
         super().__init__(corsbp=part, corsbp_requests=deque(), corsbp_entered=None, corsbp_responses=deque())
@@ -36,15 +36,11 @@ class SectionExtra(SimpleNamespace):
     def request_middleware(self) -> Chain:
         """Before the handler: a function is asked at the end, a handshake judged at the start."""
         part, theirs = self.corsbp, self.corsbp_requests
-        opens = getattr(self, "websocket", False)
-        if part is None or not (part.follow.rules.ask or opens):
+        if part is None or not (part.follow.rules.ask or getattr(self, "websocket", False)):
             return theirs
-        rules = part.follow.rules
-        asks, tries = rules.ask is not None, opens and rules.trial is not None
-        if self.corsbp_entered is None or self.corsbp_entered[0] != (asks, tries):
-            chain: Chain = deque([*theirs, part.enter] if asks else [part.enter, *theirs])
-            chain.extend([part.opens] if tries else [])
-            self.corsbp_entered = (asks, tries), chain
+        asks = part.follow.rules.ask is not None
+        if self.corsbp_entered is None or self.corsbp_entered[0] is not asks:
+            self.corsbp_entered = asks, deque([*theirs, part.enter] if asks else [part.enter, *theirs])
         return self.corsbp_entered[1]
 
     @request_middleware.setter

@@ -100,10 +100,9 @@ class Rules:
     def answer(self, origins: Sequence[str]) -> Headers:
         """The headers of an answer that is no preflight's, to a request with these Origin lines.
 
-        As `ordinary(grant(origins))`, and every answer's way. `refused` where functions may know better.
+        As `ordinary(grant(origins))`, where that is not `always` the same, and in short: every answer's way.
+        `refused` where functions may know better.
         """
-        if self.always is not None:
-            return self.always
         if len(origins) == 1:
             origin = origins[0]
             if origin in self.exact or self.match(origin):
@@ -141,9 +140,13 @@ class Follow:
     __slots__ = ("rules", "section")
 
     def __init__(
-        self, policy: CorsPolicy, label: Callable[[], str] = str, section: Follow | None = None
+        self,
+        policy: CorsPolicy,
+        label: Callable[[], str] = str,
+        section: Follow | None = None,
+        trial: CorsPolicy | None = None,
     ) -> None:
-        self.rules = Rules(policy, label)
+        self.rules = Rules(policy, label, Rules(trial, label) if trial else None)
         self.section = section or self
 
     @property
@@ -152,16 +155,11 @@ class Follow:
         trial = self.rules.trial
         return trial.policy if trial else None
 
-    def change(self, policy: CorsPolicy, followed: bool | None = None) -> None:
-        """Follow another policy from now on."""
+    def change(self, policy: CorsPolicy, trial: CorsPolicy | None, followed: bool | None = None) -> None:
+        """Follow another policy from now on, with this one on trial, or none."""
         rules = self.rules
-        self.rules = Rules(policy, rules.label, rules.trial, rules.followed if followed is None else followed)
-
-    def put_on_trial(self, policy: CorsPolicy | None) -> None:
-        """Have another policy on trial from now on, or none."""
-        rules = self.rules
-        trial = Rules(policy, rules.label) if policy else None
-        self.rules = Rules(rules.policy, rules.label, trial, rules.followed)
+        tried = rules.trial if trial == self.trial else Rules(trial, rules.label) if trial else None
+        self.rules = Rules(policy, rules.label, tried, rules.followed if followed is None else followed)
 
 
 def encoded(*pairs: tuple[str, str]) -> Headers:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
-from enum import Enum
 from functools import wraps
+from types import EllipsisType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from sanic import Blueprint, Request, Sanic
@@ -27,15 +27,6 @@ Args = ParamSpec("Args")
 Result = TypeVar("Result")
 
 
-class _Same(Enum):
-    """A default that says what it stands for: `trial` stays as it is."""
-
-    SAME = "the same"
-
-    def __repr__(self) -> str:
-        return "<the same>"
-
-
 class CorsGroup(BlueprintGroup):
     """A blueprint group whose routes, and nothing else of the app, have CORS: a section.
 
@@ -53,9 +44,11 @@ class CorsGroup(BlueprintGroup):
 
     __slots__ = ("section",)
 
-    def __init__(self, policy: CorsPolicy, whole: AnySanic | None = None, **options: Any) -> None:
+    def __init__(
+        self, policy: CorsPolicy, trial: CorsPolicy | None, whole: AnySanic | None, **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.section = Section(self, policy, whole)
+        self.section = Section(self, policy, trial, whole)
 
     @property
     def policy(self) -> CorsPolicy:
@@ -67,24 +60,21 @@ class CorsGroup(BlueprintGroup):
         """The policy that is on trial now: `group.reconfigure(group.trial, trial=None)` puts it in force."""
         return self.section.trial
 
-    def reconfigure(self, policy: CorsPolicy, *, trial: CorsPolicy | _Same | None = _Same.SAME) -> None:
+    def reconfigure(self, policy: CorsPolicy, *, trial: CorsPolicy | EllipsisType | None = ...) -> None:
         """Follow another policy from the next answer on, in this process.
 
         Whole or not at all, in one step, however many routes there are. Sections inside this one and routes
         with a `ctx_cors` keep theirs. Other workers do not hear of it: where the allowed origins change
         while a fleet is running, keep them in a store and `follow` it.
 
-        The policy on trial stays, unless `trial` is another one, or None, which ends it.
+        The policy on trial stays (`...`), unless `trial` is another one, or None, which ends it.
 
         Raises:
             TypeError: `policy` or `trial` is no CorsPolicy.
         """
         if not isinstance(policy, CorsPolicy):
             raise TypeError(f"reconfigure() takes a CorsPolicy, not {policy!r}")
-        trial = self.trial if trial is _Same.SAME else _on_trial(trial)
-        self.section.reconfigure(policy)
-        if trial != self.trial:
-            self.section.put_on_trial(trial)
+        self.section.reconfigure(policy, self.trial if trial is ... else _on_trial(trial))
 
     def follow(self, source: Source, *, wait: float | timedelta = 10, required: bool = False) -> None:
         """Have the origins come from a store, in each worker, from before the first request until shutdown.
@@ -262,9 +252,9 @@ def cors_group(
         )
     elif not isinstance(policy, CorsPolicy):
         raise TypeError(f"policy= takes a CorsPolicy, not {policy!r}{instead_of(policy)}")
-    trial = _on_trial(trial)
     group = CorsGroup(
         policy,
+        _on_trial(trial),
         apps[0] if apps else None,
         url_prefix=url_prefix,
         version=version,
@@ -272,7 +262,6 @@ def cors_group(
         version_prefix=version_prefix,
         name_prefix=name_prefix,
     )
-    group.section.put_on_trial(trial)
     for member in members:
         if not isinstance(member, Sanic):
             group.append(member)

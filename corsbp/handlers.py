@@ -47,19 +47,10 @@ class Part:
         headers, rules = request.headers, leaving.rules
         origins = headers.getall(ORIGIN, ())
         if request.route is not None and is_websocket(request.route):
-            if not origins or _is_own(origins, headers.getall(HOST, ())):
-                return None
-            leaving.wish = Opening
-            if rules.policy.check_websockets:
-                return _judged(leaving, origins)
+            own = not origins or _is_own(origins, headers.getall(HOST, ()))
+            return None if own else _judged(leaving, origins)
         undecided = len(origins) == 1 and rules.grant(origins) is None
         return _asked(leaving) if undecided else None
-
-    def opens(self, request: Request) -> None:
-        """The last request middleware of a WebSocket, where a policy is on trial: the handshake is next."""
-        leaving = departure(request, self.follow)
-        if leaving.wish is Opening:
-            leaving.explain()
 
 
 async def _asked(leaving: Departure) -> None:
@@ -67,8 +58,10 @@ async def _asked(leaving: Departure) -> None:
 
 
 async def _judged(leaving: Departure, origins: Sequence[str]) -> None:
+    leaving.wish, rules = Opening, leaving.rules
     opinion = await leaving.ask()
-    if not leaving.rules.allows(origins, opinion.grant):
+    leaving.explain()
+    if rules.policy.check_websockets and not rules.allows(origins, opinion.grant):
         raise Forbidden("This WebSocket is not open to pages of this origin")
 
 

@@ -98,7 +98,7 @@ class Following:
         self.left_out: set[str] = set()
         """The entries of it that are no good."""
         warm_up()
-        follow.change(self.declared, followed=True)
+        follow.change(self.declared, follow.trial, followed=True)
 
     @property
     def live(self) -> Live:
@@ -167,7 +167,7 @@ class Following:
     def reset(self) -> None:
         """Be as declared: an app can be started again."""
         if self.made is self.follow.rules.policy:
-            self.follow.change(self.declared)
+            self.follow.change(self.declared, self.follow.trial)
         self.came = self.error = self.seen = self.made = None
         self.left_out = set()
 
@@ -263,7 +263,7 @@ class Following:
                 break
         if base is not self.made:
             self.declared = base
-        self.follow.change(policy)
+        self.follow.change(policy, self.follow.trial)
         self.made = policy
         return bad
 

@@ -43,12 +43,18 @@ class Section(Blueprint):
         "whole",
     )
 
-    def __init__(self, members: BlueprintGroup, policy: CorsPolicy, whole: AnySanic | None) -> None:
+    def __init__(
+        self,
+        members: BlueprintGroup,
+        policy: CorsPolicy,
+        trial: CorsPolicy | None,
+        whole: AnySanic | None,
+    ) -> None:
         self.number = next(_numbers)
         super().__init__(f"corsbp-{self.number}")
         self.members = members
         self.whole = whole
-        self.follow = Follow(policy, self.label)
+        self.follow = Follow(policy, self.label, trial=trial)
         self.following: Following | None = None
         self.made_at = line_of_user()
         self.kept: dict[AnySanic, frozenset[Blueprint]] = {}
@@ -68,13 +74,9 @@ class Section(Blueprint):
         """The policy that is on trial now."""
         return self.follow.trial
 
-    def reconfigure(self, policy: CorsPolicy) -> None:
+    def reconfigure(self, policy: CorsPolicy, trial: CorsPolicy | None) -> None:
         """Follow another policy: one assignment, so that no request sees half of it."""
-        self.follow.change(policy)
-
-    def put_on_trial(self, policy: CorsPolicy | None) -> None:
-        """Have another policy on trial, or none."""
-        self.follow.put_on_trial(policy)
+        self.follow.change(policy, trial)
 
     def keep_following(self, source: Source, wait: float | timedelta, required: bool) -> None:
         """Have the origins come from a source, in every app that has this section, or will."""

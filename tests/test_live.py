@@ -83,6 +83,12 @@ def followed(*first: Any, **policy: Any) -> tuple[CorsGroup, Store]:
     return group, store
 
 
+def following(group: CorsGroup) -> live.Following:
+    found = group.section.following
+    assert found is not None
+    return found
+
+
 async def until(there: Callable[[], Any]) -> None:
     deadline = time.monotonic() + 20
     while not there():
@@ -187,7 +193,7 @@ def test_preflights_vary_too() -> None:
 
 def test_declared_origins_vary_until_the_first_value() -> None:
     group, store = followed(allow_origins=[ORIGIN], allow_headers=["x-a"])
-    group.section.following.wait = 0  # type: ignore[union-attr]
+    following(group).wait = 0
 
     async def talk(cors: Cors) -> None:
         assert await cors(ORIGIN, TWO) == [GRANTED, REFUSED]
@@ -295,14 +301,16 @@ def test_an_equal_value_changes_nothing() -> None:
     policy = CorsPolicy(allow_origins=[TWO])
     group, store = followed([ORIGIN, TWO])
 
+    async def taken(value: Any) -> None:
+        came = following(group).came
+        store.put(value)
+        await until(lambda: following(group).came != came)
+
     async def talk(_: Cors) -> None:
         for value, equal in (([ORIGIN, TWO], (ORIGIN, TWO)), (policy, policy.replace())):
-            store.put(value)
-            await until(store.values.empty)
-            await asyncio.sleep(0.05)
-            rules, came = group.section.follow.rules, group.section.following.came  # type: ignore[union-attr]
-            store.put(equal)
-            await until(lambda came=came: group.section.following.came != came)  # type: ignore[union-attr]
+            await taken(value)
+            rules = group.section.follow.rules
+            await taken(equal)
             assert group.section.follow.rules is rules
 
     run(group, talk)
@@ -341,9 +349,9 @@ def test_many_origins_are_checked_in_steps() -> None:
     async def talk(cors: Cors) -> None:
         task = asyncio.create_task(ticks())
         while values:
-            before = group.section.following.came  # type: ignore[union-attr]
+            before = following(group).came
             store.put(values.pop(0))
-            await until(lambda: group.section.following.came != before)  # type: ignore[union-attr] # noqa: B023
+            await until(lambda before=before: following(group).came != before)
         task.cancel()
         assert await cors(ORIGIN, many[0], TWO) == [GRANTED, REFUSED, REFUSED]
 
@@ -429,7 +437,7 @@ def test_the_traceback_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_source_that_gives_nothing_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "PATIENCE", 0.05)
     group, store = followed()
-    group.section.following.wait = 0  # type: ignore[union-attr]
+    following(group).wait = 0
 
     async def talk(_: Cors) -> None:
         await until(lambda: store.opened == 2)
@@ -582,7 +590,7 @@ def test_it_is_as_declared_at_each_start() -> None:
         assert await asking(port)(ORIGIN, EVIL) == [GRANTED, REFUSED]
 
     run_anew(serve(app, first))
-    group.section.following.wait = 0  # type: ignore[union-attr]
+    following(group).wait = 0
     store.values = asyncio.Queue()
 
     async def second(port: int) -> None:
@@ -652,7 +660,7 @@ def test_two_loops_follow_each_by_itself() -> None:
 
     async def talk(port: int) -> None:
         await until(lambda: group.live and group.live.origins == 2)
-        group.section.following.source = source  # type: ignore[union-attr]  # a queue has one loop
+        following(group).source = source  # a queue has one loop
         await asyncio.to_thread(lambda: asyncio.run(other()))
         assert held == [(ORIGIN, TWO)]
         assert group.live and group.live.origins == 1
@@ -709,7 +717,7 @@ def test_where_nothing_is_served_nothing_begins() -> None:
     route, *_ = app.router.get("/api/item", "GET", "api.example")
     assert route.path == "api/item"
     assert store.opened == 0
-    asyncio.run(group.section.following.stop(app))  # type: ignore[union-attr]
+    asyncio.run(following(group).stop(app))
 
 
 async def coroutine(app: Sanic) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -60,9 +61,14 @@ def _measure(kind: str, size: int) -> dict[str, float]:
     other = policy.replace(max_age=5)
     found["reconfigure"] = _seconds(lambda: group.reconfigure(other))
     granted = KINDS[kind](size - 1).replace("*", "a")
+
+    def ask(origin: str) -> None:
+        for _ in range(ASKED):
+            policy.allows(origin)
+
     for name, origin in (("granted", granted), ("refused", "https://evil.example")):
         assert policy.allows(origin) is (name == "granted")
-        found[name] = _seconds(lambda: [policy.allows(origin) for _ in range(ASKED)]) / ASKED * 1e6  # noqa: B023
+        found[name] = _seconds(partial(ask, origin)) / ASKED * 1e6
     Sanic.unregister_app(app)
     return found
 

@@ -168,7 +168,7 @@ def allow(app: Sanic[Any, Any], origin: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CorsPolicyWarning)  # they were given when the policy was made
         for section in sections(app):
-            section.reconfigure(with_origin(section.policy, origin))
+            section.reconfigure(with_origin(section.policy, origin), section.trial)
 
 
 def with_origin(policy: CorsPolicy, origin: str) -> CorsPolicy:
