@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from sanic import Sanic
@@ -34,3 +34,13 @@ def _no_apps_left() -> Iterator[None]:
     restore_sanic()
     journal.logger.setLevel(logging.NOTSET)  # in debug mode, an app's start sets it
     Sanic.test_mode = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What was captured, as UTF-8: from core to core it is sent so, and Sanic logs odd bytes as surrogates."""
+    report = yield
+    report.sections = [
+        (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
+    ]
+    return report

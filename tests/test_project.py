@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -185,3 +187,14 @@ def test_each_promise_names_a_test_that_exists() -> None:
     for file, name in named:
         source = (ROOT / file).read_text()
         assert f"def {name}(" in source if name else "def test_" in source, (file, name)
+
+
+def test_a_report_of_any_bytes_can_be_sent(tmp_path: Path) -> None:
+    """From core to core: what fuzz tests send is in what Sanic logs."""
+    importable("xdist")
+    (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_runtest_makereport\n")
+    (tmp_path / "test_it.py").write_text("def test_it(): __import__('logging').error('\\udcc6')\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", "-p", "no:corsbp"]
+    options = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": os.fspath(ROOT)}, "text": True}
+    done = subprocess.run([*command, "-c", os.devnull], capture_output=True, check=False, **options)
+    assert "1 passed" in done.stdout, done.stdout
