@@ -38,7 +38,7 @@ def _no_apps_left() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What was captured, as UTF-8: from core to core it is sent so, and Sanic logs odd bytes as surrogates."""
+    """What was captured, as UTF-8: it is sent from core to core, and Sanic logs odd bytes as surrogates."""
     report = yield
     report.sections = [
         (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
