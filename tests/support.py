@@ -70,6 +70,16 @@ async def handler(request: Request, **_: object) -> HTTPResponse:
     return text(request.path)
 
 
+def sync(function: Callable[..., object]) -> Any:
+    """A handler, or listener, that is no coroutine function: Sanic takes it, but its types do not."""
+    return function
+
+
+def saying(words: str) -> Any:
+    """A plain handler for any route: it answers with these words."""
+    return sync(lambda *_, **__: text(words))
+
+
 def bare(*members: Any, **fields: Any) -> Any:
     """What cors_group() makes, without CORS."""
     group = {name: fields[name] for name in ("url_prefix", "version", "name_prefix") if name in fields}
@@ -97,11 +107,11 @@ class Ask:
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + self.body
 
 
-def ask(method: str, path: str, origin: str | None = ORIGIN, body: bytes = b"", **headers: str) -> Ask:
+def ask(method: str, path: str, origin: str | None = ORIGIN, body: str = "", **headers: str) -> Ask:
     """A request of a page; underscores in names stand for dashes."""
     pairs = [("origin", origin)] if origin is not None else []
     pairs += [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return Ask(method, path, tuple(pairs), body)
+    return Ask(method, path, tuple(pairs), body.encode())
 
 
 def preflight(path: str, method: str = "GET", headers: str | None = None, origin: str = ORIGIN) -> Ask:

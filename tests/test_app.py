@@ -6,13 +6,13 @@ import pytest
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, text
 
-from corsbp import cors_group
+from corsbp import CorsGroup, cors_group
 
 from .cases import CASES, LISTED, POLICIES, Case
 from .support import Answer, Ask, new_app, send, through_asgi
 
 
-def sections() -> list[object]:
+def sections() -> list[CorsGroup]:
     """A section for each policy, with one path that serves GET, POST and DELETE."""
     groups = []
     for name, fields in POLICIES.items():

@@ -241,7 +241,7 @@ ELSEWHERE = [
     for section, methods in (("any", "GET, PUT, DELETE"), ("list", "GET, PUT"))
 ]
 
-GRANTED = [
+GRANTED: list[Ask | bytes] = [
     *(ask("GET", f"/{name}/item", ONE) for name in ("any", "one", "list", "reflects", "function")),
     *(preflight(f"/{name}/item", "PUT") for name in ("any", "one", "list", "reflects", "function")),
     *(ask("GET", f"/{name}/item", None) for name in POLICIES),  # no browser asked

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 from sanic import Blueprint
-from sanic.response import text
 
 from corsbp import CorsPolicy, cors_group
 
-from .support import new_app
+from .support import new_app, saying
 
 MEANT = {
     "allow_origins": "origins origin allow_origin allowed_origins CORS_ORIGINS CORS_ALLOWED_ORIGINS "
@@ -57,17 +56,18 @@ def test_a_word_of_another_package(door: str, word: str) -> None:
     ],
 )
 def test_a_word_that_nobody_needs(word: str, why: str) -> None:
+    declared: dict[str, Any] = {word: True}
     with pytest.raises(TypeError) as caught:
-        CorsPolicy(**{word: True})
+        CorsPolicy(**declared)
     assert str(caught.value) == f"CorsPolicy() has no argument {word!r}: leave it out, {why}"
 
 
 def test_a_word_that_nobody_knows() -> None:
     with pytest.raises(TypeError) as caught:
-        CorsPolicy(colour="red")
+        CorsPolicy(colour="red")  # type: ignore[call-arg]
     assert str(caught.value) == "CorsPolicy() has no argument 'colour'"
     with pytest.raises(TypeError, match="'prefix'; meant: url_prefix="):
-        cors_group(Blueprint("bp"), prefix="/v1")
+        cors_group(Blueprint("bp"), prefix="/v1")  # type: ignore[call-arg]
 
 
 def test_a_policy_beside_fields_whatever_their_values() -> None:
@@ -106,7 +106,7 @@ FOLLOW = "leave it out to follow the section's policy, or write"
 def test_what_stands_where_a_policy_belongs(value: Any, meant: str) -> None:
     if not isinstance(value, list | dict):  # which Sanic does not take
         bp = Blueprint("bp")
-        bp.add_route(lambda _: text(""), "/", name="index", ctx_cors=value)
+        bp.add_route(saying(""), "/", name="index", ctx_cors=value)
         app = new_app(cors_group(bp))
         with pytest.raises(ValueError, match="is neither a CorsPolicy nor False") as caught:
             app.router.finalize()

@@ -162,9 +162,10 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LanguageS
 
 def opened(editor: tuple[LanguageServer, str], name: str, text: str) -> dict[str, str]:
     server, folder = editor
-    document = {"uri": f"{folder}/{name}.py", "languageId": "python", "version": 1, "text": text}
-    server.say("textDocument/didOpen", {"textDocument": document})
-    return {"uri": document["uri"]}
+    document = {"uri": f"{folder}/{name}.py"}
+    more = {"languageId": "python", "version": 1, "text": text}
+    server.say("textDocument/didOpen", {"textDocument": {**document, **more}})
+    return document
 
 
 @pytest.mark.parametrize("name", USES)

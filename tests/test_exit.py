@@ -40,8 +40,10 @@ from .support import (
     parse,
     preflight,
     run_anew,
+    saying,
     send_anew,
     serve,
+    sync,
     through_asgi,
 )
 
@@ -56,11 +58,11 @@ WITH_COOKIES = {**GRANTED, "access-control-allow-credentials": "true"}
 def test_one_response_for_everybody(touchup: bool) -> None:
     ok = json({"ok": 1})
     bp = Blueprint("api", url_prefix="/api")
-    bp.add_route(lambda _: ok, "/item", name="item")
-    bp.add_route(lambda _: ok, "/own", name="own", ctx_cors=False)
-    bp.add_route(lambda _: ok, "/public", name="public", ctx_cors=CorsPolicy())
+    bp.add_route(sync(lambda _: ok), "/item", name="item")
+    bp.add_route(sync(lambda _: ok), "/own", name="own", ctx_cors=False)
+    bp.add_route(sync(lambda _: ok), "/public", name="public", ctx_cors=CorsPolicy())
     app = new_app(cors_group(bp, **COOKIES), TOUCHUP=touchup)
-    app.add_route(lambda _: ok, "/outside", name="outside")
+    app.add_route(sync(lambda _: ok), "/outside", name="outside")
 
     @app.get("/raised")
     def raised(_: Request) -> HTTPResponse:
@@ -89,7 +91,7 @@ def test_the_response_is_in_its_place_again() -> None:
     """Sanic lets go of it after the answer, and ends a stream that the handler has not."""
     ok = json({"ok": 1})
     bp = Blueprint("api", url_prefix="/api")
-    bp.add_route(lambda _: ok, "/item", name="item")
+    bp.add_route(sync(lambda _: ok), "/item", name="item")
 
     @bp.get("/stream")
     async def stream(request: Request) -> None:
@@ -111,6 +113,7 @@ def test_one_header_mapping_for_several_responses() -> None:
     headers = Header({"x-shared": "1"})
     bp = Blueprint("api", url_prefix="/api")
 
+    @sync
     def item(_: Request) -> HTTPResponse:
         response = text("item")
         response.headers = headers
@@ -135,7 +138,7 @@ def test_one_response_for_two_requests_at_the_same_time() -> None:
         return origin == ORIGIN
 
     bp = Blueprint("api", url_prefix="/api")
-    bp.add_route(lambda _: ok, "/item", name="item")
+    bp.add_route(sync(lambda _: ok), "/item", name="item")
 
     async def talk(port: int) -> list[Answer]:
         asked = [exchange(port, ask("GET", "/api/item", origin).raw()) for origin in (ORIGIN, EVIL)]
@@ -295,7 +298,7 @@ def test_the_memo_does_not_live_in_the_requests_context(context: type) -> None:
     app = Sanic("narrow", request_class=OwnRequest)
     app.config.update(AUTO_EXTEND=False, MOTD=False, ACCESS_LOG=False)
     bp = Blueprint("api", url_prefix="/api")
-    bp.add_route(lambda _: text("item"), "/item", name="item")
+    bp.add_route(saying("item"), "/item", name="item")
     app.blueprint(cors_group(bp, allow_origins=allows))
     rows: dict[str, Row] = {
         "granted": (ask("GET", "/api/item"), 200, GRANTED),
@@ -312,8 +315,8 @@ def test_the_memo_does_not_live_in_the_requests_context(context: type) -> None:
 @both_touchups
 def test_a_gauge_of_requests_under_way_stands_at_zero(touchup: bool) -> None:
     bp = Blueprint("api", url_prefix="/api")
-    bp.add_route(lambda _: text("item"), "/item", name="item")
-    bp.add_route(lambda _: text("own"), "/own", name="own", methods=["GET", "OPTIONS"])
+    bp.add_route(saying("item"), "/item", name="item")
+    bp.add_route(saying("own"), "/own", name="own", methods=["GET", "OPTIONS"])
     app = new_app(cors_group(bp, **LISTED), TOUCHUP=touchup)
     gauge, taken = [0], []
 
@@ -350,9 +353,9 @@ def test_a_gauge_of_requests_under_way_stands_at_zero(touchup: bool) -> None:
 def test_a_preflight_for_a_route_outside_is_not_ours_to_answer() -> None:
     """On a path that it shares with a section, whatever the app makes of it."""
     bp = Blueprint("api", url_prefix="/api")
-    bp.add_route(lambda _: text("item"), "/item", name="item")
+    bp.add_route(saying("item"), "/item", name="item")
     app = new_app(cors_group(bp, **LISTED))
-    app.add_route(lambda _: text("outside"), "/api/item", methods=["PUT"], name="outside")
+    app.add_route(saying("outside"), "/api/item", methods=["PUT"], name="outside")
     theirs = {"access-control-allow-origin": "*", "access-control-allow-methods": "PUT"}
 
     @app.on_request
@@ -375,12 +378,12 @@ def test_a_preflight_for_a_route_outside_is_not_ours_to_answer() -> None:
 @pytest.mark.parametrize("event", ["http.routing.before", "http.lifecycle.handle", "http.routing.after"])
 def test_sign_in_by_a_signal(event: str, touchup: bool) -> None:
     bp = Blueprint("api", url_prefix="/api")
-    bp.add_route(lambda _: text("item"), "/item", name="item")
+    bp.add_route(saying("item"), "/item", name="item")
     app = new_app(cors_group(bp, **LISTED), TOUCHUP=touchup)
-    bp.add_route(lambda _: text("own"), "/own", name="own", methods=["GET", "OPTIONS"])
-    bp.add_route(lambda _: 1 / 0, "/fails", name="fails")
-    app.add_route(lambda _: text("web"), "/web", name="web")
-    app.add_route(lambda _: text("web"), "/own", name="own", methods=["GET", "OPTIONS"])
+    bp.add_route(saying("own"), "/own", name="own", methods=["GET", "OPTIONS"])
+    bp.add_route(sync(lambda _: 1 / 0), "/fails", name="fails")
+    app.add_route(saying("web"), "/web", name="web")
+    app.add_route(saying("web"), "/own", name="own", methods=["GET", "OPTIONS"])
 
     @app.signal(event)
     async def sign_in(request: Request, **_: object) -> None:
@@ -482,7 +485,7 @@ def test_whatever_a_function_raises_refuses_and_serves(
         raise error
 
     bp = Blueprint("api", url_prefix="/api")
-    bp.add_route(lambda _: text("item"), "/item", name="item")
+    bp.add_route(saying("item"), "/item", name="item")
     app = new_app(cors_group(bp, allow_origins=raises_later if later else raises))
     rows: dict[str, Row] = {
         "served": (ask("GET", "/api/item"), 200, REFUSED),
@@ -500,7 +503,7 @@ def test_what_ends_the_process_does(error: type[BaseException]) -> None:
         raise error
 
     bp = Blueprint("api", url_prefix="/api")
-    bp.add_route(lambda _: text("item"), "/item", name="item")
+    bp.add_route(saying("item"), "/item", name="item")
     with pytest.raises(error):
         send_anew(new_app(cors_group(bp, allow_origins=ends)), ask("GET", "/api/item"))
     gc.collect()  # here, and not while Sanic compiles something: CPython 3.11 would take offence (gh-106905)
@@ -546,11 +549,12 @@ def test_what_runs_after_the_answer_has_left_changes_nothing() -> None:
     """A request whose stream takes nothing more, and one that has none."""
     part = Part(Follow(CorsPolicy()))
     ended = SimpleNamespace(stream=SimpleNamespace(send=None), transport=None)
-    http = Http(
+    http: Any = Http(
         SimpleNamespace(send=None, receive_more=None, recv_buffer=b"", app=SimpleNamespace(dispatch=None))
     )
     http.response_func = None
-    for request in (ended, SimpleNamespace(stream=None, transport=None), SimpleNamespace(stream=http)):
+    requests: list[Any] = [ended, SimpleNamespace(stream=None, transport=None), SimpleNamespace(stream=http)]
+    for request in requests:
         part.depart(request, None)
     assert (vars(ended.stream), http.response_func) == ({"send": None}, None)
 
@@ -562,7 +566,7 @@ def test_what_a_function_returns_may_be_there_already() -> None:
         return known
 
     bp = Blueprint("api", url_prefix="/api")
-    bp.add_route(lambda _: text("item"), "/item", name="item")
+    bp.add_route(saying("item"), "/item", name="item")
     rows: dict[str, Row] = {
         "granted": (ask("GET", "/api/item"), 200, GRANTED),
         "refused": (ask("GET", "/api/item", EVIL), 200, REFUSED),

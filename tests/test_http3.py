@@ -67,7 +67,7 @@ def answers(port: int, asks: list[Ask]) -> list[tuple[int, dict[str, str]]]:
     from aioquic.asyncio.client import connect
     from aioquic.asyncio.protocol import QuicConnectionProtocol
     from aioquic.h3.connection import H3_ALPN, H3Connection
-    from aioquic.h3.events import HeadersReceived
+    from aioquic.h3.events import DataReceived, HeadersReceived
     from aioquic.quic.configuration import QuicConfiguration
     from aioquic.quic.events import ConnectionTerminated
 
@@ -84,6 +84,7 @@ def answers(port: int, asks: list[Ask]) -> list[tuple[int, dict[str, str]]]:
                     if not end.done():
                         end.set_exception(ConnectionError(event.reason_phrase))
             for part in self.h3.handle_event(event):
+                assert isinstance(part, HeadersReceived | DataReceived)
                 if isinstance(part, HeadersReceived):
                     pairs = [(name.decode(), value.decode()) for name, value in part.headers]
                     self.heads[part.stream_id] = dict(pairs)
@@ -106,6 +107,7 @@ def answers(port: int, asks: list[Ask]) -> list[tuple[int, dict[str, str]]]:
     async def talk() -> list[tuple[int, dict[str, str]]]:
         trust = QuicConfiguration(is_client=True, alpn_protocols=H3_ALPN, verify_mode=ssl.CERT_NONE)
         async with connect("127.0.0.1", port, configuration=trust, create_protocol=Client) as client:
+            assert isinstance(client, Client)
             return [await client.ask(one) for one in asks]
 
     return asyncio.run(talk())

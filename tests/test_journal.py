@@ -7,12 +7,12 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from sanic import Blueprint, text
+from sanic import Blueprint
 
 from corsbp import cors_group
 from corsbp.journal import LINES_A_SECOND, LONGEST, Journal, journal, shown
 
-from .support import EVIL, ask, exchange, new_app, serve
+from .support import EVIL, ask, exchange, new_app, saying, serve
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_an_attacker_does_not_fill_the_disk(
         raise LookupError("no database")
 
     api = Blueprint("api")
-    api.add_route(lambda _: text("here"), "/item", name="item")
+    api.add_route(saying("here"), "/item", name="item")
     origins = broken if kind == "broken" else ["https://app.example", "https://two.example"]
     app = new_app(cors_group(api, allow_origins=origins))
     now = [7.0]

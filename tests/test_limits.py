@@ -92,7 +92,8 @@ def add_routes(bp: Any, prefix: str = "") -> None:
     @bp.post(f"{prefix}/upload-stream", name="upload_stream", stream=True)
     async def upload_stream(request: Request) -> HTTPResponse:
         length = 0
-        async for part in request.stream:
+        stream: Any = request.stream
+        async for part in stream:
             length += len(part)
             if length > 100:
                 raise PayloadTooLarge("enough")
@@ -131,15 +132,15 @@ def test_limits_of_the_server(touchup: bool) -> None:
     for place, cors in PLACES.items():
         refused = PUBLIC if place == "public" else {} if place == "web" else REFUSED
         rows |= {
-            f"{place}, fits": (ask("POST", f"/{place}/upload", body=b"x" * 50), 200, cors),
-            f"{place}, too large": (ask("POST", f"/{place}/upload", body=b"x" * 3000), 413, cors),
+            f"{place}, fits": (ask("POST", f"/{place}/upload", body="x" * 50), 200, cors),
+            f"{place}, too large": (ask("POST", f"/{place}/upload", body="x" * 3000), 413, cors),
             f"{place}, too large, refused": (
-                ask("POST", f"/{place}/upload", EVIL, body=b"x" * 3000),
+                ask("POST", f"/{place}/upload", EVIL, body="x" * 3000),
                 413,
                 refused,
             ),
             f"{place}, too large for a stream": (
-                ask("POST", f"/{place}/upload-stream", body=b"x" * 3000),
+                ask("POST", f"/{place}/upload-stream", body="x" * 3000),
                 413,
                 cors,
             ),
@@ -312,5 +313,5 @@ def test_an_error_handler_that_reads_the_rest_of_the_request() -> None:
         await request.receive_body()
         return text(str(len(request.body)), status=418)
 
-    (answer,) = send(new_app(cors_group(bp)), ask("POST", "/api/upload", body=b"x" * 100_000))
+    (answer,) = send(new_app(cors_group(bp)), ask("POST", "/api/upload", body="x" * 100_000))
     assert (answer.status, answer.body, answer.cors) == (418, b"100000", PUBLIC)

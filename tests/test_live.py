@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from sanic import Blueprint, Request, Sanic
 from sanic.exceptions import ServerError
-from sanic.response import HTTPResponse, text
 
 from corsbp import CorsGroup, CorsPolicy, cors_group, live
 
@@ -33,6 +32,7 @@ from .support import (
     parse,
     preflight,
     run_anew,
+    saying,
     serve,
     through_asgi,
 )
@@ -67,13 +67,9 @@ class Store:
             self.closed += 1
 
 
-def handler(_: Request) -> HTTPResponse:
-    return text("here")
-
-
 def group_of(**policy: Any) -> CorsGroup:
     bp = Blueprint("api", url_prefix="/api")
-    bp.add_route(handler, "/item", name="item", methods=["GET", "PUT"])
+    bp.add_route(saying("here"), "/item", name="item", methods=["GET", "PUT"])
     return cors_group(bp, **policy)
 
 
@@ -346,12 +342,15 @@ def test_many_origins_are_checked_in_steps() -> None:
             now = time.thread_time()
             longest, last = max(longest, now - last), now
 
+    async def put(value: Any) -> None:
+        before = following(group).came
+        store.put(value)
+        await until(lambda: following(group).came != before)
+
     async def talk(cors: Cors) -> None:
         task = asyncio.create_task(ticks())
         while values:
-            before = following(group).came
-            store.put(values.pop(0))
-            await until(lambda before=before: following(group).came != before)
+            await put(values.pop(0))
         task.cancel()
         assert await cors(ORIGIN, many[0], TWO) == [GRANTED, REFUSED, REFUSED]
 

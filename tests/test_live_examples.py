@@ -53,7 +53,7 @@ def until_well(port: int) -> None:
 def form(origin: str, **headers: str) -> Ask:
     from urllib.parse import urlencode
 
-    body = urlencode({"origin": origin}).encode()
+    body = urlencode({"origin": origin})
     return ask("POST", "/origins", None, body, content_type="application/x-www-form-urlencoded", **headers)
 
 

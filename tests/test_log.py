@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from sanic import Blueprint, text
+from sanic import Blueprint
 
 from corsbp import cors_group
 from corsbp.journal import in_debug_mode, journal
 
-from .support import ORIGIN, TWO, Ask, ask, free_port, importable, new_app, over, send
+from .support import ORIGIN, TWO, Ask, ask, free_port, importable, new_app, over, saying, send
 from .test_servers import program
 
 EVIL = "https://evil.example"
@@ -119,7 +119,7 @@ def test_a_level_that_is_set_stays_in_debug_mode() -> None:
 def test_another_app_does_not_reset_it(caplog: pytest.LogCaptureFixture) -> None:
     """As each `Sanic(…)` does with the loggers below its own."""
     bp = Blueprint("api")
-    bp.add_route(lambda _: text("item"), "/item", name="item")
+    bp.add_route(saying("item"), "/item", name="item")
     caplog.set_level("DEBUG", "corsbp")
     app = new_app(cors_group(bp, allow_origins=[ORIGIN, TWO]))
     new_app()

@@ -35,7 +35,7 @@ from .support import (
 )
 
 ONES = {"access-control-allow-origin": ORIGIN}
-ONE = {"allow_origins": [ORIGIN]}
+ONE: dict[str, Any] = {"allow_origins": [ORIGIN]}
 
 
 def bp_of(name: str = "api", prefix: str | None = None, **more: Any) -> Blueprint:
@@ -101,7 +101,8 @@ def test_the_app_alone_and_with_a_section_inside() -> None:
         "inner": (ask("GET", "/inner/item", EVIL), 200, ONES),
     }
     check(app, rows)
-    assert app.router.find_route_by_view_name("item").name == f"{app.name}.item"  # as without corsbp
+    route = app.router.find_route_by_view_name("item")
+    assert route and route.name == f"{app.name}.item"  # as without corsbp
     assert app.url_for("item") == "/item"
 
 

@@ -32,7 +32,9 @@ from .support import (
     check,
     lists,
     new_app,
+    saying,
     send_anew,
+    sync,
 )
 
 # --- response middleware ---
@@ -220,7 +222,7 @@ def test_outside_the_chain_is_as_without_corsbp(touchup: bool) -> None:
 def test_sanic_cors_in_the_same_app_is_warned_of() -> None:
     """It cannot be installed beside this Sanic: its middleware is known by its module."""
     bp = Blueprint("bp", url_prefix="/api")
-    bp.add_route(lambda _: text("item"), "/item", name="item")
+    bp.add_route(saying("item"), "/item", name="item")
 
     def add_headers(_: Request, response: HTTPResponse) -> None:
         response.headers["access-control-allow-origin"] = EVIL
@@ -229,7 +231,7 @@ def test_sanic_cors_in_the_same_app_is_warned_of() -> None:
     add_headers.__module__ = "sanic_cors.extension"
     app = new_app(cors_group(bp))
     app.on_response(add_headers)
-    app.add_route(lambda _: text("web"), "/web", name="web")
+    app.add_route(saying("web"), "/web", name="web")
     rows: dict[str, Row] = {
         "inside": (ask("GET", "/api/item"), 200, PUBLIC),
         "outside": (ask("GET", "/web"), 200, {"access-control-allow-origin": EVIL, "vary": "Origin"}),
@@ -262,10 +264,10 @@ def test_request_middleware_that_answers_or_raises(priority: int, place: str, to
 
     app, bp = new_app(TOUCHUP=touchup), Blueprint("bp", url_prefix="/api")
     for path in ("/item", "/item/<number:int>"):
-        bp.add_route(lambda _, **__: text("item"), path, name=f"get{len(path)}")
-    app.add_route(lambda _: text("web"), "/web", name="web")
+        bp.add_route(saying("item"), path, name=f"get{len(path)}")
+    app.add_route(saying("web"), "/web", name="web")
     for each in (stops, stops_later):
-        (app if place == "app" else bp).on_request(priority=priority)(each)
+        (app if place == "app" else bp).on_request(each, priority=priority)
     app.blueprint(cors_group(bp, **LISTED))
 
     rows: dict[str, Row] = {}
@@ -346,6 +348,7 @@ HANDLERS: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
 @both_touchups
 @pytest.mark.parametrize("assigned", [False, True])
 def test_handlers_own_headers(assigned: bool, touchup: bool) -> None:
+    @sync
     def item(request: Request) -> HTTPResponse:
         lines = HANDLERS[request.args.get("lines")][0]
         response = HTTPResponse("item", headers=Header(() if assigned else lines))
@@ -391,7 +394,7 @@ def test_headers_that_are_a_plain_dict() -> None:
     @bp.get("/item")
     def item(_: Request) -> HTTPResponse:
         response = text("item")
-        response.headers = {"x-item": "1", "Access-Control-Allow-Origin": EVIL}
+        response.headers = {"x-item": "1", "Access-Control-Allow-Origin": EVIL}  # type: ignore[assignment]
         return response
 
     app = new_app(cors_group(bp, **LISTED))
@@ -402,7 +405,7 @@ def test_headers_that_are_a_plain_dict() -> None:
 
 def test_middleware_that_sends_the_answer_itself() -> None:
     bp = Blueprint("bp", url_prefix="/api")
-    bp.add_route(lambda _: text("item"), "/item", name="item")
+    bp.add_route(saying("item"), "/item", name="item")
     app = new_app(cors_group(bp, **LISTED))
 
     @app.on_response

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -108,7 +108,7 @@ class Object:
 
 
 class Awaitable:
-    def __await__(self) -> Iterator[Any]:
+    def __await__(self) -> Generator[Any, None, bool]:
         yield
         return True
 
@@ -373,7 +373,7 @@ def test_a_function_that_hangs_is_given_up_and_the_request_served(errors: Callab
     """After `origin_timeout`; whatever it does with its being cancelled, no task is left to wait for."""
     ended = []
 
-    def hangs_and(end: Callable[[], None]) -> Any:
+    def hangs_and(end: Callable[[], object]) -> Any:
         async def hangs(origin: str, request: Request) -> bool:
             try:
                 await asyncio.Event().wait()

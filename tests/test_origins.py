@@ -442,7 +442,9 @@ def test_messages_that_help(entry: str, message: str | None) -> None:
 
 def test_the_functions_that_messages_show_work_and_shut_strangers_out() -> None:
     def shown(entry: str) -> Callable[[str, object], bool]:
-        function = eval(re.search("lambda .*", message_of(entry))[0], {"re": re})
+        found = re.search("lambda .*", message_of(entry))
+        assert found
+        function: Callable[[str, object], bool] = eval(found[0], {"re": re})
         assert callable(function)
         return function
 
@@ -730,7 +732,9 @@ def random_origin(rng: random.Random) -> str:
 
 def random_entry(rng: random.Random) -> str:
     scheme, authority = random_origin(rng).split("://")
-    host, port = re.fullmatch(r"(.*?)((?::\d+)?)", authority).groups()
+    parts = re.fullmatch(r"(.*?)((?::\d+)?)", authority)
+    assert parts
+    host, port = parts.groups()
     if host != "[::1]" and rng.random() < 0.5:
         host = f"*.{host}"
     if rng.random() < 0.4:

@@ -27,6 +27,7 @@ from .support import (
     lists,
     new_app,
     preflight,
+    saying,
     send_anew,
 )
 
@@ -43,6 +44,7 @@ ONES = {
 
 
 async def handler(request: Request, **_: object) -> HTTPResponse:
+    assert request.route
     return text(f"{request.method} of {request.route.name.split('.')[-1]}")
 
 
@@ -252,8 +254,8 @@ def test_hosts(path: str, touchup: bool) -> None:
 def test_a_preflight_beside_a_handler_that_is_left_out(replaces: bool) -> None:
     """P7: other middleware may raise, or answer by itself: the preflight is outside of it."""
     bp = Blueprint("bp", url_prefix="/bp")
-    bp.add_route(lambda _: text("item"), "/item", name="item")
-    bp.add_route(lambda _: text("own"), "/item", methods=["OPTIONS"], name="own", ctx_cors=False)
+    bp.add_route(saying("item"), "/item", name="item")
+    bp.add_route(saying("own"), "/item", methods=["OPTIONS"], name="own", ctx_cors=False)
     app = new_app(cors_group(bp, **LISTED))
 
     @app.on_response

@@ -134,7 +134,7 @@ VARY = {"vary": "access-control-request-method"}
 def test_each_method_of_a_path_follows_its_own(uri: str, path: str) -> None:
     bp = Blueprint("bp", url_prefix="/bp")
     for method, (cors, _) in MIXED.items():
-        more = {} if cors is None else {"ctx_cors": cors}
+        more: dict[str, Any] = {} if cors is None else {"ctx_cors": cors}
         bp.add_route(handler, uri, methods=[method], name=method, **more)
     exposed = {"access-control-expose-headers": "x-n"}
     expected = {
@@ -264,7 +264,8 @@ def test_outside_of_a_section(value: object, ordinary: object, asked: object) ->
     bp = Blueprint("bp")
     bp.add_route(handler, "/in", name="in")
     app = new_app(cors_group(bp))
-    app.add_route(handler, "/out", name="out", **({} if value is None else {"ctx_cors": value}))
+    own: dict[str, Any] = {} if value is None else {"ctx_cors": value}
+    app.add_route(handler, "/out", name="out", **own)
     answers = send(app, ask("GET", "/out"), preflight("/out"))
     assert [(answer.status, answer.cors) for answer in answers] == [ordinary, asked]
 

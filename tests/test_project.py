@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -195,6 +196,10 @@ def test_a_report_of_any_bytes_can_be_sent(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_runtest_makereport\n")
     (tmp_path / "test_it.py").write_text("def test_it(): __import__('logging').error('\\udcc6')\n")
     command = [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", "-p", "no:corsbp"]
-    options = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": os.fspath(ROOT)}, "text": True}
+    options: dict[str, Any] = {
+        "cwd": tmp_path,
+        "env": {**os.environ, "PYTHONPATH": os.fspath(ROOT)},
+        "text": True,
+    }
     done = subprocess.run([*command, "-c", os.devnull], capture_output=True, check=False, **options)
     assert "1 passed" in done.stdout, done.stdout

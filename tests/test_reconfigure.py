@@ -14,7 +14,7 @@ from sanic.response import HTTPResponse, text
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, cors_group
 
 from .cases import EVIL, ONE, TWO
-from .support import Ask, ask, exchange, new_app, parse, preflight, send, serve
+from .support import Ask, ask, exchange, new_app, parse, preflight, saying, send, serve
 from .test_websockets import handshake, opened
 
 OLD = CorsPolicy(allow_origins=[ONE, EVIL], allow_credentials=True, allow_headers=["x-old"])
@@ -34,8 +34,7 @@ LISTS_OF_NEW = {
 }
 
 
-def handler(_: Request) -> HTTPResponse:
-    return text("here")
+handler = saying("here")
 
 
 def bp_of(name: str = "bp") -> Blueprint:

@@ -103,7 +103,7 @@ NOT_FOUND: dict[str, Row] = {
     },
     "other methods": (ask("DELETE", "/v1/none", TWO), 404, {**GRANTED, "access-control-allow-origin": TWO}),
     "HEAD": (ask("HEAD", "/v1/none"), 404, GRANTED),
-    "with a body": (ask("POST", "/v1/none", body=b"{}"), 404, GRANTED),
+    "with a body": (ask("POST", "/v1/none", body="{}"), 404, GRANTED),
     "refused": (ask("GET", "/v1/none", EVIL), 404, REFUSED),
     "without Origin": (ask("GET", "/v1/none", None), 404, REFUSED),
     "without Host": (f"GET /v1/none HTTP/1.0\r\nOrigin: {ORIGIN}\r\n\r\n".encode(), 404, GRANTED),
@@ -256,7 +256,7 @@ def test_hosts(touchup: bool) -> None:
 def test_authorisation_of_the_whole_app_stops_errors_but_no_preflight(touchup: bool) -> None:
     app, seen = site(TOUCHUP=touchup), []
 
-    @app.on_request(priority=1_000_000)
+    @app.middleware("request", priority=1_000_000)
     def authorise(request: Request) -> HTTPResponse:
         seen.append((request.method, request.path))
         return text("who are you?", 401)
@@ -277,22 +277,22 @@ def test_authorisation_of_the_whole_app_stops_errors_but_no_preflight(touchup: b
 # --- the app's own handlers ---
 
 
-def returns(request: Request, exception: Exception) -> HTTPResponse:
+def returns(request: Request, exception: SanicException) -> HTTPResponse:
     return text(f"mine: {exception}", exception.status_code, {"x-mine": "1"})
 
 
-async def returns_later(request: Request, exception: Exception) -> HTTPResponse:
+async def returns_later(request: Request, exception: SanicException) -> HTTPResponse:
     return returns(request, exception)
 
 
-async def responds(request: Request, exception: Exception) -> None:
+async def responds(request: Request, exception: SanicException) -> None:
     response = await request.respond(status=exception.status_code)
     await response.send("mine, ")
     await response.send(str(exception))
     await response.eof()
 
 
-def streams(request: Request, exception: Exception) -> ResponseStream:
+def streams(request: Request, exception: SanicException) -> ResponseStream:
     """Sanic cannot send this one."""
 
     async def write(response: Any) -> None:
@@ -314,7 +314,7 @@ async def fails_later(request: Request, exception: Exception) -> HTTPResponse:
     raise SanicException("the handler of errors failed", 418)
 
 
-async def responds_and_fails(request: Request, exception: Exception) -> HTTPResponse:
+async def responds_and_fails(request: Request, exception: SanicException) -> HTTPResponse:
     await request.respond(status=exception.status_code)
     raise RuntimeError("the handler of errors failed")
 
@@ -353,7 +353,7 @@ ERRORS = {
 def test_sanics_own_pages_stay_as_they_are(error_format: str, debug: bool, touchup: bool) -> None:
     # Sanic's page for developers differs from one request to the next.
     accepted = {"accept": ["*/*", "application/json", "text/plain", *([] if debug else ["text/html"])]}
-    config = {"FALLBACK_ERROR_FORMAT": error_format, "TOUCHUP": touchup}
+    config: dict[str, Any] = {"FALLBACK_ERROR_FORMAT": error_format, "TOUCHUP": touchup}
     bodies = same_but_for_cors(lambda make: site(make, **config), accepted, debug)
     assert len({body for (_, name), body in bodies.items() if name == "404"}) == 2 + (not debug)
 

@@ -13,7 +13,6 @@ from typing import Any, cast
 import pytest
 from sanic import Blueprint, Request, Sanic
 from sanic.compat import Header
-from sanic.response import text
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.decision import Rules
@@ -31,8 +30,10 @@ from .support import (
     new_app,
     parse,
     run_anew,
+    saying,
     send_anew,
     serve,
+    sync,
     through_asgi,
 )
 from .test_debug_log import ELSEWHERE, GRANTED, REFUSED, app_of
@@ -89,7 +90,7 @@ def test_nobody_else_is_told_of() -> None:
 
 def one_section(**policy: Any) -> Sanic:
     bp = Blueprint("api")
-    bp.add_route(lambda _: text("here"), "/item", name="item")
+    bp.add_route(saying("here"), "/item", name="item")
     return new_app(cors_group(bp, **(policy or LISTED)))
 
 
@@ -257,9 +258,11 @@ def test_fifty_thousand_refusals_in_a_second(caplog: pytest.LogCaptureFixture) -
 
 def test_the_answer_does_not_wait() -> None:
     """The listener is called once the answer has left."""
-    app, order = one_section(), []
+    app = one_section()
+    order: list[object] = []
 
     @app.signal(SIGNAL)
+    @sync
     def listener(**_: Any) -> None:
         order.append("listener")
 

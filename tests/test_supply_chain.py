@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -36,7 +37,7 @@ def dependencies() -> dict[str, str]:
 
 
 def licence(name: str) -> str:
-    about = metadata.metadata(name)
+    about: Any = metadata.metadata(name)
     said = about.get("License-Expression") or about.get("License") or ""
     return SPELLINGS.get(said, said)
 

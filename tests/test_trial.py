@@ -17,7 +17,7 @@ from corsbp.seen import AT_ONCE, SIGNAL
 from corsbp.trial import NAMED
 
 from .cases import EVIL, ONE, TWO
-from .support import Ask, ask, exchange, new_app, parse, preflight, run_anew, serve
+from .support import Ask, ask, exchange, new_app, parse, preflight, run_anew, serve, sync
 from .test_debug_log import (
     ELSEWHERE,
     GRANTED,
@@ -47,6 +47,7 @@ def said(
     found: list[list[str]] = []
 
     @app.signal(SIGNAL)
+    @sync
     def listener(refusal: Any, trial: bool, **_: Any) -> None:
         if trial:
             found[-1].append(f"signal: {refusal.id}")
@@ -356,6 +357,7 @@ def answers(trial: CorsPolicy | None, *, heard: bool) -> list[Any]:
     if heard:
 
         @app.signal(SIGNAL)
+        @sync
         def listener(**_: Any) -> None:
             pass
 
@@ -403,7 +405,7 @@ def test_a_function_that_both_have_is_asked_once(
     now = CorsPolicy(allow_origins=[function, *([ONE] if beside else [])])
     trial = CorsPolicy(allow_origins=[other, function, another, EVIL])
     app, _ = app_of(now, trial)
-    requests = [
+    requests: list[Ask | bytes] = [
         *(ask("GET", "/api/item", origin) for origin in (TWO, EVIL, "https://c.example")),
         *(preflight("/api/item", "PUT", origin=origin) for origin in (TWO, "https://c.example")),
         handshake(TWO, path="/api/ws"),
@@ -449,10 +451,11 @@ def test_a_function_that_only_the_trial_has_is_asked_after_the_answer(one: Ask |
     app, _ = app_of(LIST, CorsPolicy(allow_origins=function))
 
     @app.signal(SIGNAL)
+    @sync
     def listener(**_: Any) -> None: ...
 
     @app.on_request
-    async def slow(_: Request) -> None:
+    async def slow(request: Request) -> None:
         for _ in range(5):
             await asyncio.sleep(0)
 
@@ -491,17 +494,20 @@ def test_reconfigure() -> None:
     assert (group.policy, group.trial) == (ANY, ONLY)
     group.reconfigure(LIST, trial=NARROW)
     assert (group.policy, group.trial) == (LIST, NARROW)
-    group.reconfigure(group.trial, trial=None)
+    trial = group.trial
+    assert trial
+    group.reconfigure(trial, trial=None)
     assert (group.policy, group.trial) == (NARROW, None)
     assert app_of(LIST, None)[1].trial is None
     with pytest.raises(TypeError, match="trial= takes a CorsPolicy"):
-        group.reconfigure(ANY, trial=len)
+        group.reconfigure(ANY, trial=len)  # type: ignore[arg-type]
     assert (group.policy, group.trial) == (NARROW, None)
 
 
 def test_policy_and_trial_change_in_one_step() -> None:
     class Seen(Follow):
         __slots__ = ("seen",)
+        seen: list[object]
 
         def __setattr__(self, name: str, value: Any) -> None:
             super().__setattr__(name, value)

@@ -23,13 +23,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from sanic import Blueprint, Request, Sanic, text
+from sanic import Blueprint, Request, Sanic
 
 import corsbp
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, CorsPolicyWarning, Problem, cors_group, testing
 from corsbp.testing import Browser, assert_policy, attack, result
 
-from .support import ROOT, importable, new_app
+from .support import ROOT, importable, new_app, saying
 
 HERE = Path(__file__).parent / "typing"
 FIELDS = [each.name for each in fields(CorsPolicy) if each.compare]
@@ -142,7 +142,7 @@ def test_a_name_for_tests_says_what_it_is_for(name: str) -> None:
     """With an example that runs, where tests are: in a coroutine, with an app and a browser that is open."""
     bp = Blueprint("items")
     for method in ("GET", "PUT"):
-        bp.add_route(lambda _: text(""), "/items", methods=[method], name=method)
+        bp.add_route(saying(""), "/items", methods=[method], name=method)
     app = new_app(cors_group(bp, allow_origins=["https://app.example"], allow_credentials=True))
     below = {"STOPS": constant_texts(result)["STOPS"]}
 

@@ -31,16 +31,18 @@ from .support import (
     parse,
     preflight,
     run_anew,
+    saying,
     send_anew,
     serve,
+    sync,
 )
 from .test_websockets import handshake, opened
 
 
 def bp_of(name: str = "api") -> Blueprint:
     bp = Blueprint(name, url_prefix=f"/{name}")
-    bp.add_route(lambda _: text("item"), "/item", name="item")
-    bp.add_route(lambda _, n: text(str(n)), "/<n:int>", name="number", methods=["PUT"])
+    bp.add_route(saying("item"), "/item", name="item")
+    bp.add_route(sync(lambda _, n: text(str(n))), "/<n:int>", name="number", methods=["PUT"])
 
     @bp.websocket("/ws")
     async def ws(_: Request, ws: Any) -> None:
@@ -63,7 +65,7 @@ ASKED: list[tuple[Ask, int, dict[str, str]]] = [
 
 def site(**config: Any) -> Sanic:
     app = new_app(cors_group(bp_of(), **LISTED), **config)
-    app.add_route(lambda _: text("web"), "/web", name="web")
+    app.add_route(saying("web"), "/web", name="web")
     return app
 
 
@@ -111,7 +113,7 @@ def test_with_listeners(debug: bool) -> None:
 def test_a_group_that_is_registered_in_a_listener(event: str, touchup: bool) -> None:
     """Sanic has taken what nobody needed out of its own code by then: nothing of a section depends on it."""
     app = new_app(TOUCHUP=touchup)
-    app.add_route(lambda _: text("web"), "/web", name="web")
+    app.add_route(saying("web"), "/web", name="web")
 
     async def late(app: Sanic, *_: object) -> None:
         with app.amend():
@@ -130,7 +132,7 @@ def test_a_second_app_with_a_late_group_in_one_process() -> None:
     async def talk() -> None:
         plain, late = new_app(TOUCHUP=True), new_app(TOUCHUP=False)
         for app in (plain, late):
-            app.add_route(lambda _: text("web"), "/web", name="web")
+            app.add_route(saying("web"), "/web", name="web")
 
         @late.after_server_start
         async def register(app: Sanic) -> None:
@@ -150,7 +152,7 @@ def test_another_start_finds_what_the_first_did() -> None:
 
 def test_an_app_that_cannot_be_bound_does_not_start() -> None:
     bp = bp_of()
-    bp.add_route(lambda _: text("odd"), "/odd", name="odd", ctx_cors="a typo")
+    bp.add_route(saying("odd"), "/odd", name="odd", ctx_cors="a typo")
     app = new_app(cors_group(bp))
     with pytest.raises(ValueError, match="ctx_cors='a typo'"):
         send_anew(app, ask("GET", "/api/item"))
@@ -240,7 +242,7 @@ def test_a_list_becomes_a_function_and_the_other_way_round() -> None:
 def test_it_costs_no_look_at_the_routes(monkeypatch: pytest.MonkeyPatch) -> None:
     bp = Blueprint("api", url_prefix="/api")
     for number in range(200):
-        bp.add_route(lambda _: text("item"), f"/{number}", name=f"n{number}")
+        bp.add_route(saying("item"), f"/{number}", name=f"n{number}")
     group = cors_group(bp)
 
     async def talk(port: int) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import subprocess
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
@@ -233,7 +234,7 @@ def test_it_comes_before_everything_else_and_replaces_nothing() -> None:
     seen: list[str | None] = []
     app = app_of(CorsPolicy(allow_origins=[ONE]))
 
-    @app.on_request(priority=99)
+    @app.middleware("request", priority=99)
     def sign_in(request: Request) -> None:
         seen.append(request.headers.get("origin"))
         raise Unauthorized("sign in")
@@ -303,7 +304,7 @@ def test_through_asgi_the_refusal_is_a_refusal_too(implementation: str) -> None:
 def test_what_an_asgi_server_is_told(extension: bool) -> None:
     """With the extension for refusals, all of the answer; without it, that the socket is closed."""
     app = app_of(CorsPolicy(allow_origins=[ONE]))
-    scope = {
+    scope: dict[str, Any] = {
         "type": "websocket",
         "raw_path": b"/bp/ws",
         "query_string": b"",
@@ -311,9 +312,9 @@ def test_what_an_asgi_server_is_told(extension: bool) -> None:
         "client": ("127.0.0.1", 1),
         "extensions": {"websocket.http.response": {}} if extension else None,
     }
-    told: list[dict[str, Any]] = []
+    told: list[MutableMapping[str, Any]] = []
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         told.append(message)
 
     async def receive() -> dict[str, Any]:

@@ -141,7 +141,7 @@ def test_the_router_has_the_users_routes_and_no_others() -> None:
 class RouterWithQuery(Router):
     """As HTTP's QUERY is added to Sanic."""
 
-    ALLOWED_METHODS = (*Router.ALLOWED_METHODS, "QUERY")
+    ALLOWED_METHODS: Any = (*Router.ALLOWED_METHODS, "QUERY")
 
 
 def test_methods_beyond_those_of_sanic() -> None:
@@ -223,7 +223,8 @@ def test_middleware_and_error_handlers_meet_an_unknown_path_as_without_a_section
     """In the order of their declaration, once each, with a request that has no route."""
 
     def site(make: Callable[..., Any]) -> tuple[Sanic, list[tuple[object, ...]]]:
-        bp, met = Blueprint("api", url_prefix="/api"), []
+        met: list[tuple[object, ...]] = []
+        bp = Blueprint("api", url_prefix="/api")
         bp.add_route(handler, "/item", name="item")
         app = new_app(make(bp))
         for number, priority in enumerate((0, 5, -5)):
@@ -234,8 +235,8 @@ def test_middleware_and_error_handlers_meet_an_unknown_path_as_without_a_section
             def leaves(request: Request, _: HTTPResponse, number: int = number) -> None:
                 met.append((-number, request.route))
 
-            app.on_request(priority=priority)(passes)
-            app.on_response(priority=priority)(leaves)
+            app.on_request(passes, priority=priority)
+            app.on_response(leaves, priority=priority)
 
         @app.exception(Exception)
         def fails(request: Request, exception: Exception) -> HTTPResponse:

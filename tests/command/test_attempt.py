@@ -32,7 +32,7 @@ from corsbp.command.attempt.watching import SEEN_AT_MOST, Watch
 from corsbp.command.complaint import CommandError
 from corsbp.surface import Served
 
-from ..support import ORIGIN, ROOT, Answer, ask, exchange, new_app, over, preflight
+from ..support import ORIGIN, ROOT, Answer, ask, exchange, new_app, over, preflight, sync
 
 FREE = ("--port", "0", "--page-port", "0")
 
@@ -198,7 +198,7 @@ def test_the_app_is_the_only_one(attempted: Attempted, monkeypatch: pytest.Monke
     """For its own code, which may ask Sanic for the app without its name."""
     monkeypatch.setattr(Sanic, "_app_registry", {})  # without those of other tests' modules
     app = shop()
-    app.add_route(lambda _: text(Sanic.get_app().name), "/name", name="own_name")
+    app.add_route(sync(lambda _: text(Sanic.get_app().name)), "/name", name="own_name")
 
     def talk(tried: Tried) -> None:
         (answer,) = over(tried.ports[0], ask("GET", "/name"))

@@ -21,7 +21,7 @@ from corsbp.command.words import CONSOLES
 from corsbp.surface import Served
 from corsbp.testing import STOPS
 
-from ..support import EVIL, ORIGIN, ROOT, TWO, new_app, run_anew, serve
+from ..support import EVIL, ORIGIN, ROOT, TWO, new_app, run_anew, serve, sync
 
 
 async def handler(*_: object, **__: object) -> Any:
@@ -57,8 +57,8 @@ def app_of() -> Sanic:
     app = new_app(*groups)
     app.add_route(handler, "/plain", methods=["POST"], name="plain")
     odd = Blueprint("odd")
-    odd.add_route(lambda _: redirect("https://other.example/z"), "/moved", name="moved")
-    odd.add_route(lambda _: redirect("/plain"), "/inward", name="inward")
+    odd.add_route(sync(lambda _: redirect("https://other.example/z")), "/moved", name="moved")
+    odd.add_route(sync(lambda _: redirect("/plain")), "/inward", name="inward")
     odd.add_route(handler, "/hosted", host="hosted.example", name="hosted")
     app.blueprint(cors_group(odd))
     app.add_route(handler, "/own", ctx_cors=CorsPolicy(allow_origins=[ORIGIN]), name="own")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_two_policies_are_not_alike() -> None:
 @contextlib.asynccontextmanager
 async def serving(*parts: bytes) -> AsyncIterator[int]:
     """A server that says the same to all, in these parts, and hangs up; gives its port."""
-    tasks = set()
+    tasks: set[Any] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.add(asyncio.current_task())
@@ -148,7 +149,7 @@ def test_a_fault_explains_only_what_it_can() -> None:
 
 
 def test_what_stays_is_seen() -> None:
-    def states(**changed: object) -> list[str]:
+    def states(**changed: Any) -> list[str]:
         report = Report(1, Clients(0, 0, seed=1))
         state = State(7, "Server", bytes=50_000_000, blocks=100_000, objects=30_000, tasks=[], complaints=[])
         report.states = {"in between": [state], "after": [state._replace(**changed)]}

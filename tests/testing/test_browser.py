@@ -19,7 +19,7 @@ from corsbp import cors_group
 from corsbp.fetch import ALLOW_ORIGIN
 from corsbp.testing import Browser, Result, SyncBrowser
 
-from ..support import EVIL, ORIGIN, ask, new_app, run_anew, serve, through_asgi
+from ..support import EVIL, ORIGIN, ask, new_app, run_anew, serve, sync, through_asgi
 from .script import sends
 
 
@@ -151,7 +151,7 @@ def test_cookies() -> None:
     async def talk() -> None:
         async with Browser(shop()) as browser:
 
-            async def cookie(url: str = "/api/echo") -> str | None:
+            async def cookie(url: str = "/api/echo") -> Any:
                 seen = (await browser.fetch(url, credentials="include")).json()
                 return seen["headers"].get("cookie")
 
@@ -458,7 +458,9 @@ ODD = [
 def test_addresses_that_a_page_or_a_server_may_name(url: str) -> None:
     """Nothing is raised: there is an answer, or there is none."""
     app = shop()
-    app.add_route(lambda _: HTTPResponse(status=302, headers={"location": f"/{'x' * 70_000}"}), "/api/long")
+    app.add_route(
+        sync(lambda _: HTTPResponse(status=302, headers={"location": f"/{'x' * 70_000}"})), "/api/long"
+    )
     (result,) = fetched(Browser(app), {"url": url})
     assert result.blocked_by in (None, "origin-missing", "no-answer"), str(result)
     assert str(result).isprintable() or "\n" in str(result)
@@ -477,10 +479,11 @@ def test_an_app_that_waits_for_more_than_there_is() -> None:
 
     @app.post("/", stream=True)
     async def waits(request: Request) -> None:
+        stream: Any = request.stream
         response = await request.respond(headers={ALLOW_ORIGIN: "*"})
-        read.append(await request.stream.transport.receive())
+        read.append(await stream.transport.receive())
         await response.send("first")
-        read.append(await request.stream.transport.receive())
+        read.append(await stream.transport.receive())
 
     (result,) = fetched(Browser(app, reading=0.1), {"url": "/", "method": "POST", "body": b"a"})
     assert (result.ok_for_page, result.text) == (True, "first")

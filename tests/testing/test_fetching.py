@@ -522,7 +522,7 @@ def test_nothing_of_an_answer_reaches_a_text_unescaped_or_uncut() -> None:
         [says(**grant, **names, **{"\x1b[2K": "1"})],
     ]
     stories = [fetch(*each) for each in answers]
-    asked = {"method": "PUT", "headers": {"x-a": "1"}, **COOKIES}
+    asked: dict[str, Any] = {"method": "PUT", "headers": {"x-a": "1"}, **COOKIES}
     ok = {"allow_origin": ORIGIN, "allow_credentials": "true", "allow_methods": "PUT", "allow_headers": "x-a"}
     preflights = [
         says(302, location=evil),

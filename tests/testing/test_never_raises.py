@@ -107,9 +107,10 @@ class Odd:
         pick = self.random.choice
         headers = tuple((self.text(3), self.text()) for _ in range(self.random.randrange(3)))
         url = pick([self.text(), self.text(), "/items"])
-        call: Any = (url, pick(["GET", "PUT", "POST", self.text()]), headers, None)
-        modes: Any = (pick(["omit", "same-origin", "include"]), pick(["cors", "no-cors", "same-origin"]))
-        return Call(*call, *modes, pick(["follow", "error", "manual"]), pick([True, False]))
+        call: list[Any] = [url, pick(["GET", "PUT", "POST", self.text()]), headers, None]
+        call += [pick(["omit", "same-origin", "include"]), pick(["cors", "no-cors", "same-origin"])]
+        call += [pick(["follow", "error", "manual"]), pick([True, False])]
+        return Call(*call)
 
     def answer(self, sent: Sent) -> Answer | NoAnswer:
         pick = self.random.choice
@@ -121,7 +122,8 @@ class Odd:
             return Answer(204, (*grant, ("access-control-allow-methods", "PUT")))
         odd = ((name, self.text().encode().decode("latin-1")) for name in self.random.sample(HEADERS, 4))
         status = pick([101, 200, 204, 302, 302, 302, 307, 403])
-        return pick([Answer(status, (*grant, *odd), b"\xff"), NoAnswer(self.text())])
+        either: list[Answer | NoAnswer] = [Answer(status, (*grant, *odd), b"\xff"), NoAnswer(self.text())]
+        return pick(either)
 
 
 def result_of(exchanges: Generator[Sent, Answer | NoAnswer, Result], odd: Odd) -> Result:

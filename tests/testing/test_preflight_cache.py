@@ -169,7 +169,7 @@ def test_a_failure_makes_it_forget(options: dict[str, Any], answers: list[Answer
 def test_a_listener_allows_its_method_where_none_is_named(
     engine: str, preflight: Answer, stop: str | None
 ) -> None:
-    asked = PUT | COOKIES | LISTENER
+    asked: dict[str, Any] = PUT | COOKIES | LISTENER
     assert served(preflight, GRANT, who=page(engine=engine), **asked).blocked_by == stop
 
 

@@ -198,7 +198,7 @@ def test_which_method_goes_on(status: int, method: str, then: str) -> None:
     ("location", "kept"), [("/b", True), (f"{TWO}/b", False), ("https://api.example:444/", False)]
 )
 def test_authorization_is_not_sent_on_to_others(location: str, kept: bool) -> None:
-    options = {"headers": {"Authorization": "t", "x-a": "1"}}
+    options: dict[str, Any] = {"headers": {"Authorization": "t", "x-a": "1"}}
     result = fetch(LISTS, to(location), LISTS, PUBLIC, **options)
     assert ("Authorization" in headers_of(result)) is kept
     assert headers_of(result)["x-a"] == "1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from sanic import Blueprint, Request, Sanic
@@ -17,12 +17,12 @@ from ..support import EVIL, ORIGIN, new_app
 def shop() -> Sanic:
     app, api = new_app(), Blueprint("api", url_prefix="/api")
 
-    @api.get("/items")
-    @api.put("/items", name="put")
     async def items(request: Request) -> HTTPResponse:
         request.app.ctx.seen.append(request.headers.get("cookie"))
         return text("", 404 if "missing" in request.args else 200)
 
+    api.add_route(items, "/items", ["PUT"], name="put")
+    api.add_route(items, "/items")
     app.blueprint(cors_group(api, allow_origins=[ORIGIN, "https://two.example"], allow_credentials=True))
     app.add_route(items, "/outside")
     app.ctx.seen = []
@@ -35,7 +35,9 @@ def shop() -> Sanic:
     return app
 
 
-TRUE = [
+Row: TypeAlias = tuple[str, str, str, bool, bool | str]
+
+TRUE: list[Row] = [
     (ORIGIN, "GET", "/api/items", True, True),
     (ORIGIN, "GET", "/api/items", False, True),
     (ORIGIN, "put", "/api/items", True, True),
@@ -61,7 +63,7 @@ def test_a_table_that_holds() -> None:
     )
 
 
-WRONG: list[tuple[tuple[str, str, str, bool, bool | str], str]] = [
+WRONG: list[tuple[Row, str]] = [
     (
         (EVIL, "GET", "/api/items", False, True),
         f"{EVIL} GET /api/items: blocked by origin-missing, not readable",
