@@ -167,7 +167,9 @@ async def serve(app: Sanic, talk: Callable[[int], Awaitable[Any]], debug: bool =
     """Serve an app with Sanic's own server while `talk(port)` runs."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        server = await app.create_server(sock=sock, return_asyncio_server=True, access_log=False, debug=debug)
+        server: Any = await app.create_server(
+            sock=sock, return_asyncio_server=True, access_log=False, debug=debug
+        )
         assert server is not None
         await server.startup()
         await server.before_start()

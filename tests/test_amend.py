@@ -173,7 +173,7 @@ def test_amended_while_it_runs(change: Change, before: bool, touchup: bool) -> N
             change(app, blueprints)
         await ask_all(port, rows | changed)
         with app.amend():
-            app.on_response(lambda _, response: response.headers.update({"x-late": "1"}))
+            app.middleware(lambda _, response: response.headers.update({"x-late": "1"}), "response")
         await ask_all(port, rows | changed)
 
     run_anew(serve(app, talk))

@@ -549,7 +549,8 @@ def test_what_runs_after_the_answer_has_left_changes_nothing() -> None:
     """A request whose stream takes nothing more, and one that has none."""
     part = Part(Follow(CorsPolicy()))
     ended = SimpleNamespace(stream=SimpleNamespace(send=None), transport=None)
-    http: Any = Http(
+    untyped: Any = Http
+    http = untyped(
         SimpleNamespace(send=None, receive_more=None, recv_buffer=b"", app=SimpleNamespace(dispatch=None))
     )
     http.response_func = None

@@ -309,7 +309,7 @@ def test_an_error_handler_that_reads_the_rest_of_the_request() -> None:
         raise ZeroDivisionError
 
     @bp.exception(ZeroDivisionError)
-    async def read(request: Request, _: Exception) -> HTTPResponse:
+    async def read(request: Any, _: Exception) -> HTTPResponse:
         await request.receive_body()
         return text(str(len(request.body)), status=418)
 

@@ -688,7 +688,7 @@ def test_without_listeners_it_begins_with_the_first_request(
         app = new_app(group, TOUCHUP=False)
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
-            server = await app.create_server(sock=sock, return_asyncio_server=True, access_log=False)
+            server: Any = await app.create_server(sock=sock, return_asyncio_server=True, access_log=False)
             assert server is not None
             await server.startup()
             await server.start_serving()

@@ -224,13 +224,13 @@ def test_sanic_cors_in_the_same_app_is_warned_of() -> None:
     bp = Blueprint("bp", url_prefix="/api")
     bp.add_route(saying("item"), "/item", name="item")
 
-    def add_headers(_: Request, response: HTTPResponse) -> None:
+    def add_headers(_: Request, response: BaseHTTPResponse) -> None:
         response.headers["access-control-allow-origin"] = EVIL
         response.headers["vary"] = "Origin"
 
     add_headers.__module__ = "sanic_cors.extension"
     app = new_app(cors_group(bp))
-    app.on_response(add_headers)
+    app.middleware(add_headers, "response")
     app.add_route(saying("web"), "/web", name="web")
     rows: dict[str, Row] = {
         "inside": (ask("GET", "/api/item"), 200, PUBLIC),
@@ -398,7 +398,7 @@ def test_headers_that_are_a_plain_dict() -> None:
         return response
 
     app = new_app(cors_group(bp, **LISTED))
-    app.on_response(lambda *_: None)
+    app.middleware(lambda *_: None, "response")
     answers = check(app, {"inside": (ask("GET", "/api/item"), 200, GRANTED)})
     assert answers["inside"]["x-item"] == "1"
 
@@ -562,7 +562,7 @@ def test_errors_before_anything_was_sent(middleware: bool, touchup: bool) -> Non
             raise RuntimeError("the handler of errors failed")
 
         if middleware:
-            app.on_response(lambda *_: None)
+            app.middleware(lambda *_: None, "response")
         return app
 
     rows: dict[str, Row] = {

@@ -665,7 +665,7 @@ def test_the_number_of_patterns_costs_nothing(count: int) -> None:
     """Counted, not timed: one look-up for each label, however many patterns there are (F2)."""
     looked_up: list[str] = []
 
-    class Counting(dict):
+    class Counting(dict[Any, Any]):
         def get(self, key: object, default: object = None) -> object:
             looked_up.append(str(key))
             return super().get(key, default)

@@ -239,7 +239,7 @@ def kinds(hold: Held) -> dict[str, CorsPolicy]:
 def busy(group_of: Callable[[Blueprint], CorsGroup], moment: str, hold: Held) -> tuple[CorsGroup, Sanic]:
     """An app in which a request can be held at a moment."""
     bp = Blueprint("bp", url_prefix="/bp")
-    at = {each: hold if each == moment else _pass for each in MOMENTS}
+    at: dict[str, Any] = {each: hold if each == moment else _pass for each in MOMENTS}
 
     @bp.get("/item")
     @bp.options("/own", name="own-options")
@@ -272,7 +272,7 @@ def busy(group_of: Callable[[Blueprint], CorsGroup], moment: str, hold: Held) ->
     group = group_of(bp)
     app = new_app(group, TOUCHUP=False)
     app.error_handler.add(Exception, on_error)
-    app.on_response(at["response middleware"])
+    app.middleware(at["response middleware"], "response")
     app.on_request(at["request middleware"])
     return group, app
 

@@ -268,7 +268,8 @@ def test_pages_show_none_of_our_options(ignore: bool, order: str) -> None:
     from sanic_ext.extensions.openapi.builders import OperationStore, SpecificationBuilder
 
     def paths(make: Callable[..., Any]) -> dict[str, Any]:
-        for kept in (SpecificationBuilder, OperationStore):  # by the process, for all of its apps
+        builders: list[Any] = [SpecificationBuilder, OperationStore]
+        for kept in builders:  # by the process, for all of its apps
             kept.reset()
         app = site(make, order, OAS_IGNORE_OPTIONS=ignore)
         (page,) = send_anew(app, ask("GET", "/docs/openapi.json"))

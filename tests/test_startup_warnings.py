@@ -278,7 +278,7 @@ def of_module(module: str) -> Callable[[Request, HTTPResponse], None]:
     return middleware
 
 
-ATTACH: dict[str, Callable[[Sanic, Any], object]] = {
+ATTACH: dict[str, Callable[[Any, Any], object]] = {
     "app": lambda app, middleware: app.on_response(middleware),
     "decorator": lambda app, middleware: app.middleware("response")(middleware),
     "register": lambda app, middleware: app.register_middleware(middleware, "response"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -524,7 +524,7 @@ def test_policy_and_trial_change_in_one_step() -> None:
 
 def test_a_change_of_policy_does_not_begin_the_trial_anew(caplog: pytest.LogCaptureFixture) -> None:
     app, group = app_of(LIST, ONLY)
-    steps = iter(
+    steps: Iterator[Any] = iter(
         [
             lambda: None,
             lambda: group.reconfigure(ANY),

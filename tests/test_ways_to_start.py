@@ -90,7 +90,7 @@ def test_embedded_without_listeners() -> None:
         app = site()
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
-            server = await app.create_server(sock=sock, return_asyncio_server=True, access_log=False)
+            server: Any = await app.create_server(sock=sock, return_asyncio_server=True, access_log=False)
             assert server is not None
             await server.startup()
             await server.start_serving()
@@ -302,7 +302,7 @@ def test_a_route_is_left_out_while_the_app_runs() -> None:
 
 
 def test_signals_are_heard_if_the_app_was_finalized_by_hand() -> None:
-    app = site()
+    app: Any = site()
 
     @app.signal("http.routing.before")
     async def sign_in(request: Request, **_: object) -> None:

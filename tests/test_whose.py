@@ -232,11 +232,11 @@ def test_middleware_and_error_handlers_meet_an_unknown_path_as_without_a_section
             def passes(request: Request, number: int = number) -> None:
                 met.append((number, request.route, request.name, request.endpoint, request.match_info))
 
-            def leaves(request: Request, _: HTTPResponse, number: int = number) -> None:
+            def leaves(request: Request, _: object, number: int = number) -> None:
                 met.append((-number, request.route))
 
             app.on_request(passes, priority=priority)
-            app.on_response(leaves, priority=priority)
+            app.middleware(leaves, "response", priority=priority)
 
         @app.exception(Exception)
         def fails(request: Request, exception: Exception) -> HTTPResponse:

@@ -53,7 +53,7 @@ async def start(app: Sanic) -> None:
     # As `sanic` and `app.run()` do: what Sanic does only for HTTP/3 is taken out of its code (`alt-svc`).
     app.state.server_info.append(ApplicationServerInfo(settings={"version": HTTP.VERSION_1}))
     with socket.create_server(("127.0.0.1", 0)) as unused:
-        server = await app.create_server(
+        server: Any = await app.create_server(
             sock=unused, return_asyncio_server=True, asyncio_server_kwargs={"start_serving": False}
         )
         assert server is not None
@@ -111,7 +111,7 @@ class MemoryTransport(asyncio.Transport):
 @contextlib.asynccontextmanager
 async def _connection(app: Sanic, requests: Iterator[bytes]) -> AsyncIterator[MemoryTransport]:
     loop = asyncio.get_running_loop()
-    protocol = HttpProtocol(loop=loop, app=app, connections=set())
+    protocol: Any = HttpProtocol(loop=loop, app=app, connections=set())
     transport = MemoryTransport(loop, protocol, requests)
     protocol.connection_made(transport)
     await transport.idle.wait()

@@ -412,8 +412,9 @@ class Wire(asyncio.Transport):
 
     def open(self) -> None:
         self.closing, self.data, self.idle = False, b"", asyncio.Event()
-        self.protocol = HttpProtocol(loop=asyncio.get_running_loop(), app=self.app, connections=set())
-        self.protocol.connection_made(self)
+        protocol: Any = HttpProtocol(loop=asyncio.get_running_loop(), app=self.app, connections=set())
+        self.protocol = protocol
+        protocol.connection_made(self)
 
     async def ask(self, raw: bytes) -> Answer:
         if self.closing:

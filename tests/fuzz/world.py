@@ -314,7 +314,7 @@ class Wire(asyncio.Transport):
         self.closing = self.gone = False
         self.interim = 0
         self.answers: list[Answer] = []
-        self.protocol = HttpProtocol(loop=self.loop, app=app, connections=set())
+        self.protocol: Any = HttpProtocol(loop=self.loop, app=app, connections=set())
 
     async def run(self) -> list[Answer]:
         """All that is answered before the client goes away, which it does when no more is to be had."""

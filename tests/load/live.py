@@ -78,7 +78,8 @@ class Valkey:
     async def connect(self, url: str) -> Valkey:
         import valkey.asyncio
 
-        self.db = valkey.asyncio.from_url(url)
+        client: Any = valkey.asyncio
+        self.db = client.from_url(url)
         await self.write("incr", "origins:version")
         return self
 

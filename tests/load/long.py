@@ -188,7 +188,7 @@ async def states(requests: int, seed: int) -> AsyncIterator[State]:
     groups: list[Any] = []
     app = driver.make_app("long", lambda app: groups.extend(install(app)))
     await driver.start(app)
-    protocol = HttpProtocol(loop=asyncio.get_running_loop(), app=app, connections=set())
+    protocol: Any = HttpProtocol(loop=asyncio.get_running_loop(), app=app, connections=set())
     transport = Transport(protocol, exchanges(Random(seed)))
     protocol.connection_made(transport)
     await transport.idle.wait()
