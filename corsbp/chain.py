@@ -75,6 +75,10 @@ def other_cors(middleware: Middleware) -> str | None:
     """The other CORS package that an app-wide middleware belongs to."""
     while (inner := getattr(middleware, "func", None)) is not None:
         middleware = inner
-    module = f"{getattr(middleware, '__module__', None)}."
-    packages = {"sanic_ext.extensions.http.cors.": "sanic_ext", "sanic_cors.": "sanic_cors"}
-    return next((package for prefix, package in packages.items() if module.startswith(prefix)), None)
+    return package_of(f"{getattr(middleware, '__module__', None)}")
+
+
+def package_of(module: str) -> str | None:
+    """The other CORS package that a module belongs to, as pip names it."""
+    packages = {"sanic_ext.extensions.http.cors.": "sanic-ext", "sanic_cors.": "sanic-cors"}
+    return next((package for prefix, package in packages.items() if f"{module}.".startswith(prefix)), None)

@@ -31,7 +31,7 @@ def oddities(
         yield from _unserved(section, methods)
     yield from _moved(app, sections)
     chains = [app.response_middleware, *app.named_response_middleware.values()]
-    if any(other_cors(each) == "sanic_cors" for chain in chains for each in chain):
+    if any(other_cors(each) == "sanic-cors" for chain in chains for each in chain):
         yield Problem("two-layers", "cors_group", app.name, "has sanic-cors as well")
 
 

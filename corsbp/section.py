@@ -173,10 +173,14 @@ class Section(Blueprint):
         return Problem("group-forgotten", "cors_group", f"{self.label()} at {self.made_at}", message)
 
 
+def made() -> list[Section]:
+    """The sections that there are, in the order in which they were made."""
+    return sorted(_made, key=lambda section: section.number)
+
+
 def forgotten(app: AnySanic, blueprint: str | None = None) -> list[Problem]:
     """The groups that were made for this app, or around this blueprint of it, and never registered."""
-    made = sorted(_made, key=lambda section: section.number)
-    around = (each for each in made if blueprint is None or blueprint in {bp.name for bp in claims(each)})
+    around = (each for each in made() if blueprint is None or blueprint in {bp.name for bp in claims(each)})
     found = (each.forgotten(app) for each in around)
     return [problem for problem in found if problem is not None]
 

@@ -157,6 +157,7 @@ def test_private_names_of_others_are_read_in_functions_that_say_why() -> None:
         known = {
             "corsbp.routing": {"_future_statics", "_future_routes", "_future_listeners"},
             "corsbp.errors": {"_getframe"},
+            "corsbp.command.writers": {"_getframe"},
             "corsbp.testing.browser": {"_open"},  # its own
             "corsbp.policy": {"_named", "_functions"},  # its own
         }

@@ -15,6 +15,7 @@ The rooms, from the door inwards; imports run one way:
     loading     `module:app` as typed: the app, or what was found instead
     findings    what is odd about a surface
     neighbours  what other packages for CORS are set to in an app
+    writers     who writes the headers of CORS while an app is asked
     snapshot    a surface as a file, and what changed since
     screen      what is printed, for people and for programs
     through     a sender that sends through another one

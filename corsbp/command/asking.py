@@ -15,16 +15,16 @@ from typing import Any, Final
 
 from sanic import Sanic
 
-from corsbp.fetch import ALLOW_HEADERS, EXPOSE_HEADERS, PREFIX
+from corsbp.fetch import ALLOW_HEADERS, EXPOSE_HEADERS
 from corsbp.surface import Served, surface
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.checks import names_in
 from corsbp.testing.result import NoAnswer
 from corsbp.testing.senders import GLANCE, AppSender, Sender
 
-from .neighbours import neighbours
 from .snapshot import Entry
 from .through import Through
+from .writers import OURS, OWN, Writers
 
 STRANGER: Final = "https://stranger.example"
 """The origin of a page that nobody has named."""
@@ -39,10 +39,14 @@ ASKED_FOR: Final = {"authorization": "Bearer 0", "content-type": "application/js
 """Request headers that a page asks for: two that most send, and one that only "any" allows."""
 ANY_HEADER: Final = "x-corsbp"
 
+NOBODY: Final = "nobody"
+UNCHECKED: Final = "no check"
+"""Of a WebSocket that a stranger's page opens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What pages may do with one method of a route; `by`: what lets them, or "nobody"."""
+    """What pages may do with one method of a route; `by`: whose answers say so, in words."""
 
     route: Served
     method: str
@@ -72,22 +76,15 @@ async def observe(
         ValueError: one of the origins is none.
     """
     found = []
-    async with AppSender(app, GLANCE) as sender:
-        others = neighbours(app)
-        layers = " or ".join(dict.fromkeys(each.package for each in others if each.route is None))
-        decorated = {each.route.name: each.package for each in others if each.route is not None}
-        for route in surface(app):
-            if any(fnmatchcase(route.path, each) for each in leave_out):
-                continue
-            for method in _methods(route):
-                asked = _Asked(route, method, sender)
-                grants = {origin: await asked.grant(origin) for origin in origins}
-                by = "corsbp" if route.policy else decorated.get(route.name) or layers or "its own code"
-                if not (route.policy or asked.answered or (route.websocket and any(grants.values()))):
-                    by = "nobody"
-                elif route.websocket and not route.policy:
-                    by = "no check"
-                found.append(Observed(route, method, by, grants, asked.status))
+    with Writers() as writers:
+        async with AppSender(app, GLANCE) as sender:
+            for route in surface(app):
+                if any(fnmatchcase(route.path, each) for each in leave_out):
+                    continue
+                for method in _methods(route):
+                    asked = _Asked(route, method, sender, writers)
+                    grants = {origin: await asked.grant(origin) for origin in origins}
+                    found.append(Observed(route, method, asked.by(grants), grants, asked.status))
     return found
 
 
@@ -101,26 +98,47 @@ def _methods(route: Served) -> Iterable[str]:
 class _Asked(Through):
     """One method of a route, asked by pages; a sender that holds back what could change something."""
 
-    def __init__(self, route: Served, method: str, sender: Sender) -> None:
+    def __init__(self, route: Served, method: str, sender: Sender, writers: Writers) -> None:
         super().__init__(sender)
-        self.route, self.method = route, method
+        self.route, self.method, self.writers = route, method, writers
         self.url = f"https://{route.host or HOST}{route.example}"
         self.held_back = False
-        self.answered = False
+        self.wrote: dict[str, dict[str, None]] = {"preflight": {}, "answer": {}}
+        """Whose headers of CORS there were, each once, in the order in which they came."""
         self.status: int | None = None
 
     async def send(self, sent: Sent) -> Answer | NoAnswer:
         if not sent.preflight and sent.method != "GET":
             self.held_back = True
             return NoAnswer("it was held back")
+        self.writers.last = None
         try:
             answer = await asyncio.wait_for(super().send(sent), PATIENCE)
         except asyncio.TimeoutError:
             return NoAnswer(f"nothing came within {PATIENCE:g} s")
         if isinstance(answer, Answer):
             self.status = self.status or answer.status
-            self.answered |= any(name.lower().startswith(PREFIX) for name, _ in answer.headers)
+            if self.writers.last is not None:
+                self.wrote["preflight" if sent.preflight else "answer"][self.writers.last] = None
         return answer
+
+    def by(self, grants: Mapping[str, Entry | None]) -> str:
+        """Whose answers they were: of methods that are held back, the preflights'."""
+        if self.route.websocket:
+            return self._checked_by(grants)
+        answers, preflights = self.wrote["answer"], self.wrote["preflight"]
+        if self.method != "GET":
+            return " and ".join(preflights) or NOBODY
+        others = " and ".join(each for each in preflights if each not in answers)
+        return (" and ".join(answers) or NOBODY) + (f" (preflights: {others})" if others else "")
+
+    def _checked_by(self, grants: Mapping[str, Entry | None]) -> str:
+        """Who refuses pages that open a WebSocket."""
+        if grants.get(STRANGER):
+            return UNCHECKED
+        if self.route.policy:
+            return OURS
+        return OWN if self.status else NOBODY
 
     async def grant(self, origin: str) -> Entry | None:
         """What a page of this origin may do; None where it may do nothing."""

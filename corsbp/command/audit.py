@@ -20,7 +20,7 @@ from corsbp.surface import Served
 from . import observed
 from .complaint import CommandError
 from .findings import FINDINGS, Finding, find
-from .loading import aside, load
+from .loading import aside, groups, load
 from .screen import counted, print_table
 from .snapshot import Change, allows, changes, read, snapshot, written
 
@@ -70,11 +70,11 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     if (arguments.origin or arguments.leave_out) and not arguments.observed:
         raise CommandError("--origin and --leave-out are for --observed: without it, nothing is asked")
     before = _read(arguments.check) if arguments.check else None
-    with aside(err, f"importing {arguments.target}"):
+    with aside(err, f"importing {arguments.target}"), groups() as made:
         app = load(arguments.target)
     if arguments.observed:
         return _observed(app, arguments, before, out, err)
-    served, found = find(app)
+    served, found = find(app, made)
     if arguments.snapshot or before is not None:
         if broken := [each for each in found if each.id == "two-sections"]:
             raise CommandError(broken[0].text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,7 +13,9 @@ from sanic import Sanic
 from corsbp import origins, suffixes, surface
 from corsbp.errors import PROBLEMS, WARNINGS
 from corsbp.fields import name_of
+from corsbp.ownership import claims
 from corsbp.policy import CorsPolicy, functions, named
+from corsbp.section import Section
 from corsbp.surface import Served
 
 from .neighbours import neighbours, routes, settled_by_sanic_ext
@@ -27,6 +30,8 @@ MORE: Final = MappingProxyType(
         "set-too-late": "A setting of sanic-ext's CORS that came after app.extend(): it has no effect.",
         "two-sections": "A blueprint in two sections: the app does not start.",
         "duplicate-names": "Two routes of the same name: the app does not start.",
+        "group-unused": "The result of `cors_group()` is on no app, and neither is a blueprint of it.",
+        "ctx-cors-unread": "A route's own policy, in an app without any section: nothing reads it.",
     }
 )
 """Ids of what only a review looks for; the others are those of the policies' problems and warnings."""
@@ -49,27 +54,62 @@ class Finding:
     paths: tuple[str, ...] = ()
 
 
-def find(app: Sanic[Any, Any]) -> tuple[list[Served], list[Finding]]:
-    """The app's routes, and what is odd about them: errors first, in one order whatever the run."""
+def find(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[Served], list[Finding]]:
+    """The app's routes, and what is odd about them: errors first, in one order whatever the run.
+
+    Args:
+        made: the sections that were made with the app, on it or not.
+    """
     try:
         served = surface.surface(app)
         odd = surface.oddities(app)
     except ValueError as error:
         return [], [Finding(True, "two-sections", app.name, str(error))]
-    around = {section.label(): section.policy for section in surface.sections(app)}
+    here = surface.sections(app)
+    around = {section.label(): section.policy for section in here}
     found = [
         *(
             Finding(each.id == "group-forgotten", each.id, f"{each.value}", each.message)
             for each in odd
             if each.id != "two-layers"  # of which more is known here
         ),
+        *_of_groups(made),
         *_of_names(app),
+        *([] if here else _of_unread(served)),
         *_of_policies(served, around),
         *_of_neighbours(served),
         *_of_sockets(served),
         *_of_packages(app, served),
     ]
     return served, sorted(set(found), key=lambda each: (not each.error, each.id, each.where, each.text))
+
+
+def _of_groups(made: Iterable[Section]) -> Iterator[Finding]:
+    """Groups of which nothing is on any app; those inside of another go with it."""
+    unused = {
+        each: claims(each)
+        for each in made
+        if not (each.registered or each.whole or any(bp.registered for bp in claims(each)))
+    }
+    inner = {
+        section for each, claimed in unused.items() for section in claimed.values() if section is not each
+    }
+    for each, claimed in unused.items():
+        if each not in inner:
+            where = f"cors_group({', '.join(bp.name for bp in claimed)})"
+            text = f"made at {os.path.relpath(each.made_at)}, and on no app: app.blueprint(...) registers it"
+            yield Finding(False, "group-unused", where, text)
+
+
+def _of_unread(served: Iterable[Served]) -> Iterator[Finding]:
+    """What routes of an app without sections ask for."""
+    for route in served:
+        if route.own:
+            first = "" if route.blueprint else "declare it on a blueprint bp, and "
+            wrapped = f"{first}app.blueprint(cors_group({route.blueprint or 'bp'}, ...)) makes one"
+            text = f"its ctx_cors does nothing, as the app has no section: {wrapped}"
+            where = f"{','.join(route.methods)} {route.path}"
+            yield Finding(False, "ctx-cors-unread", where, text, (route.path,))
 
 
 def _of_names(app: Sanic[Any, Any]) -> Iterator[Finding]:

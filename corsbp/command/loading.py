@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import logging
@@ -20,6 +21,7 @@ from sanic import Sanic
 
 from corsbp.errors import CorsPolicyError
 from corsbp.journal import shown
+from corsbp.section import Section, made
 
 from .complaint import CommandError
 
@@ -55,6 +57,22 @@ def quiet() -> Iterator[list[str]]:
 def _logged(record: logging.LogRecord) -> str:
     error = record.exc_info[1] if record.exc_info else None
     return f"{record.getMessage().splitlines()[0]}: {_last_line(error)}" if error else record.getMessage()
+
+
+@contextmanager
+def groups() -> Iterator[list[Section]]:
+    """Find the sections that are made meanwhile; the list that is yielded has them at the end.
+
+    Nothing is collected meanwhile: else it would be chance whether one is found that nobody keeps.
+    """
+    before, resume = set(made()), gc.enable if gc.isenabled() else gc.disable
+    found: list[Section] = []
+    gc.disable()
+    try:
+        yield found
+        found += (each for each in made() if each not in before)
+    finally:
+        resume()
 
 
 def load(target: str) -> Sanic[Any, Any]:

@@ -10,10 +10,10 @@ from typing import Any
 from rich.console import Console
 from sanic import Sanic
 
-from .asking import STRANGER, Observed, observe
+from .asking import NOBODY, STRANGER, UNCHECKED, Observed, observe
 from .complaint import CommandError
 from .loading import aside, quiet
-from .screen import print_table
+from .screen import counted, print_table
 from .snapshot import VERSION, Change, Entry, differences
 
 MOST_LOGGED = 5
@@ -51,13 +51,19 @@ def show(app: Sanic[Any, Any], found: Sequence[Observed], out: Console) -> None:
         rows.setdefault((each.route.path, *host, each.by, *cells), []).append(each.method)
     names = [
         *(["host"] if hosts else []),
-        "answered by",
+        "CORS by",
         *("a stranger" if each == STRANGER else each for each in origins),
     ]
     table = [(",".join(methods), *row) for row, methods in rows.items()]
-    print_table(("methods", "path", *names), table, out, dim=lambda row: "nobody" in row)
-    by = ", ".join(f"{count} by {name}" for name, count in Counter(each.by for each in found).items())
-    out.print(f"{app.name}: {len(found)} methods asked; answered: {by or 'none'}", style="bold", markup=False)
+    print_table(("methods", "path", *names), table, out, dim=lambda row: NOBODY in row)
+    asked_ = f"{counted(len(found), 'method')} asked"
+    out.print(f"{app.name}: {asked_}; CORS: {_by(each.by for each in found)}", style="bold", markup=False)
+
+
+def _by(layers: Iterable[str]) -> str:
+    """How many methods have their CORS from whom."""
+    counts = sorted(Counter(layers).items())
+    return ", ".join(f"{n} {'with' if by == UNCHECKED else 'by'} {by}" for by, n in counts) or "none"
 
 
 def _in_words(observed: Observed, grant: Entry | None) -> str:
@@ -131,10 +137,6 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
 
 
 def movement(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """By what the routes were answered, and are now."""
-
-    def counted(routes: Mapping[str, Any]) -> str:
-        by = Counter(each["by"] for each in routes.values())
-        return ", ".join(f"{count} by {name}" for name, count in sorted(by.items())) or "none"
-
-    return f"answered before: {counted(old['routes'])}; now: {counted(new['routes'])}"
+    """From whom the routes had their CORS, and have it now."""
+    before, now = (_by(each["by"] for each in routes.values()) for routes in (old["routes"], new["routes"]))
+    return f"CORS before: {before}; now: {now}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,10 +13,10 @@ from corsbp.command import main
 
 @pytest.fixture
 def audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Audit an app: the status, what was printed, and what was said beside it."""
+    """Audit an app, or what makes one: the status, what was printed, and what was said beside it."""
 
-    def run(app: Sanic, *options: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("corsbp.command.audit.load", lambda _: app)
+    def run(app: Sanic | Callable[[], Sanic], *options: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("corsbp.command.audit.load", lambda _: app if isinstance(app, Sanic) else app())
         status = main(["audit", "x:app", *options])
         said = capsys.readouterr()
         return status, said.out, said.err
