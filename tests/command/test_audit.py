@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from corsbp.command.findings import ERRORS, FINDINGS, find
 from corsbp.command.snapshot import changes, read, snapshot
 from corsbp.surface import sections, surface
 
-from ..support import ORIGIN, ROOT, TWO, new_app, send
+from ..support import ORIGIN, ROOT, TWO, ask, new_app, send
 
 
 async def handler(*_: object, **__: object) -> Any:
@@ -161,6 +162,11 @@ APPS: dict[str, tuple[Any, set[str]]] = {
         {"insecure-origin"},
     ),
     "an empty section": (lambda: new_app(cors_group(Blueprint("empty"))), {"section-empty"}),
+    "ctx_cors in an app without a section": (
+        lambda: new_app(bp_of("one", ctx_cors=CorsPolicy(**SAFE))),
+        {"ctx-cors-unread"},
+    ),
+    "ctx_cors=False in an app without a section": (lambda: new_app(bp_of("one", ctx_cors=False)), set()),
     "ctx_cors outside": (
         lambda: new_app(cors_group(bp_of("one")), bp_of("two", ctx_cors=False)),
         set(),
@@ -333,6 +339,80 @@ def test_what_sanic_ext_lets_in_is_shown_as_written(origins: str, audit: Any) ->
     for app, shown in ((before, written), (after, written if whole else ", ".join(expressions))):
         said = f"warning {app.name}: sanic-ext lets in outside of the sections: {shown} [two-layers]\n"
         assert said in audit(app)[1]
+
+
+def test_a_policy_that_nothing_reads(audit: Any) -> None:
+    """Its route is named, and what makes it be read; which is so."""
+
+    def make() -> tuple[Sanic, Blueprint]:
+        bp = bp_of("one", ctx_cors=CorsPolicy())
+        app = new_app(bp)
+        app.add_route(handler, "/own", name="own", ctx_cors=CorsPolicy())
+        return app, bp
+
+    def sent(app: Sanic) -> list[str | None]:
+        answers = send(app, ask("GET", "/one/item"), ask("GET", "/own"))
+        return [each.cors.get("access-control-allow-origin") for each in answers]
+
+    app, _ = make()
+    found = json.loads(audit(app, "--json")[1])["findings"]
+    said = "its ctx_cors does nothing, as the app has no section: "
+    one = f"{said}app.blueprint(cors_group(one, ...)) makes one"
+    own = f"{said}declare it on a blueprint bp, and app.blueprint(cors_group(bp, ...)) makes one"
+    assert [(each["level"], each["where"], each["paths"], each["text"]) for each in found] == [
+        ("warning", "GET /one/item", ["/one/item"], one),
+        ("warning", "GET /own", ["/own"], own),
+    ]
+    assert sent(app) == [None, None]
+    app, bp = make()
+    app.blueprint(cors_group(bp))
+    assert find(app)[1] == [] and sent(app) == ["*", "*"]
+
+
+# --- groups that are on no app ---
+
+
+def test_a_group_that_is_on_no_app(audit: Any) -> None:
+    """Even one that nobody keeps; with those inside of it, it is one finding."""
+
+    def make() -> Sanic:
+        app = new_app(cors_group(bp_of("here")))
+        cors_group(bp_of("outer"), Blueprint.group(cors_group(bp_of("inner"))))
+        [[] for _ in range(100_000)]  # at which Python would collect it
+        return app
+
+    status, out, _ = audit(make)
+    line = make.__code__.co_firstlineno + 2
+    said = f"made at tests/command/test_audit.py:{line}, and on no app: app.blueprint(...) registers it"
+    found = [each for each in out.splitlines() if each.startswith(("warning", "error"))]
+    assert (status, found) == (0, [f"warning cors_group(outer, inner): {said} [group-unused]"])
+    assert "[group-unused]" not in audit(make, "--ignore", "group-unused@cors_group(outer, inner)")[1]
+
+
+def test_groups_that_are_elsewhere(audit: Any) -> None:
+    """They are on another app, or what they wrap is; or they were there before."""
+    kept: list[Any] = [cors_group(bp_of("before"))]
+
+    def make() -> Sanic:
+        app, other = new_app(), new_app()
+        other.blueprint(cors_group(bp_of("registered")))
+        bare = bp_of("bare")
+        other.blueprint(bare)
+        kept.extend((cors_group(bare), cors_group(other)))
+        return app
+
+    assert "[group-unused]" not in audit(make)[1]
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_python_collects_as_before(collects: bool, audit: Any) -> None:
+    was = gc.isenabled()
+    try:
+        (gc.enable if collects else gc.disable)()
+        audit(new_app)
+        assert gc.isenabled() is collects
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 def test_names_that_stop_the_start(audit: Any) -> None:
