@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sanic import Sanic
 
-from corsbp.fetch import ALLOW_HEADERS, EXPOSE_HEADERS
+from corsbp.fetch import ALLOW_HEADERS, EXPOSE_HEADERS, PREFIX
 from corsbp.surface import Served, surface
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.checks import names_in
@@ -118,8 +118,9 @@ class _Asked(Through):
             return NoAnswer(f"nothing came within {PATIENCE:g} s")
         if isinstance(answer, Answer):
             self.status = self.status or answer.status
-            if self.writers.last is not None:
-                self.wrote["preflight" if sent.preflight else "answer"][self.writers.last] = None
+            has_cors = any(name.lower().startswith(PREFIX) for name, _ in answer.headers)
+            if by := self.writers.last or (OWN if has_cors else None):
+                self.wrote["preflight" if sent.preflight else "answer"][by] = None
         return answer
 
     def by(self, grants: Mapping[str, Entry | None]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -49,9 +50,8 @@ class Writers:
         self._stack = ExitStack()
 
     def __enter__(self) -> Writers:
-        for name, keeps in _KEEPS.items():
-            if hasattr(Header, name):
-                self._put(Header, name, _noting(getattr(Header, name), keeps))
+        for name in filter(partial(hasattr, Header), _KEEPS):
+            self._put(Header, name, _noting(getattr(Header, name), _KEEPS[name]))
         for cls, whose in ((BaseHTTPResponse, _whose), (Departure, lambda _: OURS)):
             self._put(
                 cls, "processed_headers", property(self._seeing(vars(cls)["processed_headers"].fget, whose))

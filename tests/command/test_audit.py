@@ -396,6 +396,7 @@ def test_groups_that_are_elsewhere(audit: Any) -> None:
     def make() -> Sanic:
         app, other = new_app(), new_app()
         other.blueprint(cors_group(bp_of("registered")))
+        other.blueprint(cors_group(Blueprint.group()))
         bare = bp_of("bare")
         other.blueprint(bare)
         kept.extend((cors_group(bare), cors_group(other)))

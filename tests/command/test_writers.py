@@ -107,7 +107,7 @@ KEEP = "headers.setdefault('access-control-allow-origin', '*')"
 package_keeps, own_keeps = (line_of(name, KEEP) for name in (CORS, "shop"))
 by_package = answering(package_writes)
 package_returns = line_of(CORS, "return text('', headers=ANY)")  # what the app gave it
-other_name = line_of("shop", "headers['access-control-max-age'] = '5'")
+other_name = line_of("shop", "headers['access-control-allow-credentials'] = 'true'")
 
 
 def nothing(_: object) -> None:
@@ -155,6 +155,25 @@ def test_layers(layers: str, section: bool, audit: Any) -> None:
     found = asked(audit, app)["GET /"]
     assert found["by"] == ("corsbp" if section else by)
     assert (found["grants"][STRANGER] is None) == (found["by"] == "nobody")
+
+
+class Special(HTTPResponse):
+    """A response that says by itself what its headers are."""
+
+    @property
+    def processed_headers(self) -> Any:
+        return iter([(b"access-control-allow-origin", b"*")])
+
+
+async def special(_: Request) -> HTTPResponse:
+    return Special()
+
+
+def test_a_response_of_its_own_kind(audit: Any) -> None:
+    app = new_app()
+    app.add_route(by_package, "/a", name="a", methods=["GET", "OPTIONS"])
+    app.add_route(special, "/b", name="b")
+    assert asked(audit, app)["GET /b"]["by"] == OWN
 
 
 # --- several answers of a route ---
