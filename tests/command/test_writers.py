@@ -151,7 +151,11 @@ def test_layers(layers: str, section: bool, audit: Any) -> None:
     bp = Blueprint("one")
     bp.add_route(handler, "/", name="a")
     app = new_app(cors_group(bp) if section else bp)
-    app.on_response(lambda request, response: middleware(response) if request.method == "GET" else None)
+
+    @app.on_response
+    def layer(request: Request, response: HTTPResponse) -> HTTPResponse | None:
+        return middleware(response) if request.method == "GET" else None
+
     found = asked(audit, app)["GET /"]
     assert found["by"] == ("corsbp" if section else by)
     assert (found["grants"][STRANGER] is None) == (found["by"] == "nobody")
