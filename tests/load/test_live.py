@@ -11,7 +11,7 @@ from .live import CHANGING, EVIL, STEADY, Fleet, granted, main
 @pytest.mark.parametrize(("store", "package"), [("postgres", "asyncpg"), ("valkey", "valkey")])
 def test_a_fleet(store: str, package: str, capsys: pytest.CaptureFixture[str]) -> None:
     importable(package)
-    ended = main(["--store", store, "--changes", "10", "--down", "2", "--storm", "1"])
+    ended = main(["--store", store, "--changes=10", "--down=2", "--storm=1", "--patience=1"])
     said = capsys.readouterr().out
     with capsys.disabled():
         print(f"\n{said}")
