@@ -106,7 +106,7 @@ def test_imports_run_one_way(room: str) -> None:
 def test_imports_are_seen() -> None:
     assert {*imported("corsbp.testing.checks")} == {
         *(f"corsbp.{room}" for room in ("fetch", "journal")),
-        *(f"corsbp.testing.{room}" for room in ("memory", "result", "safelists")),
+        *(f"corsbp.testing.{room}" for room in ("engines", "result", "safelists")),
     }
     assert {*imported("corsbp.pytest_plugin")} == {"corsbp.testing.attacks", "corsbp.testing.sync"}
     assert "corsbp.origins" in {*imported("corsbp.policy")}

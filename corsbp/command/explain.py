@@ -14,6 +14,7 @@ from rich.text import Text
 
 from corsbp.fetch import ALLOW, ORIGIN, PREFIX, VARY
 from corsbp.testing import Answer, Browser, Result, Sent
+from corsbp.testing.engines import ENGINES
 from corsbp.testing.result import NoAnswer
 from corsbp.testing.senders import GLANCE, AppSender, Sender, ServerSender
 
@@ -54,7 +55,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         help="what the API has set: 'session=ann; SameSite=None; Secure'",
     )
     parser.add_argument("--body", help="text")
-    parser.add_argument("--engine", choices=("standard", "today"), default="standard")
+    parser.add_argument("--engine", choices=tuple(ENGINES), default="standard", help="default: standard")
     parser.add_argument(
         "--base-url", default=BASE, metavar="URL", help=f"where the app is, for the browser (default: {BASE})"
     )

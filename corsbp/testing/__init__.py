@@ -21,10 +21,13 @@ The rooms, from the door inwards; imports run one way, and from `fetching` on no
     cookies     which are kept, which are sent, and why not
     sites       which addresses are one site
     data_urls   addresses that are their own answer
+    redirects   where an answer leads
+    permission  whether a preflight is needed
     checks      what a browser looks at in an answer
-    memory      the preflights that it remembers; in what engines differ
+    memory      the preflights that it remembers
     result      what was sent, and what came of it
     safelists   which request headers need a permission
+    engines     in what browsers differ
     urls        URLs and their origins
 
 Needs the extra `corsbp[testing]`.

@@ -90,7 +90,12 @@ class _Call(httpx.AsyncByteStream):
     async def _next(self) -> dict[str, Any]:
         message = await self._said.get()
         if message is None:
-            await self._task
+            await asyncio.wait(
+                (self._task,)
+            )  # raises where the caller is cancelled, and not where the app is
+            if self._task.cancelled():
+                raise httpx.RemoteProtocolError("the app raised CancelledError")
+            self._task.result()
             raise httpx.RemoteProtocolError("the answer broke off")
         return message
 

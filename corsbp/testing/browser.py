@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeAlias, get_args
 
 from sanic import Sanic
 
 from .calls import Call, Credentials, Mode, Page, Redirect
 from .cookies import Cookies
+from .engines import ENGINES, EngineName
 from .fetching import fetching
 from .handshake import shaking_hands
-from .memory import ENGINES, Preflights
+from .memory import Preflights
 from .result import Answer, NoAnswer, Pairs, Result, Sent
 from .senders import READING, AppSender, Sender, ServerSender
 from .urls import Url, check_origin, parse
 
-EngineName: TypeAlias = Literal["standard", "today"]
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
@@ -49,7 +49,8 @@ class Browser:
             app: a Sanic app, with or without a section of corsbp.
             origin: the page's: `"https://app.example"`, or `"null"` for a sandboxed frame.
             base_url: where the app is, for the browser: what addresses like `/items` are relative to.
-            engine: `"standard"`, or `"today"` for what the browsers of today do differently.
+            engine: `"standard"`; `"today"` for what the browsers of today all do differently; or one of them,
+                `"chromium"` (Chrome, Edge), `"firefox"` or `"webkit"` (Safari's engine).
             third_party_cookies: False for a browser that sends no cookies to other sites than the page's, and
                 takes none from them: the default of Safari, and of others in private windows.
             reading: seconds to wait for the end of a body once its headers are there. A stream of events has
@@ -122,8 +123,9 @@ class Browser:
         if url is None or not url.is_http:
             raise ValueError(f"{base!r} is no URL; meant: 'https://api.example'")
         self._sender, self._clock, self._ahead = sender, clock, 0.0
-        cookies = Cookies(self._now, third_party_cookies)
-        self._page = Page(origin, url, ENGINES[engine], Preflights(self._now), cookies)
+        known = ENGINES[engine]
+        cookies = Cookies(self._now, third_party_cookies, known)
+        self._page = Page(origin, url, known, Preflights(self._now, known), cookies)
 
     async def __aenter__(self) -> Browser:
         await self._sender.__aenter__()
@@ -204,7 +206,7 @@ class Browser:
             browser.set_cookie("session=ann; SameSite=None; Secure")
 
         Raises:
-            ValueError: `url` is none, or no browser keeps this cookie, and why.
+            ValueError: `url` is none, or this browser does not keep the cookie, and why.
         """
         at = self._page.base if url is None else parse(url, self._page.base)
         if at is None:

@@ -13,7 +13,8 @@ from corsbp.journal import shown
 
 from .checks import StoppedError
 from .cookies import Cookies
-from .memory import Engine, Preflights
+from .engines import Engine
+from .memory import Preflights
 from .result import Pairs, Step, quoted
 from .safelists import is_forbidden, is_no_cors_safelisted, normalise_method
 from .urls import Url, parse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from corsbp.fetch import (
     ALLOW_CREDENTIALS,
@@ -21,7 +22,7 @@ from corsbp.fetch import (
 )
 from corsbp.journal import shown
 
-from .memory import Engine
+from .engines import Engine
 from .result import Answer, Step, quoted
 from .safelists import NON_WILDCARD
 
@@ -193,11 +194,18 @@ def names_in(answer: Answer, name: str) -> list[str] | None:
 
 def max_age(answer: Answer, engine: Engine) -> int:
     """Seconds that the answer to a preflight is remembered."""
-    lines = answer.lines(MAX_AGE)
+    said = (answer.get(MAX_AGE) or "").strip(" \t")
     # more digits than that are more than any limit, and Python need not make a number of a million of them
-    given = len(lines) == 1 and re.fullmatch(r"0*([0-9]{1,20})[0-9]*", lines[0].strip(" \t"))
-    seconds = int(given[1]) if given else DEFAULT_MAX_AGE
-    return min(seconds, engine.longest_max_age)
+    if given := re.fullmatch(r"0*([0-9]{1,20})[0-9]*", said):
+        return min(int(given[1]), engine.longest_max_age)
+    negative = engine.negative_age_is_zero and re.fullmatch(r"-[0-9]+", said)
+    return 0 if negative or (said and engine.nonsense_age_is_zero) else DEFAULT_MAX_AGE
+
+
+def as_utf8(answer: Answer) -> Answer:
+    """An answer whose headers are read as UTF-8; a page gets the bytes of what comes of it."""
+    texts = [(name, value.encode("latin-1").decode(errors="replace")) for name, value in answer.headers]
+    return replace(answer, headers=tuple((name, text.encode().decode("latin-1")) for name, text in texts))
 
 
 def readable_headers(answer: Answer, credentials: bool | None) -> dict[str, str]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
 
 from corsbp.journal import shown
 
-from .result import Step, cut
+from .engines import STANDARD, Engine
+from .result import Step, cut, quoted
 from .sites import is_ip, is_public_suffix, is_same_site, site, site_of
 from .urls import Url
 
@@ -85,35 +86,48 @@ class Cookies:
     `third_party` is whether cookies go to other sites than the page's at all, and are taken from them.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, third_party: bool = True) -> None:
-        self._clock, self._third_party = clock, third_party
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        third_party: bool = True,
+        engine: Engine = STANDARD,
+    ) -> None:
+        self._clock, self._third_party, self._engine = clock, third_party, engine
         self._kept: list[Cookie] = []
 
-    def header(self, url: Url, page: str) -> tuple[str | None, list[Step]]:
-        """The header Cookie of a request that a page of the origin `page` sends, and why others stay."""
+    def header(self, url: Url, page: str, before: Sequence[Url] = ()) -> tuple[str | None, list[Step]]:
+        """The header Cookie of a request that a page of the origin `page` sends, and why others stay.
+
+        `before`: the addresses whose redirects led there.
+        """
         sent, stay, mine = [], [], (None, site_of(page))
+        way = [*before, url] if self._engine.redirects_are_foreign else [url]
         kept = (cookie for cookie in self._for(url) if cookie.partition in mine)
         for cookie in sorted(kept, key=lambda each: -len(each.path)):
-            if reason := self._stays(cookie, url, page):
+            if reason := self._stays(cookie, way, page):
                 text, change = reason
                 stay.append(Step(f"The cookie {shown(cookie.name)} stays at home: {text}", change=change))
             else:
                 sent.append(cookie.pair)
         return "; ".join(sent) or None, stay
 
-    def has_for(self, url: Url) -> list[str]:
-        """The names of the cookies that are kept for `url`, whoever asks it."""
-        return [cookie.name for cookie in self._for(url)]
+    def unasked(self, url: Url) -> list[Step]:
+        """A word on cookies for `url` that stay at home since the page did not ask for them."""
+        names = [cookie.name for cookie in self._for(url)]
+        text = f"The cookies {quoted(names)} stay at home: the page did not say credentials: 'include'"
+        change = "Say credentials: 'include' in the page, if the answer depends on them."
+        return [Step(text, change=change)] if names else []
 
     def _for(self, url: Url) -> Iterator[Cookie]:
         now = self._clock()
         self._kept = [cookie for cookie in self._kept if cookie.expires > now]
         return (cookie for cookie in self._kept if cookie.is_for(url))
 
-    def _stays(self, cookie: Cookie, url: Url, page: str) -> tuple[str, str] | None:
-        if cookie.secure and not url.is_trustworthy:
+    def _stays(self, cookie: Cookie, way: Sequence[Url], page: str) -> tuple[str, str] | None:
+        if cookie.secure and not way[-1].is_trustworthy:
             return "it is Secure, and the address is http", _HTTPS
-        return None if is_same_site(page, url) else self._foreign(cookie, url, page)
+        foreign = next((url for url in way if not is_same_site(page, url)), None)
+        return None if foreign is None else self._foreign(cookie, foreign, page)
 
     def _foreign(self, cookie: Cookie, url: Url, page: str) -> tuple[str, str] | None:
         """Why a page of another site neither sends nor gets a cookie."""
@@ -140,7 +154,7 @@ class Cookies:
     def keep(self, url: Url, line: str, page: str) -> None:
         """Take one Set-Cookie line. Raises NotKeptError."""
         now = self._clock()
-        cookie = read(line, url, now, page)
+        cookie = read(line, url, now, page, self._engine)
         if not is_same_site(page, url) and (foreign := self._foreign(cookie, url, page)):
             raise NotKeptError(cookie.name, *foreign)
         secure = (other for other in self._kept if other.secure and other.name == cookie.name)
@@ -152,18 +166,24 @@ class Cookies:
         self._kept[place : place + 1] = [cookie]
 
 
-def read(line: str, url: Url, now: float, page: str) -> Cookie:
+def read(line: str, url: Url, now: float, page: str, engine: Engine = STANDARD) -> Cookie:
     """The cookie that an answer of `url` sets with a line, for a page of an origin. Raises NotKeptError."""
     pair, *rest = line.split(";")
-    name, value = (part.strip(" \t") for part in (pair if "=" in pair else f"={pair}").split("=", 1))
+    if "=" not in pair:
+        pair = f"{pair}=" if engine.silent_name_is_name else f"={pair}"
+    name, value = (part.strip(" \t") for part in pair.split("=", 1))
+    if engine.cookies_end_at_non_ascii:
+        value = re.sub(r"[^\x00-\x7f].*", "", value)
     if _CONTROLS.search(line):
         raise NotKeptError(name, "there is a control character in its line")
-    if not name and not value:
-        raise NotKeptError(name, "it has neither name nor value")
-    if len(name) + len(value) > MOST_BYTES:
+    if not name and (not value or engine.silent_name_is_name):
+        raise NotKeptError(name, "it has neither name nor value" if not value else "it has no name")
+    if len(name) + len(value) > MOST_BYTES and not engine.keeps_long_cookies:
         raise NotKeptError(name, f"its name and value have more than {MOST_BYTES} bytes")
-    said = dict(_attributes(rest))
+    said = dict(_attributes(rest, engine))
     host, host_only = _domain(said.get("domain", ""), url.host, name)
+    same_site = said.get("samesite", "").lower()
+    unsaid = "none" if engine.silent_cookies_travel else "lax"
     cookie = Cookie(
         name,
         value,
@@ -171,21 +191,24 @@ def read(line: str, url: Url, now: float, page: str) -> Cookie:
         host_only,
         said["path"] if said.get("path", "").startswith("/") else _default_path(url),
         "secure" in said,
-        same_site if (same_site := said.get("samesite", "").lower()) in ("none", "strict") else "lax",
+        same_site if same_site in ("none", "lax", "strict") else unsaid,
         now + min(_age(said), LONGEST_AGE),
         site_of(page) if "partitioned" in said else None,
     )
-    if cookie.secure and not url.is_trustworthy:
+    if cookie.secure and not (
+        url.is_trustworthy and (url.is_encrypted or not engine.secure_cookies_need_https)
+    ):
         raise NotKeptError(name, "it is Secure, and set over http", _HTTPS)
-    if cookie.same_site == "none" and not cookie.secure:
+    if same_site == "none" and not (cookie.secure or engine.none_needs_no_secure):
         raise NotKeptError(name, "SameSite=None needs Secure beside it", CROSS_SITE)
     if cookie.partition and not cookie.secure:
         raise NotKeptError(name, "Partitioned needs Secure beside it")
-    _check_prefix(cookie, said)
+    if not engine.knows_no_prefixes:
+        _check_prefix(cookie, said)
     return cookie
 
 
-def _attributes(parts: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _attributes(parts: Iterable[str], engine: Engine) -> Iterator[tuple[str, str]]:
     """The attributes that count, by names in lower case; of several of one name, the last counts."""
     for part in parts:
         key, _, text = (each.strip(" \t") for each in part.partition("="))
@@ -194,7 +217,7 @@ def _attributes(parts: Iterable[str]) -> Iterator[tuple[str, str]]:
             "expires": _time(text) is None,
             "domain": not text.removeprefix("."),
         }
-        if len(text) <= MOST_OF_ATTRIBUTE and not nonsense.get(key.lower()):
+        if (engine.keeps_long_cookies or len(text) <= MOST_OF_ATTRIBUTE) and not nonsense.get(key.lower()):
             yield key.lower(), text
 
 

@@ -7,13 +7,14 @@ import binascii
 import re
 from urllib.parse import unquote_to_bytes
 
-from .result import Answer
+from .engines import Engine
+from .result import Answer, Pairs
 
 _BASE64 = re.compile(r";[ ]*base64[ ]*$", re.IGNORECASE)
 _TYPE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+ *(;.*)?", re.DOTALL)
 
 
-def answer_of(rest: str) -> Answer | None:
+def answer_of(rest: str, engine: Engine) -> Answer | None:
     """What `data:` and this rest stand for; None if it is nothing."""
     kind, comma, text = rest.partition(",")
     body = unquote_to_bytes(text)
@@ -31,6 +32,7 @@ def answer_of(rest: str) -> Answer | None:
             return None
     if kind.startswith(";"):
         kind = f"text/plain{kind}"
-    return Answer(
-        200, (("content-type", kind if _TYPE.fullmatch(kind) else "text/plain;charset=US-ASCII"),), body
-    )
+    headers: Pairs = (("content-type", kind if _TYPE.fullmatch(kind) else "text/plain;charset=US-ASCII"),)
+    if engine.data_has_length:
+        headers = (*headers, ("content-length", f"{len(body)}"))
+    return Answer(200, headers, body)

@@ -24,6 +24,7 @@ from .checks import (
     REDIRECTS,
     StoppedError,
     allowed_methods,
+    as_utf8,
     cors_check,
     header_list,
     max_age,
@@ -34,15 +35,16 @@ from .checks import (
 from .data_urls import answer_of
 from .memory import Asker
 from .metadata import headers_of_browsers
-from .result import Answer, Kind, NoAnswer, Pairs, Result, Sent, Step, cut, quoted
-from .safelists import BODY_HEADERS, NON_WILDCARD, unsafe_names
+from .permission import Permission
+from .redirects import leads
+from .result import Answer, Kind, NoAnswer, Pairs, Result, Sent, Step, cut
+from .safelists import BODY_HEADERS, NON_WILDCARD
 from .sites import may_embed
-from .urls import Url, parse
+from .urls import Url
 
 Exchanges: TypeAlias = Generator[Sent, Answer | NoAnswer, Answer]
 """Yields requests, takes their answers, returns the last."""
 
-MOST_REDIRECTS = 20
 NO_BODY = frozenset({204, 205, 304})
 """Fetch, "null body status"."""
 
@@ -62,12 +64,12 @@ class _Fetch:
     """The state of one fetch; the names are the standard's."""
 
     def __init__(self, page: Page, call: Call) -> None:
-        self.page, self.call = page, call
+        self.page, self.call, self.engine = page, call, page.engine
         self.method, self.headers = call.method, call.headers
         self.body = call.body.encode() if isinstance(call.body, str) else call.body
         self.includes = call.credentials == "include"
         self.urls: list[Url] = []
-        self.tainted = self.asked_for_permission = False
+        self.tainted = False
         self.kind: Kind = "basic"
         self.sent: list[Sent] = []
         self.steps: list[Step] = []
@@ -75,11 +77,12 @@ class _Fetch:
     def run(self) -> Exchanges:
         url, self.method = checked(self.page, self.call)
         self.headers, self.steps = own_headers(self.call)
+        self.permission = Permission(self.engine, self.headers, self.call.upload_listener)
         self.urls.append(url)
         try:
             return (yield from self.all_urls())
-        except StoppedError:
-            if self.asked_for_permission:
+        except StoppedError as stopped:
+            if self.permission.needed and not self.permission.outlives(stopped):
                 self.page.preflights.forget(self.asker)
             raise
 
@@ -90,25 +93,24 @@ class _Fetch:
             if answer.status not in REDIRECTS:
                 return answer
             if self.call.redirect == "error":
+                if self.engine.only_locations_redirect and not answer.get("location"):
+                    return answer
                 text = f'Status {answer.status} is a redirect, and the page said redirect: "error"'
                 raise StoppedError("redirect-refused", text)
             if self.call.redirect == "manual":
                 self.kind = "opaqueredirect"
                 return answer
-            locations = answer.lines("location")
-            if not locations:
+            there = leads(answer, self.urls, self.engine)
+            if there is None:
                 return answer
-            if len(locations) > 1:
-                text = f"The redirect leads to several addresses: {quoted(locations)}"
-                raise StoppedError("redirect-location", text)
-            self.follow(answer.status, locations[0])
+            self.follow(answer.status, there)
 
     # --- https://fetch.spec.whatwg.org/#main-fetch ---
 
     def one_url(self) -> Exchanges:
         """Fetch the last of the URLs, without following it further."""
         url, mode = self.urls[-1], self.call.mode
-        if url.scheme == "data" and (answer := answer_of(url.target)):
+        if url.scheme == "data" and (answer := answer_of(url.target, self.engine)):
             self.steps.append(Step("A data: URL is its own answer: nothing is sent"))
             return answer
         if not url.is_http:
@@ -126,8 +128,7 @@ class _Fetch:
             return (yield from self.no_cors(url))
         self.kind = "cors"
         self.steps.append(Step(f"{cut(url.origin)} is not the page's origin, {self.page.origin}: CORS"))
-        if needs := self.needs_permission():
-            self.asked_for_permission = True
+        if needs := self.permission.needs(self.method, self.headers):
             yield from self.preflight(self.asker, needs)
         answer = yield from self.request(url)
         for step in cors_check(answer, self.origin, self.includes):
@@ -142,7 +143,7 @@ class _Fetch:
         self.kind = "opaque"
         answer = yield from self.request(url)
         policy = answer.get(RESOURCE_POLICY)
-        if not may_embed(self.page.origin, url, policy):
+        if not may_embed(self.page.origin, url, policy, self.engine):
             text = f"{RESOURCE_POLICY}: {shown(policy)} lets no page of {self.page.origin} embed the answer"
             raise StoppedError("resource-policy", text, f"Send {RESOURCE_POLICY}: cross-origin.")
         return answer
@@ -155,40 +156,37 @@ class _Fetch:
     @property
     def asker(self) -> Asker:
         """Who asks for a permission, and for what address."""
-        return Asker(self.origin, self.urls[-1], self.includes)
+        origin = self.page.origin if self.engine.preflights_keep_origin else self.origin
+        return Asker(origin, self.urls[-1], self.includes)
 
     # --- https://fetch.spec.whatwg.org/#http-fetch ---
 
-    def needs_permission(self) -> list[str]:
-        """Why a preflight is needed; nothing if it is not."""
-        needs = [f"the method {self.method}"] if self.method not in SAFELISTED_METHODS else []
-        needs += [f"the header {name}" for name in unsafe_names(self.headers)]
-        return needs + (["an upload listener"] if self.call.upload_listener else [])
-
     def preflight(self, asker: Asker, needs: list[str]) -> Generator[Sent, Answer | NoAnswer, None]:
         """Ask for permission, unless it is remembered. https://fetch.spec.whatwg.org/#cors-preflight-fetch"""
-        known, engine = self.page.preflights, self.page.engine
-        unsafe = unsafe_names(self.headers)
-        ask_method = self.method not in SAFELISTED_METHODS or self.call.upload_listener
+        known, engine = self.page.preflights, self.engine
+        unsafe = self.permission.unsafe(self.headers)
+        ask_method = not unsafe or self.method not in SAFELISTED_METHODS or self.call.upload_listener
         if (
-            engine.remembers_preflights
+            not engine.remembers_nothing
             and (not ask_method or known.knows_method(asker, self.method))
             and all(known.knows_header(asker, name) for name in unsafe)
         ):
             self.steps.append(Step(f"A preflight is needed ({', '.join(needs)}), and remembered"))
             self.sent.append(Sent("OPTIONS", str(asker.url), (), preflight=True, cached=True))
+            self.permission.given = True
             return
+        self.permission.given = False
         self.steps.append(Step(f"A preflight is needed: {', '.join(needs)}"))
         asks: Pairs = ((REQUEST_METHOD, self.method),)
         if unsafe:
             asks = (*asks, (REQUEST_HEADERS, ",".join(unsafe)))
-        headers = headers_of_browsers(self.page.origin, self.urls, "cors", asks, self.origin)
+        headers = headers_of_browsers(self.page.origin, self.urls, "cors", asks, asker.origin, engine=engine)
         answer = yield from self.send(Sent("OPTIONS", str(asker.url), headers, preflight=True))
         # https://fetch.spec.whatwg.org/#concept-use-cors-preflight-flag: its method need not be named
-        unnamed = self.method if self.call.upload_listener and engine.listener_allows_method else None
+        unnamed = self.method if self.call.upload_listener and not engine.listener_allows_nothing else None
         for step in preflight_check(
             answer,
-            self.origin,
+            asker.origin,
             self.includes,
             method=self.method,
             unnamed=unnamed,
@@ -197,7 +195,10 @@ class _Fetch:
         ):
             self.steps.append(step)
         methods = allowed_methods(answer, unnamed)
+        if engine.listener_allows_nothing:
+            methods = [*methods, *SAFELISTED_METHODS]  # which need not be allowed, but for a listener
         known.remember(asker, methods, header_list(answer, ALLOW_HEADERS), max_age(answer, engine))
+        self.permission.given = True
 
     def request(self, url: Url) -> Exchanges:
         """The request itself. https://fetch.spec.whatwg.org/#http-network-or-cache-fetch"""
@@ -206,28 +207,27 @@ class _Fetch:
             # https://fetch.spec.whatwg.org/#append-a-request-origin-header, with the usual referrer policy
             secret = self.kind == "opaque" and self.page.origin.startswith("https:") and url.scheme == "http"
             origin = "null" if secret else self.origin
-        headers = headers_of_browsers(self.page.origin, self.urls, self.call.mode, self.headers, origin)
-        credentials = self.includes or (self.call.credentials == "same-origin" and self.kind == "basic")
+        given = self.headers
+        if self.engine.sends_utf8:
+            given = tuple((name, value.encode().decode("latin-1")) for name, value in given)
+        headers = headers_of_browsers(
+            self.page.origin, self.urls, self.call.mode, given, origin, engine=self.engine
+        )
+        kept = self.kind == "opaque" and self.engine.no_cors_keeps_cookies and self.page.is_of(self.urls[0])
+        ours = self.kind == "basic" or kept
+        credentials = self.includes or (self.call.credentials == "same-origin" and ours)
         if credentials:
-            cookies, stay = self.page.cookies.header(url, self.page.origin)
+            cookies, stay = self.page.cookies.header(url, self.page.origin, self.urls)
             headers = (*headers, ("cookie", cookies)) if cookies else headers
             self.steps.extend(stay)
-        else:
-            self.steps.extend(self.without_cookies(url))
+        elif self.call.credentials != "omit":
+            self.steps.extend(self.page.cookies.unasked(url))
         answer = yield from self.send(Sent(self.method, str(url), headers, self.body or b""))
         if credentials:
             lines = answer.lines("set-cookie")
             self.steps.extend(self.page.cookies.store(url, lines, self.page.origin))
         self.steps.append(Step(f"{self.method} {cut(url)} was answered with status {answer.status}"))
         return answer
-
-    def without_cookies(self, url: Url) -> list[Step]:
-        """A word on cookies that stay at home since the page did not ask for them."""
-        names = self.page.cookies.has_for(url)
-        if not names or self.call.credentials == "omit":
-            return []
-        text = f"The cookies {quoted(names)} stay at home: the page did not say credentials: 'include'"
-        return [Step(text, change="Say credentials: 'include' in the page, if the answer depends on them.")]
 
     def send(self, sent: Sent) -> Exchanges:
         answer = yield sent
@@ -236,24 +236,15 @@ class _Fetch:
             text = f"{sent.method} {cut(sent.url)} got no answer: {shown(answer.reason)}"
             raise StoppedError("no-answer", text, "This is not about CORS: is the server there?")
         self.sent.append(replace(sent, answer=answer))
-        return answer
+        return as_utf8(answer) if self.engine.reads_utf8 else answer
 
     # --- https://fetch.spec.whatwg.org/#http-redirect-fetch ---
 
-    def follow(self, status: int, location: str) -> None:
+    def follow(self, status: int, there: Url) -> None:
         """Go on to where a redirect leads."""
         here = self.urls[-1]
-        there = parse(location, here)
-        if there is None:
-            raise StoppedError(
-                "redirect-location", f"The redirect leads to {shown(location)}, which is no URL"
-            )
-        if not there.is_http:
-            raise StoppedError("redirect-scheme", f"The redirect leads to {shown(location)}")
-        if len(self.urls) > MOST_REDIRECTS:
-            raise StoppedError("redirect-too-many", f"More than {MOST_REDIRECTS} redirects")
         foreign = self.call.mode == "cors" and not self.page.is_of(there)
-        if there.user and (foreign or self.kind == "cors"):
+        if there.user and (foreign or self.kind == "cors" or self.engine.user_info_fails):
             text = "The redirect leads to an address with a user name or password in it"
             raise StoppedError("redirect-user-info", text)
         post = status in (301, 302) and self.method == "POST"
@@ -262,7 +253,8 @@ class _Fetch:
             self.headers = tuple(pair for pair in self.headers if pair[0].lower() not in BODY_HEADERS)
         if here.origin != there.origin:
             self.headers = tuple(pair for pair in self.headers if pair[0].lower() not in NON_WILDCARD)
-            if not self.page.is_of(here):
+            at_once = self.call.mode == "no-cors" and self.engine.no_cors_is_null_at_once
+            if at_once or not self.page.is_of(here):
                 self.tainted = True
         self.urls.append(there)
         now_null = ", and the origin is null from here on" if self.tainted else ""
@@ -286,5 +278,7 @@ class _Fetch:
         elif kind == "opaqueredirect":
             text = 'The page said redirect: "manual": it gets an answer that it cannot read'
             url = self.urls[-1].with_user
+            if answer is not None and self.engine.reads_what_leads_nowhere and not answer.get("location"):
+                body = answer.body
             self.steps.append(Step(text, "opaque-redirect"))
         return Result(kind, url, status, headers, body, tuple(self.sent), tuple(self.steps))

@@ -50,11 +50,9 @@ def _opening(
         text = f"The page is https, and {cut(url.origin)} is not: browsers block such mixed content"
         raise StoppedError("mixed-content", text, "Serve it over wss.")
     steps.append(Step("A WebSocket needs no CORS: the server has to check the origin of its handshake"))
-    headers = tuple(
-        (name, value)
-        for name, value in headers_of_browsers(page.origin, [url], "websocket", _UPGRADE, page.origin)
-        if name not in ("accept", "referer")
-    )
+    unsaid = {"referer", "accept"} if page.engine.sockets_accept_nothing else {"referer"}
+    told = headers_of_browsers(page.origin, [url], "websocket", _UPGRADE, page.origin, engine=page.engine)
+    headers = tuple(pair for pair in told if pair[0] not in unsaid)
     cookies, stay = page.cookies.header(url, page.origin)
     headers = (*headers, ("cookie", cookies)) if cookies else headers
     steps.extend(stay)
@@ -65,7 +63,8 @@ def _opening(
         text = f"{asked.method} {cut(asked.url)} got no answer: {shown(answer.reason)}"
         raise StoppedError("no-answer", text, "This is not about CORS: is the server there?")
     sent.append(replace(asked, answer=answer))
-    steps.extend(page.cookies.store(url, answer.lines("set-cookie"), page.origin))
+    if answer.status == SWITCHING or not page.engine.sockets_need_success:
+        steps.extend(page.cookies.store(url, answer.lines("set-cookie"), page.origin))
     if answer.status != SWITCHING:
         change = "Is there a WebSocket at this address?"
         if answer.status == 403:

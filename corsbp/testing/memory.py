@@ -1,49 +1,13 @@
-"""Pure: the preflights that a browser remembers from one fetch to the next; and in what engines differ."""
+"""Pure: the preflights that a browser remembers from one fetch to the next."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from .engines import STANDARD, Engine
 from .safelists import NON_WILDCARD
 from .urls import Url
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """In what browsers differ."""
-
-    star_covers_authorization: bool
-    """Whether `*` in `access-control-allow-headers` covers Authorization."""
-
-    longest_max_age: int
-    """Seconds after which a preflight is sent again, whatever its answer said."""
-
-    listener_allows_method: bool
-    """Whether a method need not be allowed by name where a listener on the upload made the preflight."""
-
-    remembers_preflights: bool
-    """Whether a second fetch can be counted on to send no preflight."""
-
-
-ENGINES = {
-    "standard": Engine(
-        star_covers_authorization=False,
-        longest_max_age=86400,
-        listener_allows_method=True,
-        remembers_preflights=True,
-    ),
-    "today": Engine(
-        star_covers_authorization=True,
-        longest_max_age=600,
-        listener_allows_method=False,
-        remembers_preflights=False,
-    ),
-}
-"""`standard`: the Fetch standard. `today`: what Chromium, Firefox and WebKit all do differently, and the
-least that one of them does: WebKit remembers preflights for ten minutes; Firefox forgets the first one that
-it should remember, and whatever `*` allowed.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +32,8 @@ class Preflights:
     `clock` tells the time in seconds.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float], engine: Engine = STANDARD) -> None:
+        self._clock, self._engine = clock, engine
         self._methods: list[_Entry] = []
         self._headers: list[_Entry] = []
 
@@ -79,7 +43,7 @@ class Preflights:
 
     def knows_header(self, asker: Asker, name: str) -> bool:
         """Whether this header, in lower case, was allowed not long ago."""
-        names = {name} if name in NON_WILDCARD else {name, "*"}
+        names = {name} if self._needs_its_name(name) else {name, "*"}
         return any(True for _ in self._matching(self._headers, asker, names))
 
     def remember(self, asker: Asker, methods: Iterable[str], headers: Iterable[str], seconds: int) -> None:
@@ -87,7 +51,9 @@ class Preflights:
         expires = self._clock() + seconds
         for entries, names in ((self._methods, methods), (self._headers, (name.lower() for name in headers))):
             for name in names:
-                known = {name} if name in NON_WILDCARD and entries is self._headers else {name, "*"}
+                if name == "*" and self._engine.remembers_no_star:
+                    continue
+                known = {name} if entries is self._headers and self._needs_its_name(name) else {name, "*"}
                 matching = list(self._matching(entries, asker, known))
                 for entry in matching:
                     entry.expires = expires
@@ -103,10 +69,16 @@ class Preflights:
                 if (entry.asker.origin, entry.asker.url) != (asker.origin, asker.url)
             ]
 
+    def _needs_its_name(self, header: str) -> bool:
+        return header in NON_WILDCARD and not self._engine.remembers_star_for_authorization
+
     def _matching(self, entries: list[_Entry], asker: Asker, names: set[str]) -> Iterable[_Entry]:
         now = self._clock()
         entries[:] = [entry for entry in entries if entry.expires > now]
         for entry in entries:
             same = (entry.asker.origin, entry.asker.url) == (asker.origin, asker.url)
-            if same and (entry.asker.credentials or not asker.credentials) and entry.name in names:
+            credentials = entry.asker.credentials == asker.credentials
+            if entry.asker.credentials and not self._engine.remembers_credentials_apart:
+                credentials = True
+            if same and credentials and entry.name in names:
                 yield entry

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from corsbp.fetch import ORIGIN
 
+from .engines import STANDARD, Engine
 from .result import Pairs
 from .sites import is_same_site
 from .urls import Url
@@ -21,7 +22,15 @@ DEFAULTS: Pairs = (
 """What stands where the page sets no header of its own."""
 
 
-def headers_of_browsers(page: str, urls: Sequence[Url], mode: str, given: Pairs, origin: str | None) -> Pairs:
+def headers_of_browsers(
+    page: str,
+    urls: Sequence[Url],
+    mode: str,
+    given: Pairs,
+    origin: str | None,
+    *,
+    engine: Engine = STANDARD,
+) -> Pairs:
     """All headers but cookies, of a request that a page of the origin `page` makes.
 
     `urls`: where it was led so far; the last one is asked. `given`: the headers that the page sets.
@@ -36,12 +45,7 @@ def headers_of_browsers(page: str, urls: Sequence[Url], mode: str, given: Pairs,
     if referrer := _referrer(page, urls[-1]):
         headers = (*headers, ("referer", referrer))
     if urls[-1].is_trustworthy:
-        place = (
-            ("sec-fetch-site", _place(page, urls)),
-            ("sec-fetch-mode", mode),
-            ("sec-fetch-dest", "empty"),
-        )
-        headers = (*headers, *place)
+        headers = (*headers, *_place(page, urls, mode, engine))
     return headers
 
 
@@ -51,8 +55,21 @@ def _referrer(page: str, url: Url) -> str | None:
     return None if secret or not page.startswith("http") else f"{page}/"
 
 
-def _place(page: str, urls: Sequence[Url]) -> str:
-    """What the server is to the page, all servers on the way included."""
+def _place(page: str, urls: Sequence[Url], mode: str, engine: Engine) -> Pairs:
+    """What the server is to the page, all servers on the way included; and what asks it."""
+    if mode == "websocket" and engine.sockets_tell_nothing:
+        return ()
+    if (
+        mode == "cors"
+        and engine.redirects_tell_nothing
+        and any(url.origin != urls[-1].origin for url in urls)
+    ):
+        return ()
     if all(url.origin == page for url in urls):
-        return "same-origin"
-    return "same-site" if all(is_same_site(page, url) for url in urls) else "cross-site"
+        place = "same-origin"
+    elif len(urls) > 1 and engine.other_origin_is_cross_site:
+        place = "cross-site"
+    else:
+        place = "same-site" if all(is_same_site(page, url) for url in urls) else "cross-site"
+    what = "websocket" if mode == "websocket" and engine.sockets_name_themselves else "empty"
+    return (("sec-fetch-site", place), ("sec-fetch-mode", mode), ("sec-fetch-dest", what))

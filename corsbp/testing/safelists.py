@@ -15,6 +15,8 @@ from corsbp.fetch import (
     is_forbidden_request_header,
 )
 
+from .engines import STANDARD, Engine
+
 LONGEST_VALUE = 128
 """Bytes of a value that passes without a permission; as values are Latin-1, also its characters."""
 
@@ -47,18 +49,20 @@ def is_forbidden(name: str, value: str) -> bool:
     return is_forbidden_request_header(name.lower())
 
 
-def is_safelisted(name: str, value: str) -> bool:
+def is_safelisted(name: str, value: str, engine: Engine = STANDARD) -> bool:
     """Whether a header passes without a permission, were it alone."""
     if len(value) > LONGEST_VALUE:
         return False
+    plain = value.isascii() or not engine.safe_values_are_ascii
     match name.lower():
         case "accept":
-            return not _UNSAFE.search(value)
+            return not _UNSAFE.search(value) and plain
         case "accept-language" | "content-language":
             return _LANGUAGE.fullmatch(value) is not None
         case "content-type":
             essence = _TYPE.fullmatch(value)
-            return not _UNSAFE.search(value) and essence is not None and essence[1].lower() in _FORM_TYPES
+            known = essence is not None and essence[1].lower() in _FORM_TYPES
+            return known and plain and not _UNSAFE.search(value)
         case "range":
             span = _RANGE.fullmatch(value)
             return span is not None and (not span[2] or int(span[1]) <= int(span[2]))
@@ -70,16 +74,20 @@ def is_no_cors_safelisted(name: str, value: str) -> bool:
     return name.lower() in {*SAFELISTED_REQUEST_HEADERS, "content-type"} and is_safelisted(name, value)
 
 
-def unsafe_names(headers: Iterable[tuple[str, str]]) -> list[str]:
+def unsafe_names(headers: Iterable[tuple[str, str]], engine: Engine = STANDARD) -> list[str]:
     """The names that a preflight has to ask for: sorted, lower case, each once.
 
     https://fetch.spec.whatwg.org/#cors-unsafe-request-header-names
     """
-    unsafe, safe, length = set(), set(), 0
-    for name, value in headers:
-        if is_safelisted(name, value):
-            safe.add(name.lower())
-            length += len(value)
-        else:
-            unsafe.add(name.lower())
-    return sorted(unsafe | safe if length > LONGEST_VALUES else unsafe)
+    lines = [(name.lower(), value) for name, value in headers]
+    if engine.joins_before_measuring:
+        names = dict(lines)
+        lines = [(name, ", ".join(value for key, value in lines if key == name)) for name in names]
+    safe: list[tuple[str, str]] = []
+    unsafe: list[tuple[str, str]] = []
+    for name, value in lines:
+        (safe if is_safelisted(name, value, engine) else unsafe).append((name, value))
+    if sum(len(value) for _, value in safe) > LONGEST_VALUES and not engine.measures_no_sum:
+        unsafe += safe
+    asked = [name for name, _ in unsafe]
+    return sorted(asked if engine.names_lines_twice else {*asked})

@@ -11,6 +11,7 @@ from publicsuffixlist import PublicSuffixList
 
 from corsbp.origins import is_ipv4
 
+from .engines import Engine
 from .urls import Url, parse
 
 
@@ -50,7 +51,7 @@ def is_same_site(origin: str, url: Url) -> bool:
     return site_of(origin) == site(url)
 
 
-def may_embed(origin: str, url: Url, policy: str | None) -> bool:
+def may_embed(origin: str, url: Url, policy: str | None, engine: Engine) -> bool:
     """Whether `Cross-Origin-Resource-Policy` lets a page of `origin` embed the answer of `url`.
 
     https://fetch.spec.whatwg.org/#cross-origin-resource-policy-internal-check
@@ -63,5 +64,6 @@ def may_embed(origin: str, url: Url, policy: str | None) -> bool:
         and page is not None
         and page.is_http
         and registered(page.host) == registered(url.host)
+        and not (engine.addresses_are_no_site and is_ip(url.host))
         and (page.scheme == "https" or url.scheme != "https")
     )

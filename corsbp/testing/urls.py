@@ -61,7 +61,11 @@ class Url:
     @property
     def is_trustworthy(self) -> bool:
         """Whether https pages may call it. https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy"""
-        return self.scheme in ("https", "wss") or is_loopback(self.host)
+        return self.is_encrypted or is_loopback(self.host)
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.scheme in ("https", "wss")
 
     @property
     def with_user(self) -> str:

@@ -14,11 +14,13 @@ from . import page
 from .bench import App, Bench, serving
 from .cases import CASES
 from .engine import ENGINES, Browser, browser
+from .models import Simulated, modelled
 from .page import Pages
+from .scripted import SCRIPTED, Scripts
 
 KINDS = ("corsbp", "none", "everything")
 BENCHES = pytest.StashKey[list[Bench]]()
-AGREEMENT = pytest.StashKey[dict[str, list[bool]]]()  # of the simulator with engines, scenario by scenario
+AGREEMENT = pytest.StashKey[dict[str, list[str]]]()  # of the simulator with engines, scenario by scenario
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +33,19 @@ def folder() -> Iterator[Path]:
 def pages() -> Iterator[page.Pages]:
     with page.served() as pages:
         yield pages
+
+
+@pytest.fixture(scope="session")
+def scripts(pages: Pages) -> Scripts:
+    """The server of the scenarios: on those pages' ports."""
+    scripts = Scripts(pages.origins)
+    pages.others[SCRIPTED] = scripts.answer
+    return scripts
+
+
+@pytest.fixture(scope="session")
+def simulated(scripts: Scripts) -> Simulated:
+    return modelled(scripts)
 
 
 @pytest.fixture(scope="session")
@@ -82,11 +97,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             f"{bench.browser.name:9} {bench.browser.version}: started in {bench.start:.1f} s, "
             f"{len(bench.verdicts)} runs of cases in {seconds:.1f} s"
         )
-    for engine, agreed in config.stash.get(AGREEMENT, {}).items():
-        each = f"{len(agreed) // len(benches)} scenarios in {len(benches)} engines"
-        write(
-            f'{each} as in `engine="{engine}"`: {sum(agreed)} equal, {len(agreed) - sum(agreed)} exceptions'
-        )
+    for told, came in config.stash.get(AGREEMENT, {}).items():
+        counted = ", ".join(f"{came.count(word)} {word}" for word in sorted({*came}))
+        write(f"{len(came) // len(benches)} scenarios in {len(benches)} engines, as {told}: {counted}")
     if not any(bench.verdicts for bench in benches):
         return
     kinds = " ".join(f"{kind:10}" for kind in KINDS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import json
 import queue
 import threading
@@ -57,6 +59,7 @@ class Pages:
             "other": f"http://127.0.0.1:{other_port}",
             "stranger": f"http://localhost:{port}",
             "shop": f"http://shop.localhost:{port}",
+            "inner": f"http://api.shop.localhost:{port}",
         }
         self.tabs: dict[str, Tab] = {}
         self.others: dict[str, Answering] = {}  # who answers what is below another folder: "/scripted"
@@ -88,6 +91,8 @@ def served() -> Iterator[Pages]:
             self.send_response_only(status)
             for name, value in headers:
                 self.send_header(name, value)
+            if status == 101:
+                return self.switch()
             if ("content-type", "text/event-stream") in headers:
                 return self.stream(body)
             if status not in (204, 304):
@@ -97,6 +102,15 @@ def served() -> Iterator[Pages]:
                 self.wfile.write(body)
             self.wfile.flush()
             return False
+
+        def switch(self) -> bool:
+            """Open a WebSocket, which has nothing to say. https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2"""
+            key = f"{self.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+            self.send_header("upgrade", "websocket")
+            self.send_header("connection", "Upgrade")
+            accept = base64.b64encode(hashlib.sha1(key.encode()).digest())
+            self.send_header("sec-websocket-accept", accept.decode())
+            return self.stream(b"")
 
         def stream(self, body: bytes) -> bool:
             """Send what there is, and wait until the browser has had enough of it."""

@@ -15,8 +15,11 @@ from email.message import Message
 from typing import Any, Literal, TypeAlias
 
 from corsbp.testing.browser import Browser as Simulator
-from corsbp.testing.browser import EngineName
-from corsbp.testing.result import Result
+from corsbp.testing.engines import EngineName
+from corsbp.testing.result import Answer as Received
+from corsbp.testing.result import NoAnswer, Result, Sent
+from corsbp.testing.senders import Sender
+from corsbp.testing.urls import parse
 
 from .engine import Browser
 
@@ -24,8 +27,10 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 Answer: TypeAlias = tuple[int, Pairs, bytes]
 
 SCRIPTED = "/scripted"
-HOSTS = {"home": "app", "api": "other", "third": "stranger", "shop": "shop"}
+ADDRESSES = {"home": "app", "api": "other", "third": "stranger", "shop": "shop"}
 """Where scenarios lead, by the names of the page's origins: its own, one of the same site, two of others."""
+NAMES = {"home": "shop", "api": "inner", "third": "stranger", "shop": "app"}
+"""The same for a page whose host has a name, with a domain that somebody could register."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Route:
 class Fetch:
     """The arguments of `fetch()`; with `upload`, of an XMLHttpRequest with a listener on its upload.
 
-    Where `stream`, the page reads what comes at first, and goes on.
+    Where `stream`, the page reads what comes at first, and goes on. Where `socket`, it opens a WebSocket.
     """
 
     to: str = "api/a"
@@ -65,6 +70,7 @@ class Fetch:
     redirect: Literal["follow", "error", "manual"] = "follow"
     upload: bool = False
     stream: bool = False
+    socket: bool = False
 
 
 OPEN_HEADERS: Pairs = (
@@ -98,6 +104,11 @@ class Scenario:
     visits: Pairs = ()  # before: hosts whose own pages get such a Set-Cookie line
     metadata: bool = False  # what is told of the page by each browser is compared, too
     opaque: bool = False  # the page is a sandboxed frame
+    named: bool = False  # the page's host has a name
+
+    @property
+    def hosts(self) -> Mapping[str, str]:
+        return NAMES if self.named else ADDRESSES
 
 
 @dataclass(frozen=True)
@@ -129,9 +140,7 @@ class Scripts:
     """The runs of all scenarios, with what was asked in each."""
 
     def __init__(self, origins: Mapping[str, str]) -> None:
-        self.home = origins["app"]
         self.origins = origins
-        self.hosts = {name: origins[origin].removeprefix("http://") for name, origin in HOSTS.items()}
         self.runs: dict[str, Run] = {}
 
     def run(self, who: str, number: int, scenario: Scenario) -> Run:
@@ -143,8 +152,9 @@ class Scripts:
     def answer(self, method: str, path: str, headers: Message, body: bytes) -> Answer:
         """Write down a request, and answer it."""
         name = path.removeprefix(folder := "/".join(path.split("/", 4)[:4]))
-        host = next(name for name, host in self.hosts.items() if host == headers["host"])
-        run, asked = self.runs[folder], f"{host}{name}"
+        run = self.runs[folder]
+        host = next(name for name, host in run.hosts.items() if host == headers["host"])
+        asked = f"{host}{name}"
         reply = run.visited(host) if name == f"/{VISIT}" else run.reply(method, asked, headers, body.decode())
         return reply.status, reply.headers, reply.body.encode()
 
@@ -160,8 +170,14 @@ class Run:
     asked: dict[tuple[str, bool], int] = field(default_factory=dict)
 
     @property
+    def hosts(self) -> dict[str, str]:
+        """Host and port of each place."""
+        places = self.scenario.hosts.items()
+        return {name: self.scripts.origins[origin].removeprefix("http://") for name, origin in places}
+
+    @property
     def origin(self) -> str:
-        return "null" if self.scenario.opaque else self.scripts.home
+        return "null" if self.scenario.opaque else f"http://{self.hosts['home']}"
 
     @property
     def cookie(self) -> str | None:
@@ -176,11 +192,11 @@ class Run:
         if to.startswith("data:"):
             return to
         host, _, name = to.partition("/")
-        return f"http://{self.scripts.hosts[host]}{self.folder}/{name}"
+        return f"http://{self.hosts[host]}{self.folder}/{name}"
 
     def named(self, text: str) -> str:
         """A text with its hosts by name, so that it is the same in each run."""
-        for name, host in self.scripts.hosts.items():
+        for name, host in self.hosts.items():
             for before in ("//", "@"):
                 text = text.replace(f"{before}{host}{self.folder}", f"{before}{name}")
             text = text.replace(f"http://{host}", name)
@@ -199,8 +215,8 @@ class Run:
 
     def filled(self, reply: Reply) -> Reply:
         """A reply for this run, which no HTTP cache keeps."""
-        hosts = {name: f"{host}{self.folder}" for name, host in self.scripts.hosts.items()}
-        port, number = self.scripts.hosts["home"].partition(":")[2], self.folder.rpartition("/")[2]
+        hosts = {name: f"{host}{self.folder}" for name, host in self.hosts.items()}
+        port, number = self.hosts["home"].partition(":")[2], self.folder.rpartition("/")[2]
         words = {"origin": self.origin, "folder": self.folder, "port": port, "number": number, **hosts}
         lines = tuple((name, value.format_map(words)) for name, value in reply.headers)
         return replace(reply, headers=(("cache-control", "no-store"), *lines))
@@ -226,8 +242,9 @@ def told(name: str, headers: Message) -> str:
 # In a page
 
 BATCH = """
-async function perform({ url, upload, stream, ...options }) {
+async function perform({ url, upload, stream, socket, ...options }) {
   try {
+    if (socket) return await connect(url.replace("http", "ws"));
     if (upload) return await send(url, options);
     const response = await fetch(url, options);
     const { type, status } = response;
@@ -243,6 +260,13 @@ async function first(response) {
   const { value } = await reader.read();
   await reader.cancel();
   return new TextDecoder().decode(value);
+}
+function connect(url) {
+  const socket = new WebSocket(url);
+  return new Promise((resolve) => {
+    socket.onerror = () => resolve("error");
+    socket.onopen = () => resolve("open");
+  }).finally(() => socket.close());
 }
 function send(url, { method, headers, body, credentials }) {
   const request = new XMLHttpRequest();
@@ -269,7 +293,7 @@ async function performAll(fetches) {
 function inFrame(fetches) {
   const frame = document.createElement("iframe");
   frame.sandbox = "allow-scripts";
-  frame.srcdoc = `<script>${perform} ${first} ${send} ${performAll}
+  frame.srcdoc = `<script>${perform} ${first} ${connect} ${send} ${performAll}
     performAll(${JSON.stringify(fetches)}).then((saw) => parent.postMessage(saw, "*"));
   </${"script"}>`;
   const saw = settled(window, "message", "messageerror");
@@ -304,9 +328,14 @@ def in_page(browser: Browser, scripts: Scripts, scenarios: Sequence[Scenario]) -
         if len(run.logged) == 3:
             break
     runs = [scripts.run(browser.name, number, each) for number, each in enumerate(scenarios)]
-    batches = [runs[start : start + PER_JOB] for start in range(0, len(runs), PER_JOB)]
-    saw = [each for batch in batches for each in saw_all(browser, batch)]
-    return {run.scenario.name: run.came(each) for run, each in zip(runs, saw, strict=True)}
+    outcomes = {}
+    for named in (False, True):
+        chosen = [run for run in runs if run.scenario.named is named]
+        for start in range(0, len(chosen), PER_JOB):
+            batch = chosen[start : start + PER_JOB]
+            for run, saw in zip(batch, saw_all(browser, batch), strict=True):
+                outcomes[run.scenario.name] = run.came(saw)
+    return outcomes
 
 
 def saw_all(browser: Browser, runs: Sequence[Run]) -> list[list[object]]:
@@ -314,13 +343,14 @@ def saw_all(browser: Browser, runs: Sequence[Run]) -> list[list[object]]:
 
     Not all of those at first: browsers keep no more than some 180 cookies of a host.
     """
-    for host, place in HOSTS.items():
+    for host, tab in runs[0].scenario.hosts.items():
         visited = [run for run in runs if any(each == host for each, _ in run.scenario.visits)]
         urls = [run.url(f"{host}/{VISIT}") for run in visited]
         if urls:
-            browser.run(place, VISITS % json.dumps(urls), name="visits", api="", sockets="")
+            browser.run(tab, VISITS % json.dumps(urls), name="visits", api="", sockets="")
     jobs = [{"cookie": run.cookie, "opaque": run.scenario.opaque, "fetches": asked(run)} for run in runs]
-    saw = browser.run("app", BATCH % json.dumps(jobs), name="scripted", api="", sockets="")
+    tab = runs[0].scenario.hosts["home"]
+    saw = browser.run(tab, BATCH % json.dumps(jobs), name="scripted", api="", sockets="")
     assert isinstance(saw, list), saw
     return saw
 
@@ -337,18 +367,55 @@ def asked(run: Run) -> list[dict[str, object]]:
 # In the simulator
 
 
+class InMemory:
+    """Asks the scripts as `Simulator.at` would, without a network."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self.scripts = scripts
+
+    async def send(self, sent: Sent) -> Received | NoAnswer:
+        url, headers = parse(sent.url), Message()
+        assert url is not None
+        for name, value in (("host", url.place), *sent.headers):
+            headers[name] = value
+        try:
+            status, pairs, body = self.scripts.answer(sent.method, url.target, headers, sent.body)
+        except (KeyError, StopIteration):
+            return NoAnswer("nobody is there")
+        stream = ("content-type", "text/event-stream") in pairs
+        if not stream and status not in (101, 204, 304):
+            pairs = (*pairs, ("content-length", str(len(body))))
+        stripped = tuple((name, value.strip(" \t")) for name, value in pairs)
+        empty = status in (101, 204, 304) or sent.method == "HEAD"
+        return Received(status, stripped, b"" if empty else body, complete=not stream)
+
+    async def __aenter__(self) -> InMemory:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is open."""
+
+
 async def in_simulator(
-    engine: EngineName, scripts: Scripts, scenarios: Sequence[Scenario], **options: Any
+    engine: EngineName,
+    scripts: Scripts,
+    scenarios: Sequence[Scenario],
+    *,
+    sender: Sender | None = None,
+    third_party_cookies: bool = True,
 ) -> dict[str, Outcome]:
-    """Run the scenarios in the simulator: in one browser with a page and a sandboxed frame."""
-    outcomes = {}
-    async with (
-        Simulator.at(scripts.home, scripts.home, engine=engine, reading=0.5, **options) as page,
-        Simulator.at(scripts.home, "null", engine=engine, reading=0.5, **options) as frame,
-    ):
+    """Run the scenarios in the simulator: a new browser for each."""
+    outcomes: dict[str, Outcome] = {}
+    async with sender or InMemory(scripts) as open_sender:
         for number, scenario in enumerate(scenarios):
-            run = scripts.run("-".join([engine, *options]), number, scenario)
-            simulator = frame if scenario.opaque else page
+            run = scripts.run(f"{engine}-simulated-{third_party_cookies}", number, scenario)
+            simulator = Simulator.using(
+                open_sender,
+                run.origin,
+                base_url=f"http://{run.hosts['home']}",
+                engine=engine,
+                third_party_cookies=third_party_cookies,
+            )
             if run.cookie:
                 simulator.set_cookie(run.cookie)
             for host, line in scenario.visits:
@@ -366,6 +433,8 @@ def keep(simulator: Simulator, run: Run, host: str, line: str) -> None:
 
 
 async def perform(simulator: Simulator, run: Run, fetch: Fetch) -> Result:
+    if fetch.socket:
+        return await simulator.websocket(run.url(fetch.to))
     return await simulator.fetch(
         run.url(fetch.to),
         fetch.method,
@@ -380,6 +449,8 @@ async def perform(simulator: Simulator, run: Run, fetch: Fetch) -> Result:
 
 def seen(fetch: Fetch, result: Result) -> object:
     """A result as the page's `perform` tells it."""
+    if fetch.socket:
+        return "open" if result.ok_for_page else "error"
     if result.type == "error":
         return "TypeError"
     told: dict[str, object] = {

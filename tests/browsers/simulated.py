@@ -110,6 +110,7 @@ def request_headers() -> Iterator[Scenario]:
         "a letter beyond Latin-1": (("x-one", "\u20ac"),),
         "accept with a letter of Latin-1": (("accept", "\xe4"),),
         "accept, 100 letters of Latin-1": (("accept", "\xe4" * 100),),
+        "content-type with a letter of Latin-1": (("content-type", "text/plain;x=\xe4"),),
         "a tab inside": (("x-one", "1\t2"),),
         "a line break": (("x-one", "1\n2"),),
         "a line break at the end": (("x-one", "1\n"),),
@@ -189,6 +190,7 @@ def urls() -> Iterator[Scenario]:
     ):
         yield one(f"urls: Location: {location}", Fetch(), leads(location))
     yield one("urls: Location: in UTF-8", Fetch(), leads("ä".encode().decode("latin-1")))
+    yield one("urls: Location: in Latin-1", Fetch(), leads("\xe4"))
     for label, lines in {"twice the same": ("b", "b"), "two": ("b", "c")}.items():
         headers = (*OPEN_HEADERS, *(("location", line) for line in lines))
         yield one(f"urls: Location: {label}", Fetch(), answers(headers, status=307))
@@ -473,8 +475,10 @@ def preflight_cache() -> Iterator[Scenario]:
     for label, lists in stars.items():
         fetch = PUT if label == "methods" else named
         yield Scenario(f"preflight-cache: * in the {label}", (fetch,) * 4, {"api/a": cached(**lists)})
-    star = {"api/a": cached(headers="*, authorization")}
-    yield Scenario("preflight-cache: *, authorization", (Fetch(headers=TOKEN),) * 4, star)
+    for headers in ("*, authorization", "*"):
+        star = {"api/a": cached(headers=headers)}
+        label = "*, authorization" if "," in headers else "* for authorization"
+        yield Scenario(f"preflight-cache: {label}", (Fetch(headers=TOKEN),) * 4, star)
     refused = Route((Reply(), OPEN.replies[0]), cached().preflights)
     yield Scenario("preflight-cache: after a refused answer", (PUT, PUT), {"api/a": refused})
     later = Route((OPEN.replies[0], Reply(), OPEN.replies[0]), cached().preflights)
@@ -507,6 +511,13 @@ def redirects() -> Iterator[Scenario]:
                 (Fetch(method=method, body=body, headers=(("content-type", "text/plain"),)),),
                 {"api/a": leads("http://{api}/b", status)},
             )
+    json = Fetch(method="PUT", body="{}", headers=(("content-type", "application/json"),))
+    for start, fetch in {"api": json, "home": json, "home, a form": replace(json, headers=())}.items():
+        place = f"{start.partition(',')[0]}/a"
+        fetches = (replace(fetch, to=place),)
+        yield Scenario(
+            f"redirect-origin: 303 of PUT, {start} to api", fetches, {place: leads("http://{api}/b", 303)}
+        )
     for start, location in (
         ("home/a", "b"),
         ("api/a", "b"),
@@ -535,8 +546,8 @@ def redirects() -> Iterator[Scenario]:
             routes = {f"{start}/a": leads(f"http://{{{end}}}/b")}
             yield Scenario(name, fetches, routes, cookie=True)
             if start != "home":
-                routes[f"{end}/b"] = null_allows
-                yield Scenario(f"{name}, null is allowed", fetches, routes, cookie=True)
+                allowed = {**routes, f"{end}/b": null_allows}
+                yield Scenario(f"{name}, null is allowed", fetches, allowed, cookie=True)
     yield Scenario(
         "redirect-origin: api to third to third",
         (Fetch(),),
@@ -590,6 +601,7 @@ def redirects() -> Iterator[Scenario]:
             yield one(f"redirect: {redirect}, {to}", fetch, leads("b"))
             yield one(f"redirect: {redirect}, {to}, no redirect", fetch)
             yield one(f"redirect: {redirect}, {to}, no location", fetch, answers(OPEN_HEADERS, status=302))
+            yield one(f"redirect: {redirect}, {to}, an empty location", fetch, leads(""))
         put = replace(PUT, redirect=redirect)
         yield one(f"redirect: {redirect}, PUT", put, leads("b"))
         yield one(f"redirect: {redirect}, not allowed", Fetch(redirect=redirect), leads("b", headers=()))

@@ -183,4 +183,41 @@ def bodies() -> Iterator[Scenario]:
         yield one(f"upload: PUT, {credentials}, no methods", fetch, allows(OPEN_HEADERS))
 
 
-SCENARIOS = [*cookies(), *metadata(), *embedding(), *bodies()]
+def opens(*headers: tuple[str, str], status: int = 101) -> Route:
+    """A route that answers a handshake."""
+    return Route((Reply(headers, status),))
+
+
+def sockets() -> Iterator[Scenario]:
+    """Handshakes of WebSockets: no CORS, but an origin and cookies."""
+    for where, to in {"home": "home/a", "one site": "api/a", "another site": "third/a"}.items():
+        socket = Fetch(to, socket=True)
+        yield one(f"sockets: {where}", socket, opens(), metadata=True)
+        yield one(f"sockets: {where}, a sandboxed frame", socket, opens(), metadata=True, opaque=True)
+    for label, attributes in KINDS.items():
+        for where, host in {"one site": "api", "another site": "third"}.items():
+            sets = opens(("set-cookie", f"socket=1; {attributes}"))
+            to = f"{host}/a"
+            fetches = (Fetch(to, socket=True),) * 2
+            yield Scenario(
+                f"sockets: {label}, {where}", fetches, {to: sets}, visits=((host, f"visit=1; {attributes}"),)
+            )
+
+
+def closed_sockets() -> Iterator[Scenario]:
+    socket = Fetch(socket=True)
+    for status in (200, 403, 404, 503):
+        yield one(f"sockets: {status}", socket, opens(status=status))
+    yield one("sockets: a redirect", socket, opens(("location", "b"), status=307))
+    refused = opens(("set-cookie", "socket=1; path={folder}"), status=403)
+    yield Scenario("sockets: a cookie of a refusal", (socket, socket), {"api/a": refused})
+
+
+def named() -> Iterator[Scenario]:
+    """What depends on sites, for a page whose host has a name: an address has no domain above it."""
+    for each in (*cookies(), *metadata(), *embedding(), *sockets()):
+        if "domains" not in each.name:
+            yield replace(each, name=f"by name: {each.name}", named=True)
+
+
+SCENARIOS = [*cookies(), *metadata(), *embedding(), *bodies(), *sockets(), *closed_sockets(), *named()]

@@ -208,6 +208,11 @@ ROWS: list[tuple[str, int, list[str]]] = [
         0,
         [">   authorization: x"],
     ),
+    (
+        f"/any/item/1 --origin {ORIGIN} --credentials --cookie a=1 --engine webkit",
+        1,
+        [">   cookie: a=1"],
+    ),
 ]
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from corsbp.testing.calls import Call, Page
+from corsbp.testing.cookies import Cookies
+from corsbp.testing.engines import ENGINES
 from corsbp.testing.fetching import fetching
-from corsbp.testing.memory import ENGINES, Preflights
+from corsbp.testing.memory import Preflights
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
 from corsbp.testing.urls import parse
 
@@ -22,7 +24,8 @@ def page(
 ) -> Page:
     url = parse(base)
     assert url is not None
-    return Page(origin, url, ENGINES[engine], Preflights(clock))
+    known = ENGINES[engine]
+    return Page(origin, url, known, Preflights(clock, known), Cookies(engine=known))
 
 
 def says(status: int = 200, body: bytes = b"", /, **headers: str | Sequence[str]) -> Answer:

@@ -180,7 +180,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"base_url": "api.example"}, "'api.example' is no URL; meant: 'https://api.example'"),
     ({"base_url": "ftp://api.example"}, "'ftp://api.example' is no URL"),
     ({"base_url": None}, "None is no URL"),
-    ({"engine": "chrome"}, "engine: 'chrome' is none of standard, today"),
+    ({"engine": "chrome"}, "engine: 'chrome' is none of standard, today, chromium, firefox, webkit"),
 ]
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import re
+from dataclasses import fields
+from itertools import pairwise
 
 import pytest
 
-from corsbp.testing import STOPS, Browser, Result
+from corsbp.testing import STOPS, Browser, Result, engines
 
 from ..support import ROOT, served
 
@@ -38,7 +41,8 @@ def test_every_block_is_a_test() -> None:
 def rows(heading: str) -> list[list[str]]:
     """The table below a heading, without its first two rows."""
     (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", TEXT, re.M | re.S)
-    return [line.strip("| ").split(" | ") for line in re.findall(r"^\|.*\|$", section, re.M)][2:]
+    lines = re.findall(r"^\|(.*)\|$", section, re.M)[2:]
+    return [[cell.strip() for cell in line.split("|")] for line in lines]
 
 
 def test_tables() -> None:
@@ -50,6 +54,26 @@ def test_tables() -> None:
     fields = {name for row in rows("The result") for name in re.findall(r"`(\w+)(?:\(\))?`", row[0])}
     public = {name for name in dir(Result) if name[0] != "_"}
     assert fields == public
+
+
+def test_table_of_engines() -> None:
+    """In the words of the code."""
+    lines = ast.parse(inspect.getsource(engines.Engine)).body[0]
+    assert isinstance(lines, ast.ClassDef)
+    said = {
+        ast.literal_eval(text.value): field.target.id
+        for field, text in pairwise(lines.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+    }
+    assert {*said.values()} == {field.name for field in fields(engines.Engine)}
+    table = rows("Which browsers")
+    assert len(table) > 10
+    for text, *told in table:
+        for browser, word in zip(("chromium", "firefox", "webkit"), told, strict=True):
+            value = getattr(engines.ENGINES[browser], said[text])
+            assert word == ({True: "yes", False: ""}[value] if isinstance(value, bool) else f"{value}")
 
 
 def test_links_lead_somewhere() -> None:

@@ -85,6 +85,7 @@ def test_what_is_sent() -> None:
     assert app.ctx.asked == [
         {
             "host": "api.example",
+            "accept": "*/*",
             "accept-encoding": "gzip, deflate",
             "accept-language": "en-US,en;q=0.9",
             "user-agent": "Mozilla/5.0 (compatible; corsbp.testing)",
@@ -100,6 +101,47 @@ def test_what_is_sent() -> None:
         }
     ]
     assert "The cookie 'a' stays at home: it is SameSite=Lax" in str(result)
+
+
+@pytest.mark.parametrize("path", ["/api/feed", "/item"])
+def test_an_app_that_is_cancelled_by_itself(path: str) -> None:
+    """It is no answer, for a handshake as for a fetch."""
+    app = app_with_sockets()
+
+    @app.on_request
+    async def cancelled(_: Request) -> None:
+        raise asyncio.CancelledError
+
+    with SyncBrowser(Browser(app, ORIGIN)) as browser:
+        results = [browser.websocket(path), browser.fetch(path)]
+    assert [result.blocked_by for result in results] == ["no-answer"] * 2
+    assert "the app raised CancelledError" in str(results[0])
+
+
+def test_a_caller_that_is_cancelled() -> None:
+    """Where the test gives up, the browser does, too; so does the app, which waits for something else."""
+    app = app_with_sockets()
+    came: list[str] = []
+
+    @app.on_request
+    async def waits(_: Request) -> None:
+        came.append("asked")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            came.append("left")
+
+    async def talk() -> None:
+        async with Browser(app, ORIGIN) as browser:
+            opening = asyncio.ensure_future(browser.websocket("/api/feed"))
+            while not came:
+                await asyncio.sleep(0)
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+
+    asyncio.run(talk())
+    assert came == ["asked", "left"]
 
 
 def shaken(url: str, *answers: Said, **options: Any) -> Result:

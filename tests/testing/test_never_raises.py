@@ -9,6 +9,7 @@ from typing import Any
 
 from corsbp.testing.calls import Call, Page
 from corsbp.testing.cookies import NotKeptError
+from corsbp.testing.engines import ENGINES
 from corsbp.testing.fetching import fetching
 from corsbp.testing.handshake import shaking_hands
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
@@ -147,7 +148,7 @@ def test_nothing_is_raised() -> None:
     print("seed", seed)
     odd, stops = Odd(seed), set()
     for _ in range(ROUNDS):
-        who = page(odd.random.choice(PAGES), odd.random.choice(["standard", "today"]))
+        who = page(odd.random.choice(PAGES), odd.random.choice([*ENGINES]))
         visited(who, odd)
         call = odd.call()
         exchanges = odd.random.choice(

@@ -185,6 +185,9 @@ async def reads() -> Result:
 
 
 async def reads_of_a_server() -> None:
+    Browser(shop, engine="chromium")
+    Browser(shop, engine="firefox")
+    Browser(shop, engine="webkit")
     async with Browser.at("http://127.0.0.1:9", "null", engine="today", clock=lambda: 0.0) as browser:
         nothing: Result = await browser.fetch(
             "/", "POST", body="text", credentials="omit", mode="no-cors", redirect="error"

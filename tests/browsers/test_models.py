@@ -1,0 +1,95 @@
+"""The models of the engines by themselves, without any engine: what each line of their table does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import fields, replace
+
+import pytest
+
+from corsbp.testing.engines import ENGINES, STANDARD, Engine, EngineName
+from corsbp.testing.senders import ServerSender
+
+from ..support import ROOT
+from .differences import DIFFERENCES, EXCEPTIONS
+from .engine import ENGINES as REAL
+from .models import SCENARIOS, Simulated
+from .scripted import Scenario, Scripts, in_simulator
+
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+NAMES: list[EngineName] = ["chromium", "firefox", "webkit"]
+UNSEEN = {"longest_max_age"}  # no scenario waits for ten minutes: tests/testing/test_engines.py has a clock
+QUIRKS = [
+    (name, field.name)
+    for name in NAMES
+    for field in fields(Engine)
+    if getattr(ENGINES[name], field.name) != field.default and field.name not in UNSEEN
+]
+
+
+@pytest.fixture(scope="module")
+def unlike(simulated: Simulated) -> dict[EngineName, list[Scenario]]:
+    """By engine, the scenarios in which its model is not the standard."""
+    standard = simulated["standard"]
+    return {
+        engine: [BY_NAME[name] for name, came in each.items() if came != standard[name]]
+        for engine, each in simulated.items()
+    }
+
+
+@pytest.mark.parametrize("engine", NAMES)
+def test_the_same_comes_out_again(
+    scripts: Scripts, simulated: Simulated, unlike: Mapping[EngineName, list[Scenario]], engine: EngineName
+) -> None:
+    """The control of the next one."""
+    again = asyncio.run(in_simulator(engine, scripts, unlike[engine]))
+    assert len(again) > 50 and all(each == simulated[engine][name] for name, each in again.items())
+
+
+@pytest.mark.parametrize("which", QUIRKS, ids="-".join)
+def test_each_quirk_is_shown_by_a_scenario(
+    monkeypatch: pytest.MonkeyPatch,
+    scripts: Scripts,
+    simulated: Simulated,
+    unlike: Mapping[EngineName, list[Scenario]],
+    which: tuple[EngineName, str],
+) -> None:
+    """Without it, one of the scenarios in which the engine differs comes out differently."""
+    engine, quirk = which
+    without = replace(ENGINES[engine], **{quirk: getattr(STANDARD, quirk)})
+    monkeypatch.setitem(ENGINES, engine, without)
+    left = unlike[engine]
+    while left:
+        some, left = left[:10], left[10:]
+        came = asyncio.run(in_simulator(engine, scripts, some))
+        if any(each != simulated[engine][name] for name, each in came.items()):
+            return
+    pytest.fail(f"no scenario shows {quirk}")
+
+
+def test_in_memory_as_over_a_server(scripts: Scripts, simulated: Simulated) -> None:
+    """What is compared with engines is simulated in memory; a part of it here by way of a real server."""
+    over = asyncio.run(in_simulator("standard", scripts, SCENARIOS[::5], sender=ServerSender(0.5)))
+    assert over == {name: simulated["standard"][name] for name in over}
+
+
+def test_exceptions_are_of_scenarios() -> None:
+    assert [engine.name for engine in REAL] == NAMES
+    assert len(BY_NAME) == len(SCENARIOS)
+    assert {*EXCEPTIONS} <= {(name, engine) for name in BY_NAME for engine in NAMES}
+    assert len(EXCEPTIONS) == sum(len(each.names) for each in DIFFERENCES)
+
+
+def test_numbers_of_the_readme(unlike: Mapping[EngineName, list[Scenario]]) -> None:
+    page = " ".join((ROOT / "tests" / "README.md").read_text().split())
+    runs = len(NAMES) * len(SCENARIOS)
+    lines = {name: sum(engine == name for engine, _ in QUIRKS) for name in NAMES}
+    assert f"in {len(SCENARIOS)} scenarios" in page
+    told = ", ".join(f"{len(unlike[name])} scenarios ({name}, {lines[name]} quirks)" for name in NAMES)
+    counted = (
+        f"Of {runs:,} runs {runs - len(EXCEPTIONS):,} come out as the engine's own model says, and "
+        f"{len(EXCEPTIONS)} are exceptions"
+    )
+    assert counted in page
+    assert f"differ from the standard's in {told.lower()}" in page.lower(), told

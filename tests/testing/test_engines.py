@@ -1,0 +1,73 @@
+"""What single browsers do otherwise than the standard; tests/browsers/test_models.py has all of it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from corsbp.testing.engines import CHROMIUM, ENGINES, FIREFOX, STANDARD, TODAY, WEBKIT, Engine
+
+from ..support import ORIGIN
+from .script import fetch, headers_of, page, says, sends
+
+OURS = {"allow_origin": ORIGIN, "allow_credentials": "true"}
+ALLOWED = says(204, **OURS, allow_methods="PUT", max_age="86400")
+WITH_COOKIES = {"credentials": "include"}
+ALL = ["standard", "today", "chromium", "firefox", "webkit"]
+
+
+def test_names() -> None:
+    assert [*ENGINES] == ALL
+    assert ENGINES["standard"] == Engine() and ENGINES["today"] == TODAY
+
+
+def test_today_is_what_all_do() -> None:
+    unlike = {field.name for field in fields(Engine) if getattr(TODAY, field.name) != field.default}
+    assert unlike == {
+        *("star_covers_authorization", "listener_allows_nothing", "remembers_after_redirect_errors"),
+        *("longest_max_age", "remembers_nothing"),
+    }
+    for name in unlike - {"longest_max_age", "remembers_nothing"}:
+        assert all(getattr(each, name) for each in (CHROMIUM, FIREFOX, WEBKIT))
+    assert not any(each.remembers_nothing for each in (STANDARD, CHROMIUM, FIREFOX, WEBKIT))
+
+
+@pytest.mark.parametrize(
+    ("engine", "seconds"), [("standard", 86400), ("chromium", 7200), ("firefox", 86400), ("webkit", 600)]
+)
+def test_how_long_a_preflight_is_remembered(engine: str, seconds: int) -> None:
+    now = 0.0
+    who = page(engine=engine, clock=lambda: now)
+    assert sends(fetch(ALLOWED, says(**OURS), who=who, method="PUT")) == ["[OPTIONS /items]", "PUT /items"]
+    now = seconds - 1
+    assert sends(fetch(says(**OURS), who=who, method="PUT")) == ["[OPTIONS /items]*", "PUT /items"]
+    now = seconds
+    assert len(fetch(ALLOWED, says(**OURS), who=who, method="PUT").sent) == 2
+
+
+@pytest.mark.parametrize("engine", ALL)
+def test_a_cookie_that_says_nothing_of_its_site(engine: str) -> None:
+    who = page(engine=engine)
+    fetch(
+        says(**OURS, set_cookie=["a=1", "b=1; SameSite=Lax", "c=1; SameSite=None"]), who=who, **WITH_COOKIES
+    )
+    kept = headers_of(fetch(says(**OURS), who=who, **WITH_COOKIES)).get("cookie")
+    assert kept == {"firefox": "a=1", "webkit": "a=1; c=1"}.get(engine)
+
+
+@pytest.mark.parametrize("engine", ALL)
+def test_what_a_redirect_makes_of_a_request(engine: str) -> None:
+    """A PUT that became a GET: some ask once more, and for what is no longer there."""
+    grants = says(204, **OURS, allow_methods="PUT", allow_headers="x-a, content-type")
+    json = {"content-type": "application/json"}
+    moved = says(303, **OURS, location="/new")
+    more = [grants] if engine in ("firefox", "webkit") else []
+    result = fetch(
+        grants, moved, *more, says(**OURS), who=page(engine=engine), method="PUT", headers=json, body="{}"
+    )
+    assert sends(result)[2:] == ["[OPTIONS /new]"] * len(more) + ["GET /new"]
+    if more:
+        asked = headers_of(result, 2).get("access-control-request-headers")
+        assert asked == ("content-type" if engine == "webkit" else None)
+    assert "content-type" not in headers_of(result)
