@@ -85,8 +85,10 @@ def said(folder: Path, server: str, setup: str, *asked: Ask, debug: bool = False
         return started.output.read_text(errors="replace")
 
 
-@pytest.mark.parametrize("server", ["sanic", "uvicorn", "hypercorn"])
-@pytest.mark.parametrize("level", LINES)
+@pytest.mark.parametrize(
+    ("server", "level"),
+    [*(("sanic", level) for level in LINES), ("uvicorn", "DEBUG"), ("hypercorn", "DEBUG")],
+)
 def test_each_level(tmp_path: Path, server: str, level: str) -> None:
     """By handlers of the user's own, and by Sanic's where there are none: each line once."""
     importable(server)

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-import venv
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -52,17 +52,22 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Scan:
     if not os.environ.get("CORSBP_SKIP_NOTHING"):
         pytest.skip("a scanner would be fetched from PyPI: CORSBP_SKIP_NOTHING=1")
     folder = tmp_path_factory.mktemp("scanner")
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    options = ("--quiet", "--disable-pip-version-check", "--prefer-binary")
-    install: list[str | Path] = [python, "-m", "pip", "install", *options, *REQUIREMENTS]
+    options = (
+        "--quiet",
+        "--disable-pip-version-check",
+        "--prefer-binary",
+        "--no-compile",
+        "--target",
+        folder,
+    )
+    install = [sys.executable, "-m", "pip", "install", *options, *REQUIREMENTS]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode:
         unavailable(f"the scanner could not be installed: {done.stderr.strip()[-300:]}")
 
     def run(*urls: str) -> dict[str, tuple[int, str | None, dict[str, str]]]:
         done = subprocess.run(
-            [python, "-c", DRIVER, *urls], cwd=folder, capture_output=True, text=True, check=False
+            [sys.executable, "-c", DRIVER, *urls], cwd=folder, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)

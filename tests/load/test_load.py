@@ -41,7 +41,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 @linux
 def test_load_with_faults(capsys: pytest.CaptureFixture[str]) -> None:
-    said = run(capsys, "--seconds", "8")
+    said = run(capsys, "--seconds", "5")
     for part in ("SIGKILL for", "SIGTERM for", "reload of", "before:", "in between:", "after:"):
         assert part in said
     assert said.endswith("all is well\n")
