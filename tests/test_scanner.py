@@ -52,16 +52,9 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Scan:
     if not os.environ.get("CORSBP_SKIP_NOTHING"):
         pytest.skip("a scanner would be fetched from PyPI: CORSBP_SKIP_NOTHING=1")
     folder = tmp_path_factory.mktemp("scanner")
-    options = (
-        "--quiet",
-        "--disable-pip-version-check",
-        "--prefer-binary",
-        "--no-compile",
-        "--target",
-        folder,
-    )
-    install = [sys.executable, "-m", "pip", "install", *options, *REQUIREMENTS]
-    done = subprocess.run(install, capture_output=True, text=True, check=False)
+    options = ("--quiet", "--disable-pip-version-check", "--prefer-binary", "--no-compile")
+    install: list[str | Path] = [sys.executable, "-m", "pip", "install", *options, "--target", folder]
+    done = subprocess.run([*install, *REQUIREMENTS], capture_output=True, text=True, check=False)
     if done.returncode:
         unavailable(f"the scanner could not be installed: {done.stderr.strip()[-300:]}")
 
