@@ -21,7 +21,7 @@ class Engine:
     """`*` in `access-control-allow-headers` covers Authorization."""
 
     listener_allows_nothing: bool = False
-    """A method has to be allowed by name where a listener on the upload made the preflight, too."""
+    """If only a listener on the upload made the preflight, the method has to be allowed all the same."""
 
     negative_age_is_zero: bool = False
     """A negative `access-control-max-age` is 0; other nonsense is 5 seconds."""
@@ -76,7 +76,7 @@ class Engine:
     # Redirects
 
     needs_permission_for_good: bool = False
-    """Where a request needs a preflight, each that a redirect makes of it has one, whatever is left of it."""
+    """After a redirect, a request that needed a preflight has one again, even if what is left of it needs none."""
 
     asks_for_dropped_headers: bool = False
     """A preflight after a redirect asks for all that was sent before it, though not all of it is sent on."""
