@@ -76,7 +76,7 @@ class Engine:
     # Redirects
 
     needs_permission_for_good: bool = False
-    """After a redirect, a request that needed a preflight has one again, even if what is left of it needs none."""
+    """After a redirect, what needed a preflight has one again, even if what is left of it needs none."""
 
     asks_for_dropped_headers: bool = False
     """A preflight after a redirect asks for all that was sent before it, though not all of it is sent on."""
