@@ -16,17 +16,17 @@ that reads headers later on trips over it.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Set
+from collections.abc import Container, Iterable, Set
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 MAX_NAME = 253  # RFC 1035, 2.3.4, without the root's dot and length
 MAX_LABEL = 63
 MAX_SCHEME = 32  # no standard has a limit; the longest in use has 20
+MATCHED = 1000  # origins that are remembered, of those that a pattern allows: half a megabyte at most
 MAX_LENGTH = MAX_SCHEME + len("://") + MAX_NAME + len(":65535")
 
-_Tails: TypeAlias = list[dict[str, tuple[str, ...]]]
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 FILE = "file://"
 # A page's origin is that of the page: a WebSocket's handshake carries an https one. The others are opaque.
@@ -35,7 +35,6 @@ NEVER_SENT = frozenset({"about", "blob", "data", "file", "ftp", "javascript", "m
 # None of these can backtrack far: no character both continues a part and begins the next.
 _SCHEME = rf"[a-z][a-z0-9+.-]{{0,{MAX_SCHEME - 1}}}"
 _NAME = rf"[a-z0-9_-]{{1,{MAX_LABEL}}}(?:\.[a-z0-9_-]{{1,{MAX_LABEL}}})*"
-_is_name = re.compile(_NAME).fullmatch
 is_number = re.compile(r"[0-9]+|0x[0-9a-f]*").fullmatch  # URL, "ends in a number checker"
 _is_decimal_port = re.compile(r"[1-9][0-9]{0,4}").fullmatch
 _entry = re.compile(
@@ -70,14 +69,27 @@ def is_pattern(entry: str) -> bool:
     return "*" in entry
 
 
-def covers(entry: str, other: str) -> bool:
-    """Whether `entry` allows all that `other` allows, and is not `other` itself; both are valid entries."""
-    return entry in _wider(other)
+def covering(entry: str, entries: Container[str], any_port: bool = True) -> str | None:
+    """The narrowest of `entries` that allows all that `entry` allows, and more; None if none does.
 
-
-def covering(other: str, entries: Container[str]) -> str | None:
-    """The narrowest of `entries` that covers `other`, or None. Costs the labels of `other` only."""
-    return next((entry for entry in _wider(other) if entry in entries), None)
+    Costs the labels of `entry` only. A text that is no entry is read as if it were one. `any_port`: whether
+    `entries` may have patterns that end in `:*`.
+    """
+    start = entry.find("://") + len("://")
+    texts = [entry]
+    if any_port:
+        bare, _, port = entry.rpartition(":")
+        texts.append(f"{bare if port == '*' or port.isdigit() else entry}:*")
+        if texts[1] != entry and texts[1] in entries:
+            return texts[1]
+    above, dot = f"{entry[:start]}*", entry.find(".", start)
+    while dot >= 0:
+        for text in texts:
+            pattern = above + text[dot:]
+            if pattern in entries and pattern != entry:
+                return pattern
+        dot = entry.find(".", dot + 1)
+    return None
 
 
 def is_insecure(entry: str) -> bool:
@@ -93,31 +105,19 @@ class Origins:
     """Valid origins and patterns, compiled: what they allow is told without a look at each of them.
 
     `exact` holds the origins, which may be known apart from the patterns already; `match` knows the patterns.
-    Neither stores anything about what it is asked.
     """
 
-    __slots__ = ("_any_port", "_below", "_below_any_port", "_has_patterns", "exact")
+    __slots__ = ("_any_port", "_matched", "_patterns", "exact")
 
     exact: Set[str]
 
     def __init__(self, entries: Iterable[str], exact: Set[str] | None = None) -> None:
         entries = frozenset(entries)
-        patterns = frozenset(filter(is_pattern, entries))
-        self.exact = entries - patterns if exact is None else exact
-        self._has_patterns = bool(patterns)
-        # `scheme://host` of the patterns with one host and any port
-        self._any_port = frozenset(entry[:-2] for entry in patterns if "://*." not in entry)
-        # for each number of labels behind the wildcard: `.example.com` or `.example.com:8443` → `https://` …
-        self._below: _Tails = []
-        self._below_any_port: _Tails = []
-        for scheme, host, port in map(split, sorted(patterns)):
-            if host.startswith("*."):
-                tail = host[1:]
-                depths = self._below_any_port if port == "*" else self._below
-                depths.extend({} for _ in range(tail.count(".") - len(depths)))
-                tails = depths[tail.count(".") - 1]
-                key = f"{tail}:{port}" if port not in ("", "*") else tail
-                tails[key] = (*tails.get(key, ()), f"{scheme}://")
+        self._patterns = frozenset(filter(is_pattern, entries))
+        self._any_port = any(pattern.endswith(":*") for pattern in self._patterns)
+        self._matched: set[str] = set()
+        """Origins that a pattern allows, as they came: a few pages send nearly all of the requests."""
+        self.exact = entries - self._patterns if exact is None else exact
 
     def __contains__(self, origin: str) -> bool:
         return origin in self.exact or self.match(origin)
@@ -125,42 +125,19 @@ class Origins:
     def match(self, origin: str) -> bool:
         """Whether one of the patterns allows `origin`, which may be anything that a request can hold.
 
-        Only what `is_origin` says yes to is ever allowed. Costs the labels of the host, at most as many as
-        the longest pattern has, and never the number of patterns.
+        Only what `is_origin` says yes to is ever allowed. Costs the labels of the host, and never the number
+        of patterns. What is refused leaves nothing behind.
         """
-        if not self._has_patterns or len(origin) > MAX_LENGTH:
+        if not self._patterns or len(origin) > MAX_LENGTH:
             return False
-        if _is_below(origin, self._below):
+        if origin in self._matched:
             return True
-        if not (self._any_port or self._below_any_port):
+        if covering(origin, self._patterns, self._any_port) is None or not is_origin(origin):
             return False
-        host, _, port = origin.rpartition(":")
-        if not port.isdigit():
-            host, port = origin, ""
-        if host in self._any_port or _is_below(host, self._below_any_port):
-            return is_port(port, host.partition("://")[0])
-        return False
-
-
-def _is_below(origin: str, depths: _Tails) -> bool:
-    """Whether an origin has a valid name below one of these tails; with a port where the tail has one."""
-    cut = MAX_LENGTH
-    for tails in depths:
-        cut = origin.rfind(".", 0, cut)
-        if cut < 0:
-            return False
-        if not tails:
-            continue
-        for scheme in tails.get(origin[cut:], ()):
-            if origin.startswith(scheme):
-                name = origin[len(scheme) : cut]
-                if len(origin) > MAX_NAME and len(origin[len(scheme) :].partition(":")[0]) > MAX_NAME:
-                    return False
-                # one label of letters and digits, as most are: no need to search
-                if name.isalnum() and name.islower() and name.isascii() and len(name) <= MAX_LABEL:
-                    return True
-                return _is_name(name) is not None
-    return False
+        if len(self._matched) >= MATCHED:
+            self._matched.clear()
+        self._matched.add(origin)
+        return True
 
 
 def parse(text: str) -> Entry | None:
@@ -253,18 +230,3 @@ def is_loopback(host: str) -> bool:
     if host in {"localhost", "[::1]"} or host.endswith(".localhost"):
         return True
     return host.startswith("127.") and is_ipv4(host)
-
-
-def _wider(entry: str) -> Iterator[str]:
-    """Every pattern that allows all that a valid entry allows and more, narrow ones first."""
-    scheme, host, port = split(entry)
-    suffixes = (":*",) if port == "*" else (f":{port}" if port else "", ":*")
-    rest = host.removeprefix("*.")
-    while True:
-        for suffix in suffixes:
-            if (pattern := f"{scheme}://{host}{suffix}") != entry:
-                yield pattern
-        _, dot, rest = rest.partition(".")
-        if not dot:
-            return
-        host = f"*.{rest}"

@@ -21,7 +21,6 @@ from corsbp.origins import (
     MAX_LENGTH,
     Origins,
     covering,
-    covers,
     is_entry,
     is_insecure,
     is_origin,
@@ -665,18 +664,34 @@ def test_the_number_of_patterns_costs_nothing(count: int) -> None:
     """Counted, not timed: one look-up for each label, however many patterns there are (F2)."""
     looked_up: list[str] = []
 
-    class Counting(dict[Any, Any]):
-        def get(self, key: object, default: object = None) -> object:
+    class Counting(frozenset[str]):
+        def __contains__(self, key: object) -> bool:
             looked_up.append(str(key))
-            return super().get(key, default)
+            return super().__contains__(key)
 
     compiled = Origins([f"https://*.a.example{number}.com" for number in range(count)])
-    depths = compiled._below
-    depths[:] = [Counting(tails) for tails in depths]
+    compiled._patterns = Counting(compiled._patterns)
     assert compiled.match("https://x.a.example0.com")
-    assert not compiled.match("https://x.y.a.example.org")
-    assert not compiled.match("https://org")  # has fewer labels than any pattern: nothing to look up
-    assert looked_up == [".a.example0.com", ".a.example.org"]
+    assert not compiled.match("https://x.y.example.org")
+    assert not compiled.match("https://org")  # no pattern can be above it: nothing to look up
+    assert looked_up == [
+        "https://*.a.example0.com",
+        "https://*.y.example.org",
+        "https://*.example.org",
+        "https://*.org",
+    ]
+
+
+def test_what_is_remembered_is_bounded_and_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(origins, "MATCHED", 3)
+    compiled = Origins(["https://*.example.com"])
+    for _ in range(2):
+        for number in range(10):
+            assert compiled.match(f"https://{number}.example.com")
+            assert not compiled.match(f"https://{number}.example.org")
+            assert not compiled.match(f"https://{number}!.example.com")
+            assert 0 < len(compiled._matched) <= 3
+            assert all(origin.endswith(".example.com") and is_origin(origin) for origin in compiled._matched)
 
 
 # --- The oracle: slow, obvious, and written without a look at the code it judges ---
@@ -807,7 +822,7 @@ def test_an_entry_covers_another_if_it_grants_all_that_the_other_grants() -> Non
             for port in ("", ":7")
         ]
         expected = entry != other and all(grants(entry, sample) for sample in samples)
-        assert covers(entry, other) is expected, (entry, other, SEED)
+        assert (covering(other, {entry}) == entry) is expected, (entry, other, SEED)
         found += expected
     assert found > 100, (found, SEED)
 
