@@ -1,104 +1,49 @@
-"""What can be wrong with a policy: every fault has a stable id, and this file documents all of them."""
+"""What can be wrong with a policy: every fault has a stable id."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from types import FrameType, MappingProxyType
+from types import FrameType
+from typing import Final
 
 from .journal import shown
 
-PROBLEMS: Mapping[str, str] = MappingProxyType(
-    {
-        # fields that take a collection
-        "bare-string": "One string where a collection belongs: Python would take it as a list of characters.",
-        "not-a-collection": "Neither a list, tuple or set of strings nor another value that the field takes.",
-        "star-not-alone": "`*` means all, so it stands alone: names beside it would change nothing.",
-        "entry-type": "An entry of a collection is not a string.",
-        "not-a-bool": "A switch that is neither True nor False.",
-        # what stands where an origin belongs
-        "origins-empty": "An empty collection of origins: a section that nobody may read needs no CORS.",
-        "origin-function-arguments": "The origin function cannot be called with (origin, request).",
-        "origin-regex": "A regular expression as an origin: write a pattern or a function.",
-        "origin-empty": "An empty string is no origin.",
-        "origin-null": "Every sandboxed frame and local file sends `null`: allowing it allows everyone.",
-        "origin-several": "Several origins in one string.",
-        "origin-network": "A network of addresses as an origin, which has one host: write a function.",
-        "origin-pattern": "A pattern where one origin is asked for.",
-        "origin-whitespace": "Spaces, tabs or line ends in or around an origin.",
-        "origin-control-character": "A control character in an origin.",
-        # its scheme
-        "origin-scheme-missing": "An origin begins with its scheme and `://`; corsbp assumes none.",
-        "origin-scheme-invalid": "What stands before `://` is no scheme.",
-        "origin-scheme-never-sent": "A scheme that no page's origin has, so that no browser ever sends it.",
-        "origin-file": "A file's address: browsers send `null` of it, or `file://` where they are told to.",
-        # what follows or precedes the host
-        "origin-userinfo": "User and password are no part of an origin.",
-        "origin-trailing-slash": "An origin has no slash at its end.",
-        "origin-path": "An origin has no path.",
-        "origin-query": "An origin has no query.",
-        "origin-fragment": "An origin has no fragment.",
-        "origin-port-empty": "A colon without a port behind it.",
-        "origin-port-invalid": "A port is a number from 1 to 65535 without leading zeros, or `*`.",
-        "origin-port-default": "Browsers leave out the default port of http (80) and https (443).",
-        # its host
-        "origin-host-missing": "There is no host behind the scheme.",
-        "origin-host-character": "A character that no host in an Origin header has.",
-        "origin-upper-case": "Browsers send scheme and host in lower case.",
-        "origin-unicode": "Browsers send international names in their ASCII form (`xn--`).",
-        "origin-punycode": "A label that begins with `xn--`, but is no name that a browser can read.",
-        "origin-label-empty": "Two dots in a row, or a dot at the start or end of the host.",
-        "origin-label-too-long": "A part of the host between dots is longer than 63 characters.",
-        "origin-name-too-long": "The host is longer than 253 characters.",
-        "origin-ip-invalid": "An IP address not written as browsers send it, or a host that ends like one.",
-        # patterns
-        "origin-wildcard-place": "`*` stands for whole labels at the left of a host, or for the whole port.",
-        "origin-wildcard-ip": "IP addresses have no subdomains.",
-        # with credentials
-        "credentials-any-origin": "With credentials, any origin could act as each of your users.",
-        "credentials-any-exposed": "With credentials, browsers take `*` for the name of a header to expose.",
-        "credentials-file": "With credentials, any file that a user opens could act as that user.",
-        "credentials-insecure-origin": "With credentials, whoever can change an http page on its way can act "
-        "as its users.",
-        "credentials-public-suffix": "With credentials, a wildcard for names that anyone can register.",
-        # names
-        "name-not-token": "Not the name of a method or header: characters that HTTP does not allow there.",
-        "name-wildcard": "`*` within a name: browsers take it for a letter, so it stands for nothing.",
-        "method-forbidden": "A method that browsers never let a page use.",
-        "header-forbidden": "A request header that browsers never let a page set.",
-        "header-of-response": "A header of responses among the request headers.",
-        "header-of-request": "A header of requests among the response headers.",
-        "header-of-preflight": "A header of answers to preflights, which no page sees.",
-        "header-media-type": "A media type where a header's name belongs: it is `content-type` that has it.",
-        "header-set-cookie": "Browsers never show cookies to a page in a response's headers.",
-        # ages
-        "max-age-type": "`max_age` is neither a whole number of seconds, a timedelta nor None.",
-        "max-age-fraction": "`max_age` is not in whole seconds.",
-        "max-age-range": "`max_age` is not from 0 to 86400 seconds.",
-        "origin-timeout-type": "`origin_timeout` is neither a number of seconds nor a timedelta.",
-        "origin-timeout-range": "`origin_timeout` is not above 0 and up to 60 seconds.",
-    }
-)
-"""Ids of what a policy is refused for, each with a line that explains it."""
 
-WARNINGS: Mapping[str, str] = MappingProxyType(
-    {
-        "max-age-capped": "`max_age` is above the two hours that Chromium honours.",
-        "origin-covered": "An origin that another entry allows already.",
-        "header-set-by-browser": "A request header that browsers set themselves: no page has to ask for it.",
-        "header-safelisted": "A header that browsers let through anyway, a request's but for unusual values.",
-        "method-case": "Methods are case-sensitive: browsers send this one as the page spells it.",
-        "method-unserved": "An allowed method that no route of the section serves.",
-        "section-empty": "A section without any route.",
-        "route-open": "A route's own policy lets in every origin, in a section that does not.",
-        "blueprint-twice": "A blueprint of a section is registered beside it, too: CORS at both places.",
-        "group-forgotten": "The result of `cors_group()` is registered on no app, but a blueprint of it is.",
-        "two-layers": "The package sanic-cors is active in the same app.",
-    }
-)
-"""Ids of what is legal but probably not meant, each with a line that explains it."""
+def ids(text: str) -> frozenset[str]:
+    """The ids in a text, each with a row of its own in `corsbp/README.md`: what it means, and what to do."""
+    return frozenset(text.split())
+
+
+PROBLEMS: Final = ids("""
+    bare-string not-a-collection star-not-alone entry-type not-a-bool
+
+    origins-empty origin-function-arguments origin-regex origin-empty origin-null origin-several
+    origin-network origin-pattern origin-whitespace origin-control-character
+    origin-scheme-missing origin-scheme-invalid origin-scheme-never-sent origin-file
+    origin-userinfo origin-trailing-slash origin-path origin-query origin-fragment
+    origin-port-empty origin-port-invalid origin-port-default
+    origin-host-missing origin-host-character origin-upper-case origin-unicode origin-punycode
+    origin-label-empty origin-label-too-long origin-name-too-long origin-ip-invalid
+    origin-wildcard-place origin-wildcard-ip
+
+    credentials-any-origin credentials-any-exposed credentials-file credentials-insecure-origin
+    credentials-public-suffix
+
+    name-not-token name-wildcard method-forbidden header-forbidden header-of-response header-of-request
+    header-of-preflight header-media-type header-set-cookie
+
+    max-age-type max-age-fraction max-age-range origin-timeout-type origin-timeout-range
+""")
+"""Ids of what a policy is refused for."""
+
+WARNINGS: Final = ids("""
+    max-age-capped origin-covered header-set-by-browser header-safelisted method-case method-unserved
+    section-empty route-open blueprint-twice group-forgotten two-layers
+""")
+"""Ids of what is legal but probably not meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +53,11 @@ class Problem:
         problem = Problem("origin-path", "allow_origins", "https://app.example/a", "has a path")
         print(problem)  # allow_origins: 'https://app.example/a' has a path [origin-path]
 
-    Raises LookupError for an id that is not documented here.
+    Raises LookupError for an id that is neither in `PROBLEMS` nor in `WARNINGS`.
     """
 
     id: str
-    """A key of `PROBLEMS` or `WARNINGS`, which never changes its meaning: `"origin-path"`."""
+    """One of `PROBLEMS` or `WARNINGS`, which never changes its meaning: `"origin-path"`."""
 
     field: str
     """The policy's field: `"allow_origins"`."""

@@ -30,6 +30,11 @@ VARY = istr("vary")
 ALLOW = istr("allow")
 HOST = istr("host")
 
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """The methods that Sanic routes, in the order in which corsbp names them."""
 
@@ -49,17 +54,9 @@ Fetch's "CORS-safelisted request-header" has two more, `content-type` and `range
 values: `application/json` needs permission, so that naming them is no mistake.
 """
 
-SAFELISTED_RESPONSE_HEADERS = frozenset(
-    {
-        "cache-control",
-        "content-language",
-        "content-length",
-        "content-type",
-        "expires",
-        "last-modified",
-        "pragma",
-    }
-)
+SAFELISTED_RESPONSE_HEADERS = _names("""
+    cache-control content-language content-length content-type expires last-modified pragma
+""")
 """Response headers that a page may always read (Fetch, "CORS-safelisted response-header name")."""
 
 FORBIDDEN_RESPONSE_HEADERS = frozenset({"set-cookie", "set-cookie2"})
@@ -68,49 +65,21 @@ FORBIDDEN_RESPONSE_HEADERS = frozenset({"set-cookie", "set-cookie2"})
 PREFLIGHT_ONLY_HEADERS = frozenset({ALLOW_METHODS, ALLOW_HEADERS, MAX_AGE})
 """Response headers that only the answer to a preflight has, which no page sees."""
 
-REQUEST_ONLY_HEADERS = frozenset(
-    {
-        "access-control-request-headers",
-        "access-control-request-method",
-        "cookie",
-        "expect",
-        "host",
-        "if-match",
-        "if-modified-since",
-        "if-none-match",
-        "if-range",
-        "if-unmodified-since",
-        "max-forwards",
-        "origin",
-        "range",
-        "referer",
-        "te",
-        "user-agent",
-    }
-)
+REQUEST_ONLY_HEADERS = _names("""
+    access-control-request-headers access-control-request-method cookie expect host if-match
+    if-modified-since if-none-match if-range if-unmodified-since max-forwards origin range referer te
+    user-agent
+""")
 """Headers that no response has (RFC 9110). Not `authorization`: there are APIs that answer with one."""
 
 SET_BY_BROWSERS = frozenset({"accept-encoding", "dnt", "keep-alive", "origin"})
 """Forbidden request headers that recipes are full of: useless to allow, and harmless."""
 
-RESPONSE_ONLY_HEADERS = frozenset(
-    {
-        "accept-ranges",
-        "access-control-allow-credentials",
-        "access-control-allow-headers",
-        "access-control-allow-methods",
-        "access-control-allow-origin",
-        "access-control-expose-headers",
-        "access-control-max-age",
-        "age",
-        "etag",
-        "location",
-        "retry-after",
-        "server",
-        "vary",
-        "www-authenticate",
-    }
-)
+RESPONSE_ONLY_HEADERS = _names("""
+    accept-ranges access-control-allow-credentials access-control-allow-headers access-control-allow-methods
+    access-control-allow-origin access-control-expose-headers access-control-max-age age etag location
+    retry-after server vary www-authenticate
+""")
 """Headers that no request has (RFC 9110). Not `content-disposition`: there are uploads that send one."""
 
 MAX_REQUESTED_LENGTH = 8192
@@ -119,31 +88,11 @@ MAX_REQUESTED_LENGTH = 8192
 MAX_REQUESTED_NAMES = 128
 """Most elements of such a list, empty ones included; a browser sends a handful and no empty ones."""
 
-_FORBIDDEN_REQUEST_HEADERS = frozenset(
-    {
-        "accept-charset",
-        "accept-encoding",
-        "access-control-request-headers",
-        "access-control-request-method",
-        "connection",
-        "content-length",
-        "cookie",
-        "cookie2",
-        "date",
-        "dnt",
-        "expect",
-        "host",
-        "keep-alive",
-        "origin",
-        "referer",
-        "set-cookie",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "via",
-    }
-)
+_FORBIDDEN_REQUEST_HEADERS = _names("""
+    accept-charset accept-encoding access-control-request-headers access-control-request-method connection
+    content-length cookie cookie2 date dnt expect host keep-alive origin referer set-cookie te trailer
+    transfer-encoding upgrade via
+""")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PLACE = {method: place for place, method in enumerate(METHODS)}
 _OTHERS = _PLACE["OPTIONS"] - 0.5

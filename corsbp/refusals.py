@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from .errors import ids
 from .fetch import FORBIDDEN_METHODS
 from .fields import name_of
 from .journal import shown
 from .origins import is_origin
 from .policy import CorsPolicy, functions, may_be_asked_about
 
-REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "origin-repeated": "the request has more than one Origin line",
-        "origin-null": "the origin is opaque (`null`): a sandboxed frame, a file, a redirect between sites",
-        "origin-malformed": "the Origin is no `scheme://host[:port]` as browsers send it",
-        "origin-not-allowed": "the origin is none of those that the policy allows",
-        "origin-function-refused": "the policy's origin function did not return True",
-        "origin-function-failed": "the policy's origin function raised, was cancelled, took too long "
-        "or returned no bool",
-        "method-elsewhere": "the requested method is served on this path, but by a route without CORS",
-        "method-not-allowed": "no route of the section serves the requested method here, "
-        "or the policy leaves it out",
-        "headers-malformed": "the requested header names are no list of tokens, or too long a one",
-        "header-not-allowed": "a requested header is none of those that the policy allows",
-    }
-)
-"""Why a page was refused: stable ids, each with what it means."""
+REFUSALS: Final = ids("""
+    origin-repeated origin-null origin-malformed origin-not-allowed origin-function-refused
+    origin-function-failed method-elsewhere method-not-allowed headers-malformed header-not-allowed
+""")
+"""Ids of why a page was refused."""
 
 
 class Refusal(NamedTuple):

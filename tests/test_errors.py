@@ -41,16 +41,8 @@ def test_each_warning_about_a_policy_is_shown_by_a_case_in_a_table() -> None:
 
 
 def test_ids_are_kebab_case_and_mean_one_thing() -> None:
-    assert not PROBLEMS.keys() & WARNINGS.keys()
-    for problem_id, line in {**PROBLEMS, **WARNINGS}.items():
-        assert re.fullmatch("[a-z]+(-[a-z]+)*", problem_id)
-        assert line.endswith(".") and "\n" not in line
-
-
-@pytest.mark.parametrize("mapping", [PROBLEMS, WARNINGS])
-def test_the_documentation_cannot_be_changed(mapping: dict[str, str]) -> None:
-    with pytest.raises(TypeError):
-        mapping["origin-null"] = "fine"
+    assert not PROBLEMS & WARNINGS
+    assert all(re.fullmatch("[a-z]+(-[a-z]+)*", problem_id) for problem_id in PROBLEMS | WARNINGS)
 
 
 def test_a_problem_with_an_unknown_id_cannot_be_made() -> None:

@@ -36,7 +36,7 @@ MORE: Final = MappingProxyType(
 )
 """Ids of what only a review looks for; the others are those of the policies' problems and warnings."""
 
-FINDINGS: Final = MappingProxyType({**PROBLEMS, **WARNINGS, **MORE})
+FINDINGS: Final = PROBLEMS | WARNINGS | MORE.keys()
 """Every id that a finding can have."""
 
 ERRORS: Final = frozenset({"credentials-insecure-origin", "credentials-public-suffix"})
