@@ -11,8 +11,8 @@ The rooms, from the door inwards; imports run one way (`testing` has a map of it
     group      cors_group(): a policy and blueprints in, a blueprint group out
     surface    an app's routes and who may call them, for reviews
     section    the blueprint by which a group meets the app
-    live       origins from a store are followed while the app runs
     mount      the one room that touches the app: its hooks
+    live       origins from a store are followed while the app runs
     oddities   what is legal at startup, but probably not meant
     whose      whose a request is, by the app's router
     ownership  whose a blueprint is, and a path that has no route

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from .decision import Follow
 from .dialects import instead_of
@@ -13,21 +13,18 @@ if TYPE_CHECKING:
     from sanic_routing.route import Route
 
 
-class Owner(Protocol):
-    """Who has routes: a section."""
-
-    follow: Follow
-
-
 class Bound(NamedTuple):
-    """A route, the section that it is in, and what it follows; None where it is in none, or has no CORS."""
+    """A route, what the section that it is in follows, and what it follows itself.
+
+    None where it is in no section, or has no CORS.
+    """
 
     route: Route
-    owner: Any
+    section: Follow | None
     follow: Follow | None
 
 
-def bind(paths: Iterable[Sequence[Route]], owner_of: Callable[[Route], Owner | None]) -> Iterator[Bound]:
+def bind(paths: Iterable[Sequence[Route]], section_of: Callable[[Route], Follow | None]) -> Iterator[Bound]:
     """What each route is bound to; `paths` has the routes of each path of the router.
 
     Raises:
@@ -37,21 +34,17 @@ def bind(paths: Iterable[Sequence[Route]], owner_of: Callable[[Route], Owner | N
     for routes in paths:
         for route in routes:
             like = made_for(route, routes)
-            owner = None if is_automatic_options(route) else owner_of(like)
+            section = None if is_automatic_options(route) else section_of(like)
             policy: object = getattr(like.ctx, "cors", None)
             if not hasattr(like.ctx, "cors"):
-                follow = owner.follow if owner else None
+                follow = section
             elif policy is False:
                 follow = None
             elif isinstance(policy, CorsPolicy):
                 # By identity: hashing a thousand origins for each of a thousand routes would be felt.
-                key = (id(policy), id(owner))
+                key = (id(policy), id(section))
                 if key not in own:
-                    own[key] = (
-                        Follow(policy, owner.follow.rules.label, owner.follow)
-                        if owner
-                        else Follow(policy, _label(like))
-                    )
+                    own[key] = Follow(policy, section.rules.label if section else _label(like), section)
                 follow = own[key]
             else:
                 # No TypeError: Sanic takes that for a listener that wants more arguments.
@@ -59,7 +52,7 @@ def bind(paths: Iterable[Sequence[Route]], owner_of: Callable[[Route], Owner | N
                     f"ctx_cors={policy!r} of the route {like.name!r} (/{like.path}) "
                     f"is neither a CorsPolicy nor False{instead_of(policy)}"
                 )
-            yield Bound(route, owner, follow)
+            yield Bound(route, section, follow)
 
 
 def _label(route: Route) -> Callable[[], str]:

@@ -21,6 +21,7 @@ from .fields import (
     OriginFunction,
     Star,
     name_of,
+    seconds_of,
 )
 from .origins import FILE, covering, is_entry, is_insecure, is_pattern
 from .suffixes import is_below_public_suffix
@@ -119,8 +120,8 @@ class Check:
 
     def origin_timeout(self, value: object) -> float:
         name = "origin_timeout"
-        seconds = value.total_seconds() if isinstance(value, timedelta) else value
-        if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        seconds = seconds_of(value)
+        if seconds is None:
             self.say("origin-timeout-type", name, value, "is neither a number of seconds nor a timedelta")
             return LONGEST_ORIGIN_TIMEOUT
         if not 0 < seconds <= LONGEST_ORIGIN_TIMEOUT:

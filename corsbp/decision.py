@@ -26,26 +26,6 @@ class Rules:
     with them, also where there is just one: caches must not be wrong when a second arrives.
     """
 
-    __slots__ = (
-        "always",
-        "ask",
-        "credentials",
-        "exact",
-        "exposed",
-        "followed",
-        "label",
-        "match",
-        "policy",
-        "reflects",
-        "refused",
-        "static",
-        "tail",
-        "told",
-        "trial",
-        "vary",
-        "watched",
-    )
-
     def __init__(
         self,
         policy: CorsPolicy,
@@ -148,6 +128,11 @@ class Follow:
     ) -> None:
         self.rules = Rules(policy, label, Rules(trial, label) if trial else None)
         self.section = section or self
+
+    @property
+    def policy(self) -> CorsPolicy:
+        """The policy that holds now."""
+        return self.rules.policy
 
     @property
     def trial(self) -> CorsPolicy | None:

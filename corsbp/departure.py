@@ -134,12 +134,15 @@ class Departure:
         if trial is not None and not heard(request.app, INFO):
             return
         self.said = True
-        wish = self.wish(request)
-        allowed = wish.allowed(rules, self.opinion)
+        wish, opinion = self.wish(request), self.opinion
+        if opinion is None:
+            opinion = Opinion()
+            opinion.recall(rules, origins)
+        allowed = wish.allowed(rules, opinion)
         if not allowed:
-            tell(rules, wish, self.opinion)
+            tell(rules, wish, opinion)
         if trial is not None:
-            compare(trial, wish, Decided(rules, self.opinion, allowed))
+            compare(trial, wish, Decided(rules, opinion, allowed))
 
     @property
     def processed_headers(self) -> Iterable[tuple[bytes, bytes]]:
@@ -174,32 +177,30 @@ class Departure:
 
 def departing(request: Request) -> Departure | None:
     """The departure that a request has, until its head has left."""
-    stream: Any = request.stream
-    there = stream.response_func if type(stream) is Http else getattr(stream, "send", None)
+    there = getattr(request.stream, _place(request.stream), None)
     return there if type(there) is Departure else None
 
 
 def departure(request: Request, follow: Follow) -> Departure:
     """The departure of a request: the one it has, or a new one. After the answer, it changes nothing."""
     stream: Any = request.stream
-    there: Any
-    mine: Departure
-    if type(stream) is Http:  # which keeps in an attribute what its `send` is to call
-        there = stream.response_func
-        if type(there) is Departure:
-            return there
-        mine = Departure(request, follow, there)
-        if there is not None:
-            stream.response_func = mine  # type: ignore[assignment]  # it is called as the other was
-        return mine
-    there = getattr(stream, "send", None)  # the streams of the others have `send` itself
+    place = _place(stream)
+    there: Any = getattr(stream, place, None)
     if type(there) is Departure:
         return there
-    scope = getattr(request.transport, "scope", {})
-    mine = Departure(request, follow, _denial(stream, scope) if scope.get("type") == "websocket" else there)
+    send = there
+    if place == "send":
+        scope = getattr(request.transport, "scope", {})
+        send = _denial(stream, scope) if scope.get("type") == "websocket" else there
+    mine = Departure(request, follow, send)
     if there is not None:
-        stream.send = mine
+        setattr(stream, place, mine)
     return mine
+
+
+def _place(stream: object) -> str:
+    """Where a stream has what sends: HTTP/1 keeps in an attribute what its own `send` is to call."""
+    return "response_func" if type(stream) is Http else "send"
 
 
 def _denial(stream: Any, scope: Any) -> Callable[..., Any]:

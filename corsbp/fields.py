@@ -74,36 +74,25 @@ class Declared:
     """
 
     allow_origins: Allowed
-    """Who may read the answers: `"*"`, pages of any origin; or a collection of origins and patterns, compared
-    byte for byte, and functions; or a function alone.
+    """Who may read the answers: `"*"`; or origins, patterns and functions `(origin, request) -> bool`.
 
-        allow_origins=["https://app.example", "https://*.example.com", "http://localhost:*"]
-
-        allow_origins=["https://app.example", lambda origin, request: origin in request.app.ctx.partners]
-
-    `*.` is any depth of subdomains and never the domain itself, `:*` any port or none. Functions, sync or
-    async, are asked about valid origins that no entry allows, once per request, in the declared order up to
-    the first True.
+        allow_origins=["https://app.example", "https://*.example.com", "http://localhost:*", is_customer]
     """
 
     allow_credentials: bool
-    """Whether pages may send cookies, client certificates and passwords that the browser holds, as in
-    `fetch(url, {credentials: "include"})`. Needs `allow_origins` other than `"*"`.
+    """Whether pages may send cookies, client certificates and passwords that the browser holds.
 
         allow_origins=["https://app.example"], allow_credentials=True
     """
 
     allow_methods: Star | tuple[str, ...]
-    """Methods that pages may use: `"*"`, each that the routes serve; or a collection, of which each path
-    names those that it serves. Browsers need no permission for GET, HEAD and POST: an empty collection allows
-    those.
+    """Methods that pages may use: `"*"`, each that the routes serve; or which of those.
 
         allow_methods=["GET", "PUT"]
     """
 
     allow_headers: Star | tuple[str, ...]
-    """Request headers that pages may set: `"*"`, all of them, `authorization` included; or a collection.
-    Empty: only those that browsers let through without asking.
+    """Request headers that pages may set: `"*"`, all of them, `authorization` included; or which.
 
         allow_headers=["authorization", "content-type", "x-csrf-token"]
     """
@@ -115,44 +104,44 @@ class Declared:
     """
 
     max_age: int | None
-    """How long browsers may remember a preflight's answer, in whole seconds or as a timedelta: from 0, which
-    turns that memory off, to 86400. None leaves the header out, and browsers then take 5 seconds.
+    """Seconds that browsers may remember a preflight's answer; None leaves it to them.
 
         max_age=timedelta(hours=1)
     """
 
     origin_timeout: float
-    """How long each async origin function may take, in seconds or as a timedelta: above 0, up to 60. Then it
-    is cancelled, the next one asked, or the origin refused, and the request served. A sync function cannot be
-    stopped.
+    """Seconds that each async origin function may take. Then it is cancelled, and the next one asked.
 
         allow_origins=ask_the_database, origin_timeout=0.5
     """
 
     check_websockets: bool
-    """Whether to refuse WebSocket handshakes from origins that are neither the server's own nor allowed:
-    browsers leave that check to the server.
+    """Whether WebSocket handshakes are refused whose origin is neither the server's own nor allowed.
 
         allow_origins=["https://app.example"], check_websockets=False
     """
 
     dangerously_allow_insecure_origins: bool
-    """Whether `http` origins pass together with credentials. Whoever can change such a page on its way can
-    then act as its users.
+    """Whether `http` origins other than localhost pass together with credentials.
 
         allow_origins=["http://intranet.example"], allow_credentials=True,
         dangerously_allow_insecure_origins=True
     """
 
     dangerously_allow_public_suffixes: bool
-    """Whether wildcards for names that anyone can register pass together with credentials. Whoever registers
-    one can then act as your users.
+    """Whether wildcards for names that anyone can register pass together with credentials.
 
         allow_origins=["https://*.github.io"], allow_credentials=True, dangerously_allow_public_suffixes=True
     """
 
     _named: Origins = field(init=False, compare=False)
     _functions: tuple[OriginFunction, ...] = field(init=False, compare=False)
+
+
+def seconds_of(value: object) -> float | None:
+    """Seconds, given as a number or as a timedelta; None for everything else."""
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    return seconds if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
 
 
 def name_of(function: OriginFunction) -> str:

@@ -53,12 +53,12 @@ class CorsGroup(BlueprintGroup):
     @property
     def policy(self) -> CorsPolicy:
         """The policy that holds now: `group.policy.allow_origins`."""
-        return self.section.policy
+        return self.section.follow.policy
 
     @property
     def trial(self) -> CorsPolicy | None:
         """The policy that is on trial now: `group.reconfigure(group.trial, trial=None)` puts it in force."""
-        return self.section.trial
+        return self.section.follow.trial
 
     def reconfigure(self, policy: CorsPolicy, *, trial: CorsPolicy | EllipsisType | None = ...) -> None:
         """Follow another policy from the next answer on, in this process.
@@ -74,7 +74,7 @@ class CorsGroup(BlueprintGroup):
         """
         if not isinstance(policy, CorsPolicy):
             raise TypeError(f"reconfigure() takes a CorsPolicy, not {policy!r}")
-        self.section.reconfigure(policy, self.trial if trial is ... else _on_trial(trial))
+        self.section.follow.change(policy, self.trial if trial is ... else _on_trial(trial))
 
     def follow(self, source: Source, *, wait: float | timedelta = 10, required: bool = False) -> None:
         """Have the origins come from a store, in each worker, from before the first request until shutdown.
@@ -154,12 +154,14 @@ class CorsGroup(BlueprintGroup):
 
 
 def _policy_or_fields(function: Callable[Args, Result]) -> Callable[Args, Result]:
-    """Refuse fields beside a policy: only here can be told what was given, and what is a default."""
+    """Make the policy of its fields: only here can be told which of them were given."""
 
     @wraps(function)
     def either(*args: Args.args, **options: Args.kwargs) -> Result:
-        fields = {name: options[name] for name in Fields.__annotations__ if name in options}
-        if options.get("policy") is not None and fields:
+        fields: Any = {name: options.pop(name) for name in Fields.__annotations__ if name in options}
+        if options.get("policy") is None:
+            options["policy"] = CorsPolicy(**fields)
+        elif fields:
             raise TypeError(
                 f"cors_group() takes policy= or its fields, not both: {', '.join(fields)} came with policy=. "
                 f"Meant: policy=policy.replace({', '.join(f'{n}={v!r}' for n, v in fields.items())})"
@@ -202,21 +204,17 @@ def cors_group(
             keeps its path.
         policy: a policy made before, instead of the fields that follow.
         trial: a policy to try beside it: what it would decide differently is reported, and nothing else.
-        allow_origins: who may read the answers: `"*"`, pages of any origin; a collection of origins, patterns
-            (`"https://*.example.com"`, `"http://localhost:*"`) and functions `(origin, request) -> bool`,
-            sync or async; or one function.
+        allow_origins: who may read the answers: `"*"`, pages of any origin; or origins, patterns
+            (`"https://*.example.com"`, `"http://localhost:*"`) and functions `(origin, request) -> bool`.
         allow_credentials: whether pages may send cookies. Needs origins other than `"*"`.
         allow_methods: `"*"`, each method that the routes serve; or a collection, of which those.
-        allow_headers: request headers that pages may set: `"*"`, all, `authorization` included; or a
-            collection.
+        allow_headers: request headers that pages may set: `"*"`, `authorization` included; or which.
         expose_headers: response headers that pages may read besides the usual ones: `"*"` or a collection.
-        max_age: seconds, or a timedelta, that browsers may remember a preflight's answer; None leaves it to
-            them.
+        max_age: seconds, or a timedelta, that browsers may remember a preflight; None leaves it to them.
         origin_timeout: seconds, or a timedelta, that each async origin function may take.
         check_websockets: whether to refuse WebSocket handshakes of origins that are not allowed.
         dangerously_allow_insecure_origins: whether `http` origins pass together with credentials.
-        dangerously_allow_public_suffixes: whether wildcards for names that anyone can register pass together
-            with credentials.
+        dangerously_allow_public_suffixes: whether wildcards for names that anyone can register do.
         url_prefix: as in `Blueprint.group`, like the four arguments after it.
         version: the number that stands before the paths: `/v1`.
         strict_slashes: whether a slash at the end of a path matters.
@@ -237,20 +235,7 @@ def cors_group(
     apps = list(dict.fromkeys(member for member in members if isinstance(member, Sanic)))
     if len(apps) > 1:
         raise TypeError(f"cors_group() wraps the routes of one app, not of {' and '.join(map(repr, apps))}")
-    if policy is None:
-        policy = CorsPolicy(
-            allow_origins=allow_origins,
-            allow_credentials=allow_credentials,
-            allow_methods=allow_methods,
-            allow_headers=allow_headers,
-            expose_headers=expose_headers,
-            max_age=max_age,
-            origin_timeout=origin_timeout,
-            check_websockets=check_websockets,
-            dangerously_allow_insecure_origins=dangerously_allow_insecure_origins,
-            dangerously_allow_public_suffixes=dangerously_allow_public_suffixes,
-        )
-    elif not isinstance(policy, CorsPolicy):
+    if not isinstance(policy, CorsPolicy):
         raise TypeError(f"policy= takes a CorsPolicy, not {policy!r}{instead_of(policy)}")
     group = CorsGroup(
         policy,

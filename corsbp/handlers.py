@@ -8,7 +8,7 @@ from functools import partial
 from logging import DEBUG, INFO
 from typing import Any, Final, TypeAlias
 
-from sanic.exceptions import Forbidden, MethodNotAllowed, NotFound
+from sanic.exceptions import Forbidden
 from sanic.request import Request
 from sanic.response import HTTPResponse
 from sanic_routing.route import Route
@@ -165,15 +165,3 @@ class Lost:
     def fail(self, _: Request) -> None:
         """The last one, before any handler: here the router's error is raised."""
         raise self.error()
-
-
-def not_found(path: str | None) -> NotFound:
-    """As Sanic's router says it."""
-    return NotFound(f"Requested URL {path} not found")
-
-
-def not_allowed(method: str, path: str, allowed: tuple[str, ...]) -> MethodNotAllowed:
-    """As Sanic's router says it."""
-    return MethodNotAllowed(
-        f"Method {method} not allowed for URL {path}", method=method, allowed_methods=allowed or None
-    )

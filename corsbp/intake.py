@@ -13,7 +13,7 @@ from .errors import CorsPolicyError, Problem
 from .fields import OriginFunction
 from .journal import shown
 from .origins import Origins, is_entry, is_pattern
-from .policy import CorsPolicy, compiled, with_origins
+from .policy import CorsPolicy, compiled, fields_of, with_origins
 from .suffixes import is_below_public_suffix
 
 STEP: Final = 0.002
@@ -106,17 +106,6 @@ async def let_go(entries: list[object]) -> None:
     while entries:
         del entries[-_MANY:]
         await asyncio.sleep(0)
-
-
-def fields_of(policy: CorsPolicy) -> dict[str, object]:
-    """What decides, beside an entry itself, whether it is good."""
-    names = (
-        "allow_credentials",
-        "expose_headers",
-        "dangerously_allow_insecure_origins",
-        "dangerously_allow_public_suffixes",
-    )
-    return {name: getattr(policy, name) for name in names}
 
 
 def problems_of(entry: object, fields: Mapping[str, object]) -> list[Problem]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from .decision import Follow
 from .errors import CorsPolicyError
-from .fields import Entries, OriginFunction, Star
+from .fields import Entries, OriginFunction, Star, seconds_of
 from .intake import entries_of, explained, let_go, take, warm_up
 from .journal import journal, shown
 from .policy import CorsPolicy
@@ -64,33 +64,22 @@ class Live(NamedTuple):
 class Following:
     """What a section follows, in this process: a task in each event loop that serves it, which is one."""
 
-    def __init__(
-        self,
-        follow: Follow,
-        label: Callable[[], str],
-        source: Source,
-        wait: float | timedelta,
-        required: bool,
-    ) -> None:
+    def __init__(self, follow: Follow, source: Source, wait: float | timedelta, required: bool) -> None:
         if not callable(source) or iscoroutinefunction(source) or isgeneratorfunction(source):
             meant = "async def source(app): ... yield origins"
             raise TypeError(f"follow() takes an async generator function, not {source!r}. Meant: {meant}")
-        seconds = wait.total_seconds() if isinstance(wait, timedelta) else wait
-        if (
-            not isinstance(seconds, int | float)
-            or isinstance(seconds, bool)
-            or not 0 <= seconds < float("inf")
-        ):
+        seconds = seconds_of(wait)
+        if seconds is None or not 0 <= seconds < float("inf"):
             raise TypeError(f"wait= takes a number of seconds or a timedelta, not {wait!r}")
         self.follow = follow
-        self.label = label
+        self.label = follow.rules.label
         self.source = source
         self.wait = float(seconds)
         self.required = required
         self.runs: dict[asyncio.AbstractEventLoop, Run] = {}
         self.came: float | None = None
         self.error: str | None = "following has not begun"
-        self.declared = follow.rules.policy
+        self.declared = follow.policy
         self.seen: object = None
         """The last value."""
         self.made: CorsPolicy | None = None
@@ -103,7 +92,7 @@ class Following:
     @property
     def live(self) -> Live:
         """How live the origins are."""
-        allowed = self.follow.rules.policy.allow_origins
+        allowed = self.follow.policy.allow_origins
         age = None if self.came is None else time.monotonic() - self.came
         return Live(age, len(allowed) if isinstance(allowed, tuple) else 1, self.error)
 
@@ -166,7 +155,7 @@ class Following:
 
     def reset(self) -> None:
         """Be as declared: an app can be started again."""
-        if self.made is self.follow.rules.policy:
+        if self.made is self.follow.policy:
             self.follow.change(self.declared, self.follow.trial)
         self.came = self.error = self.seen = self.made = None
         self.left_out = set()
@@ -236,7 +225,7 @@ class Following:
         """Put a value in force, whole; whether it could be."""
         entries = entries_of(value)
         seen = value if entries is None else entries
-        if self.made is not self.follow.rules.policy or seen != self.seen:
+        if self.made is not self.follow.policy or seen != self.seen:
             try:
                 bad = await self.change(seen)
             except CorsPolicyError as error:
@@ -247,7 +236,7 @@ class Following:
                 return False
             seen, self.seen = self.seen, seen
             await self.name(bad)
-            if not self.follow.rules.policy.allow_origins:
+            if not self.follow.policy.allow_origins:
                 self.say(logging.WARNING, "no live origin is left: pages of no other origin are allowed")
             if isinstance(seen, list):
                 await let_go(seen)
@@ -257,9 +246,9 @@ class Following:
     async def change(self, value: object) -> list[object]:
         """Follow the policy that a value makes; the entries that were left out."""
         while True:
-            base = self.follow.rules.policy
+            base = self.follow.policy
             policy, bad = await take(value, base)
-            if base is self.follow.rules.policy:  # nobody has called reconfigure() meanwhile
+            if base is self.follow.policy:  # nobody has called reconfigure() meanwhile
                 break
         if base is not self.made:
             self.declared = base
@@ -272,7 +261,7 @@ class Following:
         found = {shown(entry): entry for entry in bad[:REMEMBERED]}
         fresh = [key for key in found if key not in self.left_out]
         for key in fresh[:NAMED]:
-            why = explained(found[key], self.follow.rules.policy)
+            why = explained(found[key], self.follow.policy)
             self.say(logging.ERROR, "left out of the live origins: %s", why)
             await asyncio.sleep(0)
         if fresh[NAMED:]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator
-from typing import Any, Final, Generic, Protocol
+from typing import Any, Final
 
 from sanic.http import Stage
 from sanic.request import Request
@@ -28,8 +28,9 @@ from .departure import departure
 from .errors import Problem, warn
 from .handlers import Part, is_preflight
 from .journal import in_debug_mode
+from .live import Following
 from .oddities import oddities
-from .ownership import AnOwner, claims, owners, prefixes
+from .ownership import Owner, claims, owners, prefixes
 from .routing import AnySanic, Prefix, prefixes_of, routes_of, segments_before
 from .whose import Found, Whose
 
@@ -39,23 +40,15 @@ LAST: Final = -1_000_000
 _BEFORE_ROUTING: Final = frozenset({"http.lifecycle.handle", "http.routing.before"})
 
 
-class Following(Protocol):
-    """What is done while an app serves; `start` and `stop` as listeners, `begin_late` where none was run."""
-
-    async def start(self, app: AnySanic) -> None: ...
-    async def stop(self, app: AnySanic) -> None: ...
-    def begin_late(self, app: AnySanic) -> None: ...
-
-
-class Mount(Generic[AnOwner]):
+class Mount:
     """The sections of one app."""
 
     def __init__(self, app: AnySanic) -> None:
         self.app = app
-        self.registered: dict[AnOwner, list[dict[str, Any]]] = {}
+        self.registered: dict[Owner, list[dict[str, Any]]] = {}
         """Each section with the options of its registrations: usually one."""
-        self.owners: dict[Any, AnOwner] = {}
-        self.whole: AnOwner | None = None
+        self.owners: dict[Any, Owner] = {}
+        self.whole: Owner | None = None
         self.table: list[Bound] = []
         """What the routes are bound to."""
         self.whose = Whose(app)
@@ -67,12 +60,12 @@ class Mount(Generic[AnOwner]):
         app.register_listener(self.warn, "before_server_start", priority=LAST)
 
     @classmethod
-    def of(cls, app: AnySanic) -> Mount[Any] | None:
+    def of(cls, app: AnySanic) -> Mount | None:
         """The app's mount, if it has one: its router leads to it."""
         mount = getattr(app.router.finalize, "__self__", None)
         return mount if isinstance(mount, Mount) else None
 
-    def admit(self, section: AnOwner) -> None:
+    def admit(self, section: Owner) -> None:
         """See whether a section goes with those that are there.
 
         Raises:
@@ -83,7 +76,7 @@ class Mount(Generic[AnOwner]):
         except ValueError:
             owners([*self.registered, section])  # unless groups have grown since
 
-    def take(self, section: AnOwner, options: dict[str, Any]) -> None:
+    def take(self, section: Owner, options: dict[str, Any]) -> None:
         """Take a section in, with the options of its registration."""
         self.registered.setdefault(section, []).append(options)
         self.owners.update(claims(section))
@@ -121,11 +114,12 @@ class Mount(Generic[AnOwner]):
         """What each of the app's routes is bound to, as things are now."""
         mine, whole = owners(self.registered)
         routes = routes_of(self.app, mine)
-        owned = {id(route): mine[blueprint] for blueprint, its in routes.items() for route in its}
+        owned = {id(route): mine[blueprint].follow for blueprint, its in routes.items() for route in its}
+        other = whole.follow if whole else None
         groups = self.app.router.groups.values()
-        return bind((group.routes for group in groups), lambda route: owned.get(id(route), whole))
+        return bind((group.routes for group in groups), lambda route: owned.get(id(route), other))
 
-    def prefixes(self) -> Iterator[tuple[Prefix, AnOwner | None]]:
+    def prefixes(self) -> Iterator[tuple[Prefix, Owner | None]]:
         """Every prefix that is in use, with its section; None for a blueprint in no section."""
         mine, whole = owners(self.registered)
         yield (None, ()), whole

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sanic import Blueprint
 from sanic_routing.route import Route
 
 from .binding import Bound
 from .chain import other_cors
 from .decision import Follow
 from .errors import Problem
-from .ownership import AnOwner, owners
+from .ownership import Owner, owners
 from .policy import CorsPolicy
 from .prefixes import Segment
 from .routing import AnySanic, declared_uris, prefixes_of, routes_of
 
 
 def oddities(
-    app: AnySanic, sections: Mapping[AnOwner, Sequence[object]], bound: Iterable[Bound]
+    app: AnySanic, sections: Mapping[Owner, Sequence[object]], bound: Iterable[Bound]
 ) -> Iterator[Problem]:
     """The oddities of an app, of its sections with their registrations, and of what its routes follow."""
-    served: dict[AnOwner, set[str]] = {section: set() for section in sections}
-    for route, owner, follow in bound:
-        if owner is not None:
-            served[owner] |= route.methods
-        if owner is not None and follow is not None and not getattr(route.handler, "__auto_handler__", False):
-            yield from _opened(route, owner, follow)
+    served: dict[Follow, set[str]] = {section.follow: set() for section in sections}
+    for route, section, follow in bound:
+        if section is not None:
+            served[section] |= route.methods
+            if follow is not None and not getattr(route.handler, "__auto_handler__", False):
+                yield from _opened(route, section, follow)
     for section, methods in served.items():
         yield from _unserved(section, methods)
     yield from _moved(app, sections)
@@ -35,20 +34,20 @@ def oddities(
         yield Problem("two-layers", "cors_group", app.name, "has sanic-cors as well")
 
 
-def _opened(route: Route, section: AnOwner, follow: Follow) -> Iterator[Problem]:
+def _opened(route: Route, section: Follow, follow: Follow) -> Iterator[Problem]:
     """A route that is open to any origin, in a section that is not; `CorsPolicy()` says that it is meant."""
-    policy, around = follow.rules.policy, section.follow.rules.policy
+    policy, around = follow.policy, section.policy
     if policy.allow_origins == "*" != around.allow_origins and policy != CorsPolicy():
         own = repr(policy).partition("(")[2][:-1]
         message = (
-            f"lets in every origin, in {section.label()}, which does not: a policy in ctx_cors takes over "
-            f"nothing. Write group.policy.replace({own}), or CorsPolicy() if every origin is meant"
+            f"lets in every origin, in {section.rules.label()}, which does not: a policy in ctx_cors takes "
+            f"over nothing. Write group.policy.replace({own}), or CorsPolicy() if every origin is meant"
         )
         yield Problem("route-open", "ctx_cors", f"{route.name} (/{route.path})", message)
 
 
-def _unserved(section: AnOwner, served: set[str]) -> Iterator[Problem]:
-    label, allowed = section.label(), section.follow.rules.policy.allow_methods
+def _unserved(section: Follow, served: set[str]) -> Iterator[Problem]:
+    label, allowed = section.rules.label(), section.policy.allow_methods
     if not served:
         yield Problem("section-empty", "cors_group", label, "has no route")
     elif allowed != "*":
@@ -57,11 +56,12 @@ def _unserved(section: AnOwner, served: set[str]) -> Iterator[Problem]:
                 yield Problem("method-unserved", "allow_methods", method, f"is served by no route of {label}")
 
 
-def _moved(app: AnySanic, sections: Mapping[AnOwner, Sequence[object]]) -> Iterator[Problem]:
+def _moved(app: AnySanic, sections: Mapping[Owner, Sequence[object]]) -> Iterator[Problem]:
     """Blueprints that were registered in a group, and beside it under another prefix."""
     mine, _ = owners(sections)
     for blueprint, routes in routes_of(app, mine).items():
-        if len(sections.get(mine[blueprint], ())) > 1 or len(routes) <= declared(blueprint):
+        declared = len(declared_uris(blueprint)) + len(declared_uris(blueprint, static=True))
+        if len(sections.get(mine[blueprint], ())) > 1 or len(routes) <= declared:
             continue  # the group itself is registered more than once; or nothing is
         places: dict[str, dict[str, None]] = {}
         for name, (_host, prefix) in prefixes_of(blueprint, routes):
@@ -74,11 +74,6 @@ def _moved(app: AnySanic, sections: Mapping[AnOwner, Sequence[object]]) -> Itera
                 "Register a copy where you want none"
             )
             yield Problem("blueprint-twice", "cors_group", blueprint.name, message)
-
-
-def declared(blueprint: Blueprint) -> int:
-    """How many routes a blueprint has declared."""
-    return len(declared_uris(blueprint)) + len(declared_uris(blueprint, static=True))
 
 
 def _path(prefix: Sequence[Segment]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from sanic import Blueprint
 from sanic.blueprints import BlueprintGroup
@@ -13,38 +13,43 @@ from .prefixes import Prefixes
 from .routing import AnySanic, Prefix
 
 
-class Owner(Protocol):
-    """A section, as far as it matters here."""
+class Owner:
+    """A section, as far as it matters to routes."""
 
     follow: Follow
     members: BlueprintGroup
     whole: AnySanic | None
     """The app, where the section has all that no other section has."""
 
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """The section in words, for logs and errors."""
+        names = ["app"] if self.whole else []
+        names += [blueprint.name for blueprint, owner in claims(self).items() if owner is self]
+        more = f" and {len(names) - 3} more" if len(names) > 4 else ""
+        return f"cors_group({', '.join(names[:3] if more else names)}{more})"
 
 
-AnOwner = TypeVar("AnOwner", bound=Owner)
-
-
-def claims(owner: AnOwner) -> dict[Blueprint, AnOwner]:
+def claims(owner: Owner) -> dict[Blueprint, Owner]:
     """Each blueprint of a section, however deep, with the innermost section around it."""
 
-    def walk(group: Any, owner: AnOwner) -> Iterator[tuple[Blueprint, AnOwner]]:
-        owner = getattr(group, "section", owner)
-        inner = [item for item in group.blueprints if isinstance(item, BlueprintGroup)]
-        yield from ((item, owner) for item in group.blueprints if item not in inner)
-        for each in inner:  # after what is around it, whose place it takes
-            yield from walk(each, owner)
+    return dict(claimed(owner.members, owner))
 
-    return dict(walk(owner.members, owner))
+
+def claimed(member: Any, owner: Owner) -> Iterator[tuple[Blueprint, Owner]]:
+    """The same of a group, or of a blueprint alone, in a section; those of inner sections come last."""
+    if isinstance(member, BlueprintGroup):
+        owner = getattr(member, "section", owner)
+        for each in sorted(member.blueprints, key=lambda each: isinstance(each, BlueprintGroup)):
+            yield from claimed(each, owner)
+    else:
+        yield member, owner
 
 
 def owners(
-    sections: Iterable[AnOwner],
-    known: MutableMapping[Blueprint, AnOwner] | None = None,
-    whole: AnOwner | None = None,
-) -> tuple[MutableMapping[Blueprint, AnOwner], AnOwner | None]:
+    sections: Iterable[Owner],
+    known: MutableMapping[Blueprint, Owner] | None = None,
+    whole: Owner | None = None,
+) -> tuple[MutableMapping[Blueprint, Owner], Owner | None]:
     """Whose each blueprint is, the innermost section's; and who has all the rest, if anybody.
 
     Args:
@@ -73,7 +78,7 @@ def owners(
     return found, whole
 
 
-def prefixes(owned: Iterable[tuple[Prefix, AnOwner | None]]) -> Mapping[str | None, Prefixes[Follow]]:
+def prefixes(owned: Iterable[tuple[Prefix, Owner | None]]) -> Mapping[str | None, Prefixes[Follow]]:
     """Whose the paths are that have no route, for each host that has prefixes; None for all others."""
     owned = list(owned)
     trees: dict[str | None, Prefixes[Follow]] = {}

@@ -23,7 +23,7 @@ from .fetch import (
     requested_names,
 )
 from .policy import CorsPolicy
-from .refusals import Refusal, elsewhere, of_header, of_method, of_names
+from .refusals import Refusal, of_header, of_method, of_names
 
 _ALLOW_ORIGIN: Final = ALLOW_ORIGIN.encode()
 _ALLOW_HEADERS: Final = ALLOW_HEADERS.encode()
@@ -58,25 +58,17 @@ class Path:
             return self.default
         return self.served.get(method or "", self.default)
 
-    def lists(self, follow: Follow, rules: Rules) -> Lists:
-        """What OPTIONS answers here to who follows this, under the rules that it has, or had a moment ago."""
-        return self._cached(self._lists, follow, rules)
+    def lists(self, follow: Follow, rules: Rules, tried: bool = False) -> Lists:
+        """What OPTIONS answers here to who follows this, under the rules that it has, or had a moment ago.
 
-    def tried(self, follow: Follow, trial: Rules) -> Lists:
-        """What OPTIONS would answer under the rules on trial."""
-        return self._cached(self._tried, follow, trial)
-
-    def _cached(self, kept: dict[Follow, Lists], follow: Follow, rules: Rules) -> Lists:
+        `tried`: what it would answer under these, which are on trial.
+        """
+        kept = self._tried if tried else self._lists
         lists = kept.get(follow)
         if lists is None or lists.rules is not rules:
             mine = [method for method, other in self.served.items() if other is follow]
             lists = kept[follow] = Lists(rules, mine, self.shared)
         return lists
-
-    def elsewhere_refusal(self, method: str) -> Refusal:
-        """Why a preflight for a method of a route without CORS is refused."""
-        methods = self.lists(self.default, self.default.rules).methods if self.default else ()
-        return elsewhere(method, methods)
 
 
 class Lists:

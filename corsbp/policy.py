@@ -114,7 +114,7 @@ class CorsPolicy(Declared):
 
         `PUBLIC.replace(max_age=60)`. Takes the constructor's arguments and raises what it raises.
         """
-        return type(self)(**{**{name: getattr(self, name) for name in _DEFAULTS}, **changes})
+        return type(self)(**{**fields_of(self), **changes})
 
     def __copy__(self) -> CorsPolicy:
         return self
@@ -133,6 +133,11 @@ _DEFAULTS: Mapping[str, object] = {
 }
 
 
+def fields_of(policy: CorsPolicy) -> dict[str, Any]:
+    """A policy's fields, by name."""
+    return {name: getattr(policy, name) for name in _DEFAULTS}
+
+
 def with_origins(
     policy: CorsPolicy, allowed: Allowed, compiled: Origins, functions: tuple[OriginFunction, ...]
 ) -> CorsPolicy:
@@ -141,10 +146,9 @@ def with_origins(
     There may be none: a store can be empty.
     """
     other = object.__new__(CorsPolicy)
-    for name in _DEFAULTS:
-        object.__setattr__(other, name, allowed if name == "allow_origins" else getattr(policy, name))
-    object.__setattr__(other, "_named", compiled)
-    object.__setattr__(other, "_functions", functions)
+    fields = {**fields_of(policy), "allow_origins": allowed, "_named": compiled, "_functions": functions}
+    for name, value in fields.items():
+        object.__setattr__(other, name, value)
     return other
 
 

@@ -62,7 +62,9 @@ def prefixes_of(blueprint: Blueprint, routes: Iterable[Route]) -> Iterator[tuple
     for route in routes:
         name = _declared_name(route.name, uris)
         if name is not None:
-            own = len(_parts(uris[name])) + (route.parts[-1] == "<__file_uri__:path>")
+            uri = uris[name].strip("/")
+            own = len(path_to_parts(uri)) if uri else 0  # type: ignore[no-untyped-call]
+            own += route.parts[-1] == "<__file_uri__:path>"
             segments = segments_of(route)
             yield name, (route.requirements.get("host"), segments[: len(segments) - own])
 
@@ -87,11 +89,6 @@ def _declared_name(name: str, uris: dict[str, str]) -> str | None:
     """The name with which a route was declared: `app.prefix_blueprint.handler` ends in it."""
     ends = (name[place:] for place in range(len(name)) if place == 0 or name[place - 1] in "._")
     return next((end for end in ends if end in uris), None)
-
-
-def _parts(uri: str) -> tuple[str, ...]:
-    own = uri.strip("/")
-    return tuple(path_to_parts(own)) if own else ()  # type: ignore[no-untyped-call]
 
 
 _EXAMPLES = ("1", "a", "1.5", "2026-01-01", "a.txt", "f47ac10b-58cc-4372-a567-0e02b2c3d479")

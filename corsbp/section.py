@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -15,7 +14,7 @@ from .decision import Follow
 from .errors import Problem, line_of_user, warn
 from .live import Following, Source
 from .mount import Mount
-from .ownership import claims
+from .ownership import Owner, claimed, claims
 from .policy import CorsPolicy
 from .routing import AnySanic, forget_listener
 
@@ -23,25 +22,12 @@ _numbers = count(1)
 _made: WeakSet[Section] = WeakSet()
 
 
-class Section(Blueprint):
+class Section(Owner, Blueprint):
     """Has no routes of its own, and knows whose policy holds.
 
     Its group yields it before its own blueprints. So Sanic hands it the app first, and it can tell the group
     which of them that app has already.
     """
-
-    __slots__ = (
-        "__weakref__",
-        "arriving",
-        "follow",
-        "following",
-        "kept",
-        "made_at",
-        "members",
-        "number",
-        "told",
-        "whole",
-    )
 
     def __init__(
         self,
@@ -64,34 +50,13 @@ class Section(Blueprint):
         if whole is not None:
             whole.register_listener(self.tell_if_forgotten, "before_server_start")
 
-    @property
-    def policy(self) -> CorsPolicy:
-        """The policy that holds now."""
-        return self.follow.rules.policy
-
-    @property
-    def trial(self) -> CorsPolicy | None:
-        """The policy that is on trial now."""
-        return self.follow.trial
-
-    def reconfigure(self, policy: CorsPolicy, trial: CorsPolicy | None) -> None:
-        """Follow another policy: one assignment, so that no request sees half of it."""
-        self.follow.change(policy, trial)
-
     def keep_following(self, source: Source, wait: float | timedelta, required: bool) -> None:
         """Have the origins come from a source, in every app that has this section, or will."""
         if self.following is not None:
             raise ValueError(f"{self.label()} follows {self.following.source!r} already")
-        self.following = Following(self.follow, self.label, source, wait, required)
+        self.following = Following(self.follow, source, wait, required)
         for mount in filter(None, map(Mount.of, self.kept)):
             mount.follow(self.following)
-
-    def label(self) -> str:
-        """The section in words, for logs and errors."""
-        names = ["app"] if self.whole else []
-        names += [blueprint.name for blueprint, owner in claims(self).items() if owner is self]
-        more = f" and {len(names) - 3} more" if len(names) > 4 else ""
-        return f"cors_group({', '.join(names[:3] if more else names)}{more})"
 
     # --- registration ---
 
@@ -106,15 +71,15 @@ class Section(Blueprint):
             raise ValueError(f"{self.label()} wraps {self.whole!r}, and cannot be registered on {app!r}")
         mount = Mount.of(app) or Mount(app)
         mount.admit(self)
-        for blueprint in claims(self):
-            forget_listener(blueprint, self.tell_if_forgotten)
         if app not in self.kept:
             self.kept[app] = self._kept(app, options)
-        super().register(app, options)  # type: ignore[no-untyped-call]
+        self.arriving = self.kept[app]
         mount.take(self, options)
+        super().register(app, options)  # type: ignore[no-untyped-call]
+        for blueprint in claims(self):
+            forget_listener(blueprint, self.tell_if_forgotten)
         if self.following is not None:
             mount.follow(self.following)
-        self.arriving = self.kept[app]
 
     def arrived(self) -> frozenset[Blueprint]:
         """What the app that has just registered this section had already."""
@@ -144,7 +109,7 @@ class Section(Blueprint):
 
     def watch(self, member: Blueprint | BlueprintGroup) -> None:
         """Have a blueprint say, when an app starts with it, whether this group was forgotten."""
-        for blueprint in _leaves(member):
+        for blueprint, _ in claimed(member, self):
             if blueprint.registered:  # a listener of its own would register it anew, without its prefix
                 for app in blueprint.apps:
                     app.register_listener(self.tell_if_forgotten, "before_server_start")
@@ -183,11 +148,3 @@ def forgotten(app: AnySanic, blueprint: str | None = None) -> list[Problem]:
     around = (each for each in made() if blueprint is None or blueprint in {bp.name for bp in claims(each)})
     found = (each.forgotten(app) for each in around)
     return [problem for problem in found if problem is not None]
-
-
-def _leaves(member: Blueprint | BlueprintGroup) -> Iterator[Blueprint]:
-    if isinstance(member, BlueprintGroup):
-        for each in member.blueprints:
-            yield from _leaves(each)
-    else:
-        yield member

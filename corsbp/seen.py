@@ -15,7 +15,7 @@ from .decision import Follow, Rules
 from .fetch import ORIGIN, REQUEST_HEADERS, REQUEST_METHOD
 from .journal import Journal, journal, shown
 from .paths import Path
-from .refusals import Refusal
+from .refusals import Refusal, elsewhere
 from .verdict import Opinion
 
 SIGNAL: Final = "corsbp.page.refused"
@@ -49,14 +49,12 @@ class Reading:
         """What it can, or cannot, for the log."""
         return f"{self.can} {shown(self.request.method)} {shown(self.request.path)}"
 
-    def allowed(self, rules: Rules, opinion: Opinion | None) -> bool:
+    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
         """Whether it may, by these rules."""
-        return rules.allows(self.origins, opinion.grant if opinion else rules.grant(self.origins))
+        return rules.allows(self.origins, opinion.grant)
 
-    def refusal(self, rules: Rules, opinion: Opinion | None) -> Refusal | None:
+    def refusal(self, rules: Rules, opinion: Opinion) -> Refusal | None:
         """Why it may not; None if it may."""
-        if opinion is None:
-            return rules.refusal(self.origins, rules.grant(self.origins))
         return rules.refusal(self.origins, opinion.grant, opinion.failed)
 
 
@@ -69,7 +67,7 @@ class Opening(Reading):
     def what(self) -> str:
         return f"{self.can} {shown(self.request.path)}"
 
-    def allowed(self, rules: Rules, opinion: Opinion | None) -> bool:
+    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
         return not rules.policy.check_websockets or super().allowed(rules, opinion)
 
 
@@ -88,15 +86,15 @@ class Sending(Reading):
     def what(self) -> str:
         return f"{self.can} {shown(self.request.headers[REQUEST_METHOD])} {shown(self.request.path)}"
 
-    def allowed(self, rules: Rules, opinion: Opinion | None) -> bool:
+    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
         return super().allowed(rules, opinion) and self._step(rules) is None
 
-    def refusal(self, rules: Rules, opinion: Opinion | None) -> Refusal | None:
+    def refusal(self, rules: Rules, opinion: Opinion) -> Refusal | None:
         return super().refusal(rules, opinion) or self._step(rules)
 
     def _step(self, rules: Rules) -> Refusal | None:
         """What stops it, its origin being granted."""
-        lists = (self.path.lists if rules is self.rules else self.path.tried)(self.follow, rules)
+        lists = self.path.lists(self.follow, rules, tried=rules is not self.rules)
         headers = self.request.headers
         return lists.refusal(headers[REQUEST_METHOD], headers.getall(REQUEST_HEADERS, ()))
 
@@ -104,11 +102,13 @@ class Sending(Reading):
 class SendingElsewhere(Sending):
     """The same, where the method is that of a route without CORS."""
 
-    def allowed(self, rules: Rules, opinion: Opinion | None) -> bool:
+    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
         return False
 
-    def refusal(self, rules: Rules, opinion: Opinion | None) -> Refusal:
-        return self.path.elsewhere_refusal(self.request.headers[REQUEST_METHOD])
+    def refusal(self, rules: Rules, opinion: Opinion) -> Refusal:
+        return elsewhere(
+            self.request.headers[REQUEST_METHOD], self.path.lists(self.follow, self.rules).methods
+        )
 
 
 Wish: TypeAlias = Callable[[Request], Reading]
@@ -129,7 +129,7 @@ def listened(app: Sanic[Any, Any]) -> bool:
     return SIGNAL in names or _ANY in names
 
 
-def tell(rules: Rules, wish: Reading, opinion: Opinion | None) -> None:
+def tell(rules: Rules, wish: Reading, opinion: Opinion) -> None:
     """Log that a page is refused, and call the app's listeners."""
     logged, listens = journal.admits(logging.DEBUG), listened(wish.request.app)
     if (logged or listens) and (refusal := wish.refusal(rules, opinion)):

@@ -9,9 +9,10 @@ from .errors import Problem
 from .fetch import in_order
 from .handlers import is_websocket
 from .mount import Mount
+from .ownership import Owner
 from .policy import CorsPolicy
 from .routing import AnySanic, example_path, routes_of
-from .section import Section, forgotten
+from .section import forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,9 @@ class Served:
         return self.section or (f"ctx_cors of {self.name}" if self.policy else None)
 
 
-def sections(app: AnySanic) -> list[Section]:
+def sections(app: AnySanic) -> list[Owner]:
     """The app's sections."""
-    mount = Mount[Section].of(app)
+    mount = Mount.of(app)
     return list(mount.registered) if mount else []
 
 
@@ -57,7 +58,7 @@ def surface(app: AnySanic) -> list[Served]:
     Raises:
         ValueError: what would stop the app at startup, too: a blueprint in two sections, a bad `ctx_cors`.
     """
-    mount = Mount[Section].of(app)
+    mount = Mount.of(app)
     bound = mount.bound() if mount else ((route, None, None) for route in app.router.routes)
     on = routes_of(app, app.blueprints.values())
     blueprints = {id(route): blueprint.name for blueprint, its in on.items() for route in its}
@@ -67,8 +68,8 @@ def surface(app: AnySanic) -> list[Served]:
             methods=in_order(route.methods),
             host=route.requirements.get("host"),
             name=route.name,
-            section=section.label() if section else None,
-            policy=follow.rules.policy if follow else None,
+            section=section.rules.label() if section else None,
+            policy=follow.policy if follow else None,
             example=example_path(route),
             websocket=is_websocket(route),
             blueprint=blueprints.get(id(route)),
@@ -84,7 +85,7 @@ def surface(app: AnySanic) -> list[Served]:
 
 def oddities(app: AnySanic) -> list[Problem]:
     """What an app is warned about at startup, without starting it."""
-    mount = Mount[Section].of(app)
+    mount = Mount.of(app)
     return [*forgotten(app), *(mount.oddities() if mount else ())]
 
 

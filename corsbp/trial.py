@@ -30,7 +30,7 @@ class Decided(NamedTuple):
     """What the rules that hold have decided on what a page wants."""
 
     rules: Rules
-    opinion: Opinion | None
+    opinion: Opinion
     allowed: bool
 
 
@@ -39,17 +39,15 @@ def compare(trial: Rules, wish: Reading, decided: Decided) -> None:
 
     Functions that have been asked for this request are not asked again; others are asked after the answer.
     """
-    opinion: Opinion | None = None
-    if trial.ask is not None:
-        opinion = Opinion(decided.opinion.verdicts if decided.opinion else None)
-        if not opinion.recall(trial, wish.origins):
-            loop = asyncio.get_running_loop()
-            asking = _asking.get(loop) or _asking.setdefault(loop, Beside())
-            if not asking.start(partial(_ask, trial, wish, decided, opinion)):
-                message = "%s on trial: %d functions are being asked, so that a request was not tried"
-                journal.write(logging.INFO, message, trial.label(), AT_ONCE)
-            return
-    _report(trial, wish, decided, opinion)
+    opinion = Opinion(decided.opinion.verdicts)
+    if opinion.recall(trial, wish.origins) is None:
+        _report(trial, wish, decided, opinion)
+        return
+    loop = asyncio.get_running_loop()
+    asking = _asking.get(loop) or _asking.setdefault(loop, Beside())
+    if not asking.start(partial(_ask, trial, wish, decided, opinion)):
+        message = "%s on trial: %d functions are being asked, so that a request was not tried"
+        journal.write(logging.INFO, message, trial.label(), AT_ONCE)
 
 
 async def _ask(trial: Rules, wish: Reading, decided: Decided, opinion: Opinion) -> None:
@@ -57,7 +55,7 @@ async def _ask(trial: Rules, wish: Reading, decided: Decided, opinion: Opinion) 
     _report(trial, wish, decided, opinion)
 
 
-def _report(trial: Rules, wish: Reading, decided: Decided, opinion: Opinion | None) -> None:
+def _report(trial: Rules, wish: Reading, decided: Decided, opinion: Opinion) -> None:
     allowed = wish.allowed(trial, opinion)
     refuses = (trial, opinion) if decided.allowed else (decided.rules, decided.opinion)
     if allowed is not decided.allowed and (refusal := wish.refusal(*refuses)):

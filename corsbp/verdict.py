@@ -32,18 +32,24 @@ class Opinion:
         self.failed = True
         self.verdicts = [] if verdicts is None else verdicts
 
-    def recall(self, rules: Rules, origins: Sequence[str]) -> bool:
-        """Find the grant without asking any function; False where one would have to be asked."""
-        self.grant, failed = rules.grant(origins), False
+    def recall(self, rules: Rules, origins: Sequence[str]) -> OriginFunction | None:
+        """Decide without asking any function; the first that would have to be asked, where one would."""
+        self.grant = rules.grant(origins)
         if self.grant is None and rules.open(origins):
-            said = [self._said(function) for function in rules.ask or ()]
-            if True in said:
-                self.grant = origins[0]
-            elif _NOTHING in said:
-                return False
-            failed = self.grant is None and None in said
-        self.failed = failed
-        return True
+            return self._weigh(rules, origins[0])
+        self.failed = False
+        return None
+
+    def _weigh(self, rules: Rules, origin: str) -> OriginFunction | None:
+        """Decide by what functions have said; the first that has to be asked, where that is not enough."""
+        functions = rules.ask or ()
+        said = [self._said(function) for function in functions]
+        if True in said:
+            self.grant = origin
+        elif _NOTHING in said:
+            return functions[said.index(_NOTHING)]
+        self.failed = self.grant is None and None in said
+        return None
 
     def _said(self, function: OriginFunction) -> object:
         for other, verdict in self.verdicts:
@@ -54,20 +60,12 @@ class Opinion:
     async def form(self, rules: Rules, request: Request) -> None:
         """Ask the policy, and its functions where no entry allows the origin; whatever goes wrong refuses."""
         origins: Sequence[str] = request.headers.getall(ORIGIN, ())
-        self.grant, failed = rules.grant(origins), False
-        if self.grant is None and rules.open(origins):
-            for function in rules.ask or ():
-                said = self._said(function)
-                if said is _NOTHING:
-                    place = len(self.verdicts)
-                    self.verdicts.append((function, None))  # until it has answered
-                    said = await _asked(function, origins[0], request, rules)
-                    self.verdicts[place] = function, said
-                if said is True:
-                    self.grant = origins[0]
-                    break
-                failed = failed or said is None
-        self.failed = failed and self.grant is None
+        function = self.recall(rules, origins)
+        while function is not None:
+            place = len(self.verdicts)
+            self.verdicts.append((function, None))  # until it has answered
+            self.verdicts[place] = function, await _asked(function, origins[0], request, rules)
+            function = self._weigh(rules, origins[0])
 
 
 async def _asked(function: OriginFunction, origin: str, request: Request, rules: Rules) -> bool | None:

@@ -15,6 +15,7 @@ from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
+from sanic import exceptions
 from sanic.middleware import Middleware as Ordered
 from sanic.middleware import MiddlewareLocation
 from sanic_routing.exceptions import NoMethod, NotFound
@@ -24,7 +25,7 @@ from .binding import is_automatic_options
 from .chain import follow_of, without_other_cors
 from .decision import Follow
 from .fetch import METHODS, in_order
-from .handlers import Lost, Middleware, Options, Part, not_allowed, not_found
+from .handlers import Lost, Middleware, Options, Part
 from .paths import Path
 from .prefixes import Prefixes
 from .routing import AnySanic
@@ -102,10 +103,12 @@ class Whose:
             return self.own_options(options)
         if isinstance(error, NoMethod):
             # of a parametrised path it does not always know which methods there are
-            allowed = its.allow if its.known else tuple(error.allowed_methods or ())
-            lost = Lost(its.default, partial(not_allowed, method, path, allowed))
+            allowed = its.allow if its.known else tuple(error.allowed_methods or ()) or None
+            says = f"Method {method} not allowed for URL {path}"
+            failure = partial(exceptions.MethodNotAllowed, says, method=method, allowed_methods=allowed)
+            lost = Lost(its.default, failure)
         else:
-            lost = Lost(its.default, partial(not_found, error.path))
+            lost = Lost(its.default, partial(exceptions.NotFound, f"Requested URL {error.path} not found"))
         first = (options.intercept, lost.meet) if method == "OPTIONS" else (lost.meet,)
         # the app's middleware, as it stands where Sanic has no route
         return self.stand(its.default, lost.fail, (*first, *self.app.request_middleware, lost.fail))

@@ -66,7 +66,7 @@ def find(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[Serve
     except ValueError as error:
         return [], [Finding(True, "two-sections", app.name, str(error))]
     here = surface.sections(app)
-    around = {section.label(): section.policy for section in here}
+    around = {section.label(): section.follow.policy for section in here}
     found = [
         *(
             Finding(each.id == "group-forgotten", each.id, f"{each.value}", each.message)

@@ -168,7 +168,8 @@ def allow(app: Sanic[Any, Any], origin: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CorsPolicyWarning)  # they were given when the policy was made
         for section in sections(app):
-            section.reconfigure(with_origin(section.policy, origin), section.trial)
+            follow = section.follow
+            follow.change(with_origin(follow.policy, origin), follow.trial)
 
 
 def with_origin(policy: CorsPolicy, origin: str) -> CorsPolicy:
