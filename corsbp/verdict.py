@@ -62,26 +62,16 @@ class Opinion:
         origins: Sequence[str] = request.headers.getall(ORIGIN, ())
         function = self.recall(rules, origins)
         while function is not None:
-            place = len(self.verdicts)
+            (origin,), place = origins, len(self.verdicts)
             self.verdicts.append((function, None))  # until it has answered
-            self.verdicts[place] = function, await _asked(function, origins[0], request, rules)
-            function = self._weigh(rules, origins[0])
-
-
-async def _asked(function: OriginFunction, origin: str, request: Request, rules: Rules) -> bool | None:
-    """What a function says of an origin; None where it fails, or says something else."""
-    answer = _outcome(function, origin, partial(function, origin, request))
-    if not isinstance(answer, bool) and isawaitable(answer):
-        seconds = rules.policy.origin_timeout
-        task = await _settled(answer, seconds)
-        late = partial(_too_late, seconds)
-        answer = _outcome(function, origin, task.result if task else late)
-    if isinstance(answer, bool):
-        return answer
-    if answer is not _FAILED:
-        message = "The origin function %s() returned %s for %s, which is no bool: refused"
-        journal.write(logging.ERROR, message, name_of(function), shown(answer), shown(origin))
-    return None
+            answer = _outcome(function, origin, partial(function, origin, request))
+            if not isinstance(answer, bool) and isawaitable(answer):
+                answer = await _awaited(function, origin, answer, rules.policy.origin_timeout)
+            self.verdicts[place] = function, answer if isinstance(answer, bool) else None
+            if not isinstance(answer, bool) and answer is not _FAILED:
+                message = "The origin function %s() returned %s for %s, which is no bool: refused"
+                journal.write(logging.ERROR, message, name_of(function), shown(answer), shown(origin))
+            function = self._weigh(rules, origin)
 
 
 _NOTHING: Final = object()
@@ -109,29 +99,30 @@ def _too_late(seconds: float) -> object:
 _AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
-async def _settled(awaitable: Awaitable[object], seconds: float) -> asyncio.Future[object] | None:
-    """Await in a task of its own, whose end is not the request's; None where that takes too long."""
+async def _awaited(
+    function: OriginFunction, origin: str, answer: Awaitable[object], seconds: float
+) -> object:
+    """What an async function says. It is awaited in a task of its own, whose end is not the request's."""
     loop = asyncio.get_running_loop()
     task: asyncio.Future[object]
-    if iscoroutine(awaitable):
-        task = asyncio.Task(awaitable, loop=loop, **_AT_ONCE)
+    if iscoroutine(answer):
+        task = asyncio.Task(answer, loop=loop, **_AT_ONCE)
     else:
-        task = asyncio.ensure_future(awaitable)
-    if task.done():
-        return task
-    waiter = loop.create_future()
+        task = asyncio.ensure_future(answer)
+    if not task.done():
+        waiter = loop.create_future()
 
-    def wake(ended: object = None) -> None:
-        if ended is task and not task.cancelled():
-            task.exception()  # noted, so that asyncio does not speak of it where nobody waits any more
-        if not waiter.done():
-            waiter.set_result(None)
+        def wake(ended: object = None) -> None:
+            if ended is task and not task.cancelled():
+                task.exception()  # noted, so that asyncio does not speak of it where nobody waits any more
+            if not waiter.done():
+                waiter.set_result(None)
 
-    task.add_done_callback(wake)
-    timer = loop.call_later(seconds, wake)
-    try:
-        await waiter
-    finally:
-        timer.cancel()
-        task.cancel()
-    return task if task.done() else None
+        task.add_done_callback(wake)
+        timer = loop.call_later(seconds, wake)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            task.cancel()
+    return _outcome(function, origin, task.result if task.done() else partial(_too_late, seconds))

@@ -9,6 +9,7 @@ import pytest
 from corsbp import CorsPolicy
 from corsbp.decision import Follow, Headers, Rules
 from corsbp.paths import Path
+from corsbp.refusals import elsewhere
 
 from .cases import CASES, LISTED, POLICIES, Case
 
@@ -66,7 +67,7 @@ def test_methods_of_every_kind() -> None:
 def test_a_path_without_cors() -> None:
     path = Path({"GET": None})
     assert (path.default, path.follow("GET"), path.follow("PUT")) == (None, None, None)
-    assert path.elsewhere_refusal("GET").expected == "one of none"
+    assert elsewhere("GET", ()).expected == "one of none"
 
 
 def test_another_policy_is_followed_at_once_and_the_one_before_as_long_as_it_is_asked_for() -> None:

@@ -19,6 +19,7 @@ from corsbp.decision import Rules
 from corsbp.journal import LINES_A_SECOND, journal
 from corsbp.refusals import REFUSALS, Refusal
 from corsbp.seen import AT_ONCE, SIGNAL, Call, Reading, strained, tell
+from corsbp.verdict import Opinion
 
 from .support import (
     EVIL,
@@ -233,7 +234,9 @@ def test_fifty_thousand_refusals_in_a_second(caplog: pytest.LogCaptureFixture) -
         app.signal_router.finalize()
         for number in range(50_000):
             headers = Header({"origin": f"https://{numbers.getrandbits(128):x}.example"})
-            tell(rules, Reading(Request(b"/item", headers, "1.1", "GET", cast(Any, None), app)), None)
+            wish, opinion = Reading(Request(b"/item", headers, "1.1", "GET", cast(Any, None), app)), Opinion()
+            opinion.recall(rules, wish.origins)
+            tell(rules, wish, opinion)
             if number % 1_000 == 999:
                 await asyncio.sleep(0)
             if number % 10_000 == 9_998:
