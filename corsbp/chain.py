@@ -20,9 +20,12 @@ class SectionExtra(SimpleNamespace):
 
     corsbp: Part | None
     corsbp_entered: tuple[bool, Chain] | None
+    response_middleware: Chain
 
     def __init__(self, extra: SimpleNamespace, part: Part | None) -> None:
-        super().__init__(corsbp=part, corsbp_requests=deque(), corsbp_entered=None, corsbp_responses=deque())
+        super().__init__(
+            corsbp=part, corsbp_requests=deque(), corsbp_entered=None, response_middleware=deque()
+        )
         for name, value in vars(extra).items():
             setattr(self, name, value)
 
@@ -30,7 +33,7 @@ class SectionExtra(SimpleNamespace):
         """Have another part in the chains from now on; None for a route that is left out of CORS."""
         self.corsbp = part
         self.request_middleware = self.corsbp_requests
-        self.response_middleware = self.corsbp_responses
+        self.response_middleware = self.response_middleware
 
     @property
     def request_middleware(self) -> Chain:
@@ -48,16 +51,13 @@ class SectionExtra(SimpleNamespace):
         self.corsbp_requests = chain
         self.corsbp_entered = None
 
-    @property
-    def response_middleware(self) -> Chain:
-        """Behind the handler: ours first, and no other CORS."""
-        return self.corsbp_responses
-
-    @response_middleware.setter
-    def response_middleware(self, chain: Chain) -> None:
-        theirs = [each for each in chain if not isinstance(getattr(each, "__self__", None), Part)]
-        part = self.corsbp
-        self.corsbp_responses = deque([part.depart, *without_other_cors(theirs)] if part else theirs)
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Behind the handler: ours first, and no other CORS; completed here, as each answer reads it."""
+        if name == "response_middleware":
+            theirs = [each for each in value if not isinstance(getattr(each, "__self__", None), Part)]
+            part = self.corsbp
+            value = deque([part.depart, *without_other_cors(theirs)] if part else theirs)
+        super().__setattr__(name, value)
 
 
 def follow_of(route: Any) -> Follow | None:

@@ -217,14 +217,10 @@ def _place(entry: object) -> tuple[bool, str]:
 
 def _key(entry: object) -> object:
     """What is equal for equal entries; not everything that is declared can be hashed."""
-    if isinstance(entry, str):
-        return entry
-    if not callable(entry):
-        return type(entry), repr(entry)
     try:
         hash(entry)
     except TypeError:
-        return id(entry)
+        return id(entry) if callable(entry) else repr(entry)
     return entry
 
 

@@ -138,11 +138,11 @@ class Departure:
         if opinion is None:
             opinion = Opinion()
             opinion.recall(rules, origins)
-        allowed = wish.allowed(rules, opinion)
-        if not allowed:
-            tell(rules, wish, opinion)
+        refusal = wish.refusal(rules, opinion)
+        if refusal is not None:
+            tell(rules, wish, refusal)
         if trial is not None:
-            compare(trial, wish, Decided(rules, opinion, allowed))
+            compare(trial, wish, Decided(opinion, refusal))
 
     @property
     def processed_headers(self) -> Iterable[tuple[bytes, bytes]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -43,8 +43,10 @@ def of_origin(policy: CorsPolicy, origins: Sequence[str], failed: bool) -> Refus
         why = f"the request has {len(origins)} Origin lines"
         return Refusal("origin-repeated", list(origins), "one Origin line", why)
     (origin,) = origins
-    entries = _first_of(policy)
+    allowed = policy.allow_origins if isinstance(policy.allow_origins, tuple) else ()
     asked = [f"{name_of(each)}()" for each in functions(policy)]
+    named = (repr(each) for each in allowed if isinstance(each, str))
+    entries = _some(named, max(0, len(allowed) - len(asked)))
     expected = [f"one of {entries}"] if entries else []
     expected += [f"an origin for which {' or '.join(asked)} returns True"] if asked else []
     if origin == "null":
@@ -93,21 +95,12 @@ def of_names(requested: Sequence[str]) -> Refusal:
 
 def of_header(name: str, allowed: Sequence[str]) -> Refusal:
     """For a requested header that is not allowed."""
-    why = f"allow_headers leaves out {shown(name)}: it has {_some(allowed) or 'none'}"
+    why = f"allow_headers leaves out {shown(name)}: it has {_some(allowed, len(allowed)) or 'none'}"
     return Refusal("header-not-allowed", name, f"one of {', '.join(allowed) or 'none'}", why)
 
 
-def _first_of(policy: CorsPolicy) -> str:
-    """The first few of its origins and patterns, and the number of the others: there may be very many."""
-    allowed = policy.allow_origins
-    if not isinstance(allowed, tuple):
-        return ""
-    few = list(islice((repr(each) for each in allowed if isinstance(each, str)), 5))
-    left = len(allowed) - len(functions(policy)) - len(few)
-    return f"{', '.join(few)}{f' and {left} more' if left else ''}"
-
-
-def _some(entries: Sequence[str]) -> str:
-    """The first few of a list, for people."""
-    more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
-    return f"{', '.join(entries[:5])}{more}"
+def _some(entries: Iterable[str], count: int) -> str:
+    """The first few of so many entries, for people: there may be very many."""
+    few = list(islice(entries, 5))
+    more = f" and {count - len(few)} more" if count > len(few) else ""
+    return f"{', '.join(few)}{more}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import count
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from sanic import Blueprint
 from sanic.blueprints import BlueprintGroup
@@ -19,7 +19,7 @@ from .policy import CorsPolicy
 from .routing import AnySanic, forget_listener
 
 _numbers = count(1)
-_made: WeakSet[Section] = WeakSet()
+_made: WeakValueDictionary[int, Section] = WeakValueDictionary()
 
 
 class Section(Owner, Blueprint):
@@ -36,8 +36,8 @@ class Section(Owner, Blueprint):
         trial: CorsPolicy | None,
         whole: AnySanic | None,
     ) -> None:
-        self.number = next(_numbers)
-        super().__init__(f"corsbp-{self.number}")
+        number = next(_numbers)
+        super().__init__(f"corsbp-{number}")
         self.members = members
         self.whole = whole
         self.follow = Follow(policy, self.label, trial=trial)
@@ -46,7 +46,7 @@ class Section(Owner, Blueprint):
         self.kept: dict[AnySanic, frozenset[Blueprint]] = {}
         self.arriving: frozenset[Blueprint] = frozenset()
         self.told: set[str] = set()
-        _made.add(self)
+        _made[number] = self
         if whole is not None:
             whole.register_listener(self.tell_if_forgotten, "before_server_start")
 
@@ -140,7 +140,7 @@ class Section(Owner, Blueprint):
 
 def made() -> list[Section]:
     """The sections that there are, in the order in which they were made."""
-    return sorted(_made, key=lambda section: section.number)
+    return list(_made.values())
 
 
 def forgotten(app: AnySanic, blueprint: str | None = None) -> list[Problem]:

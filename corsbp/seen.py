@@ -49,12 +49,8 @@ class Reading:
         """What it can, or cannot, for the log."""
         return f"{self.can} {shown(self.request.method)} {shown(self.request.path)}"
 
-    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
-        """Whether it may, by these rules."""
-        return rules.allows(self.origins, opinion.grant)
-
     def refusal(self, rules: Rules, opinion: Opinion) -> Refusal | None:
-        """Why it may not; None if it may."""
+        """Why it may not, by these rules; None if it may."""
         return rules.refusal(self.origins, opinion.grant, opinion.failed)
 
 
@@ -67,8 +63,8 @@ class Opening(Reading):
     def what(self) -> str:
         return f"{self.can} {shown(self.request.path)}"
 
-    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
-        return not rules.policy.check_websockets or super().allowed(rules, opinion)
+    def refusal(self, rules: Rules, opinion: Opinion) -> Refusal | None:
+        return super().refusal(rules, opinion) if rules.policy.check_websockets else None
 
 
 class Sending(Reading):
@@ -86,24 +82,16 @@ class Sending(Reading):
     def what(self) -> str:
         return f"{self.can} {shown(self.request.headers[REQUEST_METHOD])} {shown(self.request.path)}"
 
-    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
-        return super().allowed(rules, opinion) and self._step(rules) is None
-
     def refusal(self, rules: Rules, opinion: Opinion) -> Refusal | None:
-        return super().refusal(rules, opinion) or self._step(rules)
-
-    def _step(self, rules: Rules) -> Refusal | None:
-        """What stops it, its origin being granted."""
         lists = self.path.lists(self.follow, rules, tried=rules is not self.rules)
         headers = self.request.headers
-        return lists.refusal(headers[REQUEST_METHOD], headers.getall(REQUEST_HEADERS, ()))
+        return super().refusal(rules, opinion) or lists.refusal(
+            headers[REQUEST_METHOD], headers.getall(REQUEST_HEADERS, ())
+        )
 
 
 class SendingElsewhere(Sending):
     """The same, where the method is that of a route without CORS."""
-
-    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
-        return False
 
     def refusal(self, rules: Rules, opinion: Opinion) -> Refusal:
         return elsewhere(
@@ -129,15 +117,13 @@ def listened(app: Sanic[Any, Any]) -> bool:
     return SIGNAL in names or _ANY in names
 
 
-def tell(rules: Rules, wish: Reading, opinion: Opinion) -> None:
+def tell(rules: Rules, wish: Reading, refusal: Refusal) -> None:
     """Log that a page is refused, and call the app's listeners."""
-    logged, listens = journal.admits(logging.DEBUG), listened(wish.request.app)
-    if (logged or listens) and (refusal := wish.refusal(rules, opinion)):
-        if logged:
-            values = rules.label(), wish.page, wish.what, refusal.id, refusal.words
-            journal.logger.debug("%s: a page of %s cannot %s: %s: %s", *values)
-        if listens:
-            signal(rules, wish.request, refusal)
+    if journal.admits(logging.DEBUG):
+        values = rules.label(), wish.page, wish.what, refusal.id, refusal.words
+        journal.logger.debug("%s: a page of %s cannot %s: %s: %s", *values)
+    if listened(wish.request.app):
+        signal(rules, wish.request, refusal)
 
 
 def signal(rules: Rules, request: Request, refusal: Refusal, trial: bool = False) -> None:

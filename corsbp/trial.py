@@ -27,11 +27,10 @@ def asked() -> list[asyncio.Task[None]]:
 
 
 class Decided(NamedTuple):
-    """What the rules that hold have decided on what a page wants."""
+    """What the rules that hold have decided: what functions said, and why the page is refused, if it is."""
 
-    rules: Rules
     opinion: Opinion
-    allowed: bool
+    refusal: Refusal | None
 
 
 def compare(trial: Rules, wish: Reading, decided: Decided) -> None:
@@ -56,12 +55,13 @@ async def _ask(trial: Rules, wish: Reading, decided: Decided, opinion: Opinion) 
 
 
 def _report(trial: Rules, wish: Reading, decided: Decided, opinion: Opinion) -> None:
-    allowed = wish.allowed(trial, opinion)
-    refuses = (trial, opinion) if decided.allowed else (decided.rules, decided.opinion)
-    if allowed is not decided.allowed and (refusal := wish.refusal(*refuses)):
-        _log(trial, wish, "could no longer" if decided.allowed else "could", refusal)
-        if decided.allowed and listened(wish.request.app):
+    refusal = wish.refusal(trial, opinion)
+    if refusal is not None and decided.refusal is None:
+        _log(trial, wish, "could no longer", refusal)
+        if listened(wish.request.app):
             signal(trial, wish.request, refusal, trial=True)
+    elif refusal is None and decided.refusal is not None:
+        _log(trial, wish, "could", decided.refusal)
 
 
 def _log(trial: Rules, wish: Reading, could: str, refusal: Refusal) -> None:

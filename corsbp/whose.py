@@ -125,7 +125,6 @@ class Whose:
         theirs, route = route.extra, copy(route)
         route.extra = SimpleNamespace(**vars(theirs), corsbp_intercepts=True)
         route.extra.request_middleware = deque([options.intercept, *theirs.request_middleware])
-        route.extra.response_middleware = theirs.response_middleware
         return route, handler, parameters
 
     def own_options(self, options: Options) -> Found:
