@@ -82,7 +82,13 @@ class Check:
         return False
 
     def _function(self, function: Callable[..., object]) -> None:
-        if not _takes_two_arguments(function):
+        try:
+            signature = inspect.signature(function)
+        except (TypeError, ValueError):
+            return  # Python cannot tell
+        try:
+            signature.bind("https://app.example", None)
+        except TypeError:
             message = "cannot be called with two arguments, (origin, request)"
             self.say("origin-function-arguments", "allow_origins", function, message)
 
@@ -222,19 +228,6 @@ def _key(entry: object) -> object:
     except TypeError:
         return id(entry) if callable(entry) else repr(entry)
     return entry
-
-
-def _takes_two_arguments(function: Callable[..., object]) -> bool:
-    """Whether a function can be called as an origin function; where Python cannot tell, yes."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return True
-    try:
-        signature.bind("https://app.example", None)
-    except TypeError:
-        return False
-    return True
 
 
 def _sorted_lower(names: Star | tuple[str, ...]) -> Star | tuple[str, ...]:

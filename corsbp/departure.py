@@ -21,7 +21,7 @@ from sanic.request import Request
 from .decision import Follow, Headers, Rules
 from .fetch import ORIGIN, PREFIX, VARY
 from .seen import Reading, Wish, heard, tell
-from .trial import Decided, compare
+from .trial import compare
 from .verdict import Opinion
 
 _PREFIX: Final = PREFIX.encode()
@@ -142,7 +142,7 @@ class Departure:
         if refusal is not None:
             tell(rules, wish, refusal)
         if trial is not None:
-            compare(trial, wish, Decided(opinion, refusal))
+            compare(trial, wish, refusal, opinion)
 
     @property
     def processed_headers(self) -> Iterable[tuple[bytes, bytes]]:

@@ -12,7 +12,6 @@ from sanic import Blueprint, Request, Sanic
 from sanic.blueprints import BlueprintGroup
 
 from .chain import follow_of
-from .decision import Follow
 from .departure import departing, departure
 from .dialects import in_our_words, instead_of
 from .fetch import ORIGIN
@@ -72,9 +71,8 @@ class CorsGroup(BlueprintGroup):
         Raises:
             TypeError: `policy` or `trial` is no CorsPolicy.
         """
-        if not isinstance(policy, CorsPolicy):
-            raise TypeError(f"reconfigure() takes a CorsPolicy, not {policy!r}")
-        self.section.follow.change(policy, self.trial if trial is ... else _on_trial(trial))
+        tried = self.trial if trial is ... else _policy("trial=", trial) if trial is not None else None
+        self.section.follow.change(_policy("reconfigure()", policy), tried)
 
     def follow(self, source: Source, *, wait: float | timedelta = 10, required: bool = False) -> None:
         """Have the origins come from a store, in each worker, from before the first request until shutdown.
@@ -118,23 +116,16 @@ class CorsGroup(BlueprintGroup):
         or with several, outside of the group, and for the server's own pages unless the policy names them.
         """
         leaving = departing(request)
-        if leaving is None:
-            follow = follow_of(request.route) if request.route else None
-            if follow is None or not self._has(follow):
-                return False
-            leaving = departure(request, follow)
-        elif not self._has(leaving.follow):
+        follow = leaving.follow if leaving else follow_of(request.route) if request.route else None
+        sections = {self.section, *claims(self.section).values()}  # those inside of it, too
+        if follow is None or all(follow.section is not section.follow for section in sections):
             return False
         origins = request.headers.getall(ORIGIN, ())
         if len(origins) != 1:
             return False
+        leaving = departure(request, follow)
         opinion = await leaving.ask()
         return leaving.rules.allows(origins, opinion.grant)
-
-    def _has(self, follow: Follow) -> bool:
-        """Whether who follows this is in the group, or in a section inside of it."""
-        sections = {self.section, *claims(self.section).values()}
-        return any(follow.section is section.follow for section in sections)
 
     def __iter__(self) -> Iterator[Blueprint]:
         yield self.section
@@ -235,11 +226,9 @@ def cors_group(
     apps = list(dict.fromkeys(member for member in members if isinstance(member, Sanic)))
     if len(apps) > 1:
         raise TypeError(f"cors_group() wraps the routes of one app, not of {' and '.join(map(repr, apps))}")
-    if not isinstance(policy, CorsPolicy):
-        raise TypeError(f"policy= takes a CorsPolicy, not {policy!r}{instead_of(policy)}")
     group = CorsGroup(
-        policy,
-        _on_trial(trial),
+        _policy("policy=", policy),
+        None if trial is None else _policy("trial=", trial),
         apps[0] if apps else None,
         url_prefix=url_prefix,
         version=version,
@@ -253,10 +242,10 @@ def cors_group(
     return group
 
 
-def _on_trial(trial: object) -> CorsPolicy | None:
-    if trial is not None and not isinstance(trial, CorsPolicy):
-        raise TypeError(f"trial= takes a CorsPolicy, not {trial!r}{instead_of(trial)}")
-    return trial
+def _policy(where: str, given: object) -> CorsPolicy:
+    if not isinstance(given, CorsPolicy):
+        raise TypeError(f"{where} takes a CorsPolicy, not {given!r}{instead_of(given)}")
+    return given
 
 
 def _flat(items: Iterable[Any]) -> Iterator[Any]:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from logging import DEBUG, INFO
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from sanic.exceptions import Forbidden
 from sanic.request import Request
@@ -16,13 +16,12 @@ from sanic_routing.route import Route
 from .decision import Follow
 from .departure import Departure, departure
 from .fetch import ALLOW, HOST, ORIGIN, REQUEST_HEADERS, REQUEST_METHOD
+from .origins import DEFAULT_PORTS
 from .paths import Path
 from .seen import Opening, Reading, Sending, SendingElsewhere, heard
 
 Middleware: TypeAlias = Callable[..., Any]
 Chain: TypeAlias = deque[Middleware]
-
-_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
 class Part:
@@ -83,8 +82,8 @@ def _is_own(origins: Iterable[str], hosts: Iterable[str]) -> bool:
     except ValueError:
         return False
     scheme, _, own = origin.partition("://")
-    port = _DEFAULT_PORTS.get(scheme)
-    return bool(own) and port is not None and own.removesuffix(port) == host.lower().removesuffix(port)
+    port = f":{DEFAULT_PORTS.get(scheme)}"
+    return bool(own) and scheme in DEFAULT_PORTS and own.removesuffix(port) == host.lower().removesuffix(port)
 
 
 class Options:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from .checks import Check
 from .diagnosis import origin_problems
@@ -29,13 +29,6 @@ _MANY: Final = 10_000
 """Entries that can go at once."""
 
 
-class Taken(NamedTuple):
-    """The policy that a value makes, and the entries that were left out of it."""
-
-    policy: CorsPolicy
-    bad: list[object]
-
-
 def warm_up() -> None:
     """Load the tables that checks may need: that would be felt later on."""
     origin_problems("https://bücher.example")
@@ -50,16 +43,16 @@ def entries_of(value: object) -> list[object] | None:
     return None if entries == ["*"] else entries
 
 
-async def take(value: object, policy: CorsPolicy) -> Taken:
+async def take(value: object, policy: CorsPolicy) -> tuple[CorsPolicy, list[object]]:
     """What becomes of a policy with this value in the place of its `allow_origins`.
 
-    An entry that is no good is left out, and the others hold.
+    An entry that is no good is left out, and the others hold: the policy comes with those left out.
 
     Raises:
         CorsPolicyError: the value as a whole cannot be.
     """
     if isinstance(value, CorsPolicy):
-        return Taken(value, [])
+        return value, []
     fields = fields_of(policy)
     entries = entries_of(value)
     if entries is None:
@@ -69,7 +62,7 @@ async def take(value: object, policy: CorsPolicy) -> Taken:
         if check.problems:
             raise CorsPolicyError(check.problems)
         functions = (allowed,) if callable(allowed) else ()
-        return Taken(with_origins(policy, allowed, Origins(()), functions), [])
+        return with_origins(policy, allowed, Origins(()), functions), []
     # What the policy has already is good, so that one more among many costs little.
     known = compiled(policy).exact
     exact: set[str] = set()
@@ -98,7 +91,7 @@ async def take(value: object, policy: CorsPolicy) -> Taken:
     patterns = list(dict.fromkeys(each for each in others if isinstance(each, str)))
     asked = tuple(each for each in others if not isinstance(each, str))
     table = Origins(patterns, exact)
-    return Taken(with_origins(policy, (*origins, *patterns, *asked), table, asked), bad)
+    return with_origins(policy, (*origins, *patterns, *asked), table, asked), bad
 
 
 async def let_go(entries: list[object]) -> None:

@@ -15,10 +15,10 @@ Which hooks of Sanic's it uses, and why each is there:
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Iterator
 from typing import Any, Final
 
+from sanic import Blueprint
 from sanic.http import Stage
 from sanic.request import Request
 
@@ -30,7 +30,7 @@ from .handlers import Part, is_preflight
 from .journal import in_debug_mode
 from .live import Following
 from .oddities import oddities
-from .ownership import Owner, claims, owners, prefixes
+from .ownership import Owner, owners, prefixes
 from .routing import AnySanic, Prefix, prefixes_of, routes_of, segments_before
 from .whose import Found, Whose
 
@@ -47,8 +47,9 @@ class Mount:
         self.app = app
         self.registered: dict[Owner, list[dict[str, Any]]] = {}
         """Each section with the options of its registrations: usually one."""
-        self.owners: dict[Any, Owner] = {}
+        self.owners: dict[Blueprint, Owner] = {}
         self.whole: Owner | None = None
+        """Whose the blueprints are of what is registered, or was about to be; and who has all the rest."""
         self.table: list[Bound] = []
         """What the routes are bound to."""
         self.whose = Whose(app)
@@ -72,15 +73,13 @@ class Mount:
             ValueError: a blueprint of it is in another section, too.
         """
         try:
-            owners([section], ChainMap({}, self.owners), self.whole)
-        except ValueError:
-            owners([*self.registered, section])  # unless groups have grown since
+            self.owners, self.whole = owners([section], self.owners, self.whole)
+        except ValueError:  # unless groups have grown since
+            self.owners, self.whole = owners([*self.registered, section])
 
     def take(self, section: Owner, options: dict[str, Any]) -> None:
         """Take a section in, with the options of its registration."""
         self.registered.setdefault(section, []).append(options)
-        self.owners.update(claims(section))
-        self.whole = section if section.whole is not None else self.whole
         if self.app.router.finalized:
             self.bind()
 
@@ -105,7 +104,9 @@ class Mount:
             elif part is not None:
                 route.extra = SectionExtra(route.extra, part)
         self.whose.learn((route for route, *_ in table), trees)
-        self.forget()
+        # Sanic does not forget which route a path led to when its router is compiled anew.
+        if (forget := getattr(self.app.router.get, "cache_clear", None)) is not None:
+            forget()
         self.listen()
         if self.app.debug:
             in_debug_mode()
@@ -133,12 +134,6 @@ class Mount:
             if group.url_prefix or group.version is not None:
                 for options in registrations:
                     yield (None, segments_before(self.app, options)), section
-
-    def forget(self) -> None:
-        """Have Sanic forget which route a path led to: it does not when its router is compiled anew."""
-        clear = getattr(self.app.router.get, "cache_clear", None)
-        if clear is not None:
-            clear()
 
     # --- what is done while the app serves ---
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sanic import Blueprint
@@ -47,9 +47,9 @@ def claimed(member: Any, owner: Owner) -> Iterator[tuple[Blueprint, Owner]]:
 
 def owners(
     sections: Iterable[Owner],
-    known: MutableMapping[Blueprint, Owner] | None = None,
+    known: dict[Blueprint, Owner] | None = None,
     whole: Owner | None = None,
-) -> tuple[MutableMapping[Blueprint, Owner], Owner | None]:
+) -> tuple[dict[Blueprint, Owner], Owner | None]:
     """Whose each blueprint is, the innermost section's; and who has all the rest, if anybody.
 
     Args:

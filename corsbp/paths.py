@@ -22,7 +22,6 @@ from .fetch import (
     in_order,
     requested_names,
 )
-from .policy import CorsPolicy
 from .refusals import Refusal, of_header, of_method, of_names
 
 _ALLOW_ORIGIN: Final = ALLOW_ORIGIN.encode()
@@ -92,12 +91,15 @@ class Lists:
             *([REQUEST_METHOD] if shared else []),
             *([REQUEST_HEADERS] if rules.reflects else []),
         ]
+        # "*" never covers Authorization in the standard, so it is named beside it.
+        # https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
+        headers = "*,authorization" if policy.allow_headers == "*" else ",".join(policy.allow_headers)
         self._refused = encoded((VARY, ", ".join(names)))
         self._tail: Headers = (
             *rules.credentials,
             *encoded(
                 (ALLOW_METHODS, ",".join(self.methods)),
-                (ALLOW_HEADERS, "" if rules.reflects else _header_list(policy)),
+                (ALLOW_HEADERS, "" if rules.reflects else headers),
                 (MAX_AGE, "" if policy.max_age is None else str(policy.max_age)),
             ),
             *self._refused,
@@ -136,9 +138,3 @@ class Lists:
         return next(
             (of_header(name, allowed) for name in names.split(",") if name and name not in allowed), None
         )
-
-
-def _header_list(policy: CorsPolicy) -> str:
-    # "*" never covers Authorization in the standard, so it is named beside it.
-    # https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
-    return "*,authorization" if policy.allow_headers == "*" else ",".join(policy.allow_headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from .decision import Rules
@@ -26,42 +26,36 @@ def asked() -> list[asyncio.Task[None]]:
     return list(asking.tasks) if asking else []
 
 
-class Decided(NamedTuple):
-    """What the rules that hold have decided: what functions said, and why the page is refused, if it is."""
+def compare(trial: Rules, wish: Reading, refusal: Refusal | None, said: Opinion) -> None:
+    """Report what the rules on trial would decide differently from those that hold.
 
-    opinion: Opinion
-    refusal: Refusal | None
-
-
-def compare(trial: Rules, wish: Reading, decided: Decided) -> None:
-    """Report what the rules on trial would decide differently.
-
-    Functions that have been asked for this request are not asked again; others are asked after the answer.
+    Those refuse what the page wants for `refusal`, if they do. Functions that have `said` something of this
+    request are not asked again; others are asked after the answer.
     """
-    opinion = Opinion(decided.opinion.verdicts)
+    opinion = Opinion(said.verdicts)
     if opinion.recall(trial, wish.origins) is None:
-        _report(trial, wish, decided, opinion)
+        _report(trial, wish, refusal, opinion)
         return
     loop = asyncio.get_running_loop()
     asking = _asking.get(loop) or _asking.setdefault(loop, Beside())
-    if not asking.start(partial(_ask, trial, wish, decided, opinion)):
+    if not asking.start(partial(_ask, trial, wish, refusal, opinion)):
         message = "%s on trial: %d functions are being asked, so that a request was not tried"
         journal.write(logging.INFO, message, trial.label(), AT_ONCE)
 
 
-async def _ask(trial: Rules, wish: Reading, decided: Decided, opinion: Opinion) -> None:
+async def _ask(trial: Rules, wish: Reading, refusal: Refusal | None, opinion: Opinion) -> None:
     await opinion.form(trial, wish.request)
-    _report(trial, wish, decided, opinion)
+    _report(trial, wish, refusal, opinion)
 
 
-def _report(trial: Rules, wish: Reading, decided: Decided, opinion: Opinion) -> None:
-    refusal = wish.refusal(trial, opinion)
-    if refusal is not None and decided.refusal is None:
-        _log(trial, wish, "could no longer", refusal)
+def _report(trial: Rules, wish: Reading, now: Refusal | None, opinion: Opinion) -> None:
+    then = wish.refusal(trial, opinion)
+    if then is not None and now is None:
+        _log(trial, wish, "could no longer", then)
         if listened(wish.request.app):
-            signal(trial, wish.request, refusal, trial=True)
-    elif refusal is None and decided.refusal is not None:
-        _log(trial, wish, "could", decided.refusal)
+            signal(trial, wish.request, then, trial=True)
+    elif then is None and now is not None:
+        _log(trial, wish, "could", now)
 
 
 def _log(trial: Rules, wish: Reading, could: str, refusal: Refusal) -> None:
