@@ -112,11 +112,9 @@ class Departure:
     async def ask(self) -> Opinion:
         """The verdict on the request's origin; a function is asked once."""
         if self.opinion is None:
-            self.opinion = _opinions.get(self.request) if self.rules.ask is not None else None
+            self.opinion = _opinions.get(self.request)
         if self.opinion is None:
-            self.opinion = Opinion()
-            if self.rules.ask is not None:
-                _opinions[self.request] = self.opinion
+            self.opinion = _opinions[self.request] = Opinion()
             await self.opinion.form(self.rules, self.request)
         return self.opinion
 

@@ -57,25 +57,15 @@ def _not_a_string(value: object, patterns: bool) -> Problem:
     if isinstance(value, re.Pattern):
         message = "is a regular expression: write a pattern or a function"
         return Problem("origin-regex", _FIELD, value, message)
-    message = f"is of type {type(value).__name__}, not a string"
-    text = _text_of(value)
-    meant = None
-    if text is not None:
-        faults = origin_problems(text, patterns)
-        meant = faults[0].suggestion if faults else text
-    return Problem("entry-type", _FIELD, value, message, meant)
-
-
-def _text_of(value: object) -> str | None:
-    """The text of bytes, and of the URL objects of all kinds of libraries."""
+    message, text = f"is of type {type(value).__name__}, not a string", ""
     if isinstance(value, bytes):
         text = value.decode("latin-1")
-    elif hasattr(value, "scheme"):
+    elif hasattr(value, "scheme"):  # the URL objects of all kinds of libraries
         geturl = getattr(value, "geturl", None)
         text = str(geturl() if callable(geturl) else value)
-    else:
-        return None
-    return text if "://" in text else None
+    faults = origin_problems(text, patterns)
+    meant = faults[0].suggestion if faults else text
+    return Problem("entry-type", _FIELD, value, message, meant if "://" in text else None)
 
 
 # Signs that somebody brought along a regular expression: `\.`, `https?://`, `//.*`, anchors and groups

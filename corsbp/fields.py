@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict, TypeVar
 
 from .origins import Origins
 
@@ -21,24 +21,23 @@ Allowed: TypeAlias = "Star | tuple[str | OriginFunction, ...] | OriginFunction"
 """Who may read the answers, as it is used."""
 
 
-class Names(Protocol):
-    """A collection of strings that is not itself a string: list, tuple, set, frozenset, keys …
+Item_co = TypeVar("Item_co", covariant=True)
+
+
+class Several(Protocol[Item_co]):
+    """A collection that is not itself a string: list, tuple, set, frozenset, keys …
 
     A string's `in` takes strings only, that of collections anything: so editors underline
     `allow_origins="https://app.example"`, which the type `Collection[str]` would let pass.
     """
 
     def __contains__(self, value: object, /) -> bool: ...
-    def __iter__(self) -> Iterator[str]: ...
+    def __iter__(self) -> Iterator[Item_co]: ...
     def __len__(self) -> int: ...
 
 
-class Entries(Protocol):
-    """A collection of origins, patterns and functions, likewise."""
-
-    def __contains__(self, value: object, /) -> bool: ...
-    def __iter__(self) -> Iterator[str | OriginFunction]: ...
-    def __len__(self) -> int: ...
+Names: TypeAlias = Several[str]
+Entries: TypeAlias = "Several[str | OriginFunction]"
 
 
 class Fields(TypedDict, total=False):

@@ -227,7 +227,7 @@ def cors_group(
     if len(apps) > 1:
         raise TypeError(f"cors_group() wraps the routes of one app, not of {' and '.join(map(repr, apps))}")
     group = CorsGroup(
-        _policy("policy=", policy),
+        _policy("policy=", policy),  # which the fields have become, where they came
         None if trial is None else _policy("trial=", trial),
         apps[0] if apps else None,
         url_prefix=url_prefix,
