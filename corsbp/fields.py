@@ -75,7 +75,7 @@ class Declared:
     allow_origins: Allowed
     """Who may read the answers: `"*"`; or origins, patterns and functions `(origin, request) -> bool`.
 
-        allow_origins=["https://app.example", "https://*.example.com", "http://localhost:*", is_customer]
+        allow_origins=["https://app.example", "https://*.example.com", "http://localhost:*", ask_the_database]
     """
 
     allow_credentials: bool
