@@ -175,14 +175,15 @@ class Departure:
 
 def departing(request: Request) -> Departure | None:
     """The departure that a request has, until its head has left."""
-    there = getattr(request.stream, _place(request.stream), None)
+    there = getattr(request.stream, "response_func" if type(request.stream) is Http else "send", None)
     return there if type(there) is Departure else None
 
 
 def departure(request: Request, follow: Follow) -> Departure:
     """The departure of a request: the one it has, or a new one. After the answer, it changes nothing."""
     stream: Any = request.stream
-    place = _place(stream)
+    # HTTP/1 keeps in an attribute what its own `send` is to call.
+    place = "response_func" if type(stream) is Http else "send"
     there: Any = getattr(stream, place, None)
     if type(there) is Departure:
         return there
@@ -194,11 +195,6 @@ def departure(request: Request, follow: Follow) -> Departure:
     if there is not None:
         setattr(stream, place, mine)
     return mine
-
-
-def _place(stream: object) -> str:
-    """Where a stream has what sends: HTTP/1 keeps in an attribute what its own `send` is to call."""
-    return "response_func" if type(stream) is Http else "send"
 
 
 def _denial(stream: Any, scope: Any) -> Callable[..., Any]:

@@ -130,13 +130,12 @@ class CorsGroup(BlueprintGroup):
     def __iter__(self) -> Iterator[Blueprint]:
         yield self.section
         # Where it is Sanic that iterates, to register what we yield, it has registered the section by now.
-        kept = self.section.arrived()
+        kept, self.section.arriving = self.section.arriving, frozenset()
         yield from (each for each in self.blueprints if each not in kept)
 
     def append(self, value: Blueprint | BlueprintGroup) -> None:
         """Add a blueprint, or a group, to the section."""
-        super().append(cast(Blueprint, _checked(value)))
-        self.section.watch(value)
+        self.insert(len(self.blueprints), value)
 
     def insert(self, index: int, item: Blueprint | BlueprintGroup) -> None:
         """Add a blueprint, or a group, at a place."""

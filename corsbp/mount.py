@@ -25,7 +25,7 @@ from sanic.request import Request
 from .binding import Bound, bind
 from .chain import SectionExtra, follow_of
 from .departure import departure
-from .errors import Problem, warn
+from .errors import warn
 from .handlers import Part, is_preflight
 from .journal import in_debug_mode
 from .live import Following
@@ -184,7 +184,3 @@ class Mount:
         """At the end of startup: say what looks wrong."""
         for problem in oddities(self.app, self.registered, self.table):
             warn(problem)
-
-    def oddities(self) -> Iterator[Problem]:
-        """What is legal at startup, but probably not meant."""
-        return oddities(self.app, self.registered, self.bound())

@@ -38,13 +38,10 @@ class Prefixes(Generic[Owner]):
         found = self.owners
         nodes = [self]
         for segment in segments:
-            nodes = [after for node in nodes for after in node.step(segment)]
+            literal = [node.literal[segment] for node in nodes if segment in node.literal]
+            patterned = ((pattern, after) for node in nodes for pattern, after in node.patterned.items())
+            nodes = literal + [after for pattern, after in patterned if pattern.fullmatch(segment)]
             if not nodes:
                 break
             found = set().union(*(node.owners for node in nodes)) or found
         return next(iter(found)) if len(found) == 1 else None
-
-    def step(self, segment: str) -> list[Prefixes[Owner]]:
-        """The nodes that lie one segment further."""
-        after = [node for pattern, node in self.patterned.items() if pattern.fullmatch(segment)]
-        return [self.literal[segment], *after] if segment in self.literal else after

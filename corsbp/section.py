@@ -45,6 +45,7 @@ class Section(Owner, Blueprint):
         self.made_at = line_of_user()
         self.kept: dict[AnySanic, frozenset[Blueprint]] = {}
         self.arriving: frozenset[Blueprint] = frozenset()
+        """What the app that has just registered this section had already."""
         self.told: set[str] = set()
         _made[number] = self
         if whole is not None:
@@ -80,11 +81,6 @@ class Section(Owner, Blueprint):
             forget_listener(blueprint, self.tell_if_forgotten)
         if self.following is not None:
             mount.follow(self.following)
-
-    def arrived(self) -> frozenset[Blueprint]:
-        """What the app that has just registered this section had already."""
-        kept, self.arriving = self.arriving, frozenset()
-        return kept
 
     def _kept(self, app: AnySanic, options: dict[str, Any]) -> frozenset[Blueprint]:
         """The blueprints of the group that the app has already: their registration stays as it is."""

@@ -9,6 +9,7 @@ from .errors import Problem
 from .fetch import in_order
 from .handlers import is_websocket
 from .mount import Mount
+from .oddities import oddities as oddities_of
 from .ownership import Owner
 from .policy import CorsPolicy
 from .routing import AnySanic, example_path, routes_of
@@ -86,7 +87,7 @@ def surface(app: AnySanic) -> list[Served]:
 def oddities(app: AnySanic) -> list[Problem]:
     """What an app is warned about at startup, without starting it."""
     mount = Mount.of(app)
-    return [*forgotten(app), *(mount.oddities() if mount else ())]
+    return [*forgotten(app), *(oddities_of(app, mount.registered, mount.bound()) if mount else ())]
 
 
 def policies(served: Iterable[Served]) -> list[CorsPolicy]:
