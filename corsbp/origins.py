@@ -75,19 +75,18 @@ def covering(entry: str, entries: Container[str], any_port: bool = True) -> str 
     Costs the labels of `entry` only. A text that is no entry is read as if it were one. `any_port`: whether
     `entries` may have patterns that end in `:*`.
     """
-    start = entry.find("://") + len("://")
-    texts = [entry]
+    start, every = entry.find("://") + len("://"), ""
     if any_port:
         bare, _, port = entry.rpartition(":")
-        texts.append(f"{bare if port == '*' or port.isdigit() else entry}:*")
-        if texts[1] != entry and texts[1] in entries:
-            return texts[1]
-    above, dot = f"{entry[:start]}*", entry.find(".", start)
+        every = f"{bare if port == '*' or port.isdigit() else entry}:*"
+        if every in entries and every != entry:
+            return every
+    above, dot = entry[:start] + "*", entry.find(".", start)
     while dot >= 0:
-        for text in texts:
-            pattern = above + text[dot:]
-            if pattern in entries and pattern != entry:
-                return pattern
+        if (pattern := above + entry[dot:]) in entries and pattern != entry:
+            return pattern
+        if any_port and (pattern := above + every[dot:]) in entries and pattern != entry:
+            return pattern
         dot = entry.find(".", dot + 1)
     return None
 

@@ -33,7 +33,7 @@ def compare(trial: Rules, wish: Reading, refusal: Refusal | None, said: Opinion)
     request are not asked again; others are asked after the answer.
     """
     opinion = Opinion(said.verdicts)
-    if opinion.recall(trial, wish.origins) is None:
+    if opinion.recall(trial, wish.origins):
         _report(trial, wish, refusal, opinion)
         return
     loop = asyncio.get_running_loop()

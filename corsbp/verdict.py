@@ -32,24 +32,18 @@ class Opinion:
         self.failed = True
         self.verdicts = [] if verdicts is None else verdicts
 
-    def recall(self, rules: Rules, origins: Sequence[str]) -> OriginFunction | None:
-        """Decide without asking any function; the first that would have to be asked, where one would."""
-        self.grant = rules.grant(origins)
+    def recall(self, rules: Rules, origins: Sequence[str]) -> bool:
+        """Find the grant without asking any function; False where one would have to be asked."""
+        self.grant, failed = rules.grant(origins), False
         if self.grant is None and rules.open(origins):
-            return self._weigh(rules, origins[0])
-        self.failed = False
-        return None
-
-    def _weigh(self, rules: Rules, origin: str) -> OriginFunction | None:
-        """Decide by what functions have said; the first that has to be asked, where that is not enough."""
-        functions = rules.ask or ()
-        said = [self._said(function) for function in functions]
-        if True in said:
-            self.grant = origin
-        elif _NOTHING in said:
-            return functions[said.index(_NOTHING)]
-        self.failed = self.grant is None and None in said
-        return None
+            said = [self._said(function) for function in rules.ask or ()]
+            if True in said:
+                self.grant = origins[0]
+            elif _NOTHING in said:
+                return False
+            failed = self.grant is None and None in said
+        self.failed = failed
+        return True
 
     def _said(self, function: OriginFunction) -> object:
         for other, verdict in self.verdicts:
@@ -60,18 +54,33 @@ class Opinion:
     async def form(self, rules: Rules, request: Request) -> None:
         """Ask the policy, and its functions where no entry allows the origin; whatever goes wrong refuses."""
         origins: Sequence[str] = request.headers.getall(ORIGIN, ())
-        function = self.recall(rules, origins)
-        while function is not None:
-            (origin,), place = origins, len(self.verdicts)
-            self.verdicts.append((function, None))  # until it has answered
-            answer = _outcome(function, origin, partial(function, origin, request))
-            if not isinstance(answer, bool) and isawaitable(answer):
-                answer = await _awaited(function, origin, answer, rules.policy.origin_timeout)
-            self.verdicts[place] = function, answer if isinstance(answer, bool) else None
-            if not isinstance(answer, bool) and answer is not _FAILED:
-                message = "The origin function %s() returned %s for %s, which is no bool: refused"
-                journal.write(logging.ERROR, message, name_of(function), shown(answer), shown(origin))
-            function = self._weigh(rules, origin)
+        self.grant, failed = rules.grant(origins), False
+        if self.grant is None and rules.open(origins):
+            (origin,) = origins
+            for function in rules.ask or ():
+                said = self._said(function)
+                if said is _NOTHING:
+                    place = len(self.verdicts)
+                    self.verdicts.append((function, None))  # until it has answered
+                    said = _outcome(function, origin, partial(function, origin, request))
+                    if not isinstance(said, bool) and isawaitable(said):
+                        said = await _awaited(function, origin, said, rules.policy.origin_timeout)
+                    self.verdicts[place] = function, _checked(function, origin, said)
+                if said is True:
+                    self.grant = origin
+                    break
+                failed = failed or said is not False
+        self.failed = failed and self.grant is None
+
+
+def _checked(function: OriginFunction, origin: str, said: object) -> bool | None:
+    """What a function has said; None where it failed, or is no bool."""
+    if isinstance(said, bool):
+        return said
+    if said is not _FAILED:
+        message = "The origin function %s() returned %s for %s, which is no bool: refused"
+        journal.write(logging.ERROR, message, name_of(function), shown(said), shown(origin))
+    return None
 
 
 _NOTHING: Final = object()
