@@ -69,24 +69,22 @@ def is_pattern(entry: str) -> bool:
     return "*" in entry
 
 
-def covering(entry: str, entries: Container[str], any_port: bool = True) -> str | None:
+def covering(entry: str, entries: Container[str]) -> str | None:
     """The narrowest of `entries` that allows all that `entry` allows, and more; None if none does.
 
-    Costs the labels of `entry` only. A text that is no entry is read as if it were one. `any_port`: whether
-    `entries` may have patterns that end in `:*`.
+    Costs the labels of `entry` only. A text that is no entry is read as if it were one.
     """
-    start, every = entry.find("://") + len("://"), ""
-    if any_port:
-        bare, _, port = entry.rpartition(":")
-        every = f"{bare if port == '*' or port.isdigit() else entry}:*"
-        if every in entries and every != entry:
-            return every
-    above, dot = entry[:start] + "*", entry.find(".", start)
+    bare, _, port = entry.rpartition(":")
+    any_port = f"{bare if port == '*' or port.isdigit() else entry}:*"
+    if any_port in entries and any_port != entry:
+        return any_port
+    start = entry.find("://") + len("://")
+    dot = entry.find(".", start)
     while dot >= 0:
-        if (pattern := above + entry[dot:]) in entries and pattern != entry:
-            return pattern
-        if any_port and (pattern := above + every[dot:]) in entries and pattern != entry:
-            return pattern
+        for text in (entry, any_port):
+            pattern = f"{entry[:start]}*{text[dot:]}"
+            if pattern in entries and pattern != entry:
+                return pattern
         dot = entry.find(".", dot + 1)
     return None
 
@@ -106,14 +104,16 @@ class Origins:
     `exact` holds the origins, which may be known apart from the patterns already; `match` knows the patterns.
     """
 
-    __slots__ = ("_any_port", "_matched", "_patterns", "exact")
+    __slots__ = ("_below", "_matched", "_patterns", "exact")
 
     exact: Set[str]
 
     def __init__(self, entries: Iterable[str], exact: Set[str] | None = None) -> None:
         entries = frozenset(entries)
         self._patterns = frozenset(filter(is_pattern, entries))
-        self._any_port = any(pattern.endswith(":*") for pattern in self._patterns)
+        # What stands behind `*.`; None where that cannot tell, as some have any port.
+        any_port = any(pattern.endswith(":*") for pattern in self._patterns)
+        self._below = None if any_port else {pattern.partition("*.")[2] for pattern in self._patterns}
         self._matched: set[str] = set()
         """Origins that a pattern allows, as they came: a few pages send nearly all of the requests."""
         self.exact = entries - self._patterns if exact is None else exact
@@ -131,7 +131,12 @@ class Origins:
             return False
         if origin in self._matched:
             return True
-        if covering(origin, self._patterns, self._any_port) is None or not is_origin(origin):
+        if self._below is not None:  # most of what is refused need not be looked at closely
+            rest = origin.partition(".")[2]
+            while rest not in self._below:
+                if not (rest := rest.partition(".")[2]):
+                    return False
+        if covering(origin, self._patterns) is None or not is_origin(origin):
             return False
         if len(self._matched) >= MATCHED:
             self._matched.clear()
