@@ -89,8 +89,6 @@ def _is_own(origins: Iterable[str], hosts: Iterable[str]) -> bool:
 class Options:
     """What the OPTIONS requests to one path of one host get; `alone` is a route without any middleware."""
 
-    __slots__ = ("alone", "follow", "path")
-
     def __init__(self, path: Path, follow: Follow, alone: Route) -> None:
         self.path = path
         self.follow = follow
@@ -149,8 +147,6 @@ class Lost:
 
     The app's middleware and error handlers meet what they meet without a section: a request without a route.
     """
-
-    __slots__ = ("error", "follow")
 
     def __init__(self, follow: Follow, error: Callable[[], Exception]) -> None:
         self.follow = follow

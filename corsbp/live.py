@@ -114,9 +114,8 @@ class Following:
             if self.required:
                 await self.stop(app)
                 raise RuntimeError(f"{self.label()}: no live origins came within {self.wait:g} s{why}")
-            self.say(
-                logging.WARNING, "no live origins came within %g s%s: it starts as declared", self.wait, why
-            )
+            message = "no live origins came within %g s%s: it starts as declared"
+            self.say(logging.WARNING, message, self.wait, why)
 
     def begin_late(self, app: AnySanic) -> None:
         """Begin at the first request, where no listener of this app has been run: `create_server()`."""

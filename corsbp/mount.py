@@ -50,8 +50,6 @@ class Mount:
         self.owners: dict[Blueprint, Owner] = {}
         self.whole: Owner | None = None
         """Whose the blueprints are of what is registered, or was about to be; and who has all the rest."""
-        self.table: list[Bound] = []
-        """What the routes are bound to."""
         self.whose = Whose(app)
         self.listens = False
         self.followings: list[Following] = []
@@ -94,7 +92,7 @@ class Mount:
         Raises:
             ValueError: a blueprint is in two sections, or a route's `ctx_cors` is no policy.
         """
-        table = self.table = list(self.bound())
+        table = list(self.bound())
         trees = prefixes(self.prefixes())
         parts = {follow: Part(follow) for _, _, follow in table if follow}
         for route, _, follow in table:
@@ -182,5 +180,5 @@ class Mount:
 
     def warn(self, _: AnySanic) -> None:
         """At the end of startup: say what looks wrong."""
-        for problem in oddities(self.app, self.registered, self.table):
+        for problem in oddities(self.app, self.registered, self.bound()):
             warn(problem)

@@ -13,8 +13,6 @@ Segment: TypeAlias = str | Pattern[str]
 class Prefixes(Generic[Owner]):
     """Prefixes and their owners. The longest prefix of a path owns it, unless several share it."""
 
-    __slots__ = ("literal", "owners", "patterned")
-
     def __init__(self) -> None:
         self.literal: dict[str, Prefixes[Owner]] = {}
         self.patterned: dict[Pattern[str], Prefixes[Owner]] = {}
