@@ -16,21 +16,9 @@ from .support import restore_sanic
 pytest_plugins = ["corsbp.pytest_plugin"]
 
 
-def is_whole(config: pytest.Config) -> bool:
-    """Whether all tests are asked for."""
-    selected = config.option.keyword or config.option.markexpr
-    return config.args == config.getini("testpaths") and not selected
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """All tests take minutes on one core: unless `-n` says otherwise, they run on every one."""
-    if config.pluginmanager.hasplugin("xdist") and is_whole(config) and config.option.numprocesses is None:
-        config.option.numprocesses, config.option.dist = "auto", "loadfile"
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    whole = is_whole(config) and "CORSBP_SKIP_NOTHING" in os.environ
+    selected = config.option.keyword or config.option.markexpr
+    whole = config.args == config.getini("testpaths") and not selected and "CORSBP_SKIP_NOTHING" in os.environ
     if whole and hasattr(config.option, "cov_fail_under"):
         config.option.cov_fail_under = 100
 
