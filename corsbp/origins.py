@@ -24,7 +24,6 @@ from typing import NamedTuple
 MAX_NAME = 253  # RFC 1035, 2.3.4, without the root's dot and length
 MAX_LABEL = 63
 MAX_SCHEME = 32  # no standard has a limit; the longest in use has 20
-MATCHED = 1000  # origins that are remembered, of those that a pattern allows: half a megabyte at most
 MAX_LENGTH = MAX_SCHEME + len("://") + MAX_NAME + len(":65535")
 
 DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -35,6 +34,7 @@ NEVER_SENT = frozenset({"about", "blob", "data", "file", "ftp", "javascript", "m
 # None of these can backtrack far: no character both continues a part and begins the next.
 _SCHEME = rf"[a-z][a-z0-9+.-]{{0,{MAX_SCHEME - 1}}}"
 _NAME = rf"[a-z0-9_-]{{1,{MAX_LABEL}}}(?:\.[a-z0-9_-]{{1,{MAX_LABEL}}})*"
+_is_name = re.compile(_NAME).fullmatch
 is_number = re.compile(r"[0-9]+|0x[0-9a-f]*").fullmatch  # URL, "ends in a number checker"
 _is_decimal_port = re.compile(r"[1-9][0-9]{0,4}").fullmatch
 _entry = re.compile(
@@ -104,19 +104,20 @@ class Origins:
     `exact` holds the origins, which may be known apart from the patterns already; `match` knows the patterns.
     """
 
-    __slots__ = ("_below", "_matched", "_patterns", "exact")
+    __slots__ = ("_any_port", "_depths", "_one_port", "exact")
 
     exact: Set[str]
 
     def __init__(self, entries: Iterable[str], exact: Set[str] | None = None) -> None:
         entries = frozenset(entries)
-        self._patterns = frozenset(filter(is_pattern, entries))
-        # What stands behind `*.`; None where that cannot tell, as some have any port.
-        any_port = any(pattern.endswith(":*") for pattern in self._patterns)
-        self._below = None if any_port else {pattern.partition("*.")[2] for pattern in self._patterns}
-        self._matched: set[str] = set()
-        """Origins that a pattern allows, as they came: a few pages send nearly all of the requests."""
-        self.exact = entries - self._patterns if exact is None else exact
+        patterns = frozenset(filter(is_pattern, entries))
+        self.exact = entries - patterns if exact is None else exact
+        self._one_port = frozenset(entry for entry in patterns if not entry.endswith(":*"))
+        self._any_port = frozenset(entry[:-2] for entry in patterns - self._one_port)
+        """Patterns of any port, without it: `http://localhost`, `https://*.example.com`."""
+        depths = {entry.count(".") for entry in patterns if "://*." in entry}
+        self._depths = tuple(depth in depths for depth in range(1, max(depths, default=0) + 1))
+        """Whether a wildcard stands before so many labels: 1, 2 …"""
 
     def __contains__(self, origin: str) -> bool:
         return origin in self.exact or self.match(origin)
@@ -124,24 +125,37 @@ class Origins:
     def match(self, origin: str) -> bool:
         """Whether one of the patterns allows `origin`, which may be anything that a request can hold.
 
-        Only what `is_origin` says yes to is ever allowed. Costs the labels of the host, and never the number
-        of patterns. What is refused leaves nothing behind.
+        Only what `is_origin` says yes to is ever allowed. Costs the labels of the host, at most as many as
+        the longest pattern has, and never the number of patterns. Nothing of it is kept.
         """
-        if not self._patterns or len(origin) > MAX_LENGTH:
+        if not (self._depths or self._any_port) or len(origin) > MAX_LENGTH:
             return False
-        if origin in self._matched:
+        if self._is_below(origin, self._one_port):
             return True
-        if self._below is not None:  # most of what is refused need not be looked at closely
-            rest = origin.partition(".")[2]
-            while rest not in self._below:
-                if not (rest := rest.partition(".")[2]):
-                    return False
-        if covering(origin, self._patterns) is None or not is_origin(origin):
+        if not self._any_port:
             return False
-        if len(self._matched) >= MATCHED:
-            self._matched.clear()
-        self._matched.add(origin)
-        return True
+        host, _, port = origin.rpartition(":")
+        if not port.isdigit():
+            host, port = origin, ""
+        if (host in self._any_port and "*" not in host) or self._is_below(host, self._any_port):
+            return is_port(port, host.partition("://")[0])
+        return False
+
+    def _is_below(self, origin: str, patterns: Set[str]) -> bool:
+        """Whether a wildcard of `patterns` stands for the beginning of a host; what follows it is valid."""
+        start, cut = origin.find("://") + len("://"), MAX_LENGTH
+        above = f"{origin[:start]}*"
+        for known in self._depths:
+            cut = origin.rfind(".", start, cut)
+            if cut < 0:
+                return False
+            if known and above + origin[cut:] in patterns:
+                name = origin[start:cut]
+                # one label of letters and digits, in an origin as short as most: no need to search
+                if name.isalnum() and name.islower() and name.isascii() and len(origin) <= MAX_LABEL:
+                    return True
+                return _is_name(name) is not None and len(origin[start:].partition(":")[0]) <= MAX_NAME
+        return False
 
 
 def parse(text: str) -> Entry | None:
