@@ -104,7 +104,7 @@ class Origins:
     `exact` holds the origins, which may be known apart from the patterns already; `match` knows the patterns.
     """
 
-    __slots__ = ("_any_port", "_depths", "_one_port", "exact")
+    __slots__ = ("_any_port", "_below", "_below_any_port", "exact")
 
     exact: Set[str]
 
@@ -112,12 +112,16 @@ class Origins:
         entries = frozenset(entries)
         patterns = frozenset(filter(is_pattern, entries))
         self.exact = entries - patterns if exact is None else exact
-        self._one_port = frozenset(entry for entry in patterns if not entry.endswith(":*"))
-        self._any_port = frozenset(entry[:-2] for entry in patterns - self._one_port)
-        """Patterns of any port, without it: `http://localhost`, `https://*.example.com`."""
-        depths = {entry.count(".") for entry in patterns if "://*." in entry}
-        self._depths = tuple(depth in depths for depth in range(1, max(depths, default=0) + 1))
-        """Whether a wildcard stands before so many labels: 1, 2 …"""
+        # `scheme://host` of the patterns with one host and any port
+        self._any_port = frozenset(entry[:-2] for entry in patterns if "://*." not in entry)
+        # what stands behind the wildcard: `example.com` or `example.com:8443` → `https://` …
+        self._below: dict[str, tuple[str, ...]] = {}
+        self._below_any_port: dict[str, tuple[str, ...]] = {}
+        for scheme, host, port in map(split, sorted(patterns)):
+            if host.startswith("*."):
+                tails = self._below_any_port if port == "*" else self._below
+                tail = f"{host[2:]}:{port}" if port not in ("", "*") else host[2:]
+                tails[tail] = (*tails.get(tail, ()), f"{scheme}://")
 
     def __contains__(self, origin: str) -> bool:
         return origin in self.exact or self.match(origin)
@@ -125,37 +129,35 @@ class Origins:
     def match(self, origin: str) -> bool:
         """Whether one of the patterns allows `origin`, which may be anything that a request can hold.
 
-        Only what `is_origin` says yes to is ever allowed. Costs the labels of the host, at most as many as
-        the longest pattern has, and never the number of patterns. Nothing of it is kept.
+        Only what `is_origin` says yes to is ever allowed. Costs the labels of the host, and never the number
+        of patterns. Nothing of it is kept.
         """
-        if not (self._depths or self._any_port) or len(origin) > MAX_LENGTH:
+        if not (self._below or self._any_port or self._below_any_port) or len(origin) > MAX_LENGTH:
             return False
-        if self._is_below(origin, self._one_port):
+        if self._below and _is_below(origin, self._below):
             return True
-        if not self._any_port:
+        if not (self._any_port or self._below_any_port):
             return False
         host, _, port = origin.rpartition(":")
         if not port.isdigit():
             host, port = origin, ""
-        if (host in self._any_port and "*" not in host) or self._is_below(host, self._any_port):
+        if host in self._any_port or _is_below(host, self._below_any_port):
             return is_port(port, host.partition("://")[0])
         return False
 
-    def _is_below(self, origin: str, patterns: Set[str]) -> bool:
-        """Whether a wildcard of `patterns` stands for the beginning of a host; what follows it is valid."""
-        start, cut = origin.find("://") + len("://"), MAX_LENGTH
-        above = f"{origin[:start]}*"
-        for known in self._depths:
-            cut = origin.rfind(".", start, cut)
-            if cut < 0:
-                return False
-            if known and above + origin[cut:] in patterns:
-                name = origin[start:cut]
+
+def _is_below(origin: str, tails: dict[str, tuple[str, ...]]) -> bool:
+    """Whether an origin has a valid name before one of these tails, which are valid; narrow ones first."""
+    tail = origin
+    while tail := tail.partition(".")[2]:
+        for scheme in tails.get(tail, ()):
+            if origin.startswith(scheme):
+                name = origin[len(scheme) : -len(tail) - 1]
                 # one label of letters and digits, in an origin as short as most: no need to search
                 if name.isalnum() and name.islower() and name.isascii() and len(origin) <= MAX_LABEL:
                     return True
-                return _is_name(name) is not None and len(origin[start:].partition(":")[0]) <= MAX_NAME
-        return False
+                return _is_name(name) is not None and len(origin[len(scheme) :].partition(":")[0]) <= MAX_NAME
+    return False
 
 
 def parse(text: str) -> Entry | None:
