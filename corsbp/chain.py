@@ -33,7 +33,7 @@ class SectionExtra(SimpleNamespace):
         """Have another part in the chains from now on; None for a route that is left out of CORS."""
         self.corsbp = part
         self.request_middleware = self.corsbp_requests
-        self.response_middleware = self.response_middleware
+        self.response_middleware = self.response_middleware  # which is completed anew
 
     @property
     def request_middleware(self) -> Chain:

@@ -94,7 +94,7 @@ class Departure:
         self.headers = response.headers
         self.status = response.status
         stream.response = self
-        return self._send(data, end_stream)  # type: ignore[no-any-return]
+        return self._send(data, end_stream)  # type: ignore[no-any-return]  # Sanic's are untyped
 
     async def _ask_and_send(self, data: bytes, end_stream: bool) -> None:
         await self.ask()
@@ -157,7 +157,7 @@ class Departure:
         """Ours among those of others: the only CORS headers, and one Vary."""
         headers: list[tuple[bytes, bytes]] = []
         vary = [value.decode() for name, value in ours if name == _VARY]
-        merging, empty = bool(vary), not has_message_body(self.status)  # type: ignore[no-untyped-call]
+        merging, empty = bool(vary), not has_message_body(self.status)  # type: ignore[no-untyped-call]  # Sanic's has no types
         for name, value in list(theirs):
             key = name.lower()
             if key == _VARY and merging:

@@ -54,8 +54,8 @@ class Mount:
         self.listens = False
         self.followings: list[Following] = []
         self.compile = app.router.finalize
-        app.router.finalize = self.finalize  # type: ignore[method-assign]
-        app.router.resolve = self.whose.resolve  # type: ignore[method-assign]
+        app.router.finalize = self.finalize  # type: ignore[method-assign]  # our hooks: see above
+        app.router.resolve = self.whose.resolve  # type: ignore[method-assign]  # our hooks: see above
         app.register_listener(self.warn, "before_server_start", priority=LAST)
 
     @classmethod
@@ -141,7 +141,7 @@ class Mount:
             self.followings.append(following)
             self.app.register_listener(following.start, "before_server_start", priority=LAST)
             self.app.register_listener(following.stop, "before_server_stop", priority=LAST)
-            self.app.router.resolve = self.resolve  # type: ignore[method-assign]
+            self.app.router.resolve = self.resolve  # type: ignore[method-assign]  # our hook: see above
 
     def resolve(self, path: str, **options: Any) -> Found:
         """As the router's: asked about the first request, and about what Sanic's cache does not know."""
@@ -159,7 +159,7 @@ class Mount:
         self.listens = True
         finalized = signals.finalized
         if finalized:
-            signals.reset()  # type: ignore[no-untyped-call]
+            signals.reset()  # type: ignore[no-untyped-call]  # Sanic's has no types
         self.app.add_signal(self.on_exception, "http.lifecycle.exception")
         if finalized:
             signals.finalize()

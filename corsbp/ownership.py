@@ -31,7 +31,6 @@ class Owner:
 
 def claims(owner: Owner) -> dict[Blueprint, Owner]:
     """Each blueprint of a section, however deep, with the innermost section around it."""
-
     return dict(claimed(owner.members, owner))
 
 

@@ -24,7 +24,7 @@ class Prefixes(Generic[Owner]):
         for segment in prefix:
             branch: dict[str, Prefixes[Owner]] | dict[Pattern[str], Prefixes[Owner]]
             branch = node.literal if isinstance(segment, str) else node.patterned
-            node = branch.setdefault(segment, Prefixes())  # type: ignore[arg-type]
+            node = branch.setdefault(segment, Prefixes())  # type: ignore[arg-type]  # each kind has its own
         node.owners.add(owner)
 
     def owner(self, segments: Sequence[str]) -> Owner | None:

@@ -63,7 +63,7 @@ def prefixes_of(blueprint: Blueprint, routes: Iterable[Route]) -> Iterator[tuple
         name = _declared_name(route.name, uris)
         if name is not None:
             uri = uris[name].strip("/")
-            own = len(path_to_parts(uri)) if uri else 0  # type: ignore[no-untyped-call]
+            own = len(path_to_parts(uri)) if uri else 0  # type: ignore[no-untyped-call]  # Sanic's has no types
             own += route.parts[-1] == "<__file_uri__:path>"
             segments = segments_of(route)
             yield name, (route.requirements.get("host"), segments[: len(segments) - own])

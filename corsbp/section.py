@@ -76,7 +76,7 @@ class Section(Owner, Blueprint):
             self.kept[app] = self._kept(app, options)
         self.arriving = self.kept[app]
         mount.take(self, options)
-        super().register(app, options)  # type: ignore[no-untyped-call]
+        super().register(app, options)  # type: ignore[no-untyped-call]  # Sanic's has no types
         for blueprint in claims(self):
             forget_listener(blueprint, self.tell_if_forgotten)
         if self.following is not None:

@@ -64,10 +64,10 @@ def test_a_word_that_nobody_needs(word: str, why: str) -> None:
 
 def test_a_word_that_nobody_knows() -> None:
     with pytest.raises(TypeError) as caught:
-        CorsPolicy(colour="red")  # type: ignore[call-arg]
+        CorsPolicy(colour="red")  # type: ignore[call-arg]  # wrong on purpose
     assert str(caught.value) == "CorsPolicy() has no argument 'colour'"
     with pytest.raises(TypeError, match="'prefix'; meant: url_prefix="):
-        cors_group(Blueprint("bp"), prefix="/v1")  # type: ignore[call-arg]
+        cors_group(Blueprint("bp"), prefix="/v1")  # type: ignore[call-arg]  # wrong on purpose
 
 
 def test_a_policy_beside_fields_whatever_their_values() -> None:

@@ -52,7 +52,7 @@ def test_a_problem_with_an_unknown_id_cannot_be_made() -> None:
 
 def test_a_problem_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
-        SLASH.id = "origin-null"  # type: ignore[misc]
+        SLASH.id = "origin-null"  # type: ignore[misc]  # frozen: it raises
 
 
 def test_an_error_is_a_value_error_that_lists_all() -> None:

@@ -394,7 +394,7 @@ def test_headers_that_are_a_plain_dict() -> None:
     @bp.get("/item")
     def item(_: Request) -> HTTPResponse:
         response = text("item")
-        response.headers = {"x-item": "1", "Access-Control-Allow-Origin": EVIL}  # type: ignore[assignment]
+        response.headers = {"x-item": "1", "Access-Control-Allow-Origin": EVIL}  # type: ignore[assignment]  # as apps do it
         return response
 
     app = new_app(cors_group(bp, **LISTED))

@@ -178,5 +178,5 @@ def test_a_section_that_is_put_into_another_later(touchup: bool) -> None:
 
 def test_a_group_without_its_own_prefix_in_another_section() -> None:
     """A list of groups is flattened as `Blueprint.group` does."""
-    app = new_app(cors_group([Blueprint.group(blueprint("a")), [blueprint("b")]]))  # type: ignore[list-item]
+    app = new_app(cors_group([Blueprint.group(blueprint("a")), [blueprint("b")]]))  # type: ignore[list-item]  # as Sanic, whose types leave out lists
     check(app, rows_of("/a", PUBLIC, PUBLIC) | rows_of("/b", PUBLIC, PUBLIC))

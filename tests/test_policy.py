@@ -301,10 +301,10 @@ def test_seven_faults_are_reported_at_once() -> None:
             allow_origins=["https://app.example/", "http://partner.example"],
             allow_credentials=True,
             allow_methods=["GET", "TRACE"],
-            allow_headers="X-Token",  # type: ignore[arg-type]
+            allow_headers="X-Token",  # type: ignore[arg-type]  # wrong on purpose
             expose_headers=["Set-Cookie"],
             max_age=-1,
-            check_websockets="yes",  # type: ignore[arg-type]
+            check_websockets="yes",  # type: ignore[arg-type]  # wrong on purpose
         )
     assert str(caught.value).splitlines() == [
         "7 problems in a CORS policy:",
@@ -531,12 +531,12 @@ def test_strings_of_other_types_become_plain() -> None:
 def test_a_policy_cannot_be_changed() -> None:
     policy = CorsPolicy()
     with pytest.raises(dataclasses.FrozenInstanceError):
-        policy.max_age = 1  # type: ignore[misc]
+        policy.max_age = 1  # type: ignore[misc]  # frozen: it raises
     with pytest.raises(dataclasses.FrozenInstanceError):
         del policy.max_age
     # an attribute that no policy has: slots refuse it in Python 3.10 with a TypeError, from 3.15 on with this
     with pytest.raises((AttributeError, TypeError)):
-        policy.allow_orgins = "*"  # type: ignore[attr-defined]
+        policy.allow_orgins = "*"  # type: ignore[attr-defined]  # wrong on purpose
 
 
 def test_policies_are_equal_by_value() -> None:
@@ -574,7 +574,7 @@ def test_replace_makes_a_new_policy_that_is_checked() -> None:
     with pytest.raises(CorsPolicyError, match="credentials-any-origin"):
         policy.replace(allow_origins="*")
     with pytest.raises(TypeError, match="allow_orgins"):
-        policy.replace(allow_orgins="*")  # type: ignore[call-arg]
+        policy.replace(allow_orgins="*")  # type: ignore[call-arg]  # wrong on purpose
 
 
 def test_every_field_is_an_attribute_and_documented() -> None:

@@ -39,7 +39,7 @@ def bp(name: str = "api", uri: str = "/x", url_prefix: str | None = "/api", **op
 GROUPS: dict[str, tuple[Callable[[], list[Any]], str, str | None]] = {
     "a blueprint": (lambda: [cors_group(bp()), bp("site", url_prefix="/site")], "/api/x", "/site/x"),
     "several": (lambda: [cors_group(bp("a", url_prefix="/a"), bp("b", url_prefix="/b"))], "/b/x", None),
-    "a list of blueprints": (lambda: [cors_group([bp("a"), [bp("b", url_prefix="/b")]])], "/b/x", None),  # type: ignore[list-item]
+    "a list of blueprints": (lambda: [cors_group([bp("a"), [bp("b", url_prefix="/b")]])], "/b/x", None),  # type: ignore[list-item]  # as Sanic, whose types leave out lists
     "a group": (lambda: [cors_group(Blueprint.group(bp(), url_prefix="/g"))], "/g/api/x", None),
     "a group of groups": (
         lambda: [cors_group(Blueprint.group(Blueprint.group(bp(), url_prefix="/in"), url_prefix="/out"))],
@@ -360,12 +360,12 @@ def test_nothing_is_added_to_the_router(monkeypatch: pytest.MonkeyPatch) -> None
 WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "nothing": (cors_group, TypeError, "needs at least one blueprint: cors_group(api_bp)"),
     "a string": (
-        lambda: cors_group("api"),  # type: ignore[arg-type]
+        lambda: cors_group("api"),  # type: ignore[arg-type]  # wrong on purpose
         TypeError,
         "wraps blueprints and groups of them, not 'api'",
     ),
     "a policy": (
-        lambda: cors_group(bp(), CorsPolicy()),  # type: ignore[arg-type]
+        lambda: cors_group(bp(), CorsPolicy()),  # type: ignore[arg-type]  # wrong on purpose
         TypeError,
         "not CorsPolicy(); meant: policy=...",
     ),
@@ -381,12 +381,12 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         "Meant: policy=policy.replace(allow_credentials=False, max_age=5)",
     ),
     "no policy": (
-        lambda: cors_group(bp(), policy={}),  # type: ignore[arg-type]
+        lambda: cors_group(bp(), policy={}),  # type: ignore[arg-type]  # wrong on purpose
         TypeError,
         "policy= takes a CorsPolicy, not {}",
     ),
     "a bare string": (
-        lambda: cors_group(bp(), allow_origins=ORIGIN),  # type: ignore[arg-type]
+        lambda: cors_group(bp(), allow_origins=ORIGIN),  # type: ignore[arg-type]  # wrong on purpose
         CorsPolicyError,
         '["https://app.example"]',
     ),
@@ -395,8 +395,8 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         CorsPolicyError,
         "credentials-any-origin",
     ),
-    "appended": (lambda: cors_group(bp()).append(3), TypeError, "not 3"),  # type: ignore[arg-type]
-    "inserted": (lambda: cors_group(bp()).insert(0, None), TypeError, "not None"),  # type: ignore[arg-type]
+    "appended": (lambda: cors_group(bp()).append(3), TypeError, "not 3"),  # type: ignore[arg-type]  # wrong on purpose
+    "inserted": (lambda: cors_group(bp()).insert(0, None), TypeError, "not None"),  # type: ignore[arg-type]  # wrong on purpose
 }
 
 

@@ -500,7 +500,7 @@ def test_reconfigure() -> None:
     assert (group.policy, group.trial) == (NARROW, None)
     assert app_of(LIST, None)[1].trial is None
     with pytest.raises(TypeError, match="trial= takes a CorsPolicy"):
-        group.reconfigure(ANY, trial=len)  # type: ignore[arg-type]
+        group.reconfigure(ANY, trial=len)  # type: ignore[arg-type]  # wrong on purpose
     assert (group.policy, group.trial) == (NARROW, None)
 
 

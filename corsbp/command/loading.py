@@ -39,7 +39,7 @@ def quiet() -> Iterator[list[str]]:
     """Keep what is logged from what the command says; yields the errors among it, a line each."""
     lines: list[str] = []
     collect = logging.Handler(logging.ERROR)
-    collect.emit = lambda record: lines.append(_logged(record))  # type: ignore[method-assign]
+    collect.emit = lambda record: lines.append(_logged(record))  # type: ignore[method-assign]  # a handler of one line
     names = (None, "sanic.root", "sanic.error", "corsbp", "httpx", "httpcore")
     loggers = [logging.getLogger(name) for name in names]
     before = [(each, each.level, each.propagate, each.handlers[:]) for each in loggers]

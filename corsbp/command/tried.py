@@ -19,7 +19,7 @@ def tried(origin: str) -> Iterator[list[str]]:
     collect = logging.Handler(logging.INFO)
     of_page = f"a page of {shown(origin)} "
     collect.addFilter(lambda record: record.levelno == logging.INFO and of_page in record.getMessage())
-    collect.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    collect.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]  # a handler of one line
     logger, level = journal.logger, journal.logger.level
     logger.addHandler(collect)
     logger.setLevel(logging.INFO)

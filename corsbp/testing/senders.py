@@ -199,8 +199,8 @@ def _restore(app: Sanic[Any, Any], test_mode: bool, asgi: bool, started: bool, t
 
 def _reset(app: Sanic[Any, Any]) -> None:
     """Back to before a start: an app can be added to, and started, once more."""
-    app.router.reset()  # type: ignore[no-untyped-call]
-    app.signal_router.reset()  # type: ignore[no-untyped-call]
+    app.router.reset()  # type: ignore[no-untyped-call]  # Sanic's has no types
+    app.signal_router.reset()  # type: ignore[no-untyped-call]  # Sanic's has no types
     forget_starts(app)
 
 
