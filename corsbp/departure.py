@@ -9,6 +9,7 @@ on the response, which may be one object for many requests.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from itertools import chain
 from logging import INFO
 from typing import Any, Final
@@ -136,11 +137,11 @@ class Departure:
         if opinion is None:
             opinion = Opinion()
             opinion.recall(rules, origins)
-        refusal = wish.refusal(rules, opinion)
-        if refusal is not None:
-            tell(rules, wish, refusal)
+        why = None if wish.allowed(rules, opinion) else partial(wish.refusal, rules, opinion)
+        if why is not None:
+            tell(rules, wish, why)
         if trial is not None:
-            compare(trial, wish, refusal, opinion)
+            compare(trial, wish, why, opinion)
 
     @property
     def processed_headers(self) -> Iterable[tuple[bytes, bytes]]:

@@ -49,8 +49,12 @@ class Reading:
         """What it can, or cannot, for the log."""
         return f"{self.can} {shown(self.request.method)} {shown(self.request.path)}"
 
+    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
+        """Whether it may, by these rules: that costs little, and is asked for each answer on trial."""
+        return rules.allows(self.origins, opinion.grant)
+
     def refusal(self, rules: Rules, opinion: Opinion) -> Refusal | None:
-        """Why it may not, by these rules; None if it may."""
+        """Why it may not, in words; for those who hear of it."""
         return rules.refusal(self.origins, opinion.grant, opinion.failed)
 
 
@@ -63,8 +67,8 @@ class Opening(Reading):
     def what(self) -> str:
         return f"{self.can} {shown(self.request.path)}"
 
-    def refusal(self, rules: Rules, opinion: Opinion) -> Refusal | None:
-        return super().refusal(rules, opinion) if rules.policy.check_websockets else None
+    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
+        return not rules.policy.check_websockets or super().allowed(rules, opinion)
 
 
 class Sending(Reading):
@@ -82,16 +86,24 @@ class Sending(Reading):
     def what(self) -> str:
         return f"{self.can} {shown(self.request.headers[REQUEST_METHOD])} {shown(self.request.path)}"
 
+    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
+        return super().allowed(rules, opinion) and self._of_lists(rules) is None
+
     def refusal(self, rules: Rules, opinion: Opinion) -> Refusal | None:
+        return super().refusal(rules, opinion) or self._of_lists(rules)
+
+    def _of_lists(self, rules: Rules) -> Refusal | None:
+        """What stops it, its origin being granted."""
         lists = self.path.lists(self.follow, rules, tried=rules is not self.rules)
         headers = self.request.headers
-        return super().refusal(rules, opinion) or lists.refusal(
-            headers[REQUEST_METHOD], headers.getall(REQUEST_HEADERS, ())
-        )
+        return lists.refusal(headers[REQUEST_METHOD], headers.getall(REQUEST_HEADERS, ()))
 
 
 class SendingElsewhere(Sending):
     """The same, where the method is that of a route without CORS."""
+
+    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
+        return False
 
     def refusal(self, rules: Rules, opinion: Opinion) -> Refusal:
         return elsewhere(
@@ -101,6 +113,9 @@ class SendingElsewhere(Sending):
 
 Wish: TypeAlias = Callable[[Request], Reading]
 """What the page that sent a request wants."""
+
+Why: TypeAlias = Callable[[], Refusal | None]
+"""Why it is refused, found out for those who hear of it."""
 
 
 # --- who hears of it ---
@@ -117,13 +132,15 @@ def listened(app: Sanic[Any, Any]) -> bool:
     return SIGNAL in names or _ANY in names
 
 
-def tell(rules: Rules, wish: Reading, refusal: Refusal) -> None:
+def tell(rules: Rules, wish: Reading, why: Why) -> None:
     """Log that a page is refused, and call the app's listeners."""
-    if journal.admits(logging.DEBUG):
-        values = rules.label(), wish.page, wish.what, refusal.id, refusal.words
-        journal.logger.debug("%s: a page of %s cannot %s: %s: %s", *values)
-    if listened(wish.request.app):
-        signal(rules, wish.request, refusal)
+    logged, listens = journal.admits(logging.DEBUG), listened(wish.request.app)
+    if (logged or listens) and (refusal := why()):
+        if logged:
+            values = rules.label(), wish.page, wish.what, refusal.id, refusal.words
+            journal.logger.debug("%s: a page of %s cannot %s: %s: %s", *values)
+        if listens:
+            signal(rules, wish.request, refusal)
 
 
 def signal(rules: Rules, request: Request, refusal: Refusal, trial: bool = False) -> None:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from .decision import Rules
 from .journal import journal, shown
 from .refusals import Refusal
-from .seen import AT_ONCE, Beside, Reading, listened, signal
+from .seen import AT_ONCE, Beside, Reading, Why, listened, signal
 from .verdict import Opinion
 
 NAMED: Final = 50
@@ -26,36 +26,35 @@ def asked() -> list[asyncio.Task[None]]:
     return list(asking.tasks) if asking else []
 
 
-def compare(trial: Rules, wish: Reading, refusal: Refusal | None, said: Opinion) -> None:
+def compare(trial: Rules, wish: Reading, why: Why | None, said: Opinion) -> None:
     """Report what the rules on trial would decide differently from those that hold.
 
-    Those refuse what the page wants for `refusal`, if they do. Functions that have `said` something of this
+    Those refuse what the page wants, and say `why`; or None. Functions that have `said` something of this
     request are not asked again; others are asked after the answer.
     """
     opinion = Opinion(said.verdicts)
     if opinion.recall(trial, wish.origins):
-        _report(trial, wish, refusal, opinion)
+        _report(trial, wish, why, opinion)
         return
     loop = asyncio.get_running_loop()
     asking = _asking.get(loop) or _asking.setdefault(loop, Beside())
-    if not asking.start(partial(_ask, trial, wish, refusal, opinion)):
+    if not asking.start(partial(_ask, trial, wish, why, opinion)):
         message = "%s on trial: %d functions are being asked, so that a request was not tried"
         journal.write(logging.INFO, message, trial.label(), AT_ONCE)
 
 
-async def _ask(trial: Rules, wish: Reading, refusal: Refusal | None, opinion: Opinion) -> None:
+async def _ask(trial: Rules, wish: Reading, why: Why | None, opinion: Opinion) -> None:
     await opinion.form(trial, wish.request)
-    _report(trial, wish, refusal, opinion)
+    _report(trial, wish, why, opinion)
 
 
-def _report(trial: Rules, wish: Reading, now: Refusal | None, opinion: Opinion) -> None:
-    then = wish.refusal(trial, opinion)
-    if then is not None and now is None:
-        _log(trial, wish, "could no longer", then)
-        if listened(wish.request.app):
-            signal(trial, wish.request, then, trial=True)
-    elif then is None and now is not None:
-        _log(trial, wish, "could", now)
+def _report(trial: Rules, wish: Reading, why: Why | None, opinion: Opinion) -> None:
+    allowed = why is None
+    differs = wish.allowed(trial, opinion) is not allowed
+    if differs and (refusal := why() if why else wish.refusal(trial, opinion)):
+        _log(trial, wish, "could no longer" if allowed else "could", refusal)
+        if allowed and listened(wish.request.app):
+            signal(trial, wish.request, refusal, trial=True)
 
 
 def _log(trial: Rules, wish: Reading, could: str, refusal: Refusal) -> None:

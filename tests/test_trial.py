@@ -11,7 +11,7 @@ import pytest
 from sanic import Blueprint, Request, Sanic
 from sanic.response import HTTPResponse, text
 
-from corsbp import CorsGroup, CorsPolicy, cors_group
+from corsbp import CorsGroup, CorsPolicy, cors_group, decision, refusals
 from corsbp.decision import Follow
 from corsbp.seen import AT_ONCE, SIGNAL
 from corsbp.trial import NAMED
@@ -328,6 +328,29 @@ def test_nobody_hears_of_it(caplog: pytest.LogCaptureFixture) -> None:
     run_anew(serve(app, talk))
     assert asked == [TWO, TWO]
     assert len([each for each in caplog.records if each.name == "corsbp"]) == 2
+
+
+def test_words_are_found_only_for_who_hears_them(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a page that both refuse, nothing is said: whether they do is told without the reason."""
+    worded: list[str] = []
+
+    def of_origin(policy: CorsPolicy, origins: list[str], failed: bool) -> refusals.Refusal:
+        worded.extend(origins)
+        return refusals.of_origin(policy, origins, failed)
+
+    monkeypatch.setattr(decision, "of_origin", of_origin)
+    app, _ = app_of(LIST, ONLY)
+    caplog.set_level(logging.INFO)
+
+    async def talk(port: int) -> None:
+        for page in (EVIL, TWO, EVIL):
+            await exchange(port, ask("GET", "/api/item", page).raw())
+
+    run_anew(serve(app, talk))
+    assert len([each for each in caplog.records if each.name == "corsbp"]) == 1
+    assert worded == [TWO]
 
 
 def test_who_listens_hears_of_it_without_any_log(caplog: pytest.LogCaptureFixture) -> None:
