@@ -59,8 +59,7 @@ def bench(
     request: pytest.FixtureRequest, pages: page.Pages, apps: dict[str, App], folder: Path
 ) -> Iterator[Bench]:
     begin = time.perf_counter()
-    own = Path(tempfile.mkdtemp(prefix=request.param.name, dir=folder))  # of a worker, one for each file
-    with browser(request.param, pages, own) as started:
+    with browser(request.param, pages, folder) as started:
         bench = Bench(started, apps, time.perf_counter() - begin)
         request.config.stash.setdefault(BENCHES, []).append(bench)
         yield bench
@@ -80,7 +79,7 @@ def as_delivered(bench: Bench, pages: Pages, folder: Path) -> Iterator[Browser]:
         return [each for each in told if "cookies" not in each]
 
     name = f"{engine.name}-as-delivered"
-    with browser(replace(engine, name=name, arguments=arguments), pages, folder / name) as started:
+    with browser(replace(engine, name=name, arguments=arguments), pages, folder) as started:
         yield started
 
 

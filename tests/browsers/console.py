@@ -68,8 +68,8 @@ def console_of(running: Browser, pages: Pages, folder: Path) -> Iterator[Console
         return [*ordinary, "--marionette", "--remote-allow-system-access"]
 
     name = f"{engine.name}-console"
-    with browser(replace(engine, name=name, arguments=arguments), pages, folder / name) as started:
-        port = folder / name / "profile" / "MarionetteActivePort"
+    with browser(replace(engine, name=name, arguments=arguments), pages, folder) as started:
+        port = started.profile / "MarionetteActivePort"
         assert eventually(lambda: port.exists() and port.read_text()), "Firefox does not listen"
         print_errors(int(port.read_text()))
         yield Console(started)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class Browser:
     tabs: Mapping[str, Tab]
     alive: Callable[[], bool]
     output: Path
+    profile: Path
 
     def run(self, origin: str, script: str, **job: object) -> object:
         """What `script` returns when the tab of `origin` runs it."""
@@ -98,11 +100,12 @@ ENGINES = [
 
 @contextmanager
 def browser(engine: Engine, pages: Pages, folder: Path) -> Iterator[Browser]:
-    """Start `engine` with a fresh profile in `folder`, and open one tab for each origin of `pages`."""
+    """Start `engine` with a fresh profile below `folder`, and open one tab for each origin of `pages`."""
     program = installed(engine.program, engine.package)
+    folder = Path(tempfile.mkdtemp(prefix=f"{engine.name}-", dir=folder))  # each file's tests start their own
     home, profile, run, tmp = folders = [folder / name for name in ("home", "profile", "run", "tmp")]
     for each in folders:
-        each.mkdir(mode=0o700, parents=True)
+        each.mkdir(mode=0o700)
     # What programs need to be found, and nothing of the user's own: no session bus, no proxy.
     env = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
     env |= {
@@ -125,7 +128,7 @@ def browser(engine: Engine, pages: Pages, folder: Path) -> Iterator[Browser]:
         process.until(tabs["app"].open.is_set, "opening the page")
 
         name = version.stdout.strip().partition(" built on ")[0]
-        started = Browser(engine.name, name, tabs, process.alive, process.output)
+        started = Browser(engine.name, name, tabs, process.alive, process.output, profile)
         for origin, tab in tabs.items():
             if origin != "app":
                 started.run("app", f"open({json.dumps(tab.url)}, '_blank', 'noopener')")
