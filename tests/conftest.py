@@ -1,9 +1,8 @@
-"""A whole run that may skip nothing demands full coverage; no test leaves an app behind, or half a Sanic."""
+"""No test leaves an app behind, or half a Sanic."""
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -14,13 +13,6 @@ from corsbp.journal import journal
 from .support import restore_sanic
 
 pytest_plugins = ["corsbp.pytest_plugin"]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    selected = config.option.keyword or config.option.markexpr
-    whole = config.args == config.getini("testpaths") and not selected and "CORSBP_SKIP_NOTHING" in os.environ
-    if whole and hasattr(config.option, "cov_fail_under"):
-        config.option.cov_fail_under = 100
 
 
 @pytest.fixture(autouse=True)

@@ -99,16 +99,8 @@ def test_the_tests_of_the_sdist_pass(built: Built, tmp_path: Path) -> None:
         archive.extractall(tmp_path, filter="data")
     (folder,) = tmp_path.iterdir()
     files = ("tests/test_app.py", "tests/test_readme.py")
-    options = (
-        "-q",
-        "-n",
-        "0",
-        "--no-cov",
-        "-p",
-        "no:cacheprovider",
-        "-k",
-        "test_app or links or fields or every_id",
-    )
+    chosen = "test_app or links or fields or every_id"
+    options = ("-q", "-n", "0", "-p", "no:cacheprovider", "-k", chosen)
     assert re.search(r"^\d{2,} passed, \d+ deselected", run("pytest", *options, *files, cwd=folder), re.M)
 
 
