@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+import re
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 
 import pytest
 from sanic import Sanic
+from xdist.scheduler import LoadScopeScheduling
 
 from corsbp.journal import journal
 
-from .support import restore_sanic
+from .support import Recording, recorded, restore_sanic
 
 pytest_plugins = ["corsbp.pytest_plugin"]
+TOLD = "told"
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +30,31 @@ def _no_apps_left() -> Iterator[None]:
     restore_sanic()
     journal.logger.setLevel(logging.NOTSET)  # in debug mode, an app's start sets it
     Sanic.test_mode = False
+
+
+@pytest.fixture
+def tell(record_property: Recording) -> Callable[[str], None]:
+    """Print a text at the end of the run: what a process of pytest-xdist prints is lost."""
+    return partial(record_property, TOLD)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if texts := [*recorded(terminalreporter, TOLD)]:
+        terminalreporter.section("told")
+        terminalreporter.write_line("\n".join(texts))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """A file's tests run in one process, and so do those of a browser, which starts once."""
+
+    def together(nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        engine = re.search(r"\[(chromium|firefox|webkit)\b", nodeid)
+        return engine[1] if engine and file.startswith("tests/browsers/") else file
+
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = together
+    return scheduler
 
 
 @pytest.hookimpl(wrapper=True)

@@ -49,6 +49,16 @@ def importable(name: str) -> None:
         unavailable(f"{name} is not installed: pip install '.[dev]'")
 
 
+Recording: TypeAlias = Callable[[str, object], None]
+"""What pytest's `record_property` is."""
+
+
+def recorded(reporter: pytest.TerminalReporter, name: str) -> Iterator[Any]:
+    """What tests recorded under this name, whichever process they ran in."""
+    for report in [*reporter.stats.get("passed", ()), *reporter.stats.get("failed", ())]:
+        yield from (value for key, value in report.user_properties if key == name)
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return int(sock.getsockname()[1])

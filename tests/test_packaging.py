@@ -104,7 +104,7 @@ def test_the_tests_of_the_sdist_pass(built: Built, tmp_path: Path) -> None:
     assert re.search(r"^\d{2,} passed, \d+ deselected", run("pytest", *options, *files, cwd=folder), re.M)
 
 
-def test_an_installed_wheel(built: Built, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_installed_wheel(built: Built, tmp_path: Path, tell: Callable[[str], None]) -> None:
     """What it brings, in files and bytes; its version is the package's, and it works without the clone."""
     options = ("-q", "--no-deps", "--no-index", "--no-compile", "--target", tmp_path)
     run("pip", "install", *options, built.wheel, cwd=ROOT)
@@ -125,8 +125,7 @@ def test_an_installed_wheel(built: Built, tmp_path: Path, capsys: pytest.Capture
     why = [sys.executable, "-c", code, str(tmp_path), "why", "origin-path"]
     said = subprocess.run(why, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert said.startswith("origin-path\n  An origin has no path.\n")
-    with capsys.disabled():
-        print(f"\npip install corsbp: {len(sizes)} files, {sum(sizes):,} bytes")
+    tell(f"pip install corsbp: {len(sizes)} files, {sum(sizes):,} bytes")
 
 
 def test_the_version_is_written_once() -> None:

@@ -76,7 +76,6 @@ class Bench:
 
     browser: Browser
     apps: Mapping[str, App]
-    start: float  # seconds
     verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
 
     def verdict(self, case: Case, cors: str) -> Verdict:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ..support import recorded
 from . import page
 from .bench import App, Bench, serving
 from .cases import CASES
@@ -19,8 +20,7 @@ from .page import Pages
 from .scripted import SCRIPTED, Scripts
 
 KINDS = ("corsbp", "none", "everything")
-BENCHES = pytest.StashKey[list[Bench]]()
-AGREEMENT = pytest.StashKey[dict[str, list[str]]]()  # of the simulator with engines, scenario by scenario
+ENGINE, VERDICT, AGREEMENT = "engine", "verdict", "agreement"  # what tests record, for the summary
 
 
 @pytest.fixture(scope="session")
@@ -58,11 +58,8 @@ def apps(pages: page.Pages, folder: Path) -> Iterator[dict[str, App]]:
 def bench(
     request: pytest.FixtureRequest, pages: page.Pages, apps: dict[str, App], folder: Path
 ) -> Iterator[Bench]:
-    begin = time.perf_counter()
     with browser(request.param, pages, folder) as started:
-        bench = Bench(started, apps, time.perf_counter() - begin)
-        request.config.stash.setdefault(BENCHES, []).append(bench)
-        yield bench
+        yield Bench(started, apps)
 
 
 @pytest.fixture(scope="session")
@@ -83,34 +80,35 @@ def as_delivered(bench: Bench, pages: Pages, folder: Path) -> Iterator[Browser]:
         yield started
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The engines, and the control's table: what came of each case with each kind of CORS."""
-    benches = config.stash.get(BENCHES, [])
-    if not benches:
+    engines = dict(recorded(terminalreporter, ENGINE))
+    if not engines:
         return
     write = terminalreporter.write_line
     terminalreporter.section("browsers")
-    for bench in benches:
-        seconds = sum(verdict.seconds for verdict in bench.verdicts.values())
-        write(
-            f"{bench.browser.name:9} {bench.browser.version}: started in {bench.start:.1f} s, "
-            f"{len(bench.verdicts)} runs of cases in {seconds:.1f} s"
-        )
-    for told, came in config.stash.get(AGREEMENT, {}).items():
-        counted = ", ".join(f"{came.count(word)} {word}" for word in sorted({*came}))
-        write(f"{len(came) // len(benches)} scenarios in {len(benches)} engines, as {told}: {counted}")
-    if not any(bench.verdicts for bench in benches):
+    verdicts = {(engine, *of): came for engine, *of, came in recorded(terminalreporter, VERDICT)}
+    for engine, version in engines.items():
+        seconds = [took for (of, *_), (_, took) in verdicts.items() if of == engine]
+        write(f"{engine:9} {version}: {len(seconds)} runs of cases in {sum(seconds):.1f} s")
+    agreement: dict[str, Counter[str]] = {}
+    for told, came in recorded(terminalreporter, AGREEMENT):
+        agreement.setdefault(told, Counter())[came] += 1
+    for told, counts in agreement.items():
+        counted = ", ".join(f"{counts[word]} {word}" for word in sorted(counts))
+        write(f"{counts.total() // len(engines)} scenarios in {len(engines)} engines, as {told}: {counted}")
+    if not verdicts:
         return
     kinds = " ".join(f"{kind:10}" for kind in KINDS)
     width = max(len(case.name) for case in CASES) + 2
     write("")
-    write(f"{'':{width}}" + "   ".join(f"{bench.browser.name:40}" for bench in benches).rstrip())
-    write(f"{'case':{width}}" + "   ".join(f"{kinds} seconds" for _ in benches))
+    write(f"{'':{width}}" + "   ".join(f"{version:40}" for version in engines.values()).rstrip())
+    write(f"{'case':{width}}" + "   ".join(f"{kinds} seconds" for _ in engines))
     for case in CASES:
         cells = []
-        for bench in benches:
-            verdicts = [bench.verdicts.get((case.name, kind)) for kind in KINDS]
-            words = [("holds" if verdict.holds else "fails") if verdict else "-" for verdict in verdicts]
-            seconds = sum(verdict.seconds for verdict in verdicts if verdict)
+        for engine in engines:
+            came = [verdicts.get((engine, case.name, kind)) for kind in KINDS]
+            words = [("holds" if each[0] else "fails") if each else "-" for each in came]
+            seconds = sum(each[1] for each in came if each)
             cells.append(" ".join(f"{word:10}" for word in words) + f"{seconds:8.2f}")
         write(f"{case.name:{width}}" + "   ".join(cells))

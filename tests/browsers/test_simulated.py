@@ -10,8 +10,9 @@ import pytest
 
 from corsbp.testing.engines import EngineName
 
+from ..support import Recording
 from .bench import Bench
-from .conftest import AGREEMENT
+from .conftest import AGREEMENT, ENGINE
 from .differences import EXCEPTIONS
 from .engine import Browser
 from .models import SCENARIOS, Simulated, agree
@@ -25,7 +26,7 @@ def real(bench: Bench, scripts: Scripts) -> Mapping[str, Outcome]:
 
 @pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
 def test_engine_does_as_its_model_does(
-    request: pytest.FixtureRequest,
+    record_property: Recording,
     bench: Bench,
     real: Mapping[str, Outcome],
     simulated: Simulated,
@@ -37,14 +38,13 @@ def test_engine_does_as_its_model_does(
     engine's model does not either, and its quirks say why.
     """
     engine = cast(EngineName, bench.browser.name)
-    counts = request.config.stash.setdefault(AGREEMENT, {})
+    record_property(ENGINE, [engine, bench.browser.version])
     reason = EXCEPTIONS.get((name, engine))
     models: dict[EngineName, str] = {"standard": "standard", "today": "today", engine: "its own model"}
     for kind, told in models.items():
         came = "exceptions" if reason else "explained"
-        counts.setdefault(told, []).append(
-            "equal" if agree(kind, simulated[kind][name], real[name]) else came
-        )
+        equal = agree(kind, simulated[kind][name], real[name])
+        record_property(AGREEMENT, [told, "equal" if equal else came])
     same = simulated[engine][name] == real[name]
     both = f"simulated: {story(simulated[engine][name])}\n\nreal: {story(real[name])}"
     assert same or reason, both

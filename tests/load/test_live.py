@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from ..support import importable
@@ -9,12 +11,13 @@ from .live import CHANGING, EVIL, STEADY, Fleet, granted, main
 
 
 @pytest.mark.parametrize(("store", "package"), [("postgres", "asyncpg"), ("valkey", "valkey")])
-def test_a_fleet(store: str, package: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fleet(
+    store: str, package: str, capsys: pytest.CaptureFixture[str], tell: Callable[[str], None]
+) -> None:
     importable(package)
     ended = main(["--store", store, "--changes=10", "--down=2", "--storm=1", "--patience=1"])
     said = capsys.readouterr().out
-    with capsys.disabled():
-        print(f"\n{said}")
+    tell(said)
     assert ended == 0 and said.endswith("\n0 answers were wrong or late\n")
     assert "10 changes, from before COMMIT until every worker obeys: p50 " in said
     for what in ("killed", "started again", "swallowed", "1 % bad rows", "a storm", "emptied"):

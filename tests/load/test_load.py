@@ -7,7 +7,7 @@ import contextlib
 import functools
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from .table import KINDS, ONE, RULES, SECTIONS, TWO, Ask, ask
 linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def run(tell: Callable[[str], None], *arguments: str) -> str:
     """What the command prints: in a process of its own, whose memory is not that of the tests."""
     done = subprocess.run(
         [sys.executable, "-W", "error::ResourceWarning", "-m", "tests.load", *arguments],
@@ -34,22 +34,21 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         check=False,
     )
     assert done.returncode == 0 and not done.stderr, done.stdout + done.stderr
-    with capsys.disabled():
-        print(f"\n{done.stdout}")
+    tell(done.stdout)
     return done.stdout
 
 
 @linux
-def test_load_with_faults(capsys: pytest.CaptureFixture[str]) -> None:
-    said = run(capsys, "--seconds", "5")
+def test_load_with_faults(tell: Callable[[str], None]) -> None:
+    said = run(tell, "--seconds", "5")
     for part in ("SIGKILL for", "SIGTERM for", "reload of", "before:", "in between:", "after:"):
         assert part in said
     assert said.endswith("all is well\n")
 
 
 @linux
-def test_random_origins_leave_nothing_behind(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "--long-run", "20000").endswith("nothing grew\n")
+def test_random_origins_leave_nothing_behind(tell: Callable[[str], None]) -> None:
+    assert run(tell, "--long-run", "20000").endswith("nothing grew\n")
 
 
 # --- that it would be seen ---
