@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 from sanic import Sanic
 
 from corsbp import origins, suffixes, surface
-from corsbp.errors import PROBLEMS, WARNINGS
+from corsbp.errors import PROBLEMS, WARNINGS, ids
 from corsbp.fields import name_of
 from corsbp.ownership import claims
 from corsbp.policy import CorsPolicy, functions, named
@@ -20,23 +19,13 @@ from corsbp.surface import Served
 
 from .neighbours import neighbours, routes, settled_by_sanic_ext
 
-MORE: Final = MappingProxyType(
-    {
-        "any-beside-restricted": "Any origin may call a route whose neighbours name theirs.",
-        "credentials-pattern": "With credentials, every name below a domain can act as your users.",
-        "credentials-function": "With credentials, whom a function allows can act as your users.",
-        "insecure-origin": "An http origin: whoever can change its pages on their way reads the answers.",
-        "websocket-unchecked": "A WebSocket takes every site's handshakes, in a section that names origins.",
-        "set-too-late": "A setting of sanic-ext's CORS that came after app.extend(): it has no effect.",
-        "two-sections": "A blueprint in two sections: the app does not start.",
-        "duplicate-names": "Two routes of the same name: the app does not start.",
-        "group-unused": "The result of `cors_group()` is on no app, and neither is a blueprint of it.",
-        "ctx-cors-unread": "A route's own policy, in an app without any section: nothing reads it.",
-    }
-)
+MORE: Final = ids("""
+    any-beside-restricted credentials-pattern credentials-function insecure-origin websocket-unchecked
+    set-too-late two-sections duplicate-names group-unused ctx-cors-unread
+""")
 """Ids of what only a review looks for; the others are those of the policies' problems and warnings."""
 
-FINDINGS: Final = PROBLEMS | WARNINGS | MORE.keys()
+FINDINGS: Final = PROBLEMS | WARNINGS | MORE
 """Every id that a finding can have."""
 
 ERRORS: Final = frozenset({"credentials-insecure-origin", "credentials-public-suffix"})
