@@ -134,7 +134,7 @@ def test_one_response_for_two_requests_at_the_same_time() -> None:
         waiting.append(origin)
         if len(waiting) == 2:
             both.set()
-        await asyncio.wait_for(both.wait(), 10)
+        await asyncio.wait_for(both.wait(), 60)
         return origin == ORIGIN
 
     bp = Blueprint("api", url_prefix="/api")

@@ -99,7 +99,7 @@ def answers(port: int, asks: list[Ask]) -> list[tuple[int, dict[str, str]]]:
             pairs = [(name.encode(), value.encode()) for name, value in (*head.items(), *one.headers)]
             self.h3.send_headers(stream, pairs, end_stream=True)
             self.transmit()
-            await asyncio.wait_for(self.ends[stream], 10)
+            await asyncio.wait_for(self.ends[stream], 60)
             found = self.heads[stream]
             cors = {n: v for n, v in found.items() if n == "vary" or n.startswith("access-control-")}
             return int(found[":status"]), cors

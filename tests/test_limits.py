@@ -249,17 +249,17 @@ def test_a_client_that_goes_away(place: str, touchup: bool) -> None:
     async def talk(port: int) -> list[Answer]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(ask("GET", f"/{place}/stream").raw())
-        head = await asyncio.wait_for(reader.readuntil(b"first"), 10)
+        head = await asyncio.wait_for(reader.readuntil(b"first"), 60)
         writer.transport.abort()
         gone.set()
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), 60)
 
         gone.clear()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(ask("GET", f"/{place}/waits").raw())
-        await asyncio.wait_for(gone.wait(), 10)
+        await asyncio.wait_for(gone.wait(), 60)
         writer.transport.abort()
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), 60)
         return [parse(head), parse(await exchange(port, ask("GET", f"/{place}/item").raw()))]
 
     answers = run_anew(serve(app, talk))
@@ -289,7 +289,7 @@ def test_requests_one_after_the_other_on_a_connection(touchup: bool) -> None:
         writer.write(b"".join(raw(one) for one, *_ in asks))
         answers = []
         for one, *_ in asks:
-            answer = parse(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10))
+            answer = parse(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60))
             length = next((int(v) for name, v in answer.headers if name.lower() == "content-length"), 0)
             await reader.readexactly(0 if one.method == "HEAD" else length)
             answers.append(answer)

@@ -86,7 +86,7 @@ def following(group: CorsGroup) -> live.Following:
 
 
 async def until(there: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not there():
         assert time.monotonic() < deadline, "it never came"
         await asyncio.sleep(0.002)

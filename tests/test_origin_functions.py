@@ -347,9 +347,9 @@ def test_a_client_that_goes_away_ends_a_function_that_hangs(errors: Callable[[],
             left.clear()
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(one.raw())
-            await asyncio.wait_for(entered.wait(), 10)
+            await asyncio.wait_for(entered.wait(), 60)
             writer.close()
-            await asyncio.wait_for(left.wait(), 10)
+            await asyncio.wait_for(left.wait(), 60)
         answer = parse(await exchange(port, ask("GET", "/bp/item", EVIL).raw()))
         assert (answer.status, answer.cors) == (200, GRANTED | {"access-control-allow-origin": EVIL})
 

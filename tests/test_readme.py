@@ -375,7 +375,7 @@ def test_the_log_and_the_signal() -> None:
     async def talk(port: int) -> None:
         for page in (ORIGIN, EVIL):
             await exchange(port, ask("GET", "/", page).raw())
-        await asyncio.wait_for(counted(), 10)
+        await asyncio.wait_for(counted(), 60)
 
     run_anew(serve(app, talk))
     assert counters == {("cors_group(api)", "origin-not-allowed"): 1}

@@ -298,7 +298,7 @@ def test_who_may_open_an_engines_socket(engines: str, foreign: int) -> None:
         raw = ask("GET", "/socket.io/?EIO=4&transport=websocket", page, **handshake).raw()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(raw.replace(b"Connection: close\r\n", b""))
-        line = await asyncio.wait_for(reader.readline(), 10)
+        line = await asyncio.wait_for(reader.readline(), 60)
         writer.close()
         await writer.wait_closed()
         return int(line.split()[1])

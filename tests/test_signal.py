@@ -123,7 +123,7 @@ def test_who_waits_for_the_event_hears_of_it() -> None:
     app.config.EVENT_AUTOREGISTER = True
 
     async def talk(port: int) -> Any:
-        waiting = asyncio.ensure_future(app.event(SIGNAL, timeout=10))
+        waiting = asyncio.ensure_future(app.event(SIGNAL, timeout=60))
         await asyncio.sleep(0)
         await exchange(port, ask("GET", "/item", EVIL).raw())
         return await waiting

@@ -237,12 +237,12 @@ async def shake_hands(port: int, path: str, origin: str | None, version: str = "
         *([f"Origin: {origin}"] if origin else []),
     ]
     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
-    answer = parse(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10))
+    answer = parse(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60))
     answer.headers[:] = [line for line in answer.headers if line[0].lower() != "date"]
     said = b""
     if answer.status == 101:
         writer.write(b"\x81\x85\x00\x00\x00\x00hello")  # one masked text frame
-        said = (await asyncio.wait_for(reader.readuntil(b"hello"), 10))[-7:]
+        said = (await asyncio.wait_for(reader.readuntil(b"hello"), 60))[-7:]
     writer.close()
     await writer.wait_closed()
     return answer, said

@@ -35,11 +35,11 @@ async def opened(port: int, raw: bytes) -> Answer:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(raw)
     try:
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
         if head.startswith(b"HTTP/1.1 101 "):
-            return parse(head + await asyncio.wait_for(reader.readuntil(b"hello"), 10))
+            return parse(head + await asyncio.wait_for(reader.readuntil(b"hello"), 60))
         length = int(dict(parse(head).headers).get("content-length", 0))
-        return parse(head + await asyncio.wait_for(reader.readexactly(length), 10))
+        return parse(head + await asyncio.wait_for(reader.readexactly(length), 60))
     finally:
         writer.close()
         await writer.wait_closed()
@@ -295,7 +295,7 @@ def test_through_asgi_the_refusal_is_a_refusal_too(implementation: str) -> None:
             statuses = asyncio.run(talk())
         finally:
             server.terminate()
-            log, _ = server.communicate(timeout=20)
+            log, _ = server.communicate(timeout=60)
     assert statuses == [101, 101, 403, 403]
     assert "Traceback" not in log
 

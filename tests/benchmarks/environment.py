@@ -97,7 +97,7 @@ class Worker:
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.close()  # the child's loop over its input ends
         try:
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -79,7 +79,7 @@ def _wait_until_it_answers(layer: Layer, port: int, process: subprocess.Popen[by
     deadline = time.monotonic() + START_TIMEOUT
     while True:
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
                 connection.sendall(REQUESTS["granted"][0])
                 answer = connection.recv(65536).decode("latin-1")
             break
@@ -97,7 +97,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=10)
+            process.wait(timeout=60)
 
 
 def _wrk(port: int, seconds: int) -> tuple[float, float]:

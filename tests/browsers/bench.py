@@ -27,7 +27,7 @@ class App:
     port: int
     log: Path
 
-    def logged(self, name: str, at_least: int, seconds: float = 5) -> list[str]:
+    def logged(self, name: str, at_least: int, seconds: float = 60) -> list[str]:
         """What the server wrote down for one case; streams and sockets do so after the page has seen them."""
         deadline = time.monotonic() + seconds
         while True:

@@ -45,7 +45,7 @@ class Console:
         return [lines[number] for number in found]
 
 
-def eventually(done: Callable[[], object], seconds: float = 5) -> bool:
+def eventually(done: Callable[[], object], seconds: float = 60) -> bool:
     """Whether `done` returns something true in time."""
     deadline = time.monotonic() + seconds
     while not (result := bool(done())) and time.monotonic() < deadline:
@@ -83,7 +83,7 @@ def print_errors(port: int) -> None:
         ("WebDriver:ExecuteScript", {"script": PRINT, "args": []}),
         ("WebDriver:DeleteSession", {}),
     ]
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         stream = connection.makefile("rwb")
 
         def read() -> list[object]:

@@ -33,7 +33,7 @@ class Tab:
     open: threading.Event = field(default_factory=threading.Event)
     number: int = 0
 
-    def run(self, job: dict[str, Any], alive: Callable[[], bool], seconds: float = 30) -> object:
+    def run(self, job: dict[str, Any], alive: Callable[[], bool], seconds: float = 60) -> object:
         """Let the page run `job["script"]`; what the script returned."""
         self.number += 1
         self.asked.put({**job, "number": self.number})

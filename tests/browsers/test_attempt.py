@@ -41,7 +41,7 @@ class Attempt:
         kept = {"call": call, "origin": self.origins[origin], "token": self.token, **more}
         url = f"{self.own}/#{urlencode(kept, quote_via=quote)}"
         bench.browser.run("app", f"open({json.dumps(url)}, '_blank', 'noopener')")
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 60
         while len(shown := self.asked("/shown")) == before:
             assert time.monotonic() < deadline and bench.browser.alive(), "the page shows nothing"
             time.sleep(0.05)

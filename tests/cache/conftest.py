@@ -102,7 +102,7 @@ def proxy() -> Iterator[Proxy]:
         with (
             serving(["corsbp", "everything"], origins, folder) as apps,
             nginx(path, apps, folder) as port,
-            closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection,
+            closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection,
         ):
             yield Proxy(connection)
 

@@ -59,7 +59,7 @@ class Tried:
     def response(
         self, method: str, path: str, body: str | None = None, **headers: str
     ) -> tuple[http.client.HTTPResponse, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports[1], timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[1], timeout=60)
         with contextlib.closing(connection):
             connection.request(
                 method, path, body, {name.replace("_", "-"): headers[name] for name in headers}
@@ -793,7 +793,7 @@ def test_the_command(end: int) -> None:
         told, _ = tried.call("GET", "/shop/health/", ask("GET", "/shop/health/", tried.own), readable=False)
         assert told["blockedBy"] == "origin-missing" and told["agrees"]
         started.send_signal(end)
-        out, err = started.communicate(timeout=20)
+        out, err = started.communicate(timeout=60)
     assert (started.returncode, out, err) == (0, "", "")
 
 
@@ -801,6 +801,6 @@ def test_a_command_that_fails() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         with process("examples.versions:app", *FREE, "--port", port) as started:
-            out, err = started.communicate(timeout=20)
+            out, err = started.communicate(timeout=60)
     assert (started.returncode, out) == (2, "")
     assert err.startswith(f"corsbp: port {port} of 127.0.0.1: ") and err.count("\n") == 1
