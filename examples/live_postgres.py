@@ -51,7 +51,11 @@ async def origins(app: Sanic):
 
 
 group.follow(origins)
-app.add_route(lambda _: json(group.live._asdict(), 503 if group.live.age is None else 200), "/health", name="ok")
+
+
+@app.get("/health")
+async def health(_):
+    return json(group.live._asdict(), 503 if group.live.age is None else 200)
 
 
 def page(said: str = "", origin: str = "", status: int = 200):

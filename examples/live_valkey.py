@@ -44,7 +44,11 @@ async def origins(app: Sanic):
 
 
 group.follow(origins)
-app.add_route(lambda _: json(group.live._asdict(), 503 if group.live.age is None else 200), "/health", name="ok")
+
+
+@app.get("/health")
+async def health(_):
+    return json(group.live._asdict(), 503 if group.live.age is None else 200)
 
 
 async def change(*added: str, removed: tuple[str, ...] = ()) -> None:

@@ -41,7 +41,7 @@ def until_all(
 
 
 def until_well(port: int) -> None:
-    """Until twenty in a row follow again, and no origin. A worker that lost the store says so, and goes on."""
+    """Until twenty in a row follow again, and no origin. Who lost the store says so, and goes on."""
     deadline, in_a_row = time.monotonic() + 60, 0
     while in_a_row < 20:
         (health,) = over(port, ask("GET", "/health", None))
