@@ -51,11 +51,7 @@ async def origins(app: Sanic):
 
 
 group.follow(origins)
-
-
-@app.get("/health")
-async def health(_):
-    return json(group.live._asdict(), 503 if group.live.age is None else 200)
+app.add_route(lambda _: json(group.live._asdict()), "/health", name="health")
 
 
 def page(said: str = "", origin: str = "", status: int = 200):
