@@ -16,10 +16,18 @@ def shown(value: object) -> str:
     """A value as `repr()` has it, which escapes what is not printable, cut after `LONGEST` characters."""
     # Text is cut before it is escaped: nobody makes us escape a megabyte.
     length = len(value) if isinstance(value, str) else 0
-    text = repr(value[: LONGEST + 1]) if isinstance(value, str) else repr(value)
+    text = _repr(value[: LONGEST + 1] if isinstance(value, str) else value)
     if len(text) <= LONGEST:
         return text
     return f"{text[:LONGEST]}… ({max(length, len(text))} characters)"
+
+
+def _repr(value: object) -> str:
+    """`repr(value)`; or, where that fails, what it is."""
+    try:
+        return repr(value)
+    except Exception:  # the value's own, and it is only to be shown
+        return f"<a {type(value).__qualname__} that cannot be shown>"
 
 
 class Journal:

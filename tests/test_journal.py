@@ -33,6 +33,19 @@ def test_values_are_escaped_and_cut(value: object, text: str) -> None:
     assert len(shown(value)) < LONGEST + 30
 
 
+class Shy:
+    """Nobody can look at it."""
+
+    def __repr__(self) -> str:
+        raise LookupError("no connection")
+
+
+def test_what_cannot_be_shown_is_named_by_its_type() -> None:
+    """An origin function that returned it made an answer of 500; a source's exception ended the following."""
+    assert shown(Shy()) == "<a Shy that cannot be shown>"
+    assert shown(10**5000) == "<a int that cannot be shown>"  # Python does not write so many digits
+
+
 def test_so_many_lines_a_second(caplog: pytest.LogCaptureFixture) -> None:
     now = [100.9]
     bounded = Journal(logging.getLogger("bounded"), lines=3, clock=lambda: now[0])

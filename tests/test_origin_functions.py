@@ -289,6 +289,11 @@ def returning_later(value: object) -> Callable[[str, Request], Any]:
     return later
 
 
+class Shy:
+    def __repr__(self) -> str:
+        raise LookupError("no connection")
+
+
 async def returns_a_function(origin: str, request: Request) -> Any:
     return is_one
 
@@ -301,6 +306,7 @@ FAILURES = {
     "takes a cancelled result": takes_a_cancelled_result,
     "times out": times_out,
     "returns a function": returns_a_function,
+    "returns what cannot be shown": returning(Shy()),
     **{f"returns {value!r}": returning(value) for value in (None, 0, 1, "yes", "", [True], ONE)},
     **{f"returns {value!r} later": returning_later(value) for value in (None, 0, 1, "yes", ONE)},
 }
