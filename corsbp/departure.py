@@ -80,7 +80,7 @@ class Departure:
         rules = self.rules
         answer = rules.always if self._answer is None else self._answer
         if answer is None:
-            if self.opinion is not None:
+            if self.opinion is not None and self.opinion.forming is None:
                 answer = rules.ordinary(self.opinion.grant)
             else:
                 origins = self.request.headers.getall(ORIGIN, ())
@@ -98,7 +98,8 @@ class Departure:
         return self._send(data, end_stream)  # type: ignore[no-any-return]  # Sanic's are untyped
 
     async def _ask_and_send(self, data: bytes, end_stream: bool) -> None:
-        await self.ask()
+        opinion = await self.ask()
+        self._answer = self.rules.ordinary(opinion.grant)
         await self(data, end_stream)
 
     def settle(self, answer: Headers, wish: Wish | None) -> None:
@@ -117,6 +118,8 @@ class Departure:
         if self.opinion is None:
             self.opinion = _opinions[self.request] = Opinion()
             await self.opinion.form(self.rules, self.request)
+        else:
+            await self.opinion.formed()
         return self.opinion
 
     def explain(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from functools import partial
 from inspect import isawaitable, iscoroutine
 from typing import Any, Final
@@ -24,12 +25,14 @@ class Opinion:
     `verdicts`: what functions have said of it already, each with True, False, or None where it failed.
     """
 
-    __slots__ = ("failed", "grant", "verdicts")
+    __slots__ = ("failed", "forming", "grant", "verdicts")
 
     def __init__(self, verdicts: list[tuple[OriginFunction, bool | None]] | None = None) -> None:
         self.grant: str | None = None
         # Until the answer is there: a request that is cancelled meanwhile does not ask again.
         self.failed = True
+        self.forming: asyncio.Event | None = None
+        """While functions are being asked."""
         self.verdicts = [] if verdicts is None else verdicts
 
     def recall(self, rules: Rules, origins: Sequence[str]) -> bool:
@@ -53,6 +56,22 @@ class Opinion:
 
     async def form(self, rules: Rules, request: Request) -> None:
         """Ask the policy, and its functions where no entry allows the origin; whatever goes wrong refuses."""
+        forming = self.forming = asyncio.Event()
+        around = _inside.get()
+        _inside.set(self)
+        try:
+            await self._form(rules, request)
+        finally:
+            _inside.set(around)
+            self.forming = None
+            forming.set()
+
+    async def formed(self) -> None:
+        """Wait for it, where others are forming it; but a function that asks what it is asked is not kept."""
+        if self.forming is not None and _inside.get() is not self:
+            await self.forming.wait()
+
+    async def _form(self, rules: Rules, request: Request) -> None:
         origins: Sequence[str] = request.headers.getall(ORIGIN, ())
         self.grant, failed = rules.grant(origins), False
         if self.grant is None and rules.open(origins):
@@ -71,6 +90,10 @@ class Opinion:
                     break
                 failed = failed or said is not False
         self.failed = failed and self.grant is None
+
+
+_inside: Final[ContextVar[Opinion | None]] = ContextVar("corsbp_inside", default=None)
+"""The opinion for which a function is being asked, in that function."""
 
 
 def _checked(function: OriginFunction, origin: str, said: object) -> bool | None:

@@ -364,6 +364,44 @@ def test_a_function_is_asked_once_whoever_wants_to_know(debug: bool) -> None:
     asyncio.run(serve(app, talk, debug))
 
 
+def test_who_asks_while_a_function_is_being_asked_waits_for_its_word() -> None:
+    """The second was told False: so was the answer, where the app's middleware had begun a task that asks."""
+    calls: list[tuple[str, str]] = []
+    said: list[tuple[bool, ...]] = []
+    bp = Blueprint("bp", url_prefix="/bp")
+    bp.add_route(saying("item"), "/item", name="item")
+    group = cors_group(bp, allow_origins=[TWO, Function("f", later, calls)])
+    app = new_app(group)
+
+    @app.on_request
+    async def before(request: Request) -> HTTPResponse | None:
+        asking = asyncio.gather(group.allows(request), group.allows(request))
+        asking.add_done_callback(lambda done: said.append(tuple(done.result())))
+        await asyncio.sleep(0)
+        return text("early") if "early" in request.args else None
+
+    paths = "/bp/item", "/bp/item?early=1", "/bp/nothing"
+    answers = send(app, *(ask("GET", path, PREVIEW) for path in paths))
+    assert [answer.cors.get("access-control-allow-origin") for answer in answers] == [PREVIEW] * 3
+    assert (calls, said) == ([("f", PREVIEW)] * 3, [(True, True)] * 3)
+
+
+def test_a_function_that_asks_what_it_is_asked() -> None:
+    """It is told no, and not kept waiting for itself; nor is the answer, should it leave meanwhile."""
+    said: list[bool] = []
+    bp = Blueprint("bp", url_prefix="/bp")
+    bp.add_route(saying("item"), "/item", name="item")
+
+    async def asks(origin: str, request: Request) -> bool:
+        said.append(await group.allows(request))
+        await (await request.respond(text("from in there"))).send(end_stream=True)
+        return True
+
+    group = cors_group(bp, allow_origins=[TWO, asks])
+    (answer,) = send(new_app(group), ask("GET", "/bp/item", PREVIEW))
+    assert (said, answer.body, answer.cors) == ([False], b"from in there", {"vary": "origin"})
+
+
 # --- recipes ---
 
 
