@@ -11,6 +11,7 @@ from datetime import timedelta
 from inspect import iscoroutinefunction, isgeneratorfunction
 from random import uniform
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from weakref import WeakSet
 
 from .decision import Follow
 from .errors import CorsPolicyError
@@ -86,6 +87,8 @@ class Following:
         """The policy that it made."""
         self.left_out: set[str] = set()
         """The entries of it that are no good."""
+        self.given_up: WeakSet[asyncio.Task[None]] = WeakSet()
+        """Tasks that have no say any more, should they not end when they are cancelled."""
         warm_up()
         follow.change(self.declared, follow.trial, followed=True)
 
@@ -188,6 +191,7 @@ class Following:
                 return f"gave nothing for {patience:g} s"
             await asyncio.wait({task})
         finally:
+            self.given_up.add(task)
             if not await ended(task, LAST_WORDS):
                 self.say(logging.ERROR, "the source of live origins does not end when it is cancelled")
         try:
@@ -207,6 +211,8 @@ class Following:
             raise TypeError(f"it gave {shown(values)}, which is no async generator")
         try:
             async for value in values:
+                if asyncio.current_task() in self.given_up:
+                    break
                 good = await self.receive(value)
                 if good and not first.done():
                     first.set_result(None)

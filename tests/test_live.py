@@ -360,10 +360,17 @@ def test_many_origins_are_checked_in_steps() -> None:
 
 # --- the source fails ---
 
+
+class ShyError(Exception):
+    def __repr__(self) -> str:
+        raise LookupError("no connection")
+
+
 FAILURES: dict[str, tuple[Any, str]] = {
     "raises": (OSError("a socket\nwas lost"), r"failed: OSError\('a socket\\nwas lost'\)"),
     "ends": (None, "ended"),
     "is cancelled": (asyncio.CancelledError(), r"failed: CancelledError\(\)"),
+    "raises what cannot be shown": (ShyError(), "failed: <a ShyError that cannot be shown>"),
     "raises a kind of its own": (type("Own", (BaseException,), {})("x"), r"failed: Own\('x'\)"),
 }
 
@@ -478,6 +485,38 @@ def test_a_source_that_does_not_let_itself_be_cancelled(
 
     run_anew(all_of_it())
     assert said(caplog) == ["the source of live origins does not end when it is cancelled"]
+
+
+def test_a_source_that_was_given_up_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ignored that it was cancelled, and its origins took the place of its successor's."""
+    monkeypatch.setattr(live, "LAST_WORDS", 0.05)
+    monkeypatch.setattr(live, "PATIENCE", 0.05)
+    group, starts, lets_go, closed = group_of(allow_origins=[EVIL]), 0, asyncio.Event(), False
+
+    async def stubborn(app: Sanic) -> AsyncIterator[list[str]]:
+        nonlocal starts, closed
+        starts += 1
+        if starts > 1:
+            yield [ORIGIN]
+            await asyncio.Event().wait()
+        while not lets_go.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await lets_go.wait()
+        try:
+            yield [TWO]
+        finally:
+            closed = True
+
+    group.follow(stubborn, wait=0)
+
+    async def talk(cors: Cors) -> None:
+        await until(lambda: starts == 2 and group.live and group.live.age is not None)
+        assert await cors(ORIGIN, TWO) == [GRANTED, REFUSED]
+        lets_go.set()
+        await until(lambda: closed)
+        assert await cors(ORIGIN, TWO) == [GRANTED, REFUSED]
+
+    run(group, talk)
 
 
 def test_a_source_that_never_awaits_leaves_the_loop_to_others() -> None:
