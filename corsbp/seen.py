@@ -150,6 +150,16 @@ def signal(rules: Rules, request: Request, refusal: Refusal, trial: bool = False
     calls.make(Call(request, rules.label, refusal, trial))
 
 
+class Job(asyncio.Task[None]):
+    """A task that knows whether it is cancelled, or has awaited something that was."""
+
+    ends = False
+
+    def cancel(self, msg: Any = None) -> bool:
+        self.ends = True
+        return super().cancel(msg)
+
+
 class Beside:
     """What runs beside the requests of a worker: at most `AT_ONCE` of it."""
 
@@ -160,7 +170,7 @@ class Beside:
         """Start a job, unless so many are under way already."""
         if len(self.tasks) >= AT_ONCE:
             return False
-        task = asyncio.get_running_loop().create_task(job())
+        task = Job(job(), loop=asyncio.get_running_loop())
         self.tasks.add(task)
         task.add_done_callback(self.ended)
         return True
@@ -184,7 +194,10 @@ class Call(NamedTuple):
         context |= {"refusal": self.refusal, "trial": self.trial}
         try:
             await self.request.app.dispatch(SIGNAL, context=context, inline=True, fail_not_found=False)
-        except Exception:
+        except BaseException as error:  # which may be a library's own kind
+            ends = isinstance(error, asyncio.CancelledError) and getattr(asyncio.current_task(), "ends", True)
+            if ends or isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
             journal.write(logging.ERROR, "A listener to %s failed", SIGNAL, trace=True)
 
 

@@ -132,15 +132,26 @@ def test_who_waits_for_the_event_hears_of_it() -> None:
     assert context["refusal"].id == "origin-not-allowed"
 
 
-@pytest.mark.parametrize("kind", ["fails", "hangs"])
+class OwnError(BaseException):
+    """As some libraries have it."""
+
+
+FAILURES = {
+    "fails": LookupError("no counter"),
+    "is cancelled": asyncio.CancelledError(),
+    "fails in its own way": OwnError(),
+}
+
+
+@pytest.mark.parametrize("kind", [*FAILURES, "hangs"])
 def test_a_listener_harms_no_answer(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     app, calls = one_section(), []
 
     @app.signal(SIGNAL)
     async def listener(**_: Any) -> None:
         calls.append(1)
-        if kind == "fails":
-            raise LookupError("no counter")
+        if kind in FAILURES:
+            raise FAILURES[kind]
         await asyncio.Event().wait()
 
     answers = send_anew(app, *[ask("GET", "/item", EVIL)] * (AT_ONCE + 5), ask("GET", "/item", ORIGIN))
@@ -150,7 +161,7 @@ def test_a_listener_harms_no_answer(kind: str, caplog: pytest.LogCaptureFixture)
     ] * (AT_ONCE + 5)
     assert answers[-1].headers == bare[1].headers
     lines = [(each.levelname, each.getMessage()) for each in caplog.records if each.name == "corsbp"]
-    if kind == "fails":
+    if kind in FAILURES:
         assert lines == [("ERROR", f"A listener to {SIGNAL} failed")] * (AT_ONCE + 5)
         assert len(calls) == AT_ONCE + 5
     else:
@@ -161,7 +172,8 @@ def test_a_listener_harms_no_answer(kind: str, caplog: pytest.LogCaptureFixture)
         assert ("WARNING", message) in lines
 
 
-def test_no_refusal_goes_uncounted() -> None:
+@pytest.mark.parametrize("failure", [None, asyncio.CancelledError()])
+def test_no_refusal_goes_uncounted(failure: BaseException | None) -> None:
     """However many calls are under way: what waits is told together, by section, id and kind."""
     app = one_section()
     gate, told = asyncio.Event(), []
@@ -170,6 +182,8 @@ def test_no_refusal_goes_uncounted() -> None:
     async def listener(section: str, refusal: Refusal, trial: bool, **_: Any) -> None:
         await gate.wait()
         told.append((section, refusal.id, trial, refusal.times))
+        if failure is not None:
+            raise failure
 
     async def talk(port: int) -> int:
         for origin in [EVIL] * AT_ONCE + [EVIL, "null", "https://a.example", "null", "null"]:
@@ -179,7 +193,7 @@ def test_no_refusal_goes_uncounted() -> None:
             await asyncio.sleep(0)
         return len(told)
 
-    assert run_anew(serve(app, talk)) == AT_ONCE + 2
+    assert run_anew(asyncio.wait_for(serve(app, talk), 10)) == AT_ONCE + 2
     assert told[:AT_ONCE] == [("cors_group(api)", "origin-not-allowed", False, 1)] * AT_ONCE
     assert told[AT_ONCE:] == [
         ("cors_group(api)", "origin-not-allowed", False, 2),
