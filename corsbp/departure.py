@@ -153,7 +153,7 @@ class Departure:
         ours = self._answer or ()
         theirs = response.processed_headers
         for name in self.headers:
-            if name[0] in "aAvVtT" and name[:2] in _TELLING:
+            if name[:1] in "aAvVtT" and name[:2] in _TELLING:
                 return self._put(theirs, ours)
         return chain(theirs, ours)
 

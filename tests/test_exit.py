@@ -520,6 +520,18 @@ def test_two_values_of_vary_and_bytes_that_are_no_text() -> None:
     assert answer["vary"] == "Cookie\xff, origin" and answer["x-odd"] == "\xff"
 
 
+def test_a_header_without_a_name_leaves_as_it_does_elsewhere() -> None:
+    """It left no answer at all."""
+    bp = Blueprint("api", url_prefix="/api")
+
+    @bp.get("/item")
+    def item(_: Request) -> HTTPResponse:
+        return text("item", headers={"": "odd"})
+
+    (answer,) = send_anew(new_app(cors_group(bp, **LISTED)), ask("GET", "/api/item", TWO))
+    assert (answer.status, answer.body, answer[""]) == (200, b"item", "odd")
+
+
 def test_a_transfer_encoding_of_an_answer_without_a_body_is_taken_out() -> None:
     """As Sanic adds one over HTTP/3; here a handler does, over ASGI, where the server would send it."""
     bp = Blueprint("api", url_prefix="/api")
