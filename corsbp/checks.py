@@ -134,6 +134,7 @@ class Check:
             meant = f"{LONGEST_ORIGIN_TIMEOUT:g}" if seconds > 0 else None
             message = f"is not above 0 and up to {LONGEST_ORIGIN_TIMEOUT:g} seconds"
             self.say("origin-timeout-range", name, value, message, meant)
+            return LONGEST_ORIGIN_TIMEOUT
         return float(seconds)
 
     def credentials(self, checked: Mapping[str, object]) -> None:

@@ -80,7 +80,7 @@ class Departure:
         rules = self.rules
         answer = rules.always if self._answer is None else self._answer
         if answer is None:
-            if self.opinion is not None and self.opinion.forming is None:
+            if self.opinion is not None and not self.opinion.forming:
                 answer = rules.ordinary(self.opinion.grant)
             else:
                 origins = self.request.headers.getall(ORIGIN, ())
@@ -119,7 +119,7 @@ class Departure:
             self.opinion = _opinions[self.request] = Opinion()
             await self.opinion.form(self.rules, self.request)
         else:
-            await self.opinion.formed()
+            await self.opinion.wait()
         return self.opinion
 
     def explain(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextvars import Context
@@ -70,7 +71,7 @@ class Following:
             meant = "async def source(app): ... yield origins"
             raise TypeError(f"follow() takes an async generator function, not {source!r}. Meant: {meant}")
         seconds = seconds_of(wait)
-        if seconds is None or not 0 <= seconds < float("inf"):
+        if seconds is None or not 0 <= seconds <= sys.float_info.max:
             raise TypeError(f"wait= takes a number of seconds or a timedelta, not {wait!r}")
         self.follow = follow
         self.label = follow.rules.label

@@ -25,14 +25,15 @@ class Opinion:
     `verdicts`: what functions have said of it already, each with True, False, or None where it failed.
     """
 
-    __slots__ = ("failed", "forming", "grant", "verdicts")
+    __slots__ = ("failed", "formed", "forming", "grant", "verdicts")
 
     def __init__(self, verdicts: list[tuple[OriginFunction, bool | None]] | None = None) -> None:
         self.grant: str | None = None
         # Until the answer is there: a request that is cancelled meanwhile does not ask again.
         self.failed = True
-        self.forming: asyncio.Event | None = None
-        """While functions are being asked."""
+        self.forming = False
+        self.formed: asyncio.Event | None = None
+        """For those who wait while it is being formed."""
         self.verdicts = [] if verdicts is None else verdicts
 
     def recall(self, rules: Rules, origins: Sequence[str]) -> bool:
@@ -56,20 +57,22 @@ class Opinion:
 
     async def form(self, rules: Rules, request: Request) -> None:
         """Ask the policy, and its functions where no entry allows the origin; whatever goes wrong refuses."""
-        forming = self.forming = asyncio.Event()
+        self.forming = True
         around = _inside.get()
         _inside.set(self)
         try:
             await self._form(rules, request)
         finally:
             _inside.set(around)
-            self.forming = None
-            forming.set()
+            self.forming = False
+            if self.formed is not None:
+                self.formed.set()
 
-    async def formed(self) -> None:
-        """Wait for it, where others are forming it; but a function that asks what it is asked is not kept."""
-        if self.forming is not None and _inside.get() is not self:
-            await self.forming.wait()
+    async def wait(self) -> None:
+        """Wait until it is formed; but a function that asks what it is asked is not kept waiting."""
+        if self.forming and _inside.get() is not self:
+            self.formed = self.formed or asyncio.Event()
+            await self.formed.wait()
 
     async def _form(self, rules: Rules, request: Request) -> None:
         origins: Sequence[str] = request.headers.getall(ORIGIN, ())

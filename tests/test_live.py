@@ -772,7 +772,9 @@ def test_what_is_no_source(source: Any) -> None:
         group_of().follow(source)
 
 
-@pytest.mark.parametrize("wait", [-1, "1", None, True, float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    "wait", [-1, "1", None, True, float("inf"), float("nan"), pytest.param(10**400, id="huge")]
+)
 def test_what_is_no_time(wait: Any) -> None:
     with pytest.raises(TypeError, match="wait= takes a number of seconds or a timedelta, not "):
         group_of().follow(Store(), wait=wait)

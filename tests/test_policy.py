@@ -166,6 +166,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"origin_timeout": 60.5}, "origin-timeout-range"),
     ({"origin_timeout": float("nan")}, "origin-timeout-range"),
     ({"origin_timeout": float("inf")}, "origin-timeout-range"),
+    ({"origin_timeout": 10**400}, "origin-timeout-range"),
     ({"origin_timeout": timedelta(minutes=2)}, "origin-timeout-range"),
 ]
 DOUBTED: list[tuple[dict[str, Any], str]] = [
