@@ -57,42 +57,38 @@ class Opinion:
 
     async def form(self, rules: Rules, request: Request) -> None:
         """Ask the policy, and its functions where no entry allows the origin; whatever goes wrong refuses."""
-        self.forming = True
-        around = _inside.get()
-        _inside.set(self)
-        try:
-            await self._form(rules, request)
-        finally:
-            _inside.set(around)
-            self.forming = False
-            if self.formed is not None:
-                self.formed.set()
+        origins: Sequence[str] = request.headers.getall(ORIGIN, ())
+        self.grant, failed = rules.grant(origins), False
+        if self.grant is None and rules.open(origins):
+            (origin,) = origins
+            around, self.forming = _inside.get(), True
+            _inside.set(self)
+            try:
+                for function in rules.ask or ():
+                    said = self._said(function)
+                    if said is _NOTHING:
+                        place = len(self.verdicts)
+                        self.verdicts.append((function, None))  # until it has answered
+                        said = _outcome(function, origin, partial(function, origin, request))
+                        if not isinstance(said, bool) and isawaitable(said):
+                            said = await _awaited(function, origin, said, rules.policy.origin_timeout)
+                        self.verdicts[place] = function, _checked(function, origin, said)
+                    if said is True:
+                        self.grant = origin
+                        break
+                    failed = failed or said is not False
+            finally:
+                _inside.set(around)
+                self.forming = False
+                if self.formed is not None:
+                    self.formed.set()
+        self.failed = failed and self.grant is None
 
     async def wait(self) -> None:
         """Wait until it is formed; but a function that asks what it is asked is not kept waiting."""
         if self.forming and _inside.get() is not self:
             self.formed = self.formed or asyncio.Event()
             await self.formed.wait()
-
-    async def _form(self, rules: Rules, request: Request) -> None:
-        origins: Sequence[str] = request.headers.getall(ORIGIN, ())
-        self.grant, failed = rules.grant(origins), False
-        if self.grant is None and rules.open(origins):
-            (origin,) = origins
-            for function in rules.ask or ():
-                said = self._said(function)
-                if said is _NOTHING:
-                    place = len(self.verdicts)
-                    self.verdicts.append((function, None))  # until it has answered
-                    said = _outcome(function, origin, partial(function, origin, request))
-                    if not isinstance(said, bool) and isawaitable(said):
-                        said = await _awaited(function, origin, said, rules.policy.origin_timeout)
-                    self.verdicts[place] = function, _checked(function, origin, said)
-                if said is True:
-                    self.grant = origin
-                    break
-                failed = failed or said is not False
-        self.failed = failed and self.grant is None
 
 
 _inside: Final[ContextVar[Opinion | None]] = ContextVar("corsbp_inside", default=None)
