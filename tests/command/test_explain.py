@@ -703,7 +703,7 @@ def socket_server() -> Iterator[int]:
     thread = threading.Thread(target=lambda: run_anew(serve(sockets(), talk)))
     thread.start()
     try:
-        assert started.wait(20)
+        assert started.wait(60)
         yield ports[0]
     finally:
         done.set()
