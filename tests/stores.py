@@ -36,7 +36,7 @@ class Server:
         guard = self.program.process.pid
         for child in Path(f"/proc/{guard}/task/{guard}/children").read_text().split():
             os.kill(int(child), signal.SIGKILL)
-        self.program.process.wait(10)  # which waits for it
+        self.program.process.wait(60)  # which waits for it
         self.stack.close()
 
     def listens(self) -> bool:
