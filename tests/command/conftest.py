@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,12 @@ import pytest
 from sanic import Sanic
 
 from corsbp.command import main
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_left_by_others() -> None:
+    """The command prints what is logged: not what asyncio has to say of an earlier file's tasks."""
+    gc.collect()
 
 
 @pytest.fixture
