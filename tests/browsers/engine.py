@@ -102,7 +102,7 @@ ENGINES = [
 def browser(engine: Engine, pages: Pages, folder: Path) -> Iterator[Browser]:
     """Start `engine` with a fresh profile below `folder`, and open one tab for each origin of `pages`."""
     program = installed(engine.program, engine.package)
-    folder = Path(tempfile.mkdtemp(prefix=f"{engine.name}-", dir=folder))  # each file's tests start their own
+    folder = Path(tempfile.mkdtemp(prefix=f"{engine.name}-", dir=folder))  # it may be started again
     home, profile, run, tmp = folders = [folder / name for name in ("home", "profile", "run", "tmp")]
     for each in folders:
         each.mkdir(mode=0o700)
