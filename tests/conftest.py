@@ -13,10 +13,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 from corsbp.journal import journal
 
-from .support import Recording, recorded, restore_sanic
+from .support import Recording, compile_once, recorded, restore_sanic
 
 pytest_plugins = ["corsbp.pytest_plugin"]
 TOLD = "told"
+compile_once()
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
 import importlib.util
@@ -15,10 +16,13 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any, NoReturn, TypeAlias
 
 import pytest
+import sanic_routing.router
 from sanic import Blueprint, HTTPResponse, Request, Sanic, text
 from sanic.touchup import TouchUp
 
@@ -251,6 +255,18 @@ def restore_sanic() -> None:
     for target, name in TouchUp._registry:
         if original := vars(target).get(f"_{name}"):  # kept there by Sanic in test mode
             setattr(target, name, original)
+
+
+def compile_once() -> None:
+    """Have Sanic's routers compile what they wrote once, and not in each of thousands of apps.
+
+    With sanic-ext, they do so once for each route of an app.
+    """
+    steps = ("parse", "unparse", "fix_missing_locations")
+    kept = {name: lru_cache(1000)(getattr(ast, name)) for name in steps}
+    routers: Any = sanic_routing.router
+    routers.ast = SimpleNamespace(**{**vars(ast), **kept})
+    routers.compile = lru_cache(1000)(compile)
 
 
 def run_anew(main: Coroutine[Any, Any, Any]) -> Any:

@@ -23,19 +23,19 @@ KINDS = ("corsbp", "none", "everything")
 ENGINE, VERDICT, AGREEMENT = "engine", "verdict", "agreement"  # what tests record, for the summary
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="corsbp-", ignore_cleanup_errors=True) as path:
         yield Path(path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pages() -> Iterator[page.Pages]:
     with page.served() as pages:
         yield pages
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scripts(pages: Pages) -> Scripts:
     """The server of the scenarios: on those pages' ports."""
     scripts = Scripts(pages.origins)
@@ -43,18 +43,18 @@ def scripts(pages: Pages) -> Scripts:
     return scripts
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def simulated(scripts: Scripts) -> Simulated:
     return modelled(scripts)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def apps(pages: page.Pages, folder: Path) -> Iterator[dict[str, App]]:
     with serving(KINDS, pages.origins, folder) as started:
         yield started
 
 
-@pytest.fixture(scope="session", params=ENGINES, ids=lambda engine: engine.name)
+@pytest.fixture(scope="package", params=ENGINES, ids=lambda engine: engine.name)
 def bench(
     request: pytest.FixtureRequest, pages: page.Pages, apps: dict[str, App], folder: Path
 ) -> Iterator[Bench]:
@@ -62,7 +62,7 @@ def bench(
         yield Bench(started, apps)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def as_delivered(bench: Bench, pages: Pages, folder: Path) -> Iterator[Browser]:
     """The same engine without what the others are told: to let third parties have cookies."""
     (engine,) = (engine for engine in ENGINES if engine.name == bench.browser.name)

@@ -154,14 +154,14 @@ const framed = (url) => new Promise((resolve) => {
   document.body.append(frame);
 });
 const headers = { "x-token": token };
-return [
-  await answer(`${own}/`),
-  await answer(`${own}/app`, { headers }),
-  await answer(`${own}/end`, { method: "POST", headers, body: "{}" }),
-  await framed(`${own}/`),
-  await framed(`${own}/frame`),
-  await framed(`${own.replace("127.0.0.1", "localhost")}/frame`),
-];
+return Promise.all([
+  answer(`${own}/`),
+  answer(`${own}/app`, { headers }),
+  answer(`${own}/end`, { method: "POST", headers, body: "{}" }),
+  framed(`${own}/`),
+  framed(`${own}/frame`),
+  framed(`${own.replace("127.0.0.1", "localhost")}/frame`),
+]);
 """
 
 

@@ -19,7 +19,7 @@ from .models import SCENARIOS, Simulated, agree
 from .scripted import Outcome, Scripts, in_page, in_simulator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def real(bench: Bench, scripts: Scripts) -> Mapping[str, Outcome]:
     return in_page(bench.browser, scripts, SCENARIOS)
 

@@ -92,7 +92,7 @@ class Proxy:
         return Answer(response.status, dict(pairs), response.read().decode())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def proxy() -> Iterator[Proxy]:
     """`/corsbp/...` leads to the app with corsbp, and `/everything/...` to the one that allows everything."""
     path = installed("nginx", "nginx-light")

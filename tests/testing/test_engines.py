@@ -7,6 +7,7 @@ from dataclasses import fields
 import pytest
 
 from corsbp.testing.engines import CHROMIUM, ENGINES, FIREFOX, STANDARD, TODAY, WEBKIT, Engine
+from corsbp.testing.handshake import shaking_hands
 
 from ..support import ORIGIN
 from .script import fetch, headers_of, page, says, sends
@@ -71,3 +72,34 @@ def test_what_a_redirect_makes_of_a_request(engine: str) -> None:
         asked = headers_of(result, 2).get("access-control-request-headers")
         assert asked == ("content-type" if engine == "webkit" else None)
     assert "content-type" not in headers_of(result)
+
+
+@pytest.mark.parametrize("engine", ALL)
+def test_what_a_star_allowed_is_remembered_but_by_firefox(engine: str) -> None:
+    star, plain = says(204, allow_origin="*", allow_methods="*", max_age="60"), says(allow_origin="*")
+    who = page(engine=engine)
+    assert sends(fetch(star, plain, who=who, method="PUT")) == ["[OPTIONS /items]", "PUT /items"]
+    if engine == "firefox":
+        assert sends(fetch(star, plain, who=who, method="PUT")) == ["[OPTIONS /items]", "PUT /items"]
+    elif engine != "today":  # which remembers nothing
+        assert sends(fetch(plain, who=who, method="PUT")) == ["[OPTIONS /items]*", "PUT /items"]
+
+
+@pytest.mark.parametrize("engine", ALL)
+def test_what_a_page_reads_without_any_request_or_redirect(engine: str) -> None:
+    data = fetch(url="data:,four", who=page(engine=engine))
+    assert data.headers.get("content-length") == ("4" if engine == "firefox" else None)
+    nowhere = fetch(says(302, b"body", allow_origin="*"), who=page(engine=engine), redirect="manual")
+    assert nowhere.body == (b"body" if engine == "webkit" else b"")
+
+
+@pytest.mark.parametrize("engine", ALL)
+def test_what_a_handshake_tells(engine: str) -> None:
+    """Chromium tells nothing of the page's place, WebKit that a WebSocket is asked for."""
+    exchange = shaking_hands(page(engine=engine), "/feed")
+    headers = dict(next(exchange).headers)
+    fetches = {name: value for name, value in headers.items() if name.startswith("sec-fetch-")}
+    expected = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "websocket", "sec-fetch-dest": "empty"}
+    if engine == "webkit":
+        expected["sec-fetch-dest"] = "websocket"
+    assert fetches == ({} if engine == "chromium" else expected)
