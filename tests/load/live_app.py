@@ -1,4 +1,7 @@
-"""An example of live origins, in a fleet: each answer says whose it is, and its patience can be set."""
+"""An example of live origins, in a fleet: each answer says whose it is, and its patience can be set.
+
+What a source needs until it is tried again goes with it: in a check of seconds, none of them is waited away.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,13 @@ from typing import Any
 from sanic import Request, Sanic
 from sanic.response import HTTPResponse
 
+import corsbp.live
+
 example: Any = importlib.import_module(os.environ["EXAMPLE"])
-example.LOOK_AGAIN = example.PATIENCE = float(os.environ.get("PATIENCE", example.PATIENCE))
+patience = float(os.environ.get("PATIENCE", example.PATIENCE))
+delays: Any = corsbp.live
+delays.SHORTEST_DELAY *= patience / example.PATIENCE
+example.LOOK_AGAIN = example.PATIENCE = patience
 app: Sanic = example.app
 
 

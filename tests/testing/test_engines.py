@@ -103,3 +103,39 @@ def test_what_a_handshake_tells(engine: str) -> None:
     if engine == "webkit":
         expected["sec-fetch-dest"] = "websocket"
     assert fetches == ({} if engine == "chromium" else expected)
+
+
+@pytest.mark.parametrize("engine", ALL)
+def test_a_handshake_that_is_refused_sets_cookies_but_in_chromium(engine: str) -> None:
+    who = page(engine=engine)
+    exchange = shaking_hands(who, "/feed")
+    next(exchange)
+    with pytest.raises(StopIteration):
+        exchange.send(says(403, set_cookie="a=1; SameSite=None; Secure"))
+    sent = headers_of(fetch(says(**OURS), who=who, **WITH_COOKIES))
+    assert sent.get("cookie") == (None if engine == "chromium" else "a=1")
+
+
+@pytest.mark.parametrize("engine", ALL)
+def test_redirects_to_nowhere(engine: str) -> None:
+    """An answer without an address is none for some; WebKit stops at an empty one."""
+    nowhere = fetch(says(302, **OURS), who=page(engine=engine), redirect="error")
+    assert nowhere.blocked_by == (None if engine in ("chromium", "webkit") else "redirect-refused")
+    empty = says(302, **OURS, location="")
+    more = [] if engine in ("chromium", "webkit") else [says(**OURS)]
+    came = fetch(empty, *more, who=page(engine=engine))
+    assert came.blocked_by == ("redirect-location" if engine == "webkit" else None)
+    assert came.status == (302 if engine == "chromium" else 200 if more else 0)
+
+
+@pytest.mark.parametrize("engine", ALL)
+def test_what_a_redirected_request_tells_of_its_place(engine: str) -> None:
+    """WebKit tells nothing after a change of origin, and Firefox takes another origin for another site."""
+    away = says(302, allow_origin="*", location=f"{ORIGIN}:8443/")
+    came = headers_of(fetch(away, says(allow_origin="*"), who=page(engine=engine)))
+    assert came.get("sec-fetch-site") == (None if engine == "webkit" else "cross-site")
+    near = says(302, allow_origin="*", location="https://other.app.example/")
+    start = "https://api.app.example/"
+    came = headers_of(fetch(near, says(allow_origin="*"), url=start, who=page(engine=engine)))
+    expected = {"webkit": None, "firefox": "cross-site"}
+    assert came.get("sec-fetch-site") == expected.get(engine, "same-site")
