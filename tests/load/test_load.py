@@ -40,7 +40,7 @@ def run(tell: Callable[[str], None], *arguments: str) -> str:
 
 @linux
 def test_load_with_faults(tell: Callable[[str], None]) -> None:
-    said = run(tell, "--seconds", "5")
+    said = run(tell, "--seconds", "2")
     for part in ("SIGKILL for", "SIGTERM for", "reload of", "before:", "in between:", "after:"):
         assert part in said
     assert said.endswith("all is well\n")
