@@ -88,7 +88,7 @@ def test_they_call_what_ci_calls() -> None:
     scripts = {path.name for path in SCRIPTS.iterdir()}
     assert all(os.access(SCRIPTS / name, os.X_OK) for name in scripts)
     called = {name for path in WORKFLOWS for name in re.findall(r"run: \.ci/(\S+)", path.read_text())}
-    assert called == {"run", "tests", "build"} and "pip install" not in WORKFLOWS[0].read_text()
+    assert called == {"run", "install", "tests", "build"} and "pip install" not in WORKFLOWS[0].read_text()
     assert scripts == {"run", "sid"} | {*re.findall(r"^ *\.ci/(\S+)", (SCRIPTS / "run").read_text(), re.M)}
 
 
