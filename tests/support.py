@@ -258,9 +258,9 @@ def restore_sanic() -> None:
 
 
 def compile_once() -> None:
-    """Have Sanic's routers compile what they wrote once, and not in each of thousands of apps.
+    """Let Sanic's routers compile the same source once in a process.
 
-    With sanic-ext, they do so once for each route of an app.
+    They write their source anew in each app, and with sanic-ext for each route: most of it is the same.
     """
     steps = ("parse", "unparse", "fix_missing_locations")
     kept = {name: lru_cache(1000)(getattr(ast, name)) for name in steps}

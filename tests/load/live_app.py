@@ -1,6 +1,6 @@
 """An example of live origins, in a fleet: each answer says whose it is, and its patience can be set.
 
-What a source needs until it is tried again goes with it: in a check of seconds, none of them is waited away.
+A source that failed is tried again sooner where patience is shorter, so that a short check need not wait for it.
 """
 
 from __future__ import annotations
