@@ -1,6 +1,6 @@
 """An example of live origins, in a fleet: each answer says whose it is, and its patience can be set.
 
-A source that failed is tried again sooner where patience is shorter, so that a short check need not wait for it.
+Where patience is shorter, a source that failed is tried again sooner: a short check need not wait for it.
 """
 
 from __future__ import annotations
