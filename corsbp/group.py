@@ -11,16 +11,16 @@ from typing import Any, ParamSpec, TypeVar, cast
 from sanic import Blueprint, Request, Sanic
 from sanic.blueprints import BlueprintGroup
 
-from .chain import follow_of
-from .departure import departing, departure
-from .dialects import in_our_words, instead_of
-from .fetch import ORIGIN
-from .fields import Entries, Fields, Names, OriginFunction, Star
-from .live import Live, Source
-from .ownership import claims
-from .policy import CorsPolicy
-from .routing import AnySanic
-from .section import Section
+from .app.ownership import claims
+from .app.route_extra import follow_of
+from .app.routes import AnySanic
+from .app.section import Section
+from .app.send import departing, departure
+from .live.follower import Live, Source
+from .policy.aliases import in_our_words, instead_of
+from .policy.fields import Entries, Fields, Names, OriginFunction, Star
+from .policy.policy import CorsPolicy
+from .spec.fetch import ORIGIN
 
 Args = ParamSpec("Args")
 Result = TypeVar("Result")

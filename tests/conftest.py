@@ -11,7 +11,7 @@ import pytest
 from sanic import Sanic
 from xdist.scheduler import LoadScopeScheduling
 
-from corsbp.journal import journal
+from corsbp.log import journal
 
 from .support import Recording, compile_once, recorded, restore_sanic
 

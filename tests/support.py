@@ -26,7 +26,7 @@ import sanic_routing.router
 from sanic import Blueprint, HTTPResponse, Request, Sanic, text
 from sanic.touchup import TouchUp
 
-from corsbp.testing.senders import forget_starts
+from corsbp.testing.transports import forget_starts
 
 _names = itertools.count(1)
 

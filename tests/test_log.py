@@ -1,151 +1,98 @@
-"""The logger `corsbp`, whose level decides (L1): the lines at each level, under each server."""
+"""What is said in the log is bounded: in length and in number."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import re
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from sanic import Blueprint
 
 from corsbp import cors_group
-from corsbp.journal import in_debug_mode, journal
+from corsbp.log import LINES_A_SECOND, LONGEST, Journal, journal, shown
 
-from .support import ORIGIN, TWO, Ask, ask, free_port, importable, new_app, over, saying, send
-from .test_servers import program
-
-EVIL = "https://evil.example"
-
-SITE = """
-import logging
-from sanic import Blueprint, Sanic, text
-from corsbp import CorsPolicy, cors_group
-{setup}
-
-def broken(origin, request):
-    raise LookupError("no database")
-
-app = Sanic("site")
-api, asked = Blueprint("api", url_prefix="/api"), Blueprint("asked", url_prefix="/asked")
-for bp in (api, asked):
-    bp.add_route(lambda _: text("item"), "/item", name="item")
-trial = CorsPolicy(allow_origins=[{one!r}])
-app.blueprint(cors_group(api, allow_origins=[{one!r}, {two!r}], trial=trial))
-app.blueprint(cors_group(asked, allow_origins=broken))
-
-@app.get("/level/<level>")
-async def level(_, level):
-    logging.getLogger("corsbp").setLevel(level)
-    return text("")
-"""
-
-REFUSED = (
-    f"cors_group(api): a page of '{EVIL}' cannot read the answer to 'GET' '/api/item': "
-    f"origin-not-allowed: allow_origins leaves it out: it has '{ORIGIN}', '{TWO}'"
-)
-TRIED = (
-    f"cors_group(api) on trial: a page of '{TWO}' could no longer read the answer to 'GET' '/api/item': "
-    f"origin-not-allowed: allow_origins leaves it out: it has '{ORIGIN}'"
-)
-FAILED = f"The origin function broken() failed for '{EVIL}': refused"
-OF_FAILED = (
-    f"cors_group(asked): a page of '{EVIL}' cannot read the answer to 'GET' '/asked/item': "
-    "origin-function-failed: broken() failed: see the error in the log"
-)
-LINES = {
-    "ERROR": [f"ERROR {FAILED}"],
-    "INFO": [f"INFO {TRIED}", f"ERROR {FAILED}"],
-    "DEBUG": [f"DEBUG {REFUSED}", f"INFO {TRIED}", f"ERROR {FAILED}", f"DEBUG {OF_FAILED}"],
-}
-ASKED = [ask("GET", "/api/item", EVIL), ask("GET", "/api/item", TWO), ask("GET", "/asked/item", EVIL)]
-
-OWN = """
-logging.getLogger("corsbp").setLevel({level!r})
-logging.basicConfig(format="%(levelname)s %(message)s", force=True)
-"""
-
-
-def lines(said: str) -> list[str]:
-    """What is said of `corsbp`: level and message, whatever else a handler puts before them."""
-    found = re.findall(r"(DEBUG|INFO|ERROR):? ((?:cors_group\(|The origin function).*)", said)
-    return [f"{level} {message}" for level, message in found]
-
-
-def said(folder: Path, server: str, setup: str, *asked: Ask, debug: bool = False) -> str:
-    (folder / "site_.py").write_text(SITE.format(setup=setup, one=ORIGIN, two=TWO))
-    port = free_port()
-    options = {
-        "sanic": ["--port", f"{port}", "--no-motd", *(["--debug"] if debug else [])],
-        "uvicorn": ["--port", f"{port}"],
-        "hypercorn": ["--bind", f"127.0.0.1:{port}"],
-    }[server]
-    with program(folder, server, "site_:app", *options, port=port) as started:
-        over(port, *asked)
-        return started.output.read_text(errors="replace")
+from .support import EVIL, ask, exchange, new_app, saying, serve
 
 
 @pytest.mark.parametrize(
-    ("server", "level"),
-    [*(("sanic", level) for level in LINES), ("uvicorn", "DEBUG"), ("hypercorn", "DEBUG")],
+    ("value", "text"),
+    [
+        ("a", "'a'"),
+        ("a\r\nb\x1b", r"'a\r\nb\x1b'"),
+        ("a" * 198, "'" + "a" * 198 + "'"),
+        ("a" * 199, "'" + "a" * 199 + "… (201 characters)"),
+        ("a" * 5000, "'" + "a" * 199 + "… (5000 characters)"),
+        ("\0" * 5000, "'" + "\\x00" * 49 + "\\x0… (5000 characters)"),
+        (["a" * 300], "['" + "a" * 198 + "… (304 characters)"),
+        (None, "None"),
+    ],
 )
-def test_each_level(tmp_path: Path, server: str, level: str) -> None:
-    """By handlers of the user's own, and by Sanic's where there are none: each line once."""
-    importable(server)
-    assert lines(said(tmp_path, server, OWN.format(level=level), *ASKED)) == LINES[level]
-    setup = f'logging.getLogger("corsbp").setLevel("{level}")'
-    assert lines(said(tmp_path, server, setup, *ASKED)) == LINES[level]
+def test_values_are_escaped_and_cut(value: object, text: str) -> None:
+    assert shown(value) == text
+    assert len(shown(value)) < LONGEST + 30
 
 
-@pytest.mark.parametrize("server", ["sanic", "uvicorn", "hypercorn"])
-def test_a_level_that_changes_while_the_app_runs(tmp_path: Path, server: str) -> None:
-    importable(server)
-    louder = [*ASKED, ask("GET", "/level/DEBUG", None), ASKED[0], ask("GET", "/level/ERROR", None), ASKED[0]]
-    assert lines(said(tmp_path, server, "", *louder)) == [*LINES["ERROR"], f"DEBUG {REFUSED}"]
+class Shy:
+    """Nobody can look at it."""
+
+    def __repr__(self) -> str:
+        raise LookupError("no connection")
 
 
-def test_sanics_debug_mode(tmp_path: Path) -> None:
-    """The lines appear without any set-up; a level of the user's own stays."""
-    assert lines(said(tmp_path, "sanic", "", *ASKED, debug=True)) == LINES["DEBUG"]
-    setup = 'logging.getLogger("corsbp").setLevel("INFO")'
-    assert lines(said(tmp_path, "sanic", setup, *ASKED, debug=True)) == LINES["INFO"]
+def test_what_cannot_be_shown_is_named_by_its_type() -> None:
+    """An origin function that returned it made an answer of 500; a source's exception ended the following."""
+    assert shown(Shy()) == "<a Shy that cannot be shown>"
+    assert shown(10**5000) == "<a int that cannot be shown>"  # Python does not write so many digits
 
 
-def test_a_level_that_is_set_stays_in_debug_mode() -> None:
-    for level, then in ((logging.NOTSET, logging.DEBUG), (logging.INFO, logging.INFO)):
-        journal.logger.setLevel(level)
-        in_debug_mode()
-        assert journal.logger.level == then
+def test_so_many_lines_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    now = [100.9]
+    bounded = Journal(logging.getLogger("bounded"), lines=3, clock=lambda: now[0])
+    caplog.set_level(logging.INFO)
+    for second in (100.9, 101.0, 103.5, 104.2):
+        now[0] = second
+        for number in range(5 if second < 103 else 2):
+            bounded.write(logging.INFO, "%s", number)
+        bounded.write(logging.DEBUG, "not even counted")
+    left_out = "2 more lines like the last were left out"
+    assert caplog.messages == [*"012", left_out, *"012", left_out, *"01", *"01"]
 
 
-def test_another_app_does_not_reset_it(caplog: pytest.LogCaptureFixture) -> None:
-    """As each `Sanic(…)` does with the loggers below its own."""
-    bp = Blueprint("api")
-    bp.add_route(saying("item"), "/item", name="item")
-    caplog.set_level("DEBUG", "corsbp")
-    app = new_app(cors_group(bp, allow_origins=[ORIGIN, TWO]))
-    new_app()
-    send(app, ask("GET", "/item", EVIL))
-    assert [each.levelname for each in caplog.records if each.name == "corsbp"] == ["DEBUG"]
+@pytest.fixture
+def usual_limit() -> Iterator[None]:
+    journal.lines, journal.written = LINES_A_SECOND, {}
+    yield
+    journal.written = {}
 
 
-def test_it_is_a_logger_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
-    """What has a handler, or is not passed on, is not handed to Sanic's."""
-    logger, root, sanics = journal.logger, logging.getLogger(), logging.getLogger("sanic.root")
-    before = logger.handlers[:], root.handlers[:], sanics.handlers[:], logger.propagate
-    heard: list[str] = []
-    theirs = logging.Handler()
-    theirs.emit = lambda record: heard.append(record.getMessage())  # type: ignore[method-assign]
-    try:
-        root.handlers[:], sanics.handlers[:] = [], [theirs]
-        logger.warning("one")
-        root.handlers[:] = [logging.NullHandler()]
-        logger.warning("two")
-        logger.propagate = False
-        logger.warning("three")
-        logger.addHandler(logging.NullHandler())
-        logger.warning("four")
-    finally:
-        logger.handlers[:], root.handlers[:], sanics.handlers[:], logger.propagate = before
-    assert heard == ["one", "three"]
-    assert logger.name == "corsbp"
+@pytest.mark.usefixtures("usual_limit")
+@pytest.mark.parametrize("kind", ["refused", "broken"])
+def test_an_attacker_does_not_fill_the_disk(
+    kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many refusals in one second, and what the log holds of them."""
+
+    def broken(origin: str, request: object) -> bool:
+        raise LookupError("no database")
+
+    api = Blueprint("api")
+    api.add_route(saying("here"), "/item", name="item")
+    origins = broken if kind == "broken" else ["https://app.example", "https://two.example"]
+    app = new_app(cors_group(api, allow_origins=origins))
+    now = [7.0]
+    monkeypatch.setattr(journal, "clock", lambda: now[0])
+    caplog.set_level(logging.DEBUG if kind == "refused" else logging.ERROR)
+
+    async def talk(port: int) -> None:
+        for second, times in ((7.0, 120), (8.0, 1)):
+            now[0] = second
+            for _ in range(times):
+                await exchange(port, ask("GET", "/item", EVIL, x_long="x" * 5000).raw())
+
+    asyncio.run(serve(app, talk, debug=kind == "refused"))
+    lines = [record.getMessage() for record in caplog.records if record.name == "corsbp"]
+    assert len(lines) == LINES_A_SECOND + 2
+    assert lines[-2] == f"{120 - LINES_A_SECOND} more lines like the last were left out"
+    assert all(repr(EVIL) in line for line in [*lines[:-2], lines[-1]])
+    assert all(len(line) < 1000 for line in lines)

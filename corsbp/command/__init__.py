@@ -1,26 +1,26 @@
 """The command `corsbp`: audit, explain, try, why.
 
-The rooms, from the door inwards; imports run one way:
+The modules, from the entry inwards; imports run downwards only:
 
-    cli         the arguments, and who gets them
-    why         what an id means, and what to do
-    audit       an app's whole CORS surface on one screen
-    observed    the same of an app that is asked: as a table, for machines, as a file
-    attempt     the page of `corsbp try`, and the servers behind it
-    explain     one fetch, step by step, as a browser has it
-    sockets     who may open a WebSocket
-    tried       what a policy on trial would have decided
-    asking      what an app lets pages do, asked of it in memory
-    advice      which argument of which section to change
-    loading     `module:app` as typed: the app, or what was found instead
-    findings    what is odd about a surface
-    neighbours  what other packages for CORS are set to in an app
-    writers     who writes the headers of CORS while an app is asked
-    snapshot    a surface as a file, and what changed since
-    screen      what is printed, for people and for programs
-    through     a sender that sends through another one
-    complaint   what is said instead of a traceback
-    words       what browsers print in their consoles
+    cli               the arguments, and who gets them
+    why               what an id means, and what to do
+    audit             an app's whole CORS surface on one screen
+    audit_observed    the same of an app that is asked: as a table, for machines, as a file
+    try_page          the page of `corsbp try`, and the servers behind it
+    explain           one fetch, step by step, as a browser has it
+    websockets        who may open a WebSocket
+    tried             what a policy on trial would have decided
+    probe             what an app lets pages do, asked of it in memory
+    advice            which argument of which section to change
+    loading           `module:app` as typed: the app, or what was found instead
+    findings          what is odd about a surface
+    other_cors        what other packages for CORS are set to in an app
+    header_writers    who writes the headers of CORS while an app is asked
+    snapshot          a surface as a file, and what changed since
+    console           what is printed, for people and for programs
+    proxy_sender      a sender that sends through another one
+    errors            what is said instead of a traceback
+    console_messages  what browsers print in their consoles
 
 Needs the extra `corsbp[cli]`, but for `why`.
 """

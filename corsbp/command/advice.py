@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from sanic import Sanic
 
-from corsbp.errors import CorsPolicyError, Problem
-from corsbp.fetch import in_order
-from corsbp.fields import name_of
-from corsbp.policy import CorsPolicy, compiled, functions, named
-from corsbp.section import forgotten
-from corsbp.surface import Served, sections, surface
+from corsbp.app.inventory import Served, sections, surface
+from corsbp.app.section import forgotten
+from corsbp.policy.fields import name_of
+from corsbp.policy.policy import CorsPolicy, compiled, functions, named
+from corsbp.policy.problems import CorsPolicyError, Problem
+from corsbp.spec.fetch import in_order
 from corsbp.testing import STOPS
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.text import Text
 from sanic import Sanic
 
-from corsbp.fields import name_of
-from corsbp.policy import CorsPolicy, functions, named
-from corsbp.surface import Served
+from corsbp.app.inventory import Served
+from corsbp.policy.fields import name_of
+from corsbp.policy.policy import CorsPolicy, functions, named
 
-from . import observed
-from .complaint import CommandError
+from . import audit_observed
+from .console import counted, print_table
+from .errors import CommandError
 from .findings import FINDINGS, Finding, find
 from .loading import aside, groups, load
-from .screen import counted, print_table
 from .snapshot import Change, allows, changes, read, snapshot, written
 
 
@@ -96,19 +96,19 @@ def _observed(
     app: Sanic[Any, Any], arguments: argparse.Namespace, before: Any, out: Console, err: Console
 ) -> int:
     """The same of an app that is asked."""
-    origins = arguments.origin if before is None else observed.origins_of(before, arguments.origin)
-    found = observed.asked(app, arguments.target, origins, arguments.leave_out, err)
-    now = observed.snapshot(found)
+    origins = arguments.origin if before is None else audit_observed.origins_of(before, arguments.origin)
+    found = audit_observed.asked(app, arguments.target, origins, arguments.leave_out, err)
+    now = audit_observed.snapshot(found)
     if arguments.snapshot:
         return _write(arguments.snapshot, now, err)
     if before is not None:
-        status = _changed(observed.changes(before, now), out)
-        out.print(observed.movement(before, now), markup=False)
+        status = _changed(audit_observed.changes(before, now), out)
+        out.print(audit_observed.movement(before, now), markup=False)
         return status
     if arguments.json:
-        out.print(json.dumps(observed.as_data(app, found), indent=2), markup=False)
+        out.print(json.dumps(audit_observed.as_data(app, found), indent=2), markup=False)
     else:
-        observed.show(app, found, out)
+        audit_observed.show(app, found, out)
     return 0
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import corsbp
 
-from .complaint import CommandError
+from .errors import CommandError
 
 COMMANDS: Final = {
     "audit": "every route, who may call it, and what is odd",
@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "try": "call an app's routes from a page in your own browser",
     "why": "what an id in an error or a log line means, and what to do",
 }
-ROOMS: Final = {"try": "attempt"}
+ROOMS: Final = {"try": "try_page"}
 """Of the commands that have not the name of their room."""
 NEEDED: Final = ("httpx", "rich")
 """What the extra brings: for requests, and for the terminal. Only `why` does without."""
@@ -89,6 +89,6 @@ def _apart(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 def _consoles() -> tuple[Any, Any]:
     """For what the command says, and what it says beside."""
-    from .screen import console  # noqa: PLC0415  # which imports what the extra brings
+    from .console import console  # noqa: PLC0415  # which imports what the extra brings
 
     return console(), console(stderr=True)

@@ -12,19 +12,19 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.text import Text
 
-from corsbp.fetch import ALLOW, ORIGIN, PREFIX, VARY
+from corsbp.spec.fetch import ALLOW, ORIGIN, PREFIX, VARY
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.engines import ENGINES
 from corsbp.testing.result import NoAnswer
-from corsbp.testing.senders import GLANCE, AppSender, Sender, ServerSender
+from corsbp.testing.transports import GLANCE, AppSender, Sender, ServerSender
 
-from . import sockets
+from . import websockets
 from .advice import Asked, Place, change, place_of, whose
-from .complaint import CommandError
+from .console_messages import CONSOLES
+from .errors import CommandError
 from .loading import aside, load, quiet
-from .through import Through
+from .proxy_sender import Through
 from .tried import in_words, settled, tried
-from .words import CONSOLES
 
 BROWSERS: Final = ("Chromium", "Firefox", "Safari")
 BASE: Final = "https://api.example"
@@ -108,7 +108,7 @@ async def _told(
     arguments: argparse.Namespace, app: Any, url: str, method: str, headers: tuple[tuple[str, str], ...]
 ) -> Story:
     """Fetch, or open a socket, and say what there is to say of it."""
-    base = arguments.base_url if app else url.replace("ws", "http", 1) if sockets.is_socket(url) else url
+    base = arguments.base_url if app else url.replace("ws", "http", 1) if websockets.is_socket(url) else url
     sender = OneServer(AppSender(app, GLANCE), base) if app else OneServer(ServerSender())
     origin, cookies = arguments.origin, arguments.cookie
     async with sender, settled():
@@ -116,12 +116,12 @@ async def _told(
         browser = Browser.using(sender, origin, base_url=base, engine=arguments.engine)
         for cookie in cookies:
             browser.set_cookie(cookie, url)
-        if sockets.is_socket(url) or (place.route and place.route.websocket):
+        if websockets.is_socket(url) or (place.route and place.route.websocket):
             result = await browser.websocket(url)
-            open_to_all = result.ok_for_page and await sockets.is_open_to_all(sender, url, base, cookies)
+            open_to_all = result.ok_for_page and await websockets.is_open_to_all(sender, url, base, cookies)
             if place.route is None:
                 return Story(result, None, result.steps[-1].change, open_to_all)
-            to_change = sockets.change(place.route, result, origin, open_to_all)
+            to_change = websockets.change(place.route, result, origin, open_to_all)
             return Story(result, whose(place, "GET"), to_change, open_to_all)
         credentials = "include" if arguments.credentials else "same-origin"
         result = await browser.fetch(
@@ -217,7 +217,7 @@ def _print(story: Story, out: Console) -> None:
         if names := ", ".join(result.headers):
             out.print(Text(f"It can read the headers {names}."))
     if story.open_to_all:
-        out.print(Text(sockets.OPEN_TO_ALL, style="bold"))
+        out.print(Text(websockets.OPEN_TO_ALL, style="bold"))
     if story.whose:
         out.print(Text(story.whose))
     if story.change:

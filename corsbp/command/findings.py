@@ -9,15 +9,16 @@ from typing import Any, Final
 
 from sanic import Sanic
 
-from corsbp import origins, suffixes, surface
-from corsbp.errors import PROBLEMS, WARNINGS, ids
-from corsbp.fields import name_of
-from corsbp.ownership import claims
-from corsbp.policy import CorsPolicy, functions, named
-from corsbp.section import Section
-from corsbp.surface import Served
+from corsbp.app import inventory
+from corsbp.app.inventory import Served
+from corsbp.app.ownership import claims
+from corsbp.app.section import Section
+from corsbp.policy.fields import name_of
+from corsbp.policy.policy import CorsPolicy, functions, named
+from corsbp.policy.problems import PROBLEMS, WARNINGS, ids
+from corsbp.spec import origins, public_suffixes
 
-from .neighbours import neighbours, routes, settled_by_sanic_ext
+from .other_cors import neighbours, routes, settled_by_sanic_ext
 
 MORE: Final = ids("""
     any-beside-restricted credentials-pattern credentials-function insecure-origin websocket-unchecked
@@ -50,11 +51,11 @@ def find(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[Serve
         made: the sections that were made with the app, on it or not.
     """
     try:
-        served = surface.surface(app)
-        odd = surface.oddities(app)
+        served = inventory.surface(app)
+        odd = inventory.oddities(app)
     except ValueError as error:
         return [], [Finding(True, "two-sections", app.name, str(error))]
-    here = surface.sections(app)
+    here = inventory.sections(app)
     around = {section.label(): section.follow.policy for section in here}
     found = [
         *(
@@ -135,7 +136,7 @@ def _of_policies(served: Iterable[Served], around: dict[str, CorsPolicy]) -> Ite
 def _of_entry(entry: str, credentials: bool) -> Iterator[str]:
     if origins.is_insecure(entry):
         yield "credentials-insecure-origin" if credentials else "insecure-origin"
-    if credentials and suffixes.is_below_public_suffix(entry):
+    if credentials and public_suffixes.is_below_public_suffix(entry):
         yield "credentials-public-suffix"
     elif credentials and "://*." in entry:
         yield "credentials-pattern"

@@ -19,11 +19,11 @@ from typing import Any, Final
 from rich.console import Console
 from sanic import Sanic
 
-from corsbp.errors import CorsPolicyError
-from corsbp.journal import shown
-from corsbp.section import Section, made
+from corsbp.app.section import Section, made
+from corsbp.log import shown
+from corsbp.policy.problems import CorsPolicyError
 
-from .complaint import CommandError
+from .errors import CommandError
 
 
 @contextmanager

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from corsbp import origins
-from corsbp.fetch import SAFELISTED_METHODS
-from corsbp.fields import name_of
-from corsbp.policy import CorsPolicy, functions, named
-from corsbp.surface import Served
+from corsbp.app.inventory import Served
+from corsbp.policy.fields import name_of
+from corsbp.policy.policy import CorsPolicy, functions, named
+from corsbp.spec import origins
+from corsbp.spec.fetch import SAFELISTED_METHODS
 
 Entry: TypeAlias = Mapping[str, Any]
 VERSION = 1

@@ -7,9 +7,9 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from corsbp.journal import journal, shown
-from corsbp.surface import Served
-from corsbp.trial import asked
+from corsbp.app.inventory import Served
+from corsbp.log import journal, shown
+from corsbp.report.report_only import asked
 
 
 @contextmanager

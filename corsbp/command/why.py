@@ -14,7 +14,7 @@ from typing import Final
 
 import corsbp
 
-from .complaint import CommandError
+from .errors import CommandError
 
 TABLE: Final = re.compile(r"^## ([^\n]*)\n(?:(?!^## ).)*?^<!-- \w+ -->\n(.*?)^<!-- end -->$", re.M | re.S)
 """A heading, and the table of ids below it."""

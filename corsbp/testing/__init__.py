@@ -6,29 +6,30 @@
         result = await browser.fetch("/items", credentials="include")
         assert result.ok_for_page, str(result)
 
-The rooms, from the door inwards; imports run one way, and from `fetching` on nothing imports Sanic or httpx:
+The modules, from the entry inwards; imports run downwards only, and from `fetch_algorithm` on nothing imports
+Sanic or httpx:
 
-    attacks     attack(): look-alike origins against every route
-    tables      assert_policy(): who may do what, as a table
-    sync        SyncBrowser: the same, for tests without `async`
-    browser     Browser: a page, and the browser around it
-    senders     to an app in memory, or to a server
-    asgi        an app in memory, called
-    fetching    a fetch as a generator of requests
-    handshake   that of a WebSocket
-    calls       who fetches, and what
-    metadata    the headers that every browser sends
-    cookies     which are kept, which are sent, and why not
-    sites       which addresses are one site
-    data_urls   addresses that are their own answer
-    redirects   where an answer leads
-    permission  whether a preflight is needed
-    checks      what a browser looks at in an answer
-    memory      the preflights that it remembers
-    result      what was sent, and what came of it
-    safelists   which request headers need a permission
-    engines     in what browsers differ
-    urls        URLs and their origins
+    attacks              attack(): look-alike origins against every route
+    policy_table         assert_policy(): who may do what, as a table
+    sync                 SyncBrowser: the same, for tests without `async`
+    browser              Browser: a page, and the browser around it
+    transports           to an app in memory, or to a server
+    asgi                 an app in memory, called
+    fetch_algorithm      a fetch as a generator of requests
+    websocket_handshake  that of a WebSocket
+    fetch_arguments      who fetches, and what
+    request_metadata     the headers that every browser sends
+    cookies              which are kept, which are sent, and why not
+    sites                which addresses are one site
+    data_urls            addresses that are their own answer
+    redirects            where an answer leads
+    preflight_needed     whether a preflight is needed
+    cors_check           what a browser looks at in an answer
+    preflight_cache      the preflights that it remembers
+    result               what was sent, and what came of it
+    safelists            which request headers need a permission
+    engines              in what browsers differ
+    urls                 URLs and their origins
 
 Needs the extra `corsbp[testing]`.
 """
@@ -36,9 +37,9 @@ Needs the extra `corsbp[testing]`.
 try:
     from .attacks import Grant, attack
     from .browser import Browser
+    from .policy_table import assert_policy
     from .result import STOPS, Answer, Result, Sent, Step
     from .sync import SyncBrowser
-    from .tables import assert_policy
 except ModuleNotFoundError as error:
     if f"{error.name}".partition(".")[0] not in ("anyio", "httpx"):
         raise

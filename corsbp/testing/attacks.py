@@ -10,13 +10,13 @@ from typing import Any
 from anyio.from_thread import start_blocking_portal
 from sanic import Sanic
 
-from corsbp.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, REQUEST_METHOD
-from corsbp.policy import CorsPolicy, compiled, named
-from corsbp.surface import Served, policies, surface
+from corsbp.app.inventory import Served, policies, surface
+from corsbp.policy.policy import CorsPolicy, compiled, named
+from corsbp.spec.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, REQUEST_METHOD
 
-from .metadata import headers_of_browsers
+from .request_metadata import headers_of_browsers
 from .result import Answer, Sent
-from .senders import GLANCE, AppSender, Sender
+from .transports import GLANCE, AppSender, Sender
 from .urls import check_origin, parse
 
 STRANGER = "https://attacker.example"

@@ -9,15 +9,15 @@ from typing import Any, TypeAlias, get_args
 
 from sanic import Sanic
 
-from .calls import Call, Credentials, Mode, Page, Redirect
 from .cookies import Cookies
 from .engines import ENGINES, EngineName
-from .fetching import fetching
-from .handshake import shaking_hands
-from .memory import Preflights
+from .fetch_algorithm import fetching
+from .fetch_arguments import Call, Credentials, Mode, Page, Redirect
+from .preflight_cache import Preflights
 from .result import Answer, NoAnswer, Pairs, Result, Sent
-from .senders import READING, AppSender, Sender, ServerSender
+from .transports import READING, AppSender, Sender, ServerSender
 from .urls import Url, check_origin, parse
+from .websocket_handshake import shaking_hands
 
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 

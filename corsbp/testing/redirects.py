@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from corsbp.journal import shown
+from corsbp.log import shown
 
-from .checks import StoppedError
+from .cors_check import StoppedError
 from .engines import Engine
 from .result import Answer, quoted
 from .urls import Url, parse

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from corsbp.journal import LONGEST, shown
+from corsbp.log import LONGEST, shown
 
 MOST_NAMES = 20
 """Names of an answer that a text lists."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from corsbp.fetch import (
+from corsbp.spec.fetch import (
     FORBIDDEN_METHODS,
     NORMALISED,
     SAFELISTED_REQUEST_HEADERS,

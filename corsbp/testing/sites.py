@@ -9,7 +9,7 @@ from functools import cache
 
 from publicsuffixlist import PublicSuffixList
 
-from corsbp.origins import is_ipv4
+from corsbp.spec.origins import is_ipv4
 
 from .engines import Engine
 from .urls import Url, parse

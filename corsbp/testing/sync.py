@@ -11,9 +11,9 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from sanic import Sanic
 
 from .browser import Browser, Headers
-from .calls import Credentials, Mode, Redirect
+from .fetch_arguments import Credentials, Mode, Redirect
 from .result import Result
-from .senders import READING, AppSender
+from .transports import READING, AppSender
 
 
 class SyncBrowser:

@@ -8,8 +8,8 @@ import socket
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
-from corsbp.diagnosis import origin_problems
-from corsbp.origins import is_origin, is_readable, to_ascii
+from corsbp.policy.origin_diagnosis import origin_problems
+from corsbp.spec.origins import is_origin, is_readable, to_ascii
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 SOCKETS = {"http": "ws", "https": "wss"}

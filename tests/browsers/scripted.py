@@ -18,7 +18,7 @@ from corsbp.testing.browser import Browser as Simulator
 from corsbp.testing.engines import EngineName
 from corsbp.testing.result import Answer as Received
 from corsbp.testing.result import NoAnswer, Result, Sent
-from corsbp.testing.senders import Sender
+from corsbp.testing.transports import Sender
 from corsbp.testing.urls import parse
 
 from .engine import Browser

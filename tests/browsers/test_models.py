@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 import pytest
 
 from corsbp.testing.engines import ENGINES, STANDARD, Engine, EngineName
-from corsbp.testing.senders import ServerSender
+from corsbp.testing.transports import ServerSender
 
 from ..support import ROOT
 from .differences import DIFFERENCES, EXCEPTIONS

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from corsbp.command import main
-from tests.test_readme import PAGES, transcripts
+from tests.docs.test_readme import PAGES, transcripts
 
 from .conftest import Proxy
 

@@ -17,10 +17,10 @@ from sanic import Blueprint, Sanic, text
 from sanic.exceptions import ServerError
 
 from corsbp import CorsPolicy, cors_group
+from corsbp.app.inventory import sections, surface
 from corsbp.command.audit import in_short
 from corsbp.command.findings import ERRORS, FINDINGS, find
 from corsbp.command.snapshot import changes, read, snapshot
-from corsbp.surface import sections, surface
 
 from ..support import ORIGIN, ROOT, TWO, ask, new_app, send
 
@@ -655,7 +655,7 @@ def test_the_order_of_declaration_and_the_hash_seed_do_not_matter(tmp_path: Path
         from sanic import Blueprint, Sanic, text
         from corsbp import cors_group
         from corsbp.command.snapshot import snapshot, written
-        from corsbp.surface import surface
+        from corsbp.app.inventory import surface
         app = Sanic("seeds")
         names = sorted({"a", "b", "c", "d"}, reverse=int(sys.argv[1]))
         for name in names:

@@ -15,10 +15,10 @@ import pytest
 from sanic import Blueprint, HTTPResponse, Request, Sanic, redirect, text
 
 from corsbp import CorsPolicy, cors_group
+from corsbp.app.inventory import Served
 from corsbp.command import main
 from corsbp.command.advice import Asked, Place, argument, change
-from corsbp.command.words import CONSOLES
-from corsbp.surface import Served
+from corsbp.command.console_messages import CONSOLES
 from corsbp.testing import STOPS
 
 from ..support import EVIL, ORIGIN, ROOT, TWO, new_app, run_anew, serve, sync

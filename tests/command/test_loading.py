@@ -18,9 +18,9 @@ from sanic import Sanic
 import corsbp
 from corsbp import command
 from corsbp.command import cli, main
-from corsbp.command.complaint import CommandError
+from corsbp.command.console import Terminal
+from corsbp.command.errors import CommandError
 from corsbp.command.loading import load
-from corsbp.command.screen import Terminal
 
 from ..support import ROOT
 

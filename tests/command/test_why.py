@@ -13,7 +13,7 @@ import pytest
 from corsbp.command import main
 from corsbp.command.findings import FINDINGS
 from corsbp.command.why import entries
-from corsbp.errors import PROBLEMS, WARNINGS
+from corsbp.policy.problems import PROBLEMS, WARNINGS
 from corsbp.testing import STOPS
 
 from ..support import ROOT

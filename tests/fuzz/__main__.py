@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MISSING = "{name} is not installed: pip install '.[test,fuzz]'"
 KEPT = Path(__file__).parent / "corpus"
-ROOMS = str(Path(__file__).parents[2] / "corsbp" / "*.py")
+ROOMS = str(Path(__file__).parents[2] / "corsbp" / "**" / "*.py")
 # The project's own settings demand all of corsbp, not only what answers requests.
 PLAIN = f"--rcfile={os.devnull}"
 KEPT_OF_A_KIND = 5
@@ -52,7 +52,7 @@ def main() -> int:
     corpus.mkdir(parents=True, exist_ok=True)
     seed = options.seed if options.seed is not None else SystemRandom().randrange(1, 2**31)
     with atheris.instrument_imports(include=["corsbp"], enable_loader_override=False):
-        import corsbp.mount  # noqa: F401, so that every room is instrumented before anything asks for it
+        import corsbp.app.hooks  # noqa: F401, so that every room is instrumented before anything asks for it
     Campaign(options.minutes * 60, seed, corpus).run()
     return 0  # not reached: the fuzzer ends the process
 

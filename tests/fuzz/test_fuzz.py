@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corsbp import CorsPolicy, CorsPolicyError, CorsPolicyWarning
-from corsbp.diagnosis import origin_problems
-from corsbp.fetch import requested_names
-from corsbp.origins import Origins, is_origin
+from corsbp.policy.origin_diagnosis import origin_problems
+from corsbp.spec.fetch import requested_names
+from corsbp.spec.origins import Origins, is_origin
 
 from .__main__ import main
 from .cases import Case, Maker

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..browsers.processes import running
-from ..stores import Proxy, Server, postgres, valkey
+from ..live.stores import Proxy, Server, postgres, valkey
 from ..support import ROOT, ask, free_port
 from .client import Connection
 

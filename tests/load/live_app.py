@@ -12,11 +12,11 @@ from typing import Any
 from sanic import Request, Sanic
 from sanic.response import HTTPResponse
 
-import corsbp.live
+import corsbp.live.follower
 
 example: Any = importlib.import_module(os.environ["EXAMPLE"])
 patience = float(os.environ.get("PATIENCE", example.PATIENCE))
-delays: Any = corsbp.live
+delays: Any = corsbp.live.follower
 delays.SHORTEST_DELAY *= patience / example.PATIENCE
 example.LOOK_AGAIN = example.PATIENCE = patience
 app: Sanic = example.app

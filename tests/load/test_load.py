@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-import corsbp.decision
+import corsbp.decision.compiled
 
 from .client import Clients, Connection, Lost, until
 from .long import State as Step
@@ -179,10 +179,10 @@ CACHE: dict[str, bool] = {}
 
 def test_a_cache_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a module, in a closure, and in the standard library's own."""
-    rules = corsbp.decision.Rules(corsbp.CorsPolicy(allow_origins=["https://*.example.com", ONE]))
+    rules = corsbp.decision.compiled.Rules(corsbp.CorsPolicy(allow_origins=["https://*.example.com", ONE]))
     match = rules.match
     rules.match = functools.lru_cache(match)
-    monkeypatch.setattr(corsbp.decision, "seen", CACHE, raising=False)
+    monkeypatch.setattr(corsbp.decision.compiled, "seen", CACHE, raising=False)
     counts = [reached(rules)]
     for number in range(3):
         rules.grant([f"https://{number}.example.com"])

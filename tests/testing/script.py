@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from corsbp.testing.calls import Call, Page
 from corsbp.testing.cookies import Cookies
 from corsbp.testing.engines import ENGINES
-from corsbp.testing.fetching import fetching
-from corsbp.testing.memory import Preflights
+from corsbp.testing.fetch_algorithm import fetching
+from corsbp.testing.fetch_arguments import Call, Page
+from corsbp.testing.preflight_cache import Preflights
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
 from corsbp.testing.urls import parse
 

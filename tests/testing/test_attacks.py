@@ -1,6 +1,6 @@
 """attack(): what careless apps grant to strangers and look-alikes; nothing, for sections of corsbp.
 
-The apps have the faults of tests/test_cves.py and of design section 6.
+The apps have the faults of tests/integration/test_cves.py and of design section 6.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sanic import Blueprint, Request, Sanic
 from sanic.response import HTTPResponse, text
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.surface import surface
+from corsbp.app.inventory import surface
 from corsbp.testing import Grant, attack
 from corsbp.testing.attacks import STRANGER, look_alikes
 

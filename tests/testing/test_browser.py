@@ -18,7 +18,7 @@ from sanic.helpers import Default
 from sanic.response import HTTPResponse, text
 
 from corsbp import cors_group
-from corsbp.fetch import ALLOW_ORIGIN
+from corsbp.spec.fetch import ALLOW_ORIGIN
 from corsbp.testing import Browser, Result, SyncBrowser
 
 from ..support import EVIL, ORIGIN, ask, new_app, run_anew, serve, sync, through_asgi
@@ -428,7 +428,7 @@ def streams() -> Sanic:
 
 def test_a_stream_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdict is there with its headers; what came by then is its body; and the app is told to end."""
-    monkeypatch.setattr("corsbp.testing.senders.MOST_BODY", 3_000_000)
+    monkeypatch.setattr("corsbp.testing.transports.MOST_BODY", 3_000_000)
     app = streams()
     calls = [{"url": f"/{name}"} for name in ("events", "flood", "refused")]
     events, flood, refused = fetched(Browser(app, reading=1), *calls)
@@ -625,7 +625,7 @@ def test_what_is_no_http() -> None:
 
 def test_a_sender_that_is_shared() -> None:
     """Several browsers over one app that runs: each with a memory of its own."""
-    from corsbp.testing.senders import AppSender
+    from corsbp.testing.transports import AppSender
 
     app = shop()
 

@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from corsbp.testing.engines import CHROMIUM, ENGINES, FIREFOX, STANDARD, TODAY, WEBKIT, Engine
-from corsbp.testing.handshake import shaking_hands
+from corsbp.testing.websocket_handshake import shaking_hands
 
 from ..support import ORIGIN
 from .script import fetch, headers_of, page, says, sends

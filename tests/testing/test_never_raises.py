@@ -7,12 +7,12 @@ import random
 from collections.abc import Generator
 from typing import Any
 
-from corsbp.testing.calls import Call, Page
 from corsbp.testing.cookies import NotKeptError
 from corsbp.testing.engines import ENGINES
-from corsbp.testing.fetching import fetching
-from corsbp.testing.handshake import shaking_hands
+from corsbp.testing.fetch_algorithm import fetching
+from corsbp.testing.fetch_arguments import Call, Page
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
+from corsbp.testing.websocket_handshake import shaking_hands
 
 from .script import page
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from corsbp.testing.memory import Preflights
+from corsbp.testing.preflight_cache import Preflights
 from corsbp.testing.result import Answer
 
 from ..support import ORIGIN, TWO

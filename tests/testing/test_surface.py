@@ -11,7 +11,7 @@ from sanic import Blueprint, Request, Sanic
 from sanic.response import HTTPResponse, text
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.surface import oddities, policies, surface
+from corsbp.app.inventory import oddities, policies, surface
 from corsbp.testing import Browser
 
 from ..support import ORIGIN, new_app

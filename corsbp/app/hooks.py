@@ -1,0 +1,184 @@
+"""The one room that touches the app.
+
+Which hooks of Sanic's it uses, and why each is there:
+
+- `app.router.finalize`, with which Sanic compiles its router in every way of starting: the routes are bound
+  there, so that no section is ever served unbound.
+- `app.router.resolve`, which Sanic asks for the route of a request (see `whose`).
+- `route.extra`, into which Sanic then sets a route's chains of middleware (see `chain`).
+- `http.lifecycle.exception`, only where the app listens to signals before its router is asked: what fails
+  there has no route.
+- `before_server_start`, last of all: to say what looks wrong. Nothing depends on it.
+- `before_server_start` and `before_server_stop`, between which live origins are followed. `create_server()`
+  runs neither: there it begins with the first question to `app.router.resolve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sanic import Blueprint
+from sanic.http import Stage
+from sanic.request import Request
+
+from ..live.follower import Following
+from ..log import in_debug_mode
+from ..policy.problems import warn
+from .bindings import Bound, bind
+from .middleware import Part, is_preflight
+from .ownership import Owner, owners, prefixes
+from .resolver import Found, Whose
+from .route_extra import SectionExtra, follow_of
+from .routes import AnySanic, Prefix, prefixes_of, routes_of, segments_before
+from .send import departure
+from .startup_checks import oddities
+
+LAST: Final = -1_000_000
+"""Listeners run from high to low; sanic-ext adds its routes at -1000."""
+
+_BEFORE_ROUTING: Final = frozenset({"http.lifecycle.handle", "http.routing.before"})
+
+
+class Mount:
+    """The sections of one app."""
+
+    def __init__(self, app: AnySanic) -> None:
+        self.app = app
+        self.registered: dict[Owner, list[dict[str, Any]]] = {}
+        """Each section with the options of its registrations: usually one."""
+        self.owners: dict[Blueprint, Owner] = {}
+        self.whole: Owner | None = None
+        """Whose the blueprints are of what is registered, or was about to be; and who has all the rest."""
+        self.whose = Whose(app)
+        self.listens = False
+        self.followings: list[Following] = []
+        self.compile = app.router.finalize
+        app.router.finalize = self.finalize  # type: ignore[method-assign]  # our hooks: see above
+        app.router.resolve = self.whose.resolve  # type: ignore[method-assign]  # our hooks: see above
+        app.register_listener(self.warn, "before_server_start", priority=LAST)
+
+    @classmethod
+    def of(cls, app: AnySanic) -> Mount | None:
+        """The app's mount, if it has one: its router leads to it."""
+        mount = getattr(app.router.finalize, "__self__", None)
+        return mount if isinstance(mount, Mount) else None
+
+    def admit(self, section: Owner) -> None:
+        """See whether a section goes with those that are there.
+
+        Raises:
+            ValueError: a blueprint of it is in another section, too.
+        """
+        try:
+            self.owners, self.whole = owners([section], self.owners, self.whole)
+        except ValueError:  # unless groups have grown since
+            self.owners, self.whole = owners([*self.registered, section])
+
+    def take(self, section: Owner, options: dict[str, Any]) -> None:
+        """Take a section in, with the options of its registration."""
+        self.registered.setdefault(section, []).append(options)
+        if self.app.router.finalized:
+            self.bind()
+
+    def finalize(self, *args: Any, **options: Any) -> None:
+        """As the router's: compile it, then bind what it has."""
+        self.compile(*args, **options)
+        self.bind()
+
+    def bind(self) -> None:
+        """Bind the app's routes: worked out aside, then published.
+
+        Raises:
+            ValueError: a blueprint is in two sections, or a route's `ctx_cors` is no policy.
+        """
+        table = list(self.bound())
+        trees = prefixes(self.prefixes())
+        parts = {follow: Part(follow) for _, _, follow in table if follow}
+        for route, _, follow in table:
+            part = parts[follow] if follow else None
+            if isinstance(route.extra, SectionExtra):
+                route.extra.take_part(part)
+            elif part is not None:
+                route.extra = SectionExtra(route.extra, part)
+        self.whose.learn((route for route, *_ in table), trees)
+        # Sanic does not forget which route a path led to when its router is compiled anew.
+        if (forget := getattr(self.app.router.get, "cache_clear", None)) is not None:
+            forget()
+        self.listen()
+        if self.app.debug:
+            in_debug_mode()
+
+    def bound(self) -> Iterator[Bound]:
+        """What each of the app's routes is bound to, as things are now."""
+        mine, whole = owners(self.registered)
+        routes = routes_of(self.app, mine)
+        owned = {id(route): mine[blueprint].follow for blueprint, its in routes.items() for route in its}
+        other = whole.follow if whole else None
+        groups = self.app.router.groups.values()
+        return bind((group.routes for group in groups), lambda route: owned.get(id(route), other))
+
+    def prefixes(self) -> Iterator[tuple[Prefix, Owner | None]]:
+        """Every prefix that is in use, with its section; None for a blueprint in no section."""
+        mine, whole = owners(self.registered)
+        yield (None, ()), whole
+        everything = dict.fromkeys((*self.app.blueprints.values(), *mine))
+        for blueprint, routes in routes_of(self.app, everything).items():
+            for prefix in {prefix for _, prefix in prefixes_of(blueprint, routes)}:
+                if prefix[1]:  # the root is the app's
+                    yield prefix, mine.get(blueprint, whole)
+        for section, registrations in self.registered.items():
+            group = section.members
+            if group.url_prefix or group.version is not None:
+                for options in registrations:
+                    yield (None, segments_before(self.app, options)), section
+
+    # --- what is done while the app serves ---
+
+    def follow(self, following: Following) -> None:
+        """Have it begin after the app's own listeners and before the first request, and end before them."""
+        if following not in self.followings:
+            self.followings.append(following)
+            self.app.register_listener(following.start, "before_server_start", priority=LAST)
+            self.app.register_listener(following.stop, "before_server_stop", priority=LAST)
+            self.app.router.resolve = self.resolve  # type: ignore[method-assign]  # our hook: see above
+
+    def resolve(self, path: str, **options: Any) -> Found:
+        """As the router's: asked about the first request, and about what Sanic's cache does not know."""
+        for following in self.followings:
+            following.begin_late(self.app)
+        return self.whose.resolve(path, **options)
+
+    # --- what fails before the router is asked ---
+
+    def listen(self) -> None:
+        """Hear of exceptions, if the app listens to signals before routing."""
+        signals = self.app.signal_router
+        if self.listens or not any(route.name in _BEFORE_ROUTING for route in signals.routes):
+            return
+        self.listens = True
+        finalized = signals.finalized
+        if finalized:
+            signals.reset()  # type: ignore[no-untyped-call]  # Sanic's has no types
+        self.app.add_signal(self.on_exception, "http.lifecycle.exception")
+        if finalized:
+            signals.finalize()
+
+    async def on_exception(self, request: Request, **_: object) -> None:
+        """Before Sanic answers an error: see to it that the page can read the answer."""
+        stream = request.stream
+        if request.route is not None or stream is None or stream.stage is not Stage.HANDLER:
+            return
+        try:
+            route, *_rest = self.app.router.get(request.path, request.method, request.headers.get("host"))
+        except Exception:  # nobody's
+            return
+        if is_preflight(request) and getattr(route.extra, "corsbp_intercepts", False):
+            request.route = route  # whose first middleware answers
+        elif (follow := follow_of(route)) is not None:
+            departure(request, follow)
+
+    def warn(self, _: AnySanic) -> None:
+        """At the end of startup: say what looks wrong."""
+        for problem in oddities(self.app, self.registered, self.bound()):
+            warn(problem)

@@ -1,0 +1,146 @@
+"""A section: the blueprint by which a group meets the app."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import count
+from typing import Any
+from weakref import WeakValueDictionary
+
+from sanic import Blueprint
+from sanic.blueprints import BlueprintGroup
+
+from ..decision.compiled import Follow
+from ..live.follower import Following, Source
+from ..policy.policy import CorsPolicy
+from ..policy.problems import Problem, line_of_user, warn
+from .hooks import Mount
+from .ownership import Owner, claimed, claims
+from .routes import AnySanic, forget_listener
+
+_numbers = count(1)
+_made: WeakValueDictionary[int, Section] = WeakValueDictionary()
+
+
+class Section(Owner, Blueprint):
+    """Has no routes of its own, and knows whose policy holds.
+
+    Its group yields it before its own blueprints. So Sanic hands it the app first, and it can tell the group
+    which of them that app has already.
+    """
+
+    def __init__(
+        self,
+        members: BlueprintGroup,
+        policy: CorsPolicy,
+        trial: CorsPolicy | None,
+        whole: AnySanic | None,
+    ) -> None:
+        number = next(_numbers)
+        super().__init__(f"corsbp-{number}")
+        self.members = members
+        self.whole = whole
+        self.follow = Follow(policy, self.label, trial=trial)
+        self.following: Following | None = None
+        self.made_at = line_of_user()
+        self.kept: dict[AnySanic, frozenset[Blueprint]] = {}
+        self.arriving: frozenset[Blueprint] = frozenset()
+        """What the app that has just registered this section had already."""
+        self.told: set[str] = set()
+        _made[number] = self
+        if whole is not None:
+            whole.register_listener(self.tell_if_forgotten, "before_server_start")
+
+    def keep_following(self, source: Source, wait: float | timedelta, required: bool) -> None:
+        """Have the origins come from a source, in every app that has this section, or will."""
+        if self.following is not None:
+            raise ValueError(f"{self.label()} follows {self.following.source!r} already")
+        self.following = Following(self.follow, source, wait, required)
+        for mount in filter(None, map(Mount.of, self.kept)):
+            mount.follow(self.following)
+
+    # --- registration ---
+
+    def register(self, app: AnySanic, options: dict[str, Any]) -> None:
+        """Called by Sanic before the group's own blueprints are registered.
+
+        Raises:
+            ValueError: the group has another app's routes, is in conflict with another section, or would move
+                a blueprint that the app has already.
+        """
+        if self.whole not in (None, app):
+            raise ValueError(f"{self.label()} wraps {self.whole!r}, and cannot be registered on {app!r}")
+        mount = Mount.of(app) or Mount(app)
+        mount.admit(self)
+        if app not in self.kept:
+            self.kept[app] = self._kept(app, options)
+        self.arriving = self.kept[app]
+        mount.take(self, options)
+        super().register(app, options)  # type: ignore[no-untyped-call]  # Sanic's has no types
+        for blueprint in claims(self):
+            forget_listener(blueprint, self.tell_if_forgotten)
+        if self.following is not None:
+            mount.follow(self.following)
+
+    def _kept(self, app: AnySanic, options: dict[str, Any]) -> frozenset[Blueprint]:
+        """The blueprints of the group that the app has already: their registration stays as it is."""
+        mine = claims(self)
+        has = [bp for bp, owner in mine.items() if owner is self and app.blueprints.get(bp.name) is bp]
+        kept = frozenset(has).intersection(self.members.blueprints)
+        for blueprint in has:
+            moved = (options.get("url_prefix") or "").strip("/") or options.get("version")
+            if moved or blueprint not in kept:
+                why = f"cannot move it below {moved!r}" if moved else "has it in a group of its own"
+                raise ValueError(
+                    f"The blueprint {blueprint.name!r} is registered already, and {self.label()} {why}. "
+                    f"Meant: cors_group({blueprint.name}), without url_prefix and version."
+                )
+        return kept
+
+    def __deepcopy__(self, memo: object) -> Section:
+        """Itself: whoever copies a blueprint copies its listeners, and with them whom they belong to."""
+        return self
+
+    # --- what was forgotten ---
+
+    def watch(self, member: Blueprint | BlueprintGroup) -> None:
+        """Have a blueprint say, when an app starts with it, whether this group was forgotten."""
+        for blueprint, _ in claimed(member, self):
+            if blueprint.registered:  # a listener of its own would register it anew, without its prefix
+                for app in blueprint.apps:
+                    app.register_listener(self.tell_if_forgotten, "before_server_start")
+            else:
+                blueprint.listener("before_server_start")(self.tell_if_forgotten)
+
+    def tell_if_forgotten(self, app: AnySanic) -> None:
+        """At an app's start: warn if this group was registered nowhere, but what it wraps is here.
+
+        Once, though each of its blueprints has this listener.
+        """
+        problem = None if app.name in self.told else self.forgotten(app)
+        if problem is not None:
+            self.told.add(app.name)
+            warn(problem)
+
+    def forgotten(self, app: AnySanic) -> Problem | None:
+        """What is wrong if this group was registered on no app, but what it wraps is on this one."""
+        if self.registered:
+            return None
+        here = [repr(bp.name) for bp in claims(self) if app.blueprints.get(bp.name) is bp]
+        if not here and self.whole is not app:
+            return None
+        names = f"the blueprint {' and '.join(here)} is" if here else "the app serves its routes"
+        message = f"is registered on no app, but {names}: app.blueprint(cors_group(...)) registers it"
+        return Problem("group-forgotten", "cors_group", f"{self.label()} at {self.made_at}", message)
+
+
+def made() -> list[Section]:
+    """The sections that there are, in the order in which they were made."""
+    return list(_made.values())
+
+
+def forgotten(app: AnySanic, blueprint: str | None = None) -> list[Problem]:
+    """The groups that were made for this app, or around this blueprint of it, and never registered."""
+    around = (each for each in made() if blueprint is None or blueprint in {bp.name for bp in claims(each)})
+    found = (each.forgotten(app) for each in around)
+    return [problem for problem in found if problem is not None]

@@ -1,0 +1,80 @@
+"""What is legal when an app starts, but probably not meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from sanic_routing.route import Route
+
+from ..decision.compiled import Follow
+from ..decision.prefix_tree import Segment
+from ..policy.policy import CorsPolicy
+from ..policy.problems import Problem
+from .bindings import Bound
+from .ownership import Owner, owners
+from .route_extra import other_cors
+from .routes import AnySanic, declared_uris, prefixes_of, routes_of
+
+
+def oddities(
+    app: AnySanic, sections: Mapping[Owner, Sequence[object]], bound: Iterable[Bound]
+) -> Iterator[Problem]:
+    """The oddities of an app, of its sections with their registrations, and of what its routes follow."""
+    served: dict[Follow, set[str]] = {section.follow: set() for section in sections}
+    for route, section, follow in bound:
+        if section is not None:
+            served[section] |= route.methods
+            if follow is not None and not getattr(route.handler, "__auto_handler__", False):
+                yield from _opened(route, section, follow)
+    for section, methods in served.items():
+        yield from _unserved(section, methods)
+    yield from _moved(app, sections)
+    chains = [app.response_middleware, *app.named_response_middleware.values()]
+    if any(other_cors(each) == "sanic-cors" for chain in chains for each in chain):
+        yield Problem("two-layers", "cors_group", app.name, "has sanic-cors as well")
+
+
+def _opened(route: Route, section: Follow, follow: Follow) -> Iterator[Problem]:
+    """A route that is open to any origin, in a section that is not; `CorsPolicy()` says that it is meant."""
+    policy, around = follow.policy, section.policy
+    if policy.allow_origins == "*" != around.allow_origins and policy != CorsPolicy():
+        own = repr(policy).partition("(")[2][:-1]
+        message = (
+            f"lets in every origin, in {section.rules.label()}, which does not: a policy in ctx_cors takes "
+            f"over nothing. Write group.policy.replace({own}), or CorsPolicy() if every origin is meant"
+        )
+        yield Problem("route-open", "ctx_cors", f"{route.name} (/{route.path})", message)
+
+
+def _unserved(section: Follow, served: set[str]) -> Iterator[Problem]:
+    label, allowed = section.rules.label(), section.policy.allow_methods
+    if not served:
+        yield Problem("section-empty", "cors_group", label, "has no route")
+    elif allowed != "*":
+        for method in allowed:
+            if method not in served and method != "OPTIONS":
+                yield Problem("method-unserved", "allow_methods", method, f"is served by no route of {label}")
+
+
+def _moved(app: AnySanic, sections: Mapping[Owner, Sequence[object]]) -> Iterator[Problem]:
+    """Blueprints that were registered in a group, and beside it under another prefix."""
+    mine, _ = owners(sections)
+    for blueprint, routes in routes_of(app, mine).items():
+        declared = len(declared_uris(blueprint)) + len(declared_uris(blueprint, static=True))
+        if len(sections.get(mine[blueprint], ())) > 1 or len(routes) <= declared:
+            continue  # the group itself is registered more than once; or nothing is
+        places: dict[str, dict[str, None]] = {}
+        for name, (_host, prefix) in prefixes_of(blueprint, routes):
+            places.setdefault(name, {})[_path(prefix)] = None
+        twice = next((each for each in places.values() if len(each) > 1), None)
+        if twice:
+            message = (
+                f"is registered at {' and at '.join(sorted(twice))}, and has CORS at both: "
+                f"{mine[blueprint].label()} wraps the blueprint, wherever it is. "
+                "Register a copy where you want none"
+            )
+            yield Problem("blueprint-twice", "cors_group", blueprint.name, message)
+
+
+def _path(prefix: Sequence[Segment]) -> str:
+    return "/" + "/".join(each if isinstance(each, str) else f"<{each.pattern}>" for each in prefix)

@@ -1,0 +1,10 @@
+"""Pure: the headers of a response, and why a page is refused.
+
+The modules, from the entry inwards; imports run downwards only:
+
+    origin_functions  origin functions are called, with a timeout
+    preflight         the headers of OPTIONS, for each path
+    compiled          a compiled policy: the headers of a response
+    refusal           why a page is refused: ids and words
+    prefix_tree       the longest prefix of a path
+"""

@@ -1,0 +1,13 @@
+"""Pure: a declared policy, validated and explained.
+
+The modules, from the entry inwards; imports run downwards only:
+
+    policy            CorsPolicy: an immutable value
+    validation        the checks of every field, and of fields together
+    name_checks       problems of the name of a method or header
+    origin_diagnosis  problems of an origin, and what was meant
+    host_diagnosis    problems of the host of an origin
+    fields            the types of the fields
+    aliases           the names that other packages have for the fields
+    problems          ids, Problem, CorsPolicyError, CorsPolicyWarning
+"""

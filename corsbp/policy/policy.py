@@ -1,0 +1,177 @@
+"""What a section allows: declared in the user's words, checked as a whole, compiled once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+from ..spec.origins import FILE, Origins, is_origin
+from .aliases import in_our_words
+from .fields import Allowed, Declared, Entries, Names, OriginFunction, Star
+from .problems import CorsPolicyError, warn
+from .validation import Check
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .fields import Fields
+
+
+class CorsPolicy(Declared):
+    """Who may call a section from other origins, and how: an immutable, hashable value.
+
+        partners = CorsPolicy(allow_origins=["https://*.partner.example"], allow_credentials=True)
+        app.blueprint(cors_group(api_bp, policy=partners))
+
+    Checked as a whole when it is made: a policy that exists can be satisfied by a browser.
+
+    allow_origins: `"*"`, or origins, patterns and functions: who may read the answers.
+    allow_credentials: whether pages may send cookies.
+    allow_methods, allow_headers: `"*"`, or what pages may send.
+    expose_headers: response headers that pages may read besides the usual ones.
+    max_age: seconds that browsers may remember a preflight's answer.
+    origin_timeout: seconds that an async origin function may take.
+    check_websockets: whether handshakes of other origins are refused.
+    dangerously_allow_insecure_origins, dangerously_allow_public_suffixes: what is refused without them.
+
+    The attributes hold the fields as they are used: origins a tuple in the declared order (a set's sorted,
+    functions last) without duplicates, methods in one fixed order, headers in lower case and sorted. A
+    collection of just `"*"` is `"*"`, one of just a function that function; `"*"` beside other entries is
+    refused everywhere, since it includes them. `max_age` is a number or None.
+
+    Raises CorsPolicyError with everything that is wrong; issues a CorsPolicyWarning for each thing that is
+    legal but probably not meant. Fetch, 3.3 "CORS protocol"; origins as in RFC 6454 and the HTML standard.
+    """
+
+    __slots__ = ()
+
+    @in_our_words
+    def __init__(
+        self,
+        *,
+        allow_origins: Star | Entries | OriginFunction = "*",
+        allow_credentials: bool = False,
+        allow_methods: Star | Names = "*",
+        allow_headers: Star | Names = "*",
+        expose_headers: Star | Names = (),
+        max_age: int | timedelta | None = 600,
+        origin_timeout: float | timedelta = 5,
+        check_websockets: bool = True,
+        dangerously_allow_insecure_origins: bool = False,
+        dangerously_allow_public_suffixes: bool = False,
+    ) -> None:
+        check = Check()
+        checked: dict[str, Any] = {
+            "allow_origins": check.origins(allow_origins),
+            "allow_credentials": check.switch("allow_credentials", allow_credentials),
+            "allow_methods": check.methods(allow_methods),
+            "allow_headers": check.request_headers(allow_headers),
+            "expose_headers": check.response_headers(expose_headers),
+            "max_age": check.max_age(max_age),
+            "origin_timeout": check.origin_timeout(origin_timeout),
+            "check_websockets": check.switch("check_websockets", check_websockets),
+            "dangerously_allow_insecure_origins": check.switch(
+                "dangerously_allow_insecure_origins", dangerously_allow_insecure_origins
+            ),
+            "dangerously_allow_public_suffixes": check.switch(
+                "dangerously_allow_public_suffixes", dangerously_allow_public_suffixes
+            ),
+        }
+        check.credentials(checked)
+        if check.problems:
+            raise CorsPolicyError(check.problems)
+        for warning in check.warnings:
+            warn(warning)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_named", Origins(named(self)))
+        declared = self.allow_origins
+        functions = (declared,) if callable(declared) else tuple(filter(callable, declared))
+        object.__setattr__(self, "_functions", functions)
+
+    def allows(self, origin: str) -> bool:
+        """Whether pages of an origin may read the answers, by what is declared.
+
+            CorsPolicy(allow_origins=["https://*.example.com"]).allows("https://app.example.com")  # True
+
+        `"*"` allows every text. Of a request, ask `await group.allows(request)`.
+
+        Raises:
+            TypeError: a function has to be asked, which takes a request; or `origin` is no string.
+        """
+        if not isinstance(origin, str):
+            raise TypeError(f"allows() takes an origin, not {origin!r}")
+        if self.allow_origins == "*" or origin in self._named:
+            return True
+        if self._functions and may_be_asked_about(self, origin):
+            raise TypeError(f"Only a function knows {origin!r}: ask await group.allows(request)")
+        return False
+
+    def replace(self, **changes: Unpack[Fields]) -> CorsPolicy:
+        """A new policy with some fields changed, checked like any other.
+
+        `PUBLIC.replace(max_age=60)`. Takes the constructor's arguments and raises what it raises.
+        """
+        return type(self)(**{**fields_of(self), **changes})
+
+    def __copy__(self) -> CorsPolicy:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> CorsPolicy:
+        return self
+
+    def __repr__(self) -> str:
+        values = ((name, getattr(self, name), default) for name, default in _DEFAULTS.items())
+        shown = ", ".join(f"{name}={value!r}" for name, value, default in values if value != default)
+        return f"{type(self).__name__}({shown})"
+
+
+_DEFAULTS: Mapping[str, object] = {
+    name: each.default for name, each in signature(CorsPolicy).parameters.items()
+}
+
+
+def fields_of(policy: CorsPolicy) -> dict[str, Any]:
+    """A policy's fields, by name."""
+    return {name: getattr(policy, name) for name in _DEFAULTS}
+
+
+def with_origins(
+    policy: CorsPolicy, allowed: Allowed, compiled: Origins, functions: tuple[OriginFunction, ...]
+) -> CorsPolicy:
+    """The same policy with other origins, which have been checked, and sorted into compiled and functions.
+
+    There may be none: a store can be empty.
+    """
+    other = object.__new__(CorsPolicy)
+    fields = {**fields_of(policy), "allow_origins": allowed, "_named": compiled, "_functions": functions}
+    for name, value in fields.items():
+        object.__setattr__(other, name, value)
+    return other
+
+
+def named(policy: CorsPolicy) -> tuple[str, ...]:
+    """The origins and patterns among what a policy allows, in the declared order; none for `"*"`."""
+    allowed = policy.allow_origins
+    return tuple(each for each in allowed if isinstance(each, str)) if isinstance(allowed, tuple) else ()
+
+
+def compiled(policy: CorsPolicy) -> Origins:
+    """The same, compiled."""
+    return policy._named
+
+
+def functions(policy: CorsPolicy) -> tuple[OriginFunction, ...]:
+    """The functions among what a policy allows, in the declared order."""
+    return policy._functions
+
+
+def may_be_asked_about(policy: CorsPolicy, origin: str) -> bool:
+    """Whether a policy's functions have a say in an origin that no entry allows.
+
+    They are asked about valid origins only. With credentials, no function can allow `file://`: it is the
+    origin of every file that a user opens.
+    """
+    return is_origin(origin) and not (policy.allow_credentials and origin == FILE)

@@ -1,0 +1,7 @@
+"""Reports of refused pages: the log, the signal, report-only policies.
+
+The modules, from the entry inwards; imports run downwards only:
+
+    report_only   what another policy would decide differently
+    refused       the log line and the signal for a refused page
+"""

@@ -1,0 +1,528 @@
+"""Functions beside origins (V9), and asking the policy (V10)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Request, Sanic
+from sanic.exceptions import Forbidden
+from sanic.response import HTTPResponse, text
+
+from corsbp import CorsGroup, CorsPolicy, cors_group
+from corsbp.decision.compiled import Rules
+from corsbp.decision.refusal import Refusal
+
+from ..cases import EVIL, ONE, SUB, TWO
+from ..support import Ask, ask, exchange, new_app, parse, preflight, saying, send, serve
+
+NAMED = [ONE, "https://*.tenants.example"]
+PREVIEW = "https://pr-7.preview.example"
+
+
+class Function:
+    """An origin function that notes whom it was asked about, in a list that it shares with others."""
+
+    def __init__(self, name: str, answer: Any, calls: list[tuple[str, str]]) -> None:
+        self.__qualname__ = name
+        self.answer = answer
+        self.calls = calls
+
+    def __call__(self, origin: str, _: Request) -> Any:
+        self.calls.append((self.__qualname__, origin))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer(origin) if callable(self.answer) else self.answer
+
+
+def is_preview(origin: str) -> bool:
+    return re.fullmatch(r"https://pr-\d+\.preview\.example", origin) is not None
+
+
+async def later(origin: str) -> bool:
+    await asyncio.sleep(0)
+    return is_preview(origin)
+
+
+def section(policy: CorsPolicy, **options: Any) -> tuple[Sanic, CorsGroup]:
+    """A section whose handler says what `group.allows` says."""
+    bp = Blueprint("bp", url_prefix="/bp")
+
+    @bp.route("/item", ["GET", "POST"])
+    async def item(request: Request) -> HTTPResponse:
+        return text(f"{await group.allows(request)}")
+
+    group = cors_group(bp, policy=policy)
+    return new_app(group, **options), group
+
+
+# --- functions beside origins ---
+
+
+@pytest.mark.parametrize(
+    ("origin", "answers", "asked", "granted"),
+    [
+        # what is named is never asked about
+        (ONE, [True], "", True),
+        (SUB, [True], "", True),
+        # the others in the declared order, up to the first True
+        (PREVIEW, [is_preview, True], "f0", True),
+        (PREVIEW, [False, later, True], "f0 f1", True),
+        (EVIL, [is_preview, later], "f0 f1", False),
+        # one that fails does not end it
+        (PREVIEW, [ValueError("boom"), is_preview], "f0 f1", True),
+        (PREVIEW, ["yes", is_preview, False], "f0 f1", True),
+        (EVIL, [ValueError("boom"), None], "f0 f1", False),
+        # and no function is asked about what is no origin
+        ("null", [True], "", False),
+        (f"{ONE}/", [True], "", False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["request", "preflight", "404"])
+def test_who_is_asked(kind: str, origin: str, answers: list[Any], asked: str, granted: bool) -> None:
+    calls: list[tuple[str, str]] = []
+    functions = [Function(f"f{number}", answer, calls) for number, answer in enumerate(answers)]
+    policy = CorsPolicy(allow_origins=[*functions[:1], *NAMED, *functions[1:]], allow_credentials=True)
+    app, _ = section(policy)
+    one = {
+        "request": ask("GET", "/bp/item", origin),
+        "preflight": preflight("/bp/item", "POST", None, origin),
+        "404": ask("GET", "/bp/nothing", origin),
+    }[kind]
+    (answer,) = send(app, one)
+    assert calls == [(name, origin) for name in asked.split()]
+    assert answer.cors.get("access-control-allow-origin") == (origin if granted else None)
+    assert answer.cors["vary"].startswith("origin")
+    if kind == "request":
+        assert answer.body == f"{granted}".encode()
+
+
+def test_each_failure_is_logged_by_name(caplog: pytest.LogCaptureFixture) -> None:
+    calls: list[tuple[str, str]] = []
+    functions = [Function("raises", ValueError("boom"), calls), Function("says_yes", "yes", calls)]
+    app, _ = section(CorsPolicy(allow_origins=[ONE, *functions, lambda origin, request: True]))
+    with caplog.at_level(logging.INFO):
+        (answer,) = send(app, ask("GET", "/bp/item", EVIL))
+    assert answer.cors["access-control-allow-origin"] == EVIL
+    assert [each.getMessage() for each in caplog.records if "corsbp" in each.name] == [
+        f"The origin function raises() failed for {EVIL!r}: refused",
+        f"The origin function says_yes() returned 'yes' for {EVIL!r}, which is no bool: refused",
+    ]
+
+
+def test_what_is_named_never_takes_the_asynchronous_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    from corsbp.app.send import Departure
+
+    async def fail(*_: object) -> None:
+        raise AssertionError("asked")
+
+    app, _ = section(CorsPolicy(allow_origins=[*NAMED, lambda origin, request: True]))
+
+    async def talk(port: int) -> list[Any]:
+        monkeypatch.setattr(Departure, "ask", fail)
+        asks = [
+            preflight("/bp/item", "POST", None, ONE),
+            ask("GET", "/bp/nothing", SUB),
+            ask("PUT", "/bp/item", ONE),
+        ]
+        return [parse(await exchange(port, each.raw())) for each in asks]
+
+    answers = asyncio.run(serve(app, talk))
+    seen = [(answer.status, answer.cors.get("access-control-allow-origin")) for answer in answers]
+    assert seen == [(204, ONE), (404, SUB), (405, ONE)]
+
+
+def test_functions_are_asked_between_middleware_and_handler() -> None:
+    order: list[str] = []
+    bp = Blueprint("bp", url_prefix="/bp")
+
+    def asked(*_: object) -> bool:
+        order.append("function")
+        return True
+
+    @bp.get("/")
+    def handler(_: Request) -> HTTPResponse:
+        order.append("handler")
+        return text("")
+
+    app = new_app(cors_group(bp, allow_origins=[ONE, asked]))
+    app.on_request(lambda _: order.append("middleware"))
+    send(app, ask("GET", "/bp/", EVIL), ask("GET", "/bp/", ONE))
+    assert order == ["middleware", "function", "handler", "middleware", "handler"]
+
+
+def test_a_file_is_never_granted_with_credentials() -> None:
+    calls: list[tuple[str, str]] = []
+    function = Function("f", True, calls)
+    for credentials in (True, False):
+        policy = CorsPolicy(allow_origins=[ONE, function], allow_credentials=credentials)
+        (answer,) = send(section(policy)[0], ask("GET", "/bp/item", "file://"))
+        assert answer.cors.get("access-control-allow-origin") == (None if credentials else "file://")
+        assert len(calls) == (not credentials)
+    (answer,) = send(section(CorsPolicy(allow_origins=["file://"]))[0], ask("GET", "/bp/item", "file://"))
+    assert answer.cors["access-control-allow-origin"] == "file://"
+    assert refused(Rules(policy), "file:///").id == "origin-malformed"
+
+
+def refused(rules: Rules, origin: str, failed: bool = False) -> Refusal:
+    refusal = rules.refusal([origin], None, failed)
+    assert refusal
+    return refusal
+
+
+def f(origin: str, request: object) -> bool:
+    return bool(origin and request)
+
+
+def g(origin: str, request: object) -> bool:
+    return f(origin, request)
+
+
+@pytest.mark.parametrize(
+    ("declared", "held"),
+    [
+        ([f, ONE, g, TWO], (f, ONE, g, TWO)),
+        ((f, f, ONE, f), (f, ONE)),
+        ({g, TWO, f, ONE}, (ONE, TWO, f, g)),
+        (frozenset({g, f}), (f, g)),
+        ([f], f),
+        ({f}, f),
+        (f, f),
+    ],
+)
+def test_what_a_policy_holds(declared: Any, held: object) -> None:
+    policy = CorsPolicy(allow_origins=declared)
+    assert policy.allow_origins == held
+    assert policy.replace() == policy == CorsPolicy(allow_origins=held)
+    assert hash(policy) == hash(CorsPolicy(allow_origins=held))
+
+
+def test_the_refusal_names_what_would_have_matched() -> None:
+    rules = Rules(CorsPolicy(allow_origins=[ONE, f, g], allow_credentials=True))
+    expected = f"one of {ONE!r}, or an origin for which f() or g() returns True"
+    assert refused(rules, EVIL)[:3] == ("origin-function-refused", EVIL, expected)
+    assert refused(rules, EVIL, True)[:3] == ("origin-function-failed", EVIL, expected)
+    assert refused(rules, "file://")[:3] == ("origin-not-allowed", "file://", expected)
+
+
+# --- asking the policy ---
+
+
+@pytest.mark.parametrize(
+    ("declared", "origin", "expected"),
+    [
+        ("*", EVIL, True),
+        ("*", "null", True),
+        ("*", "anything", True),
+        ([ONE], ONE, True),
+        ([ONE], EVIL, False),
+        ([ONE], ONE.upper(), False),
+        ([ONE], "null", False),
+        (["https://*.tenants.example", "http://localhost:*"], SUB, True),
+        (["https://*.tenants.example", "http://localhost:*"], "http://localhost:3000", True),
+        (["https://*.tenants.example"], "https://tenants.example", False),
+        (["https://*.tenants.example"], "https://*.tenants.example", False),
+        (["file://", "app://."], "file://", True),
+        ([ONE, f], ONE, True),
+        ([ONE, f], "null", False),
+        ([ONE, f], EVIL, TypeError),
+        (f, ONE, TypeError),
+        (f, "https://app.example/", False),
+        ([ONE], None, TypeError),
+        ("*", None, TypeError),
+        ([ONE], ONE.encode(), TypeError),
+    ],
+)
+def test_what_is_declared(declared: Any, origin: Any, expected: Any) -> None:
+    policy = CorsPolicy(allow_origins=declared)
+    if expected is TypeError:
+        with pytest.raises(TypeError, match=r"group\.allows\(request\)|takes an origin"):
+            policy.allows(origin)
+    else:
+        assert policy.allows(origin) is expected
+
+
+def test_nothing_public_answers_otherwise() -> None:
+    """`policy.origins.match` said False of an exact entry."""
+    policy = CorsPolicy(allow_origins=[ONE])
+    public = [name for name in dir(policy) if name[0] != "_"]
+    assert [name for name in public if callable(getattr(policy, name))] == ["allows", "replace"]
+    assert not hasattr(policy, "origins")
+
+
+def test_the_group_is_asked_by_whatever_the_route_follows() -> None:
+    inside, inner, outside = (
+        Blueprint(name, url_prefix=f"/{name}") for name in ("inside", "inner", "outside")
+    )
+
+    async def says(request: Request, *_: object) -> HTTPResponse:
+        return text(f"{await group.allows(request)}")
+
+    for bp in (inside, inner, outside):
+        bp.add_route(says, "/", name="says")
+    inside.add_route(says, "/public", name="public", ctx_cors=CorsPolicy())
+    inside.add_route(says, "/none", name="none", ctx_cors=False)
+    outside.add_route(says, "/own", name="own", ctx_cors=CorsPolicy())
+    nested = cors_group(inner, allow_origins=[TWO])
+    group = cors_group(inside, nested, allow_origins=[ONE])
+    app = new_app(group, outside)
+    app.exception(Exception)(says)
+    rows = {
+        "/inside/": (ONE,),
+        "/inside/public": (ONE, TWO, EVIL, "null"),
+        "/inside/none": (),
+        "/inside/nothing": (ONE,),
+        "/inner/": (TWO,),
+        "/inner/nothing": (TWO,),
+        "/outside/": (),
+        "/outside/own": (),
+        "/nowhere": (),
+    }
+    asked = (ONE, TWO, EVIL, "null")
+    answers = iter(send(app, *(ask("GET", path, origin) for path in rows for origin in asked)))
+    found = {path: tuple(origin for origin in asked if next(answers).body == b"True") for path in rows}
+    assert found == rows
+    several = Ask("GET", "/inside/public", (("origin", ONE), ("origin", ONE)))
+    assert [each.body for each in send(app, ask("GET", "/inside/public", None), several)] == [b"False"] * 2
+
+
+def test_another_group_has_no_say() -> None:
+    """Also where the headers of the request are settled already; and a group may be the app's."""
+    bp, other = Blueprint("bp", url_prefix="/bp"), Blueprint("other", url_prefix="/other")
+
+    async def says(request: Request) -> HTTPResponse:
+        return text(" ".join([f"{await each.allows(request)}" for each in (mine, others, mine, whole)]))
+
+    bp.add_route(says, "/", name="says")
+    other.add_route(says, "/", name="says")
+    mine, others = cors_group(bp, allow_origins=[ONE, f]), cors_group(other, allow_origins=[ONE])
+    app = new_app(mine, others)
+    app.add_route(says, "/", name="root")
+    whole = cors_group(app)
+    app.blueprint(whole)
+    answers = send(app, ask("GET", "/bp/", EVIL), ask("GET", "/", EVIL))
+    assert [answer.body for answer in answers] == [b"True False True False", b"False False False True"]
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_function_is_asked_once_whoever_wants_to_know(debug: bool) -> None:
+    """The app's middleware, the handler, streams after their head has left, error handlers, and answers."""
+    calls: list[tuple[str, str]] = []
+    bp = Blueprint("bp", url_prefix="/bp")
+    said: list[bool] = []
+
+    @bp.get("/stream")
+    async def stream(request: Request) -> None:
+        response = await request.respond()
+        await response.send("a")
+        said.append(await group.allows(request))
+        await response.send("b")
+        said.append(await group.allows(request))
+
+    @bp.get("/boom")
+    async def boom(request: Request) -> None:
+        said.append(await group.allows(request))
+        raise ValueError("boom")
+
+    @bp.websocket("/ws")
+    async def ws(request: Request, ws: Any) -> None:
+        said.append(await group.allows(request))
+
+    group = cors_group(bp, allow_origins=[TWO, Function("f", later, calls)])
+    app = new_app(group)
+
+    @app.on_request
+    async def before(request: Request) -> None:
+        said.append(await group.allows(request))
+
+    @app.exception(ValueError)
+    async def failed(request: Request, _: Exception) -> HTTPResponse:
+        said.append(await group.allows(request))
+        return text("failed", 500)
+
+    upgrade = {
+        "upgrade": "websocket",
+        "connection": "Upgrade",
+        "sec_websocket_version": "13",
+        "sec_websocket_key": "x3JJHMbDL1EzLkh9GBhXDw==",
+    }
+    paths = {"/bp/stream": ({}, 3), "/bp/boom": ({}, 3), "/bp/nothing": ({}, 1), "/bp/ws": (upgrade, 2)}
+
+    async def talk(port: int) -> None:
+        for path, (headers, times) in paths.items():
+            calls.clear()
+            said.clear()
+            await exchange(port, ask("GET", path, PREVIEW, **headers).raw())
+            assert (path, calls, said) == (path, [("f", PREVIEW)], [True] * times)
+
+    asyncio.run(serve(app, talk, debug))
+
+
+def test_who_asks_while_a_function_is_being_asked_waits_for_its_word() -> None:
+    """The second was told False: so was the answer, where the app's middleware had begun a task that asks."""
+    calls: list[tuple[str, str]] = []
+    said: list[tuple[bool, ...]] = []
+    bp = Blueprint("bp", url_prefix="/bp")
+    bp.add_route(saying("item"), "/item", name="item")
+    group = cors_group(bp, allow_origins=[TWO, Function("f", later, calls)])
+    app = new_app(group)
+
+    @app.on_request
+    async def before(request: Request) -> HTTPResponse | None:
+        asking = asyncio.gather(group.allows(request), group.allows(request))
+        asking.add_done_callback(lambda done: said.append(tuple(done.result())))
+        await asyncio.sleep(0)
+        return text("early") if "early" in request.args else None
+
+    paths = "/bp/item", "/bp/item?early=1", "/bp/nothing"
+    answers = send(app, *(ask("GET", path, PREVIEW) for path in paths))
+    assert [answer.cors.get("access-control-allow-origin") for answer in answers] == [PREVIEW] * 3
+    assert (calls, said) == ([("f", PREVIEW)] * 3, [(True, True)] * 3)
+
+
+def test_a_function_that_asks_what_it_is_asked() -> None:
+    """It is told no, and not kept waiting for itself; nor is the answer, should it leave meanwhile."""
+    said: list[bool] = []
+    bp = Blueprint("bp", url_prefix="/bp")
+    bp.add_route(saying("item"), "/item", name="item")
+
+    async def asks(origin: str, request: Request) -> bool:
+        said.append(await group.allows(request))
+        await (await request.respond(text("from in there"))).send(end_stream=True)
+        return True
+
+    group = cors_group(bp, allow_origins=[TWO, asks])
+    (answer,) = send(new_app(group), ask("GET", "/bp/item", PREVIEW))
+    assert (said, answer.body, answer.cors) == ([False], b"from in there", {"vary": "origin"})
+
+
+# --- recipes ---
+
+
+def test_recipes() -> None:
+    """Timing-Allow-Origin for the same pages, unsafe methods for these alone, and a socket that asks."""
+    bp = Blueprint("bp", url_prefix="/bp")
+    bp.add_route(saying("done"), "/", ["GET", "POST"], name="item")
+
+    @bp.on_response
+    async def time_too(request: Request, response: HTTPResponse) -> None:
+        if await group.allows(request):
+            response.headers["timing-allow-origin"] = request.headers["origin"]
+
+    @bp.on_request
+    async def guard(request: Request) -> None:
+        unsafe = request.method not in ("GET", "HEAD")
+        if unsafe and "origin" in request.headers and not await group.allows(request):
+            raise Forbidden("This page may not change anything")
+
+    group = cors_group(bp, allow_origins=[ONE, lambda origin, _: is_preview(origin)])
+    app = new_app(group)
+    rows = [
+        ("GET", ONE, 200, ONE),
+        ("GET", PREVIEW, 200, PREVIEW),
+        ("GET", EVIL, 200, None),
+        ("GET", None, 200, None),
+        ("POST", ONE, 200, ONE),
+        ("POST", EVIL, 403, None),
+        ("POST", None, 200, None),
+    ]
+    answers = send(app, *(ask(method, "/bp/", origin) for method, origin, *_ in rows))
+    seen = [(answer.status, dict(answer.headers).get("timing-allow-origin")) for answer in answers]
+    assert seen == [(status, timing) for *_, status, timing in rows]
+
+
+# --- allows(), the headers, and an independent reading of the declaration agree ---
+
+SEED = int(os.environ.get("CORSBP_SEED") or random.randrange(2**32))
+HOSTS = ["a.example", "b.a.example", "c.b.a.example", "localhost", "x.example", "127.0.0.1"]
+ENTRIES = [
+    *(f"https://{host}" for host in HOSTS),
+    "https://*.a.example",
+    "https://*.example",
+    "https://*.a.example:8443",
+    "http://localhost:*",
+    "https://*.b.a.example:*",
+    "app://.",
+    "file://",
+]
+KNOWN = [
+    "https://c.b.a.example",
+    "https://x.example:1",
+    "http://a.example",
+    "file://",
+    "null",
+    "https://X.example",
+]
+
+
+def by_hand(declared: list[Any] | str, origin: str) -> bool:
+    """The declaration read slowly: by expressions, with what a page can send kept apart."""
+    if declared == "*":
+        return True
+    a_page = re.fullmatch(r"(https|http|app)://([a-z0-9.]+|\.)(:[1-9]\d{0,4})?|file://", origin)
+    if not a_page or re.search(r"^https://.*:443$|^http://.*:80$", origin):
+        return False
+    for entry in declared:
+        if callable(entry):
+            if entry(origin, None):
+                return True
+        elif re.fullmatch(
+            re.escape(entry).replace(r"://\*\.", r"://[a-z0-9.]+\.").replace(r":\*", r"(:\d+)?"), origin
+        ):
+            return True
+    return False
+
+
+def knows(chosen: frozenset[str]) -> Callable[[str, Any], bool]:
+    return lambda origin, _: origin in chosen
+
+
+def test_policy_headers_and_declaration_agree() -> None:
+    print("CORSBP_SEED =", SEED)
+    rng = random.Random(SEED)
+    origins = [
+        *(f"https://{host}{port}" for host in HOSTS for port in ("", ":8443", ":443")),
+        *("http://localhost", "http://localhost:3000", "http://localhost:80", "http://a.example"),
+        *("app://.", "file://", "null", "https://x.example:1", "https://X.example", "", "https://a.example/"),
+    ]
+    counted = {True: 0, False: 0}
+    for _ in range(12):
+        declared: Any = "*"
+        if rng.random() > 0.1:
+            declared = rng.sample(ENTRIES, rng.randint(1, 4))
+            if rng.random() < 0.6:
+                declared.insert(rng.randrange(len(declared) + 1), knows(frozenset(rng.sample(KNOWN, 3))))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("corsbp.policy.policy.warn", lambda _: None)  # some entries cover others
+            policy = CorsPolicy(allow_origins=declared)
+        app, _ = section(policy)
+        for origin, answer in zip(
+            origins, send(app, *(ask("GET", "/bp/item", o) for o in origins)), strict=True
+        ):
+            expected = by_hand(declared, origin)
+            granted = answer.cors.get("access-control-allow-origin") in ("*", origin)
+            asked = answer.body == b"True"
+            assert (granted, asked) == (expected, expected), (declared, origin, SEED)
+            try:
+                assert policy.allows(origin) is expected, (declared, origin, SEED)
+            except TypeError:
+                assert any(map(callable, declared)), (declared, origin, SEED)
+            counted[expected] += 1
+    assert min(counted.values()) > 20, counted
+
+
+def test_a_function_that_cannot_be_hashed_is_one_all_the_same() -> None:
+    class Unhashable:
+        __hash__: Any = None
+
+        def __call__(self, origin: str, request: object) -> bool:
+            return f(origin, request)
+
+    one, two = Unhashable(), Unhashable()
+    assert CorsPolicy(allow_origins=[one, ONE, two, one]).allow_origins == (one, ONE, two)

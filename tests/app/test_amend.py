@@ -1,0 +1,226 @@
+"""Routes that come while the app runs, and apps that start again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Sanic
+
+from corsbp import CorsPolicy, cors_group
+
+from ..support import (
+    EVIL,
+    GRANTED,
+    LISTED,
+    PUBLIC,
+    REFUSED,
+    TWO,
+    Ask,
+    Row,
+    ask,
+    both_touchups,
+    check,
+    exchange,
+    handler,
+    lists,
+    new_app,
+    parse,
+    preflight,
+    run_anew,
+    serve,
+    through_asgi,
+)
+
+
+def add(where: Any, uri: str, method: str, **options: Any) -> None:
+    name = f"{method.lower()}_{''.join(filter(str.isalpha, uri))}"
+    where.add_route(handler, uri, methods=[method], name=name, **options)
+
+
+def blueprint(name: str) -> Blueprint:
+    bp = Blueprint(name, url_prefix=f"/{name}")
+    add(bp, "/item", "GET")
+    add(bp, "/number/<number:int>", "GET")
+    return bp
+
+
+def rows_of(prefix: str, cors: dict[str, str]) -> dict[str, Row]:
+    """The answers of such a blueprint."""
+    methods = lists("GET,OPTIONS")
+    rows: dict[str, Row] = {
+        "GET": (ask("GET", f"{prefix}/item"), 200, cors),
+        "GET, dynamic": (ask("GET", f"{prefix}/number/1"), 200, cors),
+        "preflight": (preflight(f"{prefix}/item"), 204, cors | methods),
+        "preflight, dynamic": (preflight(f"{prefix}/number/1"), 204, cors | methods),
+        "OPTIONS": (ask("OPTIONS", f"{prefix}/item"), 204, cors | (methods if cors == PUBLIC else {})),
+        "not allowed": (ask("POST", f"{prefix}/item"), 405, cors),
+        "not allowed, dynamic": (ask("POST", f"{prefix}/number/1"), 405, cors),
+        "not found": (ask("GET", f"{prefix}/none"), 404, cors),
+        "not found, preflight": (preflight(f"{prefix}/none"), 204, cors | lists()),
+        "wrong parameter": (ask("GET", f"{prefix}/number/one"), 404, cors),
+    }
+    return {f"{prefix}: {name}": row for name, row in rows.items()}
+
+
+Change = Callable[[Sanic, dict[str, Blueprint]], None]
+
+
+def more_routes(app: Sanic, blueprints: dict[str, Blueprint]) -> None:
+    add(blueprints["inside"], "/late", "GET")
+    add(blueprints["inside"], "/item", "PUT")
+    add(app, "/web/late", "GET")
+    add(app, "/inside/outside", "GET")
+
+
+def more_blueprints(app: Sanic, _: dict[str, Blueprint]) -> None:
+    app.blueprint(cors_group(blueprint("late")))
+    app.blueprint(blueprint("late-web"))
+
+
+def a_copy(app: Sanic, blueprints: dict[str, Blueprint]) -> None:
+    copied = blueprints["web"].copy("copied", url_prefix="/copied", with_registration=False)
+    app.blueprint(cors_group(copied, allow_origins=[TWO]))
+
+
+def neighbours(app: Sanic, _: dict[str, Blueprint]) -> None:
+    add(app, "/inside/item", "DELETE")
+    add(app, "/inside/number/<number:int>", "OPTIONS")
+
+
+OUTSIDE: dict[str, Row] = {
+    "outside": (ask("GET", "/web/item"), 200, {}),
+    "outside, not found": (ask("GET", "/web/none"), 404, {}),
+    "outside, not allowed": (ask("POST", "/web/item"), 405, {}),
+    "outside, preflight": (preflight("/web/item"), 405, {}),
+}
+METHOD = {"vary": "origin, access-control-request-method"}
+TWOS = {"access-control-allow-origin": TWO}
+ALL_TWOS = TWOS | lists("GET,OPTIONS")
+
+CHANGES: dict[Change, dict[str, Row]] = {
+    more_routes: {
+        "late": (ask("GET", "/inside/late"), 200, GRANTED),
+        "late, refused": (ask("GET", "/inside/late", EVIL), 200, REFUSED),
+        "late, preflight": (preflight("/inside/late"), 204, GRANTED | lists("GET,OPTIONS")),
+        "late, not allowed": (ask("POST", "/inside/late"), 405, GRANTED),
+        "late, another method": (ask("PUT", "/inside/item"), 200, GRANTED),
+        "/inside: preflight": (preflight("/inside/item", "PUT"), 204, GRANTED | lists("GET,PUT,OPTIONS")),
+        "late, outside": (ask("GET", "/web/late"), 200, {}),
+        "late, outside, preflight": (preflight("/web/late"), 405, {}),
+        "late, outside under the prefix": (ask("GET", "/inside/outside"), 200, {}),
+        "late, outside under the prefix, not allowed": (ask("POST", "/inside/outside"), 405, {}),
+    },
+    more_blueprints: {
+        **rows_of("/late", PUBLIC),
+        "late, outside": (ask("GET", "/late-web/item"), 200, {}),
+        "late, outside, preflight": (preflight("/late-web/item"), 405, {}),
+        "late, outside, not found": (ask("GET", "/late-web/none"), 404, {}),
+    },
+    a_copy: rows_of("/copied", TWOS) | {"/copied: OPTIONS": (ask("OPTIONS", "/copied/item"), 204, ALL_TWOS)},
+    neighbours: {
+        "late, outside on its path": (ask("DELETE", "/inside/item"), 200, {}),
+        "/inside: preflight": (preflight("/inside/item"), 204, GRANTED | lists("GET,OPTIONS") | METHOD),
+        "late, outside on its path, preflight": (
+            preflight("/inside/item", "DELETE"),
+            204,
+            {"vary": "access-control-request-method"},
+        ),
+        "late, OPTIONS outside on its path": (ask("OPTIONS", "/inside/number/1"), 200, {}),
+        "/inside: preflight, dynamic": (
+            preflight("/inside/number/1"),
+            204,
+            GRANTED | lists("GET,OPTIONS") | METHOD,
+        ),
+    },
+}
+
+
+async def ask_all(port: int, rows: dict[str, Row]) -> None:
+    seen = {}
+    for name, (one, *_) in rows.items():
+        answer = parse(await exchange(port, one if isinstance(one, bytes) else one.raw()))
+        seen[name] = (answer.status, answer.cors)
+    wrong = {name: answer for name, answer in seen.items() if answer != rows[name][1:]}
+    assert not wrong
+
+
+@both_touchups
+@pytest.mark.parametrize(
+    ("change", "before"), [*((each, True) for each in CHANGES), (more_blueprints, False)]
+)
+def test_amended_while_it_runs(change: Change, before: bool, touchup: bool) -> None:
+    """With a section from the start, and with none: then the first comes while the app runs."""
+    changed = {
+        name: row
+        for name, row in CHANGES[change].items()
+        # What TOUCHUP took out at startup, because nothing listened to errors, Sanic does not bring back.
+        if before or not touchup or (row[1] not in (404, 405) and "not found" not in name)
+    }
+    app = new_app(TOUCHUP=touchup)
+    # Only to such a blueprint can routes be added while the app runs: Sanic registers all that it has anew.
+    inside = blueprint("original").copy("inside", url_prefix="/inside", allow_route_overwrite=True)
+    blueprints = {"inside": inside, "web": blueprint("web")}
+    if before:
+        app.blueprint(cors_group(blueprints["inside"], **LISTED))
+    app.blueprint(blueprints["web"])
+    rows = OUTSIDE | (rows_of("/inside", GRANTED) if before else {})
+
+    async def talk(port: int) -> None:
+        await ask_all(port, rows)
+        with app.amend():
+            change(app, blueprints)
+        await ask_all(port, rows | changed)
+        with app.amend():
+            app.middleware(lambda _, response: response.headers.update({"x-late": "1"}), "response")
+        await ask_all(port, rows | changed)
+
+    run_anew(serve(app, talk))
+
+
+def test_a_policy_that_comes_with_a_late_route() -> None:
+    app = new_app()
+    bp = blueprint("original").copy("inside", url_prefix="/inside", allow_route_overwrite=True)
+    app.blueprint(cors_group(bp, **LISTED))
+
+    async def talk(port: int) -> None:
+        with app.amend():
+            add(bp, "/item", "DELETE", ctx_cors=CorsPolicy())
+        rows: dict[str, Row] = {
+            "GET": (ask("GET", "/inside/item"), 200, GRANTED),
+            "DELETE": (ask("DELETE", "/inside/item"), 200, PUBLIC),
+            "preflight": (preflight("/inside/item"), 204, GRANTED | lists("GET,OPTIONS") | METHOD),
+            "preflight for DELETE": (
+                preflight("/inside/item", "DELETE"),
+                204,
+                PUBLIC | lists("DELETE,OPTIONS") | {"vary": "access-control-request-method"},
+            ),
+        }
+        await ask_all(port, rows)
+
+    run_anew(serve(app, talk))
+
+
+@both_touchups
+def test_the_same_app_again_and_again(touchup: bool) -> None:
+    app, bp = new_app(TOUCHUP=touchup), blueprint("inside")
+    group = cors_group(bp, **LISTED)
+    app.blueprint(group)
+    app.blueprint(blueprint("web"))
+    rows = OUTSIDE | rows_of("/inside", GRANTED)
+    for _ in range(3):
+        check(app, rows)
+    group.reconfigure(CorsPolicy(allow_origins=[TWO]))
+    rows |= rows_of("/inside", TWOS)
+    rows["/inside: OPTIONS"] = (ask("OPTIONS", "/inside/item"), 204, ALL_TWOS)
+    for _ in range(3):
+        check(app, rows)
+
+
+def test_the_same_app_again_and_again_through_asgi() -> None:
+    app = new_app(cors_group(blueprint("inside"), **LISTED), blueprint("web"))
+    rows = OUTSIDE | rows_of("/inside", GRANTED)
+    answers = through_asgi(app, [one for one, *_ in rows.values() if isinstance(one, Ask)])
+    seen = {name: (answer.status, answer.cors) for name, answer in zip(rows, answers, strict=True)}
+    assert seen == {name: row[1:] for name, row in rows.items()}

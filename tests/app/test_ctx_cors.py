@@ -1,0 +1,279 @@
+"""`ctx_cors`: a route with a policy of its own, or without CORS, however the route is declared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Request, Sanic
+from sanic.exceptions import SanicException
+from sanic.response import HTTPResponse, text
+from sanic.views import HTTPMethodView
+
+from corsbp import CorsPolicy, cors_group
+
+from ..cases import EVIL, ONE, TWO
+from ..support import Answer, ask, new_app, preflight, send
+from .test_websockets import handshake, open_all
+
+SECTION: dict[str, Any] = {"allow_origins": [ONE], "allow_headers": ["x-section"]}
+OWN = CorsPolicy(allow_origins=[TWO], allow_credentials=True, max_age=7, allow_headers=["x-own"])
+
+OF_SECTION = {"access-control-allow-origin": ONE}
+OF_ROUTE = {"access-control-allow-origin": TWO, "access-control-allow-credentials": "true"}
+
+
+async def handler(_: Request, **__: Any) -> HTTPResponse:
+    return text("here")
+
+
+class View(HTTPMethodView):
+    def get(self, request: Request, **_: Any) -> HTTPResponse:
+        return text("here")
+
+    put = get
+
+
+Declare = Callable[[Blueprint, str, Any], object]
+
+WAYS: dict[str, Declare] = {
+    "get": lambda bp, uri, cors: bp.get(uri, ctx_cors=cors, name="got")(handler),
+    "route": lambda bp, uri, cors: bp.route(uri, ["GET"], ctx_cors=cors, name="routed")(handler),
+    "add_route": lambda bp, uri, cors: bp.add_route(handler, uri, name="added", ctx_cors=cors),
+    "view": lambda bp, uri, cors: bp.add_route(View.as_view(), uri, name="viewed", ctx_cors=cors),
+    "decorated view": lambda bp, uri, cors: bp.route(uri, ["GET"], name="view", ctx_cors=cors)(
+        View.as_view()
+    ),
+}
+URIS = {
+    "/item": "/bp/item",
+    "/<name:str>": "/bp/any",
+    "/<name:[a-z]+x>/<rest:path>": "/bp/ax/b/c",
+    "/": "/bp/",
+}
+
+
+def wrapped(declare: Declare, uri: str, cors: object, **config: Any) -> Sanic:
+    """An app with a section: one route with that ctx_cors, one without."""
+    bp = Blueprint("bp", url_prefix="/bp")
+    declare(bp, uri, cors)
+    bp.add_route(handler, "/plain/route", name="plain", methods=["GET", "PUT"])
+    return new_app(cors_group(bp, **SECTION), **config)
+
+
+def lists(methods: str, age: str, names: str) -> dict[str, str]:
+    values = {"allow-methods": methods, "allow-headers": names, "max-age": age}
+    return {f"access-control-{name}": value for name, value in values.items()}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("uri", URIS)
+def test_a_policy_of_its_own(way: str, uri: str) -> None:
+    path = URIS[uri]
+    methods = "GET,PUT,OPTIONS" if way == "view" else "GET,OPTIONS"
+    expected = {
+        ask("GET", path): (200, OF_ROUTE),
+        ask("GET", path, origin=None): (200, OF_ROUTE),
+        ask("DELETE", path): (405, OF_ROUTE),
+        preflight(path): (204, OF_ROUTE | lists(methods, "7", "x-own")),
+        ask("OPTIONS", path): (204, OF_ROUTE | lists(methods, "7", "x-own")),
+        ask("GET", "/bp/plain/route"): (200, OF_SECTION),
+        preflight("/bp/plain/route"): (204, OF_SECTION | lists("GET,PUT,OPTIONS", "600", "x-section")),
+        ask("GET", "/bp/not/here"): (404, OF_SECTION),
+    }
+    answers = send(wrapped(WAYS[way], uri, OWN), *expected)
+    assert {
+        one: (answer.status, answer.cors) for one, answer in zip(expected, answers, strict=True)
+    } == expected
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("uri", ["/item", "/<name:str>"])
+def test_left_out_of_cors_it_answers_as_if_it_were_not_wrapped(way: str, uri: str) -> None:
+    path = URIS[uri]
+    requests = {
+        "GET": ask("GET", path),
+        "GET from elsewhere": ask("GET", path, EVIL),
+        "GET from nowhere": ask("GET", path, origin=None),
+        "405": ask("DELETE", path),
+        "OPTIONS": ask("OPTIONS", path),
+        "preflight": preflight(path),
+        "preflight for a 405": preflight(path, "DELETE"),
+    }
+
+    def answers(app: Sanic) -> dict[str, tuple[int, dict[str, str]]]:
+        found = zip(requests, send(app, *requests.values()), strict=True)
+        return {name: (answer.status, comparable(answer)) for name, answer in found}
+
+    unwrapped = Blueprint("bp", url_prefix="/bp")
+    WAYS[way](unwrapped, uri, None)
+    assert answers(wrapped(WAYS[way], uri, False)) == answers(new_app(unwrapped))
+
+
+def comparable(answer: Answer) -> dict[str, str]:
+    """The headers, the methods of an Allow in order, without what the text of an error page decides."""
+    headers = {name.lower(): value for name, value in answer.headers if name.lower() != "content-length"}
+    if "allow" in headers:
+        headers["allow"] = ", ".join(sorted(headers["allow"].split(", ")))
+    return headers
+
+
+MIXED = {
+    "GET": (OWN, OF_ROUTE),
+    "POST": (None, OF_SECTION),
+    "DELETE": (CorsPolicy(max_age=None, expose_headers=["x-n"]), {"access-control-allow-origin": "*"}),
+    "PUT": (False, {}),
+}
+VARY = {"vary": "access-control-request-method"}
+
+
+@pytest.mark.filterwarnings("ignore:.*route-open")  # what DELETE is told
+@pytest.mark.parametrize(("uri", "path"), URIS.items())
+def test_each_method_of_a_path_follows_its_own(uri: str, path: str) -> None:
+    bp = Blueprint("bp", url_prefix="/bp")
+    for method, (cors, _) in MIXED.items():
+        more: dict[str, Any] = {} if cors is None else {"ctx_cors": cors}
+        bp.add_route(handler, uri, methods=[method], name=method, **more)
+    exposed = {"access-control-expose-headers": "x-n"}
+    expected = {
+        **{ask(method, path): headers for method, (_, headers) in MIXED.items()},
+        ask("DELETE", path): MIXED["DELETE"][1] | exposed,
+        preflight(path, "GET"): OF_ROUTE | lists("GET,OPTIONS", "7", "x-own") | VARY,
+        preflight(path, "POST"): OF_SECTION | lists("POST,OPTIONS", "600", "x-section") | VARY,
+        preflight(path, "DELETE"): {
+            "access-control-allow-origin": "*",
+            "access-control-allow-methods": "DELETE,OPTIONS",
+            "access-control-allow-headers": "*,authorization",
+            **VARY,
+        },
+        preflight(path, "PUT"): VARY,
+        preflight(path, "PUT", origin=TWO): VARY,
+    }
+    answers = send(new_app(cors_group(bp, **SECTION)), *expected)
+    assert {one: answer.cors for one, answer in zip(expected, answers, strict=True)} == expected
+
+
+def test_the_users_own_options_handler_next_to_routes_with_policies() -> None:
+    bp = Blueprint("bp", url_prefix="/bp")
+    bp.add_route(handler, "/item", methods=["GET"], name="get", ctx_cors=OWN)
+    bp.add_route(handler, "/item", methods=["OPTIONS"], name="options", ctx_cors=False)
+    expected = {
+        preflight("/bp/item"): (204, b"", OF_ROUTE | lists("GET,OPTIONS", "7", "x-own") | VARY),
+        ask("OPTIONS", "/bp/item"): (200, b"here", {}),
+    }
+    answers = send(new_app(cors_group(bp, **SECTION)), *expected)
+    seen = [(answer.status, answer.body, answer.cors) for answer in answers]
+    assert seen == [*expected.values()]
+
+
+def test_a_view_that_attaches_itself_follows_its_section() -> None:
+    bp = Blueprint("bp", url_prefix="/bp")
+
+    class Attached(HTTPMethodView, attach=bp, uri="/attached"):
+        def get(self, request: Request) -> HTTPResponse:
+            return text("here")
+
+    assert send(new_app(cors_group(bp, **SECTION)), ask("GET", "/bp/attached"))[0].cors == OF_SECTION
+
+
+def test_websockets() -> None:
+    bp = Blueprint("bp", url_prefix="/bp")
+    app = new_app()
+    app.ctx.greeted = 0
+
+    async def ws(request: Request, ws: Any) -> None:
+        request.app.ctx.greeted += 1
+        await ws.send("hello")
+
+    checked = OWN.replace(check_websockets=True)
+    bp.websocket("/own", name="own", ctx_cors=checked)(ws)
+    bp.add_websocket_route(ws, "/added", name="added", ctx_cors=checked)
+    bp.websocket("/out", name="out", ctx_cors=False)(ws)
+    bp.websocket("/plain", name="plain")(ws)
+    app.blueprint(cors_group(bp, **SECTION, check_websockets=True))
+    allowed = {"own": [TWO], "added": [TWO], "out": [ONE, TWO, EVIL], "plain": [ONE]}
+    asked = [(path, origin) for path in allowed for origin in (ONE, TWO, EVIL)]
+    answers = open_all(app, *(handshake(origin, path=f"/bp/{path}") for path, origin in asked))
+    opened = [pair for pair, answer in zip(asked, answers, strict=True) if answer.status == 101]
+    assert opened == [pair for pair in asked if pair[1] in allowed[pair[0]]]
+
+
+def test_nested_sections_and_groups() -> None:
+    inner, outer = Blueprint("inner", url_prefix="/inner"), Blueprint("outer", url_prefix="/outer")
+    for bp in (inner, outer):
+        bp.add_route(handler, "/own", name="own", ctx_cors=OWN)
+        bp.add_route(handler, "/out", name="out", ctx_cors=False)
+    section = cors_group(cors_group(inner), outer, url_prefix="/api", version=1, **SECTION)
+    app = new_app(Blueprint.group(section, url_prefix="/site"))
+    paths = [f"/v1/site/api/{bp}/{route}" for bp in ("inner", "outer") for route in ("own", "out")]
+    answers = send(app, *(ask("GET", path) for path in paths))
+    assert [(answer.status, answer.cors) for answer in answers] == [(200, OF_ROUTE), (200, {})] * 2
+
+
+def test_routes_that_are_added_after_the_app_has_the_section() -> None:
+    bp = Blueprint("bp", url_prefix="/bp")
+    bp.add_route(handler, "/first", name="first")
+    app = new_app(cors_group(bp, **SECTION))
+    bp.add_route(handler, "/own", name="own", ctx_cors=OWN)
+    bp.add_route(handler, "/out", name="out", ctx_cors=False)
+    answers = send(
+        app, *(ask("GET", f"/bp/{path}") for path in ("first", "own", "out")), preflight("/bp/own")
+    )
+    assert [answer.cors for answer in answers] == [
+        OF_SECTION,
+        OF_ROUTE,
+        {},
+        OF_ROUTE | lists("GET,OPTIONS", "7", "x-own"),
+    ]
+
+
+WRONG = [None, True, 0, "https://app.example", "*", ("*",), CorsPolicy, cors_group]  # Sanic wants it hashable
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("value", WRONG)
+def test_anything_else_stops_the_app_and_names_the_route(way: str, value: object) -> None:
+    app = wrapped(WAYS[way], "/<name:str>/item", value)
+    route = next(route for route in app.router.routes if "cors" in vars(route.ctx))
+    with pytest.raises(ValueError, match=re.escape(repr(value))) as stopped:
+        send(app, ask("GET", "/bp/any/item"))
+    assert not isinstance(stopped.value, SanicException)
+    for part in (f"ctx_cors={value!r}", repr(route.name), "/bp/<name:str>/item", "CorsPolicy", "False"):
+        assert part in str(stopped.value)
+
+
+def test_a_wrong_websocket_stops_the_app_too() -> None:
+    bp = Blueprint("bp", url_prefix="/bp")
+    bp.websocket("/ws", name="chat", ctx_cors="*")(handler)
+    with pytest.raises(ValueError, match=r"ctx_cors='\*' of the route '\w+\.bp\.chat' \(/bp/ws\)"):
+        send(new_app(cors_group(bp)))
+
+
+@pytest.mark.parametrize(
+    ("value", "ordinary", "asked"),
+    [
+        (OWN, (200, OF_ROUTE), (204, OF_ROUTE | lists("GET,OPTIONS", "7", "x-own"))),
+        (False, (200, {}), (405, {})),
+        (None, (200, {}), (405, {})),
+    ],
+)
+def test_outside_of_a_section(value: object, ordinary: object, asked: object) -> None:
+    """S7: it is read on every route of an app that has a section."""
+    bp = Blueprint("bp")
+    bp.add_route(handler, "/in", name="in")
+    app = new_app(cors_group(bp))
+    own: dict[str, Any] = {} if value is None else {"ctx_cors": value}
+    app.add_route(handler, "/out", name="out", **own)
+    answers = send(app, ask("GET", "/out"), preflight("/out"))
+    assert [(answer.status, answer.cors) for answer in answers] == [ordinary, asked]
+
+
+def test_outside_of_a_section_anything_else_stops_the_app_too() -> None:
+    bp = Blueprint("bp")
+    bp.add_route(handler, "/in", name="in")
+    app = new_app(cors_group(bp))
+    app.add_route(handler, "/out", name="out", ctx_cors="a typo")
+    with pytest.raises(ValueError, match=r"ctx_cors='a typo' of the route 'app[0-9]+\.out' \(/out\)"):
+        send(app, ask("GET", "/out"))

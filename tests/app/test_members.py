@@ -1,0 +1,272 @@
+"""What a section is made of: the app itself (S7), blueprints of the app (S8); what is forgotten (S9)."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Sanic
+
+from corsbp import CorsGroup, CorsPolicy, CorsPolicyWarning, cors_group
+from corsbp.app.inventory import oddities
+
+from ..support import (
+    EVIL,
+    GRANTED,
+    LISTED,
+    ORIGIN,
+    PUBLIC,
+    REFUSED,
+    Ask,
+    Row,
+    ask,
+    both_touchups,
+    check,
+    handler,
+    lists,
+    new_app,
+    preflight,
+    send,
+    send_anew,
+)
+
+ONES = {"access-control-allow-origin": ORIGIN}
+ONE: dict[str, Any] = {"allow_origins": [ORIGIN]}
+
+
+def bp_of(name: str = "api", prefix: str | None = None, **more: Any) -> Blueprint:
+    bp = Blueprint(name, url_prefix=prefix or f"/{name}", **more)
+    bp.add_route(handler, "/item", name="item")
+    return bp
+
+
+# --- S7: the app itself ---
+
+
+@both_touchups
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_app_itself(when: str, touchup: bool, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("file")
+    app = new_app(TOUCHUP=touchup)
+
+    def routes() -> None:
+        app.add_route(handler, "/", name="home")
+        app.add_route(handler, "/item", name="item")
+        app.add_route(handler, "/item", methods=["PUT"], name="put", ctx_cors=False)
+        app.add_route(handler, "/own/<n:int>", methods=["PUT"], name="own", ctx_cors=CorsPolicy())
+        app.static("/files", tmp_path, name="files")
+        app.blueprint(bp_of("extension", "/docs"))
+        app.blueprint(cors_group(bp_of("other"), **ONE))
+
+    if when == "after":
+        routes()
+    app.blueprint(cors_group(app, bp_of(), **LISTED))
+    if when == "before":
+        routes()
+    method = {"vary": "origin, access-control-request-method"}
+    rows: dict[str, Row] = {
+        "home": (ask("GET", "/"), 200, GRANTED),
+        "home, preflight": (preflight("/"), 204, GRANTED | lists("GET,OPTIONS")),
+        "item": (ask("GET", "/item"), 200, GRANTED),
+        "refused": (ask("GET", "/item", EVIL), 200, REFUSED),
+        "left out": (ask("PUT", "/item"), 200, {}),
+        "left out, preflight": (preflight("/item", "PUT"), 204, {"vary": "access-control-request-method"}),
+        "beside it, preflight": (preflight("/item"), 204, GRANTED | lists("GET,OPTIONS") | method),
+        "own": (ask("PUT", "/own/1", EVIL), 200, PUBLIC),
+        "own, preflight": (preflight("/own/1", "PUT", origin=EVIL), 204, PUBLIC | lists("PUT,OPTIONS")),
+        "file": (ask("GET", "/files/a.txt"), 200, GRANTED),
+        "no such file": (ask("GET", "/files/b.txt"), 404, GRANTED),
+        "extension": (ask("GET", "/docs/item"), 200, GRANTED),
+        "member": (ask("GET", "/api/item"), 200, GRANTED),
+        "unknown": (ask("GET", "/none"), 404, GRANTED),
+        "unknown, preflight": (preflight("/none", "PUT"), 204, GRANTED | lists()),
+        "not allowed": (ask("DELETE", "/item"), 405, GRANTED),
+        "another section": (ask("GET", "/other/item", EVIL), 200, ONES),
+        "another section, unknown": (ask("GET", "/other/none", EVIL), 404, ONES),
+    }
+    check(app, rows)
+
+
+def test_the_app_alone_and_with_a_section_inside() -> None:
+    inner = bp_of("inner")
+    app = new_app()
+    app.add_route(handler, "/item", name="item")
+    app.blueprint(cors_group(app, cors_group(inner, **ONE), **LISTED))
+    rows: dict[str, Row] = {
+        "app": (ask("GET", "/item", EVIL), 200, REFUSED),
+        "inner": (ask("GET", "/inner/item", EVIL), 200, ONES),
+    }
+    check(app, rows)
+    route = app.router.find_route_by_view_name("item")
+    assert route and route.name == f"{app.name}.item"  # as without corsbp
+    assert app.url_for("item") == "/item"
+
+
+def test_one_app_has_one_owner() -> None:
+    app = new_app()
+    app.blueprint(cors_group(app))
+    with pytest.raises(
+        ValueError, match=r"The app is in two sections, cors_group\(app\) and cors_group\(app, api\)"
+    ):
+        app.blueprint(cors_group(app, bp_of()))
+
+
+def test_the_group_of_one_app_is_not_anothers() -> None:
+    with pytest.raises(
+        ValueError, match=r"cors_group\(app\) wraps Sanic\(name=.*cannot be registered on Sanic\("
+    ):
+        new_app(cors_group(new_app()))
+
+
+# --- S8: blueprints that the app has already ---
+
+
+@both_touchups
+def test_a_blueprint_that_is_registered_already(touchup: bool) -> None:
+    bp, beside = bp_of("docs"), bp_of("beside")
+    app = new_app(TOUCHUP=touchup)
+    app.blueprint(bp, url_prefix="/moved", version=2)
+    app.blueprint(cors_group(app.blueprints["docs"], beside, **LISTED))
+    beside.add_route(handler, "/late", name="late")
+    rows: dict[str, Row] = {
+        "where it is": (ask("GET", "/v2/moved/item"), 200, GRANTED),
+        "preflight": (preflight("/v2/moved/item"), 204, GRANTED | lists("GET,OPTIONS")),
+        "unknown": (ask("GET", "/v2/moved/none"), 404, GRANTED),
+        "nowhere else": (ask("GET", "/docs/item"), 404, {}),
+        "beside": (ask("GET", "/beside/item"), 200, GRANTED),
+        "later": (ask("GET", "/beside/late"), 200, GRANTED),
+    }
+    check(app, rows)
+    assert sorted(route.path for route in app.router.routes) == sorted(
+        {route.path for route in app.router.routes}
+    )
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        (lambda bp: cors_group(bp, url_prefix="/api"), r"cors_group\(docs\) cannot move it below 'api'"),
+        (lambda bp: cors_group(bp, version=1), r"cors_group\(docs\) cannot move it below 1"),
+        (lambda bp: Blueprint.group(cors_group(bp), url_prefix="/svc"), r"cannot move it below 'svc'"),
+        (lambda bp: cors_group(Blueprint.group(bp, url_prefix="/in")), r"has it in a group of its own"),
+    ],
+)
+def test_it_is_not_moved(group: Callable[[Blueprint], Any], words: str) -> None:
+    bp = bp_of("docs")
+    app = new_app(bp)
+    before = sorted(route.path for route in app.router.routes)
+    with pytest.raises(
+        ValueError, match=rf"'docs' is registered already, and .*{words}.*Meant: cors_group\(docs\)"
+    ):
+        app.blueprint(group(bp))
+    assert sorted(route.path for route in app.router.routes) == before
+
+
+def test_the_documentation_of_sanic_ext() -> None:
+    pytest.importorskip("sanic_ext")
+    app = new_app(AUTO_EXTEND=True)
+    app.add_route(handler, "/item", name="item")
+    app.extend()
+    app.blueprint(cors_group(app.blueprints["openapi"]))
+    answers = check(
+        app,
+        {
+            "in": (ask("GET", "/docs/openapi.json", EVIL), 200, PUBLIC),
+            "out": (ask("GET", "/item", None), 200, {}),
+        },
+    )
+    assert b'"/item"' in answers["in"].body
+
+
+def test_one_group_on_two_apps_of_which_one_has_the_blueprint() -> None:
+    bp = bp_of("docs")
+    group = cors_group(bp, **LISTED)
+    one, other = new_app(bp), new_app()
+    for app in (one, other):
+        app.blueprint(group)
+        answers = send_anew(app, ask("GET", "/docs/item"), ask("GET", "/docs/none"))
+        assert [(answer.status, answer.cors) for answer in answers] == [(200, GRANTED), (404, GRANTED)]
+
+
+# --- S9: groups that were forgotten ---
+
+
+def warned(app: Sanic, *asks: Ask) -> list[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        send(app, *(asks or [ask("GET", "/none")]))
+    return [str(each.message) for each in caught if isinstance(each.message, CorsPolicyWarning)]
+
+
+def kept(bp: Blueprint) -> tuple[CorsGroup | None, Any]:
+    return cors_group(bp), bp
+
+
+def dropped(bp: Blueprint) -> tuple[CorsGroup | None, Any]:
+    cors_group(Blueprint.group(bp))
+    return None, bp
+
+
+def registered_before(bp: Blueprint) -> tuple[CorsGroup | None, Any]:
+    app = new_app(bp)
+    cors_group(bp)
+    return None, app
+
+
+@pytest.mark.parametrize("way", [kept, dropped, registered_before])
+def test_a_group_that_is_registered_nowhere(way: Callable[[Blueprint], tuple[Any, Any]]) -> None:
+    _group, made = way(bp_of())
+    app = made if isinstance(made, Sanic) else new_app(made)
+    line = way.__code__.co_firstlineno + (2 if way is registered_before else 1)
+    message = (
+        rf"cors_group: 'cors_group\(api\) at .*test_members\.py:{line}' is registered on no app, "
+        r"but the blueprint 'api' is: app\.blueprint\(cors_group\(\.\.\.\)\) registers it \[group-forgotten\]"
+    )
+    assert [bool(re.fullmatch(message, str(each))) for each in oddities(app)] == [True]
+    (said,) = warned(app)
+    assert re.fullmatch(message, said)
+
+
+def test_of_several_blueprints_it_is_said_once() -> None:
+    one, two = bp_of("one"), bp_of("two")
+    cors_group(one, two)
+    app = new_app(one, two)
+    (said,) = warned(app)
+    assert "cors_group(one, two) at" in said and "the blueprint 'one' and 'two' is" in said
+
+
+def test_an_app_that_is_wrapped_and_forgotten() -> None:
+    app = new_app()
+    app.add_route(handler, "/item", name="item")
+    cors_group(app)
+    (said,) = warned(app)
+    assert "cors_group(app) at" in said and "but the app serves its routes" in said
+
+
+def test_with_and_without_a_section() -> None:
+    """One app with the group and another with the bare blueprint is fine; so is a copy."""
+    bp = bp_of()
+    with_section, without = new_app(cors_group(bp)), new_app(bp, bp.copy("copy", url_prefix="/copy"))
+    assert (warned(with_section), warned(without)) == ([], [])
+    assert (oddities(with_section), oddities(without)) == ([], [])
+
+
+def test_what_is_registered_listens_no_more() -> None:
+    """Sanic sorts all listeners for each: an app of many blueprints would start slowly."""
+
+    def listeners(*members: Any) -> int:
+        return sum(route.name == "server.init.before" for route in new_app(*members).signal_router.routes)
+
+    few, many = ([bp_of(f"b{number}") for number in range(count)] for count in (1, 20))
+    assert (
+        listeners(cors_group(*few)) == listeners(cors_group(*many)) == listeners(*map(cors_group, many)) == 1
+    )
+
+
+def test_a_group_in_a_group_that_is_registered() -> None:
+    app = new_app(Blueprint.group(cors_group(cors_group(bp_of()), bp_of("b")), url_prefix="/x"))
+    assert warned(app) == []

@@ -1,0 +1,309 @@
+"""Whose a request is, the app's router says, for preflights too (S3, P5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Request, Sanic
+from sanic.response import HTTPResponse, text
+from sanic.router import Router
+
+from corsbp import cors_group
+
+from ..support import (
+    EVIL,
+    GRANTED,
+    LISTED,
+    ORIGIN,
+    PUBLIC,
+    REFUSED,
+    Answer,
+    Ask,
+    Row,
+    apart_from_cors,
+    ask,
+    bare,
+    both_touchups,
+    check,
+    lists,
+    new_app,
+    preflight,
+    send_anew,
+)
+
+COOKIES: dict[str, Any] = {"allow_origins": [ORIGIN, EVIL], "allow_credentials": True}
+METHOD = {"vary": "access-control-request-method"}
+
+
+async def handler(request: Request, **_: object) -> HTTPResponse:
+    return text(f"{request.route.name.partition('.')[2] if request.route else None}")
+
+
+def test_a_route_outside_for_one_host_below_the_prefix_of_a_section() -> None:
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(handler, "/item", name="item")
+    app = new_app(cors_group(bp, **COOKIES))
+    app.add_route(handler, "/api/admin", methods=["PUT"], host="h.example", name="admin")
+    asked = {"access_control_request_method": "PUT"}
+    rows: dict[str, Row] = {
+        "outside": (ask("PUT", "/api/admin", host="h.example"), 200, {}),
+        "preflight": (ask("OPTIONS", "/api/admin", host="h.example", **asked), 404, {}),
+        "another method": (ask("GET", "/api/admin", host="h.example"), 404, {}),
+        "another host": (
+            ask("OPTIONS", "/api/admin", host="i.example", **asked),
+            204,
+            {
+                "access-control-allow-origin": ORIGIN,
+                "access-control-allow-credentials": "true",
+                "access-control-allow-methods": "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS",
+                "access-control-max-age": "600",
+                "vary": "origin, access-control-request-headers",
+            },
+        ),
+    }
+    check(app, rows)
+
+
+def overlapping(make: Callable[..., Any], *methods: list[str]) -> Sanic:
+    bp = Blueprint("api", url_prefix="/api", strict_slashes=True)
+    for its in methods:
+        bp.add_route(handler, "/<n:int>/", methods=its, name=its[0].lower())
+    app = new_app(make(bp, **COOKIES))
+    app.add_route(handler, "/api/<n:int>", methods=["POST"], name="outside", strict_slashes=False)
+    return app
+
+
+ONE_ROUTE, TWO_ROUTES = [["GET", "PUT"]], [["GET"], ["PUT"]]
+
+
+def test_sanics_second_try_without_the_slash_leads_outside() -> None:
+    """It comes where a path has two routes; where it has one, the path has no such method."""
+    outside: dict[str, Row] = {
+        "outside": (ask("POST", "/api/5"), 200, {}),
+        "outside, preflight": (preflight("/api/5", "POST"), 405, {}),
+    }
+    grant = {"access-control-allow-origin": ORIGIN, "access-control-allow-credentials": "true"}
+    granted = grant | {
+        "access-control-allow-methods": "GET,PUT,OPTIONS",
+        "access-control-allow-headers": "content-type",
+        "access-control-max-age": "600",
+        "vary": "origin, access-control-request-headers",
+    }
+    asked = preflight("/api/5/", "POST", "content-type")
+    two: dict[str, Row] = {
+        "with the slash": (ask("POST", "/api/5/"), 200, {}),
+        "preflight": (asked, 204, METHOD),
+    }
+    one: dict[str, Row] = {
+        "with the slash": (ask("POST", "/api/5/"), 405, grant | {"vary": "origin"}),
+        "preflight": (asked, 204, granted),
+    }
+    check(overlapping(cors_group, *TWO_ROUTES), outside | two)
+    check(overlapping(cors_group, *ONE_ROUTE), outside | one)
+
+
+@pytest.mark.parametrize("methods", [ONE_ROUTE, TWO_ROUTES])
+def test_with_a_section_the_router_finds_what_it_finds_without(methods: list[list[str]]) -> None:
+    asks = [
+        ask(method, path)
+        for method in ("GET", "PUT", "POST", "DELETE", "HEAD")
+        for path in ("/api/5", "/api/5/", "/api/x", "/api/x/", "/api", "/api/")
+    ]
+    inside, without = (send_anew(overlapping(make, *methods), *asks) for make in (cors_group, bare))
+    for one, answer, other in zip(asks, inside, without, strict=True):
+        assert without_allow(answer) == without_allow(other), one
+
+
+def without_allow(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:
+    """An answer without CORS and without Allow: that is completed in a section."""
+    status, headers, body = apart_from_cors(answer)
+    return status, [line for line in headers if line[0].lower() != "allow"], body
+
+
+def test_the_router_has_the_users_routes_and_no_others() -> None:
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(handler, "/item", name="item")
+    bp.add_route(handler, "/<n:int>", name="number", methods=["PUT"])
+    app = new_app(cors_group(bp, **LISTED))
+    rows: dict[str, Row] = {
+        "preflight": (preflight("/api/item"), 204, GRANTED | lists("GET,OPTIONS")),
+        "parameter": (preflight("/api/1", "PUT"), 204, GRANTED | lists("PUT,OPTIONS")),
+    }
+    check(app, rows)
+    assert {route.name.partition(".")[2] for route in app.router.routes_all.values()} == {
+        "api.item",
+        "api.number",
+    }
+
+
+class RouterWithQuery(Router):
+    """As HTTP's QUERY is added to Sanic."""
+
+    ALLOWED_METHODS: Any = (*Router.ALLOWED_METHODS, "QUERY")
+
+
+def test_methods_beyond_those_of_sanic() -> None:
+    app = Sanic("query", router=RouterWithQuery())
+    app.config.update(AUTO_EXTEND=False, MOTD=False, ACCESS_LOG=False)
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(handler, "/search", methods=["QUERY"], name="search")
+    bp.add_route(handler, "/item", methods=["GET", "QUERY"], name="item")
+    app.blueprint(cors_group(bp, **LISTED))
+    app.add_route(handler, "/outside", methods=["QUERY"], name="outside")
+    rows: dict[str, Row] = {
+        "served": (ask("QUERY", "/api/search"), 200, GRANTED),
+        "preflight": (preflight("/api/search", "QUERY"), 204, GRANTED | lists("QUERY,OPTIONS")),
+        "both": (preflight("/api/item", "QUERY"), 204, GRANTED | lists("GET,QUERY,OPTIONS")),
+        "not allowed": (ask("GET", "/api/search"), 405, GRANTED),
+        "not allowed outside": (ask("GET", "/outside"), 405, {}),
+        "unknown": (
+            preflight("/api/none", "QUERY"),
+            204,
+            GRANTED | lists("GET,HEAD,POST,PUT,PATCH,DELETE,QUERY,OPTIONS"),
+        ),
+    }
+    answers = check(app, rows)
+    assert answers["not allowed"]["allow"] == "QUERY, OPTIONS"
+    assert answers["not allowed outside"]["allow"] == "QUERY"
+
+
+# --- where there is no route ---
+
+
+@both_touchups
+def test_the_prefix_of_the_group_is_the_sections_too(touchup: bool) -> None:
+    """R8: what `cors_group()` itself puts before its blueprints, unless others share it."""
+
+    def made(name: str) -> Blueprint:
+        bp = Blueprint(name, url_prefix=f"/{name}")
+        bp.add_route(handler, "/item", name="item")
+        return bp
+
+    app = new_app(
+        cors_group(made("a"), made("b"), url_prefix="/v1", **LISTED),
+        cors_group(made("c"), version=2),
+        Blueprint.group(cors_group(made("d"), url_prefix="/in"), made("e"), url_prefix="/svc"),
+        cors_group(made("f"), url_prefix="/<tenant:int>", **LISTED),
+        cors_group(made("g"), url_prefix="/both"),
+        Blueprint.group(made("h"), url_prefix="/both/h2"),
+        cors_group(made("i"), url_prefix="/shared"),
+        Blueprint("j", url_prefix="/shared"),
+        cors_group(made("k"), version=3, version_prefix="/api/v", url_prefix="/x"),
+        TOUCHUP=touchup,
+    )
+    app.blueprints["j"].add_route(handler, "/item", name="item")
+    rows: dict[str, Row] = {
+        path: (ask("GET", path), 404, cors)
+        for path, cors in {
+            "/v1/none": GRANTED,
+            "/v1": GRANTED,
+            "/v1/a/none": GRANTED,
+            "/v12": {},
+            "/v2/none": PUBLIC,
+            "/svc/none": {},
+            "/svc/in/none": PUBLIC,
+            "/svc/e/none": {},
+            "/7/none": GRANTED,
+            "/seven/none": {},
+            "/both/none": PUBLIC,
+            "/both/h2/h/none": {},
+            "/shared/none": {},
+            "/shared/i/none": PUBLIC,
+            "/api/v3/x/none": PUBLIC,
+            "/api/v3/none": {},
+            "/none": {},
+        }.items()
+    }
+    check(app, rows)
+
+
+def test_middleware_and_error_handlers_meet_an_unknown_path_as_without_a_section() -> None:
+    """In the order of their declaration, once each, with a request that has no route."""
+
+    def site(make: Callable[..., Any]) -> tuple[Sanic, list[tuple[object, ...]]]:
+        met: list[tuple[object, ...]] = []
+        bp = Blueprint("api", url_prefix="/api")
+        bp.add_route(handler, "/item", name="item")
+        app = new_app(make(bp))
+        for number, priority in enumerate((0, 5, -5)):
+
+            def passes(request: Request, number: int = number) -> None:
+                met.append((number, request.route, request.name, request.endpoint, request.match_info))
+
+            def leaves(request: Request, _: object, number: int = number) -> None:
+                met.append((-number, request.route))
+
+            app.on_request(passes, priority=priority)
+            app.middleware(leaves, "response", priority=priority)
+
+        @app.exception(Exception)
+        def fails(request: Request, exception: Exception) -> HTTPResponse:
+            met.append((type(exception).__name__, str(exception), request.route))
+            return text("mine", 418)
+
+        return app, met
+
+    asks = [
+        ask("GET", "/api/none"),
+        ask("GET", "/api/none/"),
+        ask("POST", "/api/item"),
+        ask("POST", "/api/item/"),
+    ]
+    (app, met), (other, expected) = site(cors_group), site(bare)
+    answers, without = send_anew(app, *asks), send_anew(other, *asks)
+    assert met == expected and len(met) == 4 * 7
+    assert [apart_from_cors(answer) for answer in answers] == [apart_from_cors(answer) for answer in without]
+    assert [answer.cors for answer in answers] == [PUBLIC] * 4
+
+
+# --- the user's own router ---
+
+
+class CountingRouter(Router):
+    """Has a cache of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def get(self, path: str, method: str, host: str | None) -> Any:  # type: ignore[override]
+        self.found.append(path)
+        return self._get(path, method, host)
+
+
+def test_a_router_that_overrides_get() -> None:
+    router = CountingRouter()
+    app = Sanic("counting", router=router)
+    app.config.update(AUTO_EXTEND=False, MOTD=False, ACCESS_LOG=False)
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(handler, "/item", name="item")
+    app.blueprint(cors_group(bp, **LISTED))
+    rows: dict[str, Row] = {
+        "granted": (ask("GET", "/api/item"), 200, GRANTED),
+        "refused": (ask("GET", "/api/item", "https://other.example"), 200, REFUSED),
+        "preflight": (preflight("/api/item"), 204, GRANTED | lists("GET,OPTIONS")),
+        "unknown": (ask("GET", "/api/none"), 404, GRANTED),
+    }
+    check(app, rows)
+    assert router.found == ["/api/item", "/api/item", "/api/item", "/api/none"]
+
+
+class ConfusedRouter(Router):
+    """Cannot read some paths, whatever the method."""
+
+    def resolve(self, path: str, **more: Any) -> Any:
+        if "confused" in path:
+            raise ZeroDivisionError
+        return super().resolve(path, **more)
+
+
+@pytest.mark.parametrize("one", [ask("GET", "/api/confused"), preflight("/api/confused")])
+def test_what_the_router_cannot_read_is_nobodys(one: Ask) -> None:
+    app = Sanic("confused", router=ConfusedRouter())
+    app.config.update(AUTO_EXTEND=False, MOTD=False, ACCESS_LOG=False)
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(handler, "/item", name="item")
+    app.blueprint(cors_group(bp))
+    check(app, {"confused": (one, 500, {})})

@@ -1,0 +1,336 @@
+"""WebSocket handshakes: browsers leave the check of the origin to the server, here `check_websockets`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Request, Sanic
+from sanic.asgi import ASGIApp
+from sanic.exceptions import Unauthorized
+from sanic.response import HTTPResponse, text
+
+from corsbp import CorsPolicy, cors_group
+
+from ..cases import EVIL, ONE, SUB, TWO
+from ..support import ROOT, Answer, ask, new_app, parse, send, serve
+
+CREDENTIALS = {"access-control-allow-credentials": "true"}
+
+
+def handshake(*origins: str, path: str = "/bp/ws", host: str = "api.example") -> bytes:
+    """What a browser sends to open a WebSocket."""
+    lines = ["upgrade: websocket", "connection: Upgrade", "sec-websocket-version: 13"]
+    lines += ["sec-websocket-key: x3JJHMbDL1EzLkh9GBhXDw==", *(f"origin: {origin}" for origin in origins)]
+    return "\r\n".join([f"GET {path} HTTP/1.1", f"host: {host}", *lines, "", ""]).encode()
+
+
+async def opened(port: int, raw: bytes) -> Answer:
+    """The answer to a handshake: the 101 with what the handler then says, or the refusal."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(raw)
+    try:
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
+        if head.startswith(b"HTTP/1.1 101 "):
+            return parse(head + await asyncio.wait_for(reader.readuntil(b"hello"), 60))
+        length = int(dict(parse(head).headers).get("content-length", 0))
+        return parse(head + await asyncio.wait_for(reader.readexactly(length), 60))
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+def app_of(policy: CorsPolicy | None = None, **config: Any) -> Sanic:
+    """A section with a WebSocket; `greeted` counts how often its handler ran."""
+    bp = Blueprint("bp", url_prefix="/bp")
+    app = new_app(**config)
+    app.ctx.greeted = 0
+
+    @bp.websocket("/ws")
+    async def ws(request: Request, ws: Any) -> None:
+        request.app.ctx.greeted += 1
+        await ws.send("hello")
+
+    @bp.get("/item")
+    def item(_: Request) -> HTTPResponse:
+        return text("item")
+
+    app.blueprint(cors_group(bp, policy=policy) if policy else bp)
+    return app
+
+
+def open_all(app: Sanic, *raws: bytes, debug: bool = False) -> list[Answer]:
+    async def talk(port: int) -> list[Answer]:
+        return [await opened(port, raw) for raw in raws]
+
+    answers: list[Answer] = asyncio.run(serve(app, talk, debug))
+    assert app.ctx.greeted == [answer.status for answer in answers].count(101)
+    return answers
+
+
+# --- who may ---------------------------------------------------------------------------------------
+
+
+async def asks_later(origin: str, _: Request) -> bool:
+    await asyncio.sleep(0)
+    return origin == ONE
+
+
+POLICIES: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "any": ({}, [ONE, TWO, SUB, EVIL]),
+    "one": ({"allow_origins": [ONE]}, [ONE]),
+    "one with credentials": ({"allow_origins": [ONE], "allow_credentials": True}, [ONE]),
+    "a list": ({"allow_origins": [ONE, TWO]}, [ONE, TWO]),
+    "patterns": ({"allow_origins": [ONE, "https://*.tenants.example"]}, [ONE, SUB]),
+    "a function": ({"allow_origins": lambda origin, request: origin == ONE}, [ONE]),
+    "an async function": ({"allow_origins": asks_later}, [ONE]),
+}
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("name", POLICIES)
+def test_who_may_open_one(name: str, debug: bool) -> None:
+    fields, allowed = POLICIES[name]
+    asked = [ONE, TWO, SUB, EVIL]
+    app = app_of(CorsPolicy(**fields))
+    answers = open_all(app, handshake(), *map(handshake, asked), debug=debug)
+    statuses = [answer.status for answer in answers]
+    assert statuses == [101, *(101 if origin in allowed else 403 for origin in asked)]
+
+
+NOBODY = [
+    ("null",),
+    ("",),
+    (ONE, ONE),
+    (ONE, EVIL),
+    (EVIL, ONE),
+    (f"{ONE},{EVIL}",),
+    (f"{ONE}/",),
+    (f"{ONE}.evil.example",),
+    (f"{ONE}:443",),
+    (ONE.upper(),),
+    ("http://app.example",),
+    ("https://xapp.example",),
+    ("wss://app.example",),
+]
+
+
+@pytest.mark.parametrize("name", [name for name in POLICIES if name != "any"])
+def test_origins_that_never_match_are_refused(name: str) -> None:
+    answers = open_all(
+        app_of(CorsPolicy(**POLICIES[name][0])),
+        *(handshake(*origins) for origins in NOBODY),
+    )
+    assert dict(zip(NOBODY, [answer.status for answer in answers], strict=True)) == dict.fromkeys(NOBODY, 403)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_nobody_is_refused_unchecked(name: str) -> None:
+    raws = [handshake(*origins) for origins in [(), (ONE,), (EVIL,), *NOBODY]]
+    unwrapped = [answer.status for answer in open_all(app_of(), *raws)]
+    policy = CorsPolicy(**POLICIES[name][0], check_websockets=False)
+    assert [answer.status for answer in open_all(app_of(policy), *raws)] == unwrapped
+    # Sanic itself wants no second Origin
+    assert unwrapped == [101] * 3 + [400 if len(origins) > 1 else 101 for origins in NOBODY]
+
+
+OWN = [
+    # the page, the Host of the handshake, whether they are the same server
+    ("https://api.example", "api.example", True),
+    ("http://api.example", "api.example", True),  # what scheme the server was called by, a proxy knows
+    ("https://api.example", "api.example:443", True),
+    ("http://api.example", "api.example:80", True),
+    ("https://api.example:8443", "api.example:8443", True),
+    ("https://api.example", "API.Example", True),
+    ("http://127.0.0.1:8000", "127.0.0.1:8000", True),
+    ("http://[::1]:8000", "[::1]:8000", True),
+    ("https://api.example", "api.example:80", False),
+    ("http://api.example", "api.example:443", False),
+    ("https://api.example:8443", "api.example", False),
+    ("https://api.example", "api.example:8443", False),
+    ("https://app.api.example", "api.example", False),
+    ("https://api.example.evil.example", "api.example", False),
+    ("app://api.example", "api.example", False),
+    ("null", "null", False),
+    ("api.example", "api.example", False),
+    ("https://", "", False),
+]
+
+
+@pytest.mark.parametrize("name", ["one", "a function", "an async function"])
+def test_pages_of_the_server_itself_may(name: str) -> None:
+    """W1: host and port as in Host, the default ports of http and https left out on either side."""
+    app = app_of(CorsPolicy(**POLICIES[name][0]))
+    answers = open_all(app, *(handshake(origin, host=host) for origin, host, _ in OWN))
+    seen = [
+        (origin, host, answer.status == 101) for (origin, host, _), answer in zip(OWN, answers, strict=True)
+    ]
+    assert seen == OWN
+    twice = handshake("https://api.example", "https://api.example")
+    assert [answer.status for answer in open_all(app_of(CorsPolicy(**POLICIES[name][0])), twice)] == [403]
+
+
+@pytest.mark.parametrize("section", [False, True])
+def test_a_route_follows_its_own_policy(section: bool) -> None:
+    bp = Blueprint("bp", url_prefix="/bp")
+    app = new_app()
+    app.ctx.greeted = 0
+
+    async def ws(request: Request, ws: Any) -> None:
+        request.app.ctx.greeted += 1
+        await ws.send("hello")
+
+    own = {
+        "checked": CorsPolicy(allow_origins=[TWO]),
+        "unchecked": CorsPolicy(allow_origins=[TWO], check_websockets=False),
+        "left-out": False,
+    }
+    for name, cors in own.items():
+        bp.add_websocket_route(ws, f"/{name}", name=name, ctx_cors=cors)
+    bp.websocket("/section", name="section")(ws)
+    app.blueprint(cors_group(bp, allow_origins=[ONE], check_websockets=section))
+    asked = [(path, origin) for path in (*own, "section") for origin in (ONE, TWO, EVIL)]
+    answers = open_all(app, *(handshake(origin, path=f"/bp/{path}") for path, origin in asked))
+    refused = {pair for pair, answer in zip(asked, answers, strict=True) if answer.status == 403}
+    of_section = {("section", TWO), ("section", EVIL)} if section else set()
+    assert refused == {("checked", ONE), ("checked", EVIL)} | of_section
+
+
+# --- what a refusal looks like ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        ({"allow_origins": [ONE]}, {"access-control-allow-origin": ONE}),
+        ({"allow_origins": [ONE, TWO]}, {"vary": "origin"}),
+        ({"allow_origins": lambda origin, request: False}, {"vary": "origin"}),
+    ],
+)
+def test_a_refusal_is_an_answer_like_any_other(
+    fields: dict[str, Any], headers: dict[str, str], debug: bool
+) -> None:
+    app = app_of(CorsPolicy(**fields))
+    (answer,) = open_all(app, handshake(EVIL), debug=debug)
+    assert (answer.status, answer.cors) == (403, headers)
+    assert b"This WebSocket is not open to pages of this origin" in answer.body
+    assert EVIL.encode() not in answer.body
+
+
+def test_the_apps_error_handler_decides_what_it_says() -> None:
+    app = app_of(CorsPolicy(allow_origins=[ONE, TWO]))
+    app.error_handler.add(Exception, lambda request, error: text("no", status=418))
+    (answer,) = open_all(app, handshake(EVIL))
+    assert (answer.status, answer.body, answer.cors) == (418, b"no", {"vary": "origin"})
+
+
+def test_it_comes_before_everything_else_and_replaces_nothing() -> None:
+    seen: list[str | None] = []
+    app = app_of(CorsPolicy(allow_origins=[ONE]))
+
+    @app.middleware("request", priority=99)
+    def sign_in(request: Request) -> None:
+        seen.append(request.headers.get("origin"))
+        raise Unauthorized("sign in")
+
+    assert [answer.status for answer in open_all(app, handshake(EVIL), handshake(ONE))] == [403, 401]
+    assert seen == [ONE]
+
+
+def test_an_ordinary_request_to_a_checked_section_is_served() -> None:
+    app = app_of(CorsPolicy(allow_origins=[ONE, TWO]))
+
+    asked = [ask("GET", "/bp/item", EVIL), ask("OPTIONS", "/bp/ws", EVIL), ask("GET", "/bp/nothing", EVIL)]
+    answers = [(answer.status, answer.cors) for answer in send(app, *asked)]
+    assert answers == [(200, {"vary": "origin"}), (204, {"vary": "origin"}), (404, {"vary": "origin"})]
+
+
+def test_a_function_is_asked_once() -> None:
+    asked: list[str] = []
+
+    async def function(origin: str, _: Request) -> bool:
+        asked.append(origin)
+        return origin == ONE
+
+    policy = CorsPolicy(allow_origins=function)
+    answers = open_all(app_of(policy), handshake(ONE), handshake(EVIL), handshake("null"), handshake())
+    assert [answer.status for answer in answers] == [101, 403, 403, 101]
+    assert asked == [ONE, EVIL]
+
+
+# --- through an ASGI server ------------------------------------------------------------------------
+
+
+def asgi() -> Sanic:
+    """For uvicorn, in a process of its own: sanic-testing changes how Sanic is called in this one."""
+    return app_of(CorsPolicy(allow_origins=[ONE]))
+
+
+@pytest.mark.parametrize("implementation", ["wsproto", "websockets-sansio"])
+def test_through_asgi_the_refusal_is_a_refusal_too(implementation: str) -> None:
+    pytest.importorskip("uvicorn")
+    command = [sys.executable, "-m", "uvicorn", "--factory", f"{__name__}:asgi", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--ws", implementation],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        try:
+            found = (re.search(r"running on http://127.0.0.1:(\d+)", line) for line in server.stdout)
+            port = int(next(filter(None, found))[1])
+
+            async def talk() -> list[int]:
+                asked = [handshake(ONE), handshake(), handshake(EVIL), handshake("null")]
+                return [(await opened(port, one)).status for one in asked]
+
+            statuses = asyncio.run(talk())
+        finally:
+            server.terminate()
+            log, _ = server.communicate(timeout=60)
+    assert statuses == [101, 101, 403, 403]
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("extension", [True, False])
+def test_what_an_asgi_server_is_told(extension: bool) -> None:
+    """With the extension for refusals, all of the answer; without it, that the socket is closed."""
+    app = app_of(CorsPolicy(allow_origins=[ONE]))
+    scope: dict[str, Any] = {
+        "type": "websocket",
+        "raw_path": b"/bp/ws",
+        "query_string": b"",
+        "headers": [(b"host", b"api.example"), (b"origin", EVIL.encode())],
+        "client": ("127.0.0.1", 1),
+        "extensions": {"websocket.http.response": {}} if extension else None,
+    }
+    told: list[MutableMapping[str, Any]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        told.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def talk() -> None:
+        await app.asgi_client.get("/")  # starts the app
+        asked = await ASGIApp.create(app, scope, receive, send)
+        await asked()
+
+    asyncio.run(talk())
+    if not extension:
+        assert told == [{"type": "websocket.close", "code": 1008}]
+        return
+    start, body = told
+    assert (start["type"], start["status"]) == ("websocket.http.response.start", 403)
+    assert (b"access-control-allow-origin", ONE.encode()) in start["headers"]
+    assert body["type"] == "websocket.http.response.body"
+    assert b"not open to pages of this origin" in body["body"]

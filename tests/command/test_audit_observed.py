@@ -1,0 +1,316 @@
+"""`corsbp audit --observed`: what an app lets pages do, asked of it, by whatever it is that answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sanic import Blueprint, HTTPResponse, Request, Sanic, empty, redirect, text
+
+from corsbp import CorsPolicy, cors_group
+from corsbp.command.other_cors import neighbours
+from corsbp.command.probe import STRANGER
+from corsbp.testing.result import NoAnswer
+
+from ..support import ORIGIN, TWO, new_app, sync
+
+WITH = {"credentials": True, "headers": "*", "exposes": ["x-total"]}
+
+
+async def handler(*_: object, **__: object) -> Any:
+    return text("here", headers={"x-total": "3"})
+
+
+def api(calls: list[str], **policy: Any) -> Sanic:
+    """A section, and beside it what is written by hand, and what has no CORS."""
+    app = new_app()
+    one = Blueprint("one", url_prefix="/one")
+
+    async def counted(request: Request, **_: str) -> HTTPResponse:
+        calls.append(f"{request.method} {request.path}")
+        return text("here")
+
+    async def talk(request: Request, ws: object) -> None:
+        calls.append("a socket")
+
+    one.add_route(counted, "/item/<number:int>", methods=["GET", "PUT"], name="item")
+    one.add_websocket_route(talk, "/talk", name="talk")
+    app.blueprint(cors_group(one, **policy))
+    app.add_route(counted, "/plain", methods=["GET", "POST"], name="plain")
+    app.add_route(counted, "/own", methods=["GET", "DELETE", "OPTIONS"], name="own")
+    app.add_route(sync(lambda _: redirect("/plain")), "/own/moved", name="moved")
+    app.add_websocket_route(talk, "/chat", name="chat")
+    app.add_route(counted, "/<name:(?:<script>)?>", name="script")
+
+    @app.on_response
+    async def by_hand(request: Request, response: HTTPResponse) -> None:
+        origin = request.headers.get("origin", "")
+        if request.path.startswith("/own") and origin == ORIGIN:
+            response.headers["access-control-allow-origin"] = origin
+            response.headers["access-control-allow-credentials"] = "true"
+            response.headers["access-control-allow-methods"] = "GET, DELETE"
+            response.headers["access-control-allow-headers"] = "X-Token, content-type"
+            response.headers["access-control-expose-headers"] = "x-total"
+
+    return app
+
+
+SECTION = {"allow_origins": [ORIGIN], "allow_credentials": True}
+
+
+def test_the_table(audit: Any) -> None:
+    """Nothing but preflights and GETs was sent: no handler of another method ran, and no socket's."""
+    calls: list[str] = []
+    app = api(calls, **SECTION)
+    status, out, err = audit(app, "--observed", "--origin", ORIGIN, "--origin", TWO)
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[0] == f"methods path CORS by a stranger {ORIGIN} {TWO}"
+    assert lines[2:] == [
+        "WebSocket /chat no check opens it opens it opens it",
+        "GET,PUT /one/item/<number:int> corsbp no yes, with credentials no",
+        "WebSocket /one/talk corsbp no opens it no",
+        "GET,DELETE /own its own code no yes, with credentials no",
+        "GET /own/moved its own code no yes, with credentials, no request headers no",
+        "GET,POST /plain nobody no no no",
+        f"{app.name}: 9 methods asked; CORS: 3 by corsbp, 3 by its own code, 1 with no check, 2 by nobody",
+    ]
+    assert (status, err) == (0, "")
+    assert {call.partition(" ")[0] for call in calls} == {"GET", "OPTIONS"}  # its own handler of preflights
+    assert not [call for call in calls if call.startswith("OPTIONS") and call != "OPTIONS /own"]
+
+
+def test_for_machines(audit: Any) -> None:
+    _, out, _ = audit(api([], **SECTION), "--observed", "--origin", ORIGIN, "--json")
+    found = {(each["method"], each["path"]): each for each in json.loads(out)["routes"]}
+    own, item = found["GET", "/own"], found["PUT", "/one/item/<number:int>"]
+    assert own["grants"] == {
+        STRANGER: None,
+        ORIGIN: {"credentials": True, "headers": ["content-type", "x-token"], "exposes": ["x-total"]},
+    }
+    assert item["grants"][ORIGIN] == {"credentials": True, "headers": "*"}
+    assert (own["status"], item["status"], own["by"]) == (200, 204, "its own code")
+    assert found["WebSocket", "/one/talk"]["grants"] == {STRANGER: None, ORIGIN: {"opens": True}}
+    assert [found["WebSocket", path]["status"] for path in ("/one/talk", "/chat")] == [403, 101]
+
+
+def test_levels(audit: Any) -> None:
+    """With `*`, without credentials, with a preflight that is refused, and without any."""
+    app = new_app()
+
+    def answering(**headers: str) -> Any:
+        pairs = {name.replace("_", "-"): value for name, value in headers.items()}
+        return lambda request: (
+            empty(headers=pairs) if request.method == "OPTIONS" else text("a", headers=pairs)
+        )
+
+    cases = {
+        "star": answering(
+            access_control_allow_origin="*",
+            access_control_allow_credentials="true",
+            access_control_allow_headers="*",
+            access_control_expose_headers="*",
+        ),
+        "without": answering(access_control_allow_origin=STRANGER),
+        "literal": answering(
+            access_control_allow_origin=STRANGER,
+            access_control_allow_credentials="true",
+            access_control_allow_headers="*",
+        ),
+        "other": answering(access_control_allow_origin="https://other.example"),
+    }
+    for name, answer in cases.items():
+        app.add_route(answer, f"/{name}", name=name, methods=["GET", "PATCH", "OPTIONS"])
+    app.add_route(cases["without"], "/get-only", name="get_only")
+    _, out, _ = audit(app, "--observed", "--json")
+    found = {
+        f"{each['method']} {each['path']}": each["grants"][STRANGER] for each in json.loads(out)["routes"]
+    }
+    assert found == {
+        "GET /star": {"credentials": False, "headers": "*", "exposes": "*"},
+        "PATCH /star": None,
+        "GET /without": {"credentials": False, "headers": [], "exposes": []},
+        "PATCH /without": None,
+        "GET /literal": {"credentials": True, "headers": ["*"], "exposes": []},
+        "PATCH /literal": None,
+        "GET /other": None,
+        "PATCH /other": None,
+        "GET /get-only": {"credentials": False, "headers": [], "exposes": []},
+    }
+
+
+def test_a_migration(audit: Any, tmp_path: Path) -> None:
+    """Before and after: what each route gained and lost; the file knows whom to ask."""
+    file = tmp_path / "before.json"
+    kept = ["--observed", "--snapshot", str(file)]
+    assert audit(api([], **SECTION), *kept, "--origin", ORIGIN) == (0, "", f"{file}: 9 methods\n")
+    assert json.loads(file.read_text())["observed"] == [ORIGIN, STRANGER]
+    checked = ["--observed", "--check", str(file)]
+    same = (
+        "nothing changed\nCORS before: 3 by corsbp, 3 by its own code, 1 with no check, 2 by nobody; now: "
+        "3 by corsbp, 3 by its own code, 1 with no check, 2 by nobody\n"
+    )
+    assert audit(api([], **SECTION), *checked) == (0, same, "")
+    app = api([], allow_origins=[ORIGIN], allow_headers=["x-a"])
+    app.add_route(handler, "/new", name="new", ctx_cors=CorsPolicy())
+    status, out, _ = audit(app, *checked)
+    assert status == 1
+    assert out.splitlines()[:-1] == [
+        f"GET /new: gained {ORIGIN}",
+        "GET /new: gained a stranger",
+        f"GET /one/item/<number:int>: {ORIGIN}: no longer with credentials",
+        f"GET /one/item/<number:int>: {ORIGIN}: now only the request header x-a",
+        f"PUT /one/item/<number:int>: {ORIGIN}: no longer with credentials",
+        f"PUT /one/item/<number:int>: {ORIGIN}: now only the request header x-a",
+        "6 changes, 2 of them wider",
+    ]
+    bare = new_app()
+    bare.add_route(handler, "/own", name="own")
+    status, out, _ = audit(bare, *checked)
+    assert status == 0
+    assert f"GET /own: lost {ORIGIN}\n" in out and f"DELETE /own: lost {ORIGIN}: the route is gone\n" in out
+    assert "WebSocket /chat: lost a stranger: the route is gone\n" in out
+
+
+def test_files_that_do_not_fit(audit: Any, tmp_path: Path) -> None:
+    asked, read = tmp_path / "asked.json", tmp_path / "read.json"
+    app = api([], **SECTION)
+    audit(app, "--observed", "--snapshot", str(asked))
+    audit(app, "--snapshot", str(read))
+    for options, said in (
+        (["--check", str(asked)], "the file was made with --observed: compare it with --observed"),
+        (["--observed", "--check", str(read)], "the file was made without --observed: "),
+        (
+            ["--observed", "--check", str(asked), "--origin", TWO],
+            f"the file knows nothing of --origin {TWO}; it was asked for {STRANGER}",
+        ),
+        (["--origin", TWO], "--origin and --leave-out are for --observed: "),
+        (["--observed", "--origin", "app.example"], "no page has the origin 'app.example'"),
+    ):
+        status, out, err = audit(app, *options)
+        assert (status, out) == (2, "") and said in err
+
+
+def test_what_is_left_out(audit: Any) -> None:
+    calls: list[str] = []
+    _, out, _ = audit(api(calls, **SECTION), "--observed", "--leave-out", "/o*", "--leave-out", "/chat")
+    assert "/plain" in out and "/own" not in out and "/one" not in out and "/chat" not in out
+    assert {call.partition(" ")[2] for call in calls} == {"/plain"}
+
+
+def test_what_never_answers(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("corsbp.command.probe.PATIENCE", 0.05)
+    app = new_app()
+
+    async def never(request: Request, ws: object = None) -> HTTPResponse:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    @app.on_request
+    async def slow(request: Request) -> None:
+        if request.path == "/socket":
+            await asyncio.sleep(60)
+
+    app.add_route(never, "/never", name="never")
+    app.add_websocket_route(never, "/socket", name="socket")
+    status, out, _ = audit(app, "--observed")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert (status, lines[2:4]) == (0, ["GET /never nobody no", "WebSocket /socket nobody no"])
+
+
+def test_what_breaks_off(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> NoAnswer:
+        return NoAnswer("it broke off")
+
+    monkeypatch.setattr("corsbp.command.probe.AppSender.send", broken)
+    app = new_app()
+    app.add_route(handler, "/a", name="a")
+    assert "GET       /a     nobody    no" in audit(app, "--observed")[1]
+
+
+def test_an_app_without_routes(audit: Any) -> None:
+    app = new_app()
+    assert audit(app, "--observed")[1].endswith(f"{app.name}: 0 methods asked; CORS: none\n")
+
+
+def test_an_app_that_does_not_start(audit: Any) -> None:
+    app = new_app()
+
+    @app.before_server_start
+    def broken(*_: object) -> None:
+        raise OSError("no database")
+
+    status, out, err = audit(app, "--observed")
+    assert (status, out) == (2, "") and "no database" in err
+
+
+def test_what_is_logged_is_short(audit: Any) -> None:
+    app = new_app()
+
+    def failing(number: int) -> Any:
+        def handler(_: Request) -> HTTPResponse:
+            raise LookupError(f"no item {number}")
+
+        return handler
+
+    for number in range(7):
+        app.add_route(failing(number), f"/{number}", name=f"r{number}")
+    _, _, err = audit(app, "--observed", "--origin", ORIGIN)
+    lines = err.splitlines()
+    assert len(lines) == 6 and lines[-1] == "logged: 2 more lines"
+    assert re.search(r"LookupError: no item 0 \(tests/command/test_audit_observed.py, line \d+\)$", lines[0])
+
+
+# --- other packages ---
+
+
+def with_sanic_cors(on: Sanic | Blueprint, *resources: tuple[Any, dict[str, Any]]) -> None:
+    """What sanic-cors keeps of `CORS(on, resources=...)`."""
+    on.ctx.sanic_cors = SimpleNamespace(resources=list(resources))
+
+
+def decorated_by_sanic_cors() -> Any:
+    code = compile("async def inner(request): return text('here')", "/x/sanic_cors/decorator.py", "exec")
+    names: dict[str, Any] = {"text": text}
+    exec(code, names)
+    return names["inner"]
+
+
+def test_what_other_packages_let_in() -> None:
+    """As the user wrote it: both make expressions of it."""
+    app, bp = new_app(), Blueprint("bp")
+    with_sanic_cors(
+        app, ("/*", {"origins": [".*"]}), (re.compile("/api/*"), {"origins": [re.compile(r"a\.b")]})
+    )
+    with_sanic_cors(bp, ("/x", {"origins": [ORIGIN], "supports_credentials": True}), ("/y", {"origins": []}))
+    app.blueprint(bp)
+    app.add_route(decorated_by_sanic_cors(), "/d", name="d")
+    found = [(each.package, each.allows, each.route and each.route.path) for each in neighbours(app)]
+    assert found == [
+        ("sanic-cors", "*", None),
+        ("sanic-cors", r"a\.b on /api/*", None),
+        ("sanic-cors", f"{ORIGIN} on /x, with credentials", None),
+        ("sanic-cors", "", "d"),
+    ]
+
+
+def test_where_a_package_stands_the_findings_name_it(audit: Any) -> None:
+    app = new_app()
+    with_sanic_cors(app, ("/*", {"origins": [".*"]}))
+    app.add_route(decorated_by_sanic_cors(), "/d", name="d")
+    _, out, _ = audit(app)
+    assert f"warning {app.name}: sanic-cors lets in: * [two-layers]\n" in out
+    assert "warning /d: has the decorator of sanic-cors [two-layers]\n" in out
+
+
+def test_sanic_ext_answers(audit: Any) -> None:
+    pytest.importorskip("sanic_ext")
+    app = new_app(AUTO_EXTEND=True, CORS_ORIGINS=ORIGIN, OAS=False)
+    app.add_route(handler, "/a", name="a")
+    _, out, _ = audit(app, "--observed", "--origin", ORIGIN)
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[2:] == ["GET /a sanic-ext no yes", f"{app.name}: 1 method asked; CORS: 1 by sanic-ext"]

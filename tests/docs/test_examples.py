@@ -1,0 +1,236 @@
+"""Each example, run as its reader would run it: by Sanic's own command, with two workers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ..browsers.processes import installed, running
+from ..support import ORIGIN, ROOT, ask, free_port, over, preflight, served
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PUBLIC = {"access-control-allow-origin": "*"}
+
+
+def test_every_example_is_short_and_run_here() -> None:
+    apps = {"guarded_api", "guide", "mistaken_api", "metrics", "mistakes", "quickstart"}
+    apps |= {"tenants", "tighten", "versions"}
+    stores = {"live_postgres", "live_valkey"}  # of which test_live_examples.py has the tests
+    assert {path.stem for path in EXAMPLES} == apps | stores | {"test_api"}
+    for path in EXAMPLES:
+        longest = 80 if path.stem in stores else 60 if path.stem == "tenants" else 40
+        assert len(path.read_text().splitlines()) < longest, path.name
+
+
+def test_quickstart() -> None:
+    with served("examples.quickstart:app", "--workers", "2") as port:
+        item, listed, site, outside = over(
+            port, ask("GET", "/api/items/7"), preflight("/api/items/7"), ask("GET", "/"), preflight("/")
+        )
+    assert (item.status, item.body, item.cors) == (200, b'{"item":7}', PUBLIC)
+    assert (listed.status, listed["access-control-allow-methods"]) == (204, "GET,OPTIONS")
+    assert (site.status, site.cors) == (200, {})
+    assert (outside.status, outside.cors) == (405, {})
+
+
+def test_guide() -> None:
+    """The guide's transcript: curl without any Origin."""
+    with served("examples.guide:app", "--workers", "2") as port:
+        got, options = over(port, ask("GET", "/", origin=None), ask("OPTIONS", "/", origin=None))
+    granted = {
+        "access-control-allow-origin": "https://mydomain.com",
+        "access-control-allow-credentials": "true",
+    }
+    assert (got.status, got.body, got.cors) == (200, b"...", granted)
+    assert (options.status, options.body) == (204, b"")
+    names = options.cors.pop("access-control-allow-headers").split(",")
+    assert names == ["accept", "authorization", "content-type", "origin", "x-request-id", "x-xsrf-token"]
+    assert options.cors == granted | {
+        "access-control-allow-methods": "GET,POST,OPTIONS",
+        "access-control-allow-headers": ",".join(names),
+    }
+
+
+def test_versions() -> None:
+    with served("examples.versions:app", "--workers", "2") as port:
+        v1, v2, evil, put, health = over(
+            port,
+            ask("GET", "/v1/shop/items/"),
+            ask("GET", "/v2/shop/items/"),
+            ask("GET", "/v2/shop/items/", "https://evil.example"),
+            preflight("/v2/shop/items/a", "PUT"),
+            ask("GET", "/shop/health/"),
+        )
+    credentials = {"access-control-allow-origin": ORIGIN, "access-control-allow-credentials": "true"}
+    assert (v1.status, v1.cors) == (200, PUBLIC)
+    assert (v2.status, v2.cors) == (evil.status, evil.cors) == (200, credentials)
+    assert (put.status, put["access-control-allow-methods"]) == (204, "PUT,OPTIONS")
+    assert (health.status, health.cors) == (200, {})
+
+
+def test_mistakes() -> None:
+    """They are errors, not warnings."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-m", "examples.mistakes"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("8 problems in a CORS policy:\n- allow_origins: 'mydomain.com' ")
+
+
+def samples(port: int) -> dict[str, float]:
+    """What Prometheus would read from /metrics."""
+    (answer,) = over(port, ask("GET", "/metrics", None))
+    families = text_string_to_metric_families(answer.body.decode())
+    assert answer.status == 200 and answer.cors == {}
+    return {
+        ",".join([sample.name, *(value for _, value in sorted(sample.labels.items()))]): sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    }
+
+
+def test_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers count, and either says what both have counted."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", os.fspath(tmp_path))
+    with served("examples.metrics:app", "--workers", "2") as port:
+        rounds = 0
+        while rounds < 20 or (rounds < 1000 and len(list(tmp_path.glob("counter_*.db"))) < 2):
+            origin = f"https://{rounds}.example"
+            over(
+                port, ask("GET", "/api/item", origin), preflight("/api/item", "PUT"), ask("GET", "/api/item")
+            )
+            rounds += 1
+        over(port, *[ask("GET", "/api/item", f"https://{rounds + each}.example") for each in range(200)])
+        over(port, ask("GET", "/api/item", "https://\xff"))  # whatever is sent, the metrics can be read
+        deadline = time.monotonic() + 60
+        while sum(v for name, v in samples(port).items() if "refused_total" in name) < 2 * rounds + 201:
+            assert time.monotonic() < deadline, samples(port)
+        found = samples(port)
+    assert len(list(tmp_path.glob("counter_*.db"))) == 2
+    counted = {name: value for name, value in found.items() if name.startswith("cors_refused_total")}
+    assert counted == {
+        "cors_refused_total,origin-not-allowed,cors_group(api),False": rounds + 200,
+        "cors_refused_total,method-not-allowed,cors_group(api),False": rounds,
+        "cors_refused_total,origin-malformed,cors_group(api),False": 1,
+    }
+    origins = [name for name in found if name.startswith("cors_refused_origins_total")]
+    assert 20 <= len(origins) <= 40
+
+
+def test_prometheus_reads_the_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prometheus = installed("prometheus", "prometheus")
+    workers, data = tmp_path / "workers", tmp_path / "data"
+    workers.mkdir()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", os.fspath(workers))
+    with served("examples.metrics:app", "--workers", "2") as port:
+        over(port, *[ask("GET", "/api/item", "https://evil.example")] * 3)
+        target = {"job_name": "app", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+        configuration = {"global": {"scrape_interval": "1s"}, "scrape_configs": [target]}
+        (tmp_path / "prometheus.yml").write_text(json.dumps(configuration))  # which is YAML, too
+        own = free_port()
+        command = [
+            prometheus,
+            f"--config.file={tmp_path / 'prometheus.yml'}",
+            f"--storage.tsdb.path={data}",
+            f"--web.listen-address=127.0.0.1:{own}",
+        ]
+
+        def read() -> float | None:
+            with contextlib.suppress(OSError, LookupError, ValueError):
+                (answer,) = over(own, ask("GET", "/api/v1/query?query=sum(cors_refused_total)", None))
+                return float(json.loads(answer.body)["data"]["result"][0]["value"][1])
+            return None
+
+        with running(command, tmp_path / "prometheus.log") as program:
+            assert program.until(read, "scraped") == 3
+
+
+def test_tighten() -> None:
+    """Each page is read while the stricter policy is on trial; then it holds."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-m", "examples.tighten"],
+        cwd=ROOT,
+        env={**os.environ, "SANIC_AUTO_EXTEND": "false"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    said = [line.removesuffix(": it has 'https://www.app.example'") for line in lines]
+    assert said == [
+        "https://www.app.example reads the item",
+        *(
+            line
+            for name in ("old.app", "stranger")
+            for line in (
+                f"cors_group(api) on trial: a page of 'https://{name}.example' could no longer read the "
+                "answer to 'GET' '/api/item': origin-not-allowed: allow_origins leaves it out",
+                f"https://{name}.example reads the item",
+            )
+        ),
+        "The list lacks old.app.example. With it, what was on trial becomes the policy:",
+        "https://www.app.example reads the item",
+        "https://old.app.example reads the item",
+        "https://stranger.example is refused",
+    ]
+
+
+# What each of three mistakes looks like in a failing test: the assertion, and the steps below it.
+MISTAKES = {
+    "test_orders_of_a_user[PUT]": [
+        'assert page.fetch("/orders/7", method, credentials="include").ok_for_page',
+        "where False = <Result blocked_by='preflight-status', preflight OPTIONS https://api.example/orders/7",
+        "  . A preflight is needed: the method PUT",
+        "  x The preflight was answered with status 401: only 200 to 299 pass",
+        "Answer OPTIONS before anything that asks who it is, in the app or before it (a proxy, a login): "
+        "preflights carry no cookies and no Authorization. With corsbp: wrap the route's blueprint in "
+        "cors_group().",
+    ],
+    "test_orders_of_a_user[GET]": [
+        "where False = <Result blocked_by='origin-any', GET https://api.example/orders/7: 200>",
+        "  x access-control-allow-origin: '*' is no grant for a page that sends credentials",
+        "With corsbp: cors_group(…, allow_origins=['https://app.example'], allow_credentials=True) around ",
+    ],
+    "test_how_many_prices_there_are": [
+        "assert None == '2'",
+        "  . The page cannot read the headers 'x-total': they are not in access-control-expose-headers. "
+        "With corsbp: expose_headers=['x-total']",
+        "The page reads status 200.",
+    ],
+}
+
+
+@pytest.mark.parametrize(("api", "failing"), [("guarded_api", []), ("mistaken_api", [*MISTAKES])])
+def test_a_users_tests(api: str, failing: list[str]) -> None:
+    """They fail on the API that was written by hand, with what to change, and pass on the other."""
+    plugin = ["-o", "addopts=", "-p", "no:corsbp", "-p", "corsbp.pytest_plugin", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *plugin, "examples/test_api.py"],
+        cwd=ROOT,
+        env={**os.environ, "API": api},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == bool(failing), done.stdout
+    stories = re.split(r"^_{3,} (test_\S+) _{3,}$", done.stdout, flags=re.M)
+    assert sorted(stories[1::2]) == sorted(failing)
+    for name, story in zip(stories[1::2], stories[2::2], strict=True):
+        assert not [text for text in MISTAKES[name] if text not in story], story
+
+
+def test_the_users_tests_are_not_among_ours(pytestconfig: pytest.Config) -> None:
+    assert pytestconfig.getini("testpaths") == ["tests"]

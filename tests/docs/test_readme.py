@@ -1,0 +1,398 @@
+"""The README says what is so: code and transcripts are run, tables are the code's, links lead somewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Iterator
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Sanic
+
+from corsbp import CorsPolicy, cors_group
+from corsbp.command.findings import MORE
+from corsbp.decision.refusal import REFUSALS
+from corsbp.policy.problems import PROBLEMS, WARNINGS
+
+from ..browsers.cases import CASES
+from ..support import (
+    EVIL,
+    ORIGIN,
+    ROOT,
+    Ask,
+    ask,
+    exchange,
+    exchange_now,
+    handler,
+    importable,
+    preflight,
+    run_anew,
+    send_anew,
+    serve,
+    served,
+)
+
+README = (ROOT / "README.md").read_text()
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "corsbp/**/*.md", "examples/*.md", "tests/*.md")
+    for path in ROOT.glob(pattern)
+)
+FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+SHOP, *BLOCKS = [block for language, block in FENCED.findall(README) if language == "python"]
+BEFORE = SHOP[: SHOP.rindex("app.blueprint(")]  # each block stands in place of the last line
+A_TEST = BLOCKS.pop()
+
+MOST_LINES, MOST_WORDS = 220, 1800
+
+
+# --- length, links, and what is written down in two places ---
+
+
+def test_lengths(tell: Callable[[str], None]) -> None:
+    """The README can be read in one go. The others are looked things up in."""
+    for page in (page for page in PAGES if page.endswith("README.md")):
+        text = (ROOT / page).read_text()
+        tell(f"{page}: {len(text.splitlines())} lines, {len(text.split())} words")
+    assert len(README.splitlines()) <= MOST_LINES
+    assert len(README.split()) <= MOST_WORDS
+
+
+def prose(text: str) -> str:
+    """A page without its blocks of code and its code within lines, in which nothing is a link."""
+    return re.sub(r"`[^`\n]*`", "`", FENCED.sub("", text))
+
+
+def anchors(text: str) -> set[str]:
+    """What GitHub makes of a page's headings: the second of two that are alike ends in -1."""
+    found: dict[str, int] = {}
+    for heading in re.findall(r"^#+ (.*)$", FENCED.sub("", text), re.M):
+        anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        found[anchor] = found.get(anchor, -1) + 1
+    return {f"{anchor}-{n}" if n else anchor for anchor, last in found.items() for n in range(last + 1)}
+
+
+def links(page: str) -> Iterator[str]:
+    """The links of a page to files and headings of the project, seen from its root."""
+    for link in re.findall(r"\]\(([^)]+)\)", prose((ROOT / page).read_text())):
+        if not link.startswith("https://"):
+            file, hash_, anchor = link.partition("#")
+            target = (ROOT / page).parent / file if file else ROOT / page
+            yield f"{os.path.relpath(target, ROOT)}{hash_}{anchor}"
+
+
+def leads_somewhere(link: str) -> bool:
+    file, _, anchor = link.partition("#")
+    path = ROOT / file
+    return path.exists() and (not anchor or anchor in anchors(path.read_text()))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links(page: str) -> None:
+    assert [link for link in links(page) if not leads_somewhere(link)] == []
+
+
+def test_links_that_lead_nowhere_are_found() -> None:
+    assert {"readmemd", "a-b", "a-b-1"} == anchors("# README.md\n## A b\n```sh\n# no\n```\n### `A` b?")
+    assert leads_somewhere("README.md#use") and not leads_somewhere("README.md#abuse")
+    assert not leads_somewhere("READYOU.md")
+
+
+def rows(page: str, chapter: str) -> list[list[str]]:
+    text = (ROOT / page).read_text().partition(f"\n## {chapter}\n")[2].partition("\n## ")[0]
+    table = [line for line in text.splitlines() if line.startswith("| ")]
+    return [line[2:-2].split(" | ") for line in table[2:]]
+
+
+def test_the_fields() -> None:
+    """Their names, order and defaults, on both pages that list them."""
+    fields = inspect.signature(CorsPolicy).parameters.values()
+    written = [(f"`{each.name}`", f"`{each.default!r}`".replace("'", '"')) for each in fields]
+    assert [(name, default) for name, _, default in rows("README.md", "Fields")] == written
+    assert [name for name, *_ in rows("corsbp/README.md", "The fields")] == [name for name, _ in written]
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [("problems", PROBLEMS), ("warnings", WARNINGS), ("refusals", REFUSALS), ("findings", MORE)],
+)
+def test_every_id_says_what_to_do(name: str, ids: Collection[str]) -> None:
+    """In the file beside the code: what it means, and what to do."""
+    text = (ROOT / "corsbp" / "README.md").read_text()
+    (found,) = re.findall(rf"<!-- {name} -->\n(.*?)<!-- end -->", text, re.S)
+    table = [line[2:-2].split(" | ") for line in found.strip().splitlines()[2:]]
+    assert sorted(id_ for id_, *_ in table) == sorted(f"`{id_}`" for id_ in ids)
+    assert all(re.match(r"[A-Z`*].{6,}\.$", each) for _, means, todo in table for each in (means, todo))
+
+
+def test_what_is_supported_and_needed() -> None:
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    ((oldest, newest),) = re.findall(r"Python ([\d.]+) to ([\d.]+), Sanic", README)
+    assert setup["options"]["python_requires"] == f">={oldest}"
+    declared = re.findall(r"Python :: 3\.(\d+)", setup["metadata"]["classifiers"])
+    assert newest == f"3.{max(map(int, declared))}"
+    needed = re.findall(r"^([a-z]+)[><=]+([\d.]+)", setup["options"]["install_requires"], re.M)
+    assert f"Sanic {dict(needed)['sanic']} to " in README
+    (sentence,) = re.findall(r"^.*Dependencies: (.*?)\.", README, re.M)
+    assert sorted(re.findall(r"`(\w+)`", sentence)) == sorted(name for name, _ in needed)
+
+
+def test_how_much_is_asked_of_browsers() -> None:
+    page = (ROOT / "tests" / "README.md").read_text()
+    assert f"{len(CASES)} cases in Chromium" in page
+
+
+# --- transcripts ---
+
+
+def steps(transcript: str) -> list[tuple[str, str]]:
+    parts = re.split(r"^\$ (.*)\n", transcript, flags=re.M)[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def curl(command: str, port: int) -> str:
+    """What `curl -i` prints, for the options that the README uses."""
+    words = iter(shlex.split(command)[1:])
+    method, headers, target = "GET", [], ""
+    for word in words:
+        if word == "-X":
+            method = next(words)
+        elif word == "-H":
+            name, value = next(words).split(": ")
+            headers.append((name, value))
+        elif word != "-i":
+            target = word
+    host, _, path = target.partition("/")
+    assert host == "localhost:8000"
+    raw = exchange_now(port, Ask(method, f"/{path}", tuple(headers)))
+    return raw.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The reader's own, with what the README tells them to write there."""
+    (tmp_path / "shop.py").write_text(SHOP)
+    (tmp_path / "test_shop.py").write_text(A_TEST)
+    (tmp_path / "fonts").mkdir()
+    (tmp_path / "fonts" / "plain.woff2").write_text("a font")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    return tmp_path
+
+
+def transcripts(page: str) -> list[tuple[str, str]]:
+    """The commands of a page, each with what it prints."""
+    blocks = FENCED.findall((ROOT / page).read_text())
+    return [step for language, block in blocks if language == "console" for step in steps(block)]
+
+
+WITH_TRANSCRIPTS = [page for page in PAGES if transcripts(page)]
+
+
+def test_the_first_transcript(folder: Path) -> None:
+    asked = transcripts("README.md")
+    assert len(asked) == 3
+    with served("shop:app") as port:
+        for command, output in asked:
+            assert (command, curl(command, port).rstrip("\n")) == (command, output.rstrip("\n"))
+
+
+@pytest.mark.parametrize("page", [page for page in WITH_TRANSCRIPTS if page != "README.md"])
+def test_transcripts(page: str, tmp_path: Path) -> None:
+    """In a clone, one command after the other."""
+    for name in ("corsbp", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    status = 0
+    for command, output in transcripts(page):
+        if command == "echo $?":
+            assert output.strip() == f"{status}"
+        elif "127.0.0.1:8080" not in command:  # nginx, which has tests of its own
+            done = run_in(tmp_path, command)
+            assert "Traceback" not in done.stderr
+            status = done.returncode
+            assert (command, trimmed(done.stdout)) == (command, trimmed(output))
+
+
+def test_commands_within_lines(folder: Path) -> None:
+    """Of an app in which nothing is wrong."""
+    commands = re.findall(r"`(corsbp [a-z]+ shop:app[^`]*)`", README)
+    assert len(commands) == 2
+    for command in commands:
+        done = run_in(folder, command)
+        assert (command, done.returncode) == (command, 0), done.stdout + done.stderr
+
+
+def run_in(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    program, *words = shlex.split(command)
+    assert program in ("python", "corsbp")
+    arguments = words if program == "python" else ["-m", "corsbp", *words]
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def trimmed(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip().splitlines()]
+
+
+# --- code ---
+
+ANY, OURS = {"access-control-allow-origin": "*"}, {"access-control-allow-origin": ORIGIN}
+COOKIES = OURS | {"access-control-allow-credentials": "true"}
+VARY = {"vary": "origin"}
+CUSTOMER, PARTNER = "https://customer.example", "https://eu.partner.example"
+ITEM = "/api/items/7"
+
+# By a word of each block: what the app then answers, to https://app.example unless another page is named.
+ANSWERS: dict[str, list[tuple[Ask, int, dict[str, str]]]] = {
+    "group = cors_group(api": [(ask("GET", ITEM), 200, COOKIES)],
+    "is_customer": [
+        (ask("GET", ITEM), 200, OURS | VARY),
+        (ask("GET", ITEM, CUSTOMER), 200, {"access-control-allow-origin": CUSTOMER} | VARY),
+        (ask("GET", ITEM, PARTNER), 200, {"access-control-allow-origin": PARTNER} | VARY),
+        (ask("GET", ITEM, "https://partner.example"), 200, VARY),
+    ],
+    "os.environ": [(ask("GET", ITEM), 200, {}), (preflight(ITEM), 405, {})],
+    "api.copy": [
+        (ask("GET", f"/v1/shop{ITEM}"), 200, ANY),
+        (ask("GET", f"/v2/shop{ITEM}"), 200, COOKIES),
+        (ask("GET", "/"), 200, {}),
+    ],
+    "cors_group(app)": [
+        (ask("GET", "/"), 200, ANY),
+        (ask("GET", ITEM), 200, ANY),
+        (ask("GET", "/none"), 404, ANY),
+    ],
+    "ctx_cors=CorsPolicy()": [
+        (ask("GET", "/api/feed"), 200, ANY),
+        (ask("GET", ITEM), 200, OURS),
+    ],
+    "fonts.static": [
+        (ask("GET", "/fonts/plain.woff2"), 200, ANY),
+        (ask("GET", ITEM), 200, {}),
+        (ask("GET", "/"), 200, {}),
+    ],
+}
+
+
+def answers(block: str, expected: list[tuple[Ask, int, dict[str, str]]]) -> None:
+    names: dict[str, Any] = {}
+    exec(BEFORE + block, names)
+    app: Sanic = names["app"]
+    app.config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})
+    came = send_anew(app, *(row[0] for row in expected))
+    for (one, status, cors), answer in zip(expected, came, strict=True):
+        seen = {name: value for name, value in answer.cors.items() if name in {*COOKIES, *VARY}}
+        assert (one.path, answer.status, seen) == (one.path, status, cors)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0])
+@pytest.mark.usefixtures("folder")
+def test_code(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORIGINS", raising=False)
+    (word,) = [word for word in ANSWERS if word in block]
+    answers(block, ANSWERS[word])
+
+
+@pytest.mark.parametrize(
+    ("variable", "granted"),
+    [
+        ("http://localhost:*", {"http://localhost:3000"}),
+        (f"{ORIGIN} https://two.example", {ORIGIN, "https://two.example"}),
+    ],
+)
+def test_origins_from_the_environment(
+    variable: str, granted: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORIGINS", variable)
+    (block,) = [block for block in BLOCKS if "os.environ" in block]
+    pages = [ORIGIN, "https://two.example", "http://localhost:3000", "https://evil.example"]
+    grants = [VARY | ({"access-control-allow-origin": page} if page in granted else {}) for page in pages]
+    answers(block, [(ask("GET", ITEM, page), 200, grant) for page, grant in zip(pages, grants, strict=True)])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_name_is_defined(page: str) -> None:
+    """Whatever block is pasted: it imports what it uses. Those of the README go on from its first one."""
+    importable("ruff")
+    blocks = [block for language, block in FENCED.findall((ROOT / page).read_text()) if language == "python"]
+    for block in blocks:
+        code = BEFORE + block if block in BLOCKS else block
+        command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E9,F821", "-"]
+        done = subprocess.run(command, input=code, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{done.stdout}\n{block}"
+
+
+RUN_BY = {
+    "README.md": "tests/docs/test_readme.py",
+    "corsbp/README.md": "tests/docs/test_readme.py",
+    "corsbp/testing/README.md": "tests/testing/test_docs.py",
+    "examples/README.md": "tests/docs/test_recipes.py",
+}
+
+
+def test_every_page_with_code_has_a_test_that_runs_it() -> None:
+    assert {page for page in PAGES if "```python" in (ROOT / page).read_text()} == {*RUN_BY}
+    for page, test in RUN_BY.items():
+        assert page.rpartition("/")[2] in (ROOT / test).read_text()
+
+
+def test_the_log_and_the_signal() -> None:
+    """The blocks of the chapter about production: pasted, they do what the text around them says."""
+    chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## Seen in production\n")[2]
+    switch, listener, trial = [block for language, block in FENCED.findall(chapter) if language == "python"]
+    logger = logging.getLogger("corsbp")
+    level = logger.level
+    try:
+        exec(switch, {})
+        assert logger.isEnabledFor(logging.DEBUG)
+    finally:
+        logger.setLevel(level)
+    names: dict[str, Any] = {}
+    exec(trial, names)
+    assert (names["section"].policy, names["section"].trial) == (names["NOW"], names["NEXT"])
+    exec(listener, names)
+    app, counters = names["app"], names["counters"]
+    app.config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})
+    api = Blueprint("api")
+    api.add_route(handler, "/")
+    app.blueprint(cors_group(api, allow_origins=[ORIGIN]))
+
+    async def counted() -> None:
+        while not counters:
+            await asyncio.sleep(0.01)
+
+    async def talk(port: int) -> None:
+        for page in (ORIGIN, EVIL):
+            await exchange(port, ask("GET", "/", page).raw())
+        await asyncio.wait_for(counted(), 60)
+
+    run_anew(serve(app, talk))
+    assert counters == {("cors_group(api)", "origin-not-allowed"): 1}
+
+
+def test_every_block_is_known() -> None:
+    assert len(BLOCKS) == len(ANSWERS)
+    assert {language for language, _ in FENCED.findall(README)} == {"python", "sh", "console"}
+
+
+def test_a_users_test(folder: Path) -> None:
+    plugin = ["-p", "corsbp.pytest_plugin", "-p", "no:corsbp", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugin, "test_shop.py"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_mistake_that_is_named() -> None:
+    with pytest.raises(ValueError, match=r"meant: https://mydomain\.com"):
+        CorsPolicy(allow_origins=["mydomain.com"])

@@ -1,0 +1,376 @@
+"""The recipes of examples/README.md: each block is an app that answers as the text around it says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Request, Sanic, text
+from sanic.exceptions import URLBuildError
+from sanic.views import HTTPMethodView
+
+from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, cors_group
+
+from ..support import (
+    EVIL,
+    GRANTED,
+    ORIGIN,
+    PUBLIC,
+    REFUSED,
+    ROOT,
+    Answer,
+    Row,
+    ask,
+    check,
+    handler,
+    importable,
+    lists,
+    new_app,
+    preflight,
+    run_anew,
+    send_anew,
+    serve,
+)
+
+PAGE = (ROOT / "examples" / "README.md").read_text()
+BLOCKS = re.compile(r"^### ([^\n]*)\n(?:(?!^#)[^\n]*\n)*?```python\n(.*?)^```$", re.M | re.S)
+CHAPTER = PAGE.partition("\n## Recipes\n")[2].partition("\n## ")[0] + "\n"
+RECIPES: dict[str, str] = dict(BLOCKS.findall(CHAPTER))
+OURS = {"access-control-allow-origin": ORIGIN}
+COOKIES = OURS | {"access-control-allow-credentials": "true"}
+NORTH = "https://north.example"
+PREVIEW = "https://pr-preview.example.com"
+EXT, SOCKET_IO = "The automatic documentation", "Socket.IO and other engines"
+
+
+def told_with_cookies(methods: str) -> dict[str, str]:
+    """What a preflight is told where cookies may come: names of headers are those that the page asks for."""
+    return {
+        "access-control-allow-methods": methods,
+        "access-control-max-age": "600",
+        "vary": "access-control-request-headers",
+    }
+
+
+def varies(cors: dict[str, str], *names: str) -> dict[str, str]:
+    return cors | {"vary": ", ".join(names)}
+
+
+ROWS: dict[str, dict[str, Row]] = {
+    "Cookies between sites": {
+        "read": (ask("GET", "/account/"), 200, COOKIES),
+        "log in": (ask("POST", "/account/login"), 200, COOKIES),
+    },
+    "For everyone without cookies, and for your own pages with them": {
+        "everyone": (ask("GET", "/public/prices", EVIL), 200, PUBLIC),
+        "our own": (ask("GET", "/account/orders"), 200, COOKIES),
+    },
+    "Each tenant has its own origin": {
+        "its own": (
+            preflight("/north/api/orders/7", "PUT", origin=NORTH),
+            204,
+            varies(
+                {**COOKIES, "access-control-allow-origin": NORTH, **told_with_cookies("PUT,OPTIONS")},
+                "origin",
+                "access-control-request-headers",
+            ),
+        ),
+        "its own, with the tenant": (
+            ask("PUT", "/north/api/orders/7", NORTH),
+            200,
+            varies({**COOKIES, "access-control-allow-origin": NORTH}, "origin"),
+        ),
+        "another's": (
+            preflight("/south/api/orders/7", "PUT", origin=NORTH),
+            204,
+            varies({}, "origin", "access-control-request-headers"),
+        ),
+        "nobody's": (ask("PUT", "/east/api/orders/7", NORTH), 200, REFUSED),
+    },
+    "Files with a policy of their own": {
+        "a font": (ask("GET", "/fonts/plain.woff2", EVIL), 200, PUBLIC),
+        "the API": (ask("GET", "/api/orders"), 200, OURS),
+    },
+    "Class-based views with a policy of their own": {
+        "attached": (preflight("/api/orders", "PUT"), 204, OURS | lists("PUT,OPTIONS")),
+        "added": (ask("GET", "/api/feed", EVIL), 200, PUBLIC),
+    },
+    "Routes that move into a blueprint": {"moved": (ask("GET", "/api/items/7"), 200, PUBLIC)},
+    EXT: {"read": (ask("GET", "/docs/openapi.json"), 200, PUBLIC)},
+    "Several apps, one group": {"first": (ask("GET", "/api/orders"), 200, OURS)},
+    "Fewer preflights": {
+        "remembered": (
+            preflight("/api/orders", "PUT"),
+            204,
+            PUBLIC | lists("PUT,OPTIONS") | {"access-control-max-age": "7200"},
+        )
+    },
+    "Timing-Allow-Origin": {
+        "granted": (ask("GET", "/api/orders"), 200, GRANTED),
+        "refused": (ask("GET", "/api/orders", EVIL), 200, REFUSED),
+        "no page": (ask("GET", "/api/orders", None), 200, REFUSED),
+    },
+    SOCKET_IO: {
+        "polled": (ask("GET", "/socket.io/?EIO=4&transport=polling"), 200, COOKIES),
+        "refused by the engine": (ask("GET", "/socket.io/?EIO=4&transport=polling", EVIL), 400, COOKIES),
+        "asked before": (
+            preflight("/socket.io/?EIO=4&transport=polling", "POST"),
+            204,
+            COOKIES | told_with_cookies("GET,POST,OPTIONS"),
+        ),
+    },
+    "An API inside a VPN": {
+        "any page": (
+            ask("GET", "/api/salaries", EVIL),
+            200,
+            {"access-control-allow-origin": "https://intranet.example"},
+        )
+    },
+    "Keep a regular expression": {
+        "matched": (
+            ask("GET", "/api/orders", PREVIEW),
+            200,
+            GRANTED | {"access-control-allow-origin": PREVIEW},
+        ),
+        "matched at its beginning": (ask("GET", "/api/orders", f"{PREVIEW}.evil.example"), 200, REFUSED),
+    },
+}
+
+
+def test_every_recipe_is_known() -> None:
+    assert [*RECIPES] == [*ROWS]
+    assert len(RECIPES) == CHAPTER.count("```python")
+
+
+def made(recipe: str, change: tuple[str, str] = ("", "")) -> dict[str, Any]:
+    """What a block defines, after a change to it."""
+    if recipe == EXT:
+        pytest.importorskip("sanic_ext", reason="no sanic-ext: it refuses Sanic before 25.12")
+    if recipe == SOCKET_IO:
+        importable("socketio")
+    assert change[0] in RECIPES[recipe]
+    names: dict[str, Any] = {}
+    exec(RECIPES[recipe].replace(*change), names)
+    for app in (each for each in names.values() if isinstance(each, Sanic)):
+        app.config.update(
+            {"USE_UVLOOP": False, "AUTO_EXTEND": app.config.AUTO_EXTEND and "openapi" in app.blueprints}
+        )
+    return names
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader's, with the files that a recipe serves."""
+    (tmp_path / "fonts").mkdir()
+    (tmp_path / "fonts" / "plain.woff2").write_text("a font")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("recipe", ROWS)
+def test_recipe(recipe: str) -> None:
+    check(made(recipe)["app"], ROWS[recipe])
+
+
+# --- what the text around the blocks says ---
+
+
+def test_cookies_between_sites() -> None:
+    """Three browsers say which of them comes back: tests/browsers/test_third_party.py."""
+    app = made("Cookies between sites")["app"]
+    (answer,) = send_anew(app, ask("POST", "/account/login"))
+    sent = answer["set-cookie"].split("; ")
+    assert sent[0] == "__Host-session=ann"
+    assert {"SameSite=None", "Secure", "Partitioned"} <= {*sent}
+    plain = text("")
+    plain.add_cookie("session", "ann")
+    assert "SameSite=Lax" in str(plain.cookies.get_cookie("session"))
+
+
+def test_both_ways_at_one_path_need_a_copy() -> None:
+    names = made(
+        "For everyone without cookies, and for your own pages with them",
+        ("cors_group(orders,", 'cors_group(prices.copy("own", url_prefix="/account"),'),
+    )
+    rows = {"everyone": ("/public/prices", EVIL, PUBLIC), "our own": ("/account/prices", ORIGIN, COOKIES)}
+    check(
+        names["app"], {name: (ask("GET", path, page), 200, cors) for name, (path, page, cors) in rows.items()}
+    )
+
+
+def test_what_a_preflight_knows_of_the_tenant() -> None:
+    """No match_info, and of headers and cookies only the names."""
+    seen: list[tuple[str, dict[str, Any], str | None]] = []
+
+    def note(_: str, request: Request) -> bool:
+        seen.append((request.method, request.match_info, request.headers.get("x-tenant")))
+        return True
+
+    api = Blueprint("api", url_prefix="/<tenant:str>/api")
+    api.add_route(handler, "/orders", ["PUT"])
+    app = new_app(cors_group(api, allow_origins=note))
+    send_anew(
+        app,
+        preflight("/north/api/orders", "PUT", "x-tenant"),
+        ask("PUT", "/north/api/orders", x_tenant="north"),
+    )
+    assert seen == [("OPTIONS", {}, None), ("PUT", {"tenant": "north"}, "north")]
+
+
+@pytest.mark.parametrize("attach", [Blueprint("files").static, HTTPMethodView.attach])
+def test_what_takes_no_policy_of_its_own(attach: Callable[..., Any]) -> None:
+    with pytest.raises(TypeError, match="ctx_cors"):
+        attach(Blueprint("api"), "/", ctx_cors=CorsPolicy())
+
+
+def test_names_of_routes_that_move() -> None:
+    app = made("Routes that move into a blueprint")["app"]
+    (answer,) = send_anew(app, ask("GET", "/api/items/7"))
+    assert answer.body == b"/api/items/7"
+    with pytest.raises(URLBuildError):
+        app.url_for("item", number=7)
+    app = new_app()
+    app.add_route(handler, "/api/items/<number:int>", name="item")
+    app.blueprint(cors_group(app))
+    assert app.url_for("item", number=7) == "/api/items/7"
+
+
+@pytest.mark.parametrize(("operation", "written"), [("", "get~api.item"), ("get~item", "get~item")])
+def test_operations_of_routes_that_move(operation: str, written: str) -> None:
+    app: Sanic = made(EXT)["app"]
+    from sanic_ext import openapi
+
+    api = Blueprint("api", url_prefix="/api")
+
+    async def item(_: Request, number: int) -> Any:
+        return text(f"{number}")
+
+    api.add_route(openapi.operation(operation)(item) if operation else item, "/items/<number:int>")
+    app.blueprint(cors_group(api))
+    (answer,) = send_anew(app, ask("GET", "/docs/openapi.json"))
+    path = json.loads(answer.body)["paths"]["/api/items/{number}"]
+    assert (path["get"]["operationId"], path["get"]["tags"]) == (written, ["api"])
+
+
+def test_several_apps_are_one_section() -> None:
+    names = made("Several apps, one group")
+    group: CorsGroup = names["group"]
+    for policy, granted in [(group.policy, OURS), (CorsPolicy(), PUBLIC)]:
+        group.reconfigure(policy)
+        for app in (names["app"], names["admin"]):
+            (answer,) = send_anew(app, ask("GET", "/api/orders"))
+            assert answer.cors == granted
+
+
+def test_who_may_see_the_timing() -> None:
+    def timing(answer: Answer) -> list[str]:
+        return [value for name, value in answer.headers if name == "timing-allow-origin"]
+
+    app = made("Timing-Allow-Origin")["app"]
+    pages = (ORIGIN, "https://two.example", EVIL, None, "http://api.example")  # the last is the server's own
+    answers = send_anew(app, *(ask("GET", "/api/orders", page) for page in pages))
+    assert [timing(answer) for answer in answers] == [[ORIGIN], ["https://two.example"], [], [], []]
+
+
+@pytest.mark.parametrize(
+    ("engines", "foreign"),
+    [
+        ("cors_allowed_origins=ORIGINS", 400),
+        ("cors_allowed_origins=[]", 101),
+        ('cors_allowed_origins="*"', 101),
+    ],
+)
+def test_who_may_open_an_engines_socket(engines: str, foreign: int) -> None:
+    """What the recipe warns of is so: who leaves the origins to the section alone lets everyone in."""
+    app = made(SOCKET_IO, ("cors_allowed_origins=ORIGINS", engines))["app"]
+    handshake: dict[str, Any] = {
+        "connection": "Upgrade",
+        "upgrade": "websocket",
+        "sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "sec_websocket_version": "13",
+    }
+
+    async def status(port: int, page: str) -> int:
+        raw = ask("GET", "/socket.io/?EIO=4&transport=websocket", page, **handshake).raw()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(raw.replace(b"Connection: close\r\n", b""))
+        line = await asyncio.wait_for(reader.readline(), 60)
+        writer.close()
+        await writer.wait_closed()
+        return int(line.split()[1])
+
+    async def both(port: int) -> list[int]:
+        return [await status(port, page) for page in (ORIGIN, EVIL)]
+
+    assert run_anew(serve(app, both)) == [101, foreign]
+
+
+def test_what_a_group_follows() -> None:
+    """The block of the chapter about a fleet, over a store in memory."""
+
+    class Store:
+        async def origins(self) -> list[str]:
+            return ["https://customer.example"]
+
+        async def changed(self) -> None:
+            await asyncio.Event().wait()
+
+    chapter = PAGE.partition("\n## Live origins, for a fleet\n")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"^```python\n(.*?)^```$", chapter, re.M | re.S)
+    names: dict[str, Any] = {"handler": handler}
+    exec(block.replace("group =", 'api.add_route(handler, "/")\ngroup ='), names)
+    app: Sanic = names["app"]
+    app.config.update({"USE_UVLOOP": False, "AUTO_EXTEND": False})
+    app.ctx.db = Store()
+    customer = {**COOKIES, "access-control-allow-origin": "https://customer.example"}
+    rows: dict[str, Row] = {
+        "followed": (ask("GET", "/api/", "https://customer.example"), 200, varies(customer, "origin")),
+        "declared": (ask("GET", "/api/"), 200, REFUSED),
+    }
+    check(app, rows)
+
+
+# --- coming from elsewhere ---
+
+COMING = PAGE.partition("\n## Coming from elsewhere\n")[2]
+FIELDS = [
+    each for each in re.findall(r"`([a-z_]+=[^`]*)`", COMING) if each.startswith(("allow", "expose", "max"))
+]
+
+
+@pytest.mark.parametrize("fields", sorted({each for each in FIELDS if "…" not in each}))
+def test_fields_that_the_tables_name(fields: str) -> None:
+    """What stands in the tables is either a policy, or another package's word for one."""
+    if fields in ("allow_origins=()", 'allow_methods=("GET",)', "allow_headers=()", 'expose_headers="x-a"'):
+        assert f"| `{fields}`" in COMING  # theirs
+    elif not fields.startswith("allow_origin_regex"):
+        more = {"allow_origins": [ORIGIN]} if "credentials" in fields else {}
+        eval(f"CorsPolicy({fields}, **more)", {"CorsPolicy": CorsPolicy, "more": more})
+
+
+@pytest.mark.parametrize(
+    ("fields", "id_", "meant"),
+    [
+        ({"allow_origins": "https://a.example,https://b.example"}, "bare-string", "https://b.example"),
+        ({"allow_origins": re.compile(r"https://.*\.example\.com")}, "origin-regex", ""),
+        ({"allow_origins": ["https://App.example"]}, "origin-upper-case", "https://app.example"),
+        ({"allow_origins": ["mydomain.com"]}, "origin-scheme-missing", "https://mydomain.com"),
+        ({"allow_credentials": True}, "credentials-any-origin", ""),
+        (
+            {"allow_origins": [ORIGIN], "allow_credentials": True, "expose_headers": "*"},
+            "credentials-any-exposed",
+            "",
+        ),
+        ({"allow_origins": []}, "origins-empty", ""),
+    ],
+)
+def test_what_is_refused(fields: dict[str, Any], id_: str, meant: str) -> None:
+    with pytest.raises(CorsPolicyError) as caught:
+        CorsPolicy(**fields)
+    (problem,) = caught.value.problems
+    assert problem.id == id_
+    assert meant in str(problem)

@@ -1,0 +1,66 @@
+"""The table of cases, through Sanic: its own server with and without TOUCHUP, and its ASGI client."""
+
+from __future__ import annotations
+
+import pytest
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse, text
+
+from corsbp import CorsGroup, cors_group
+
+from ..cases import CASES, LISTED, POLICIES, Case
+from ..support import Answer, Ask, new_app, send, through_asgi
+
+
+def sections() -> list[CorsGroup]:
+    """A section for each policy, with one path that serves GET, POST and DELETE."""
+    groups = []
+    for name, fields in POLICIES.items():
+        bp = Blueprint(name, url_prefix=f"/{name}")
+
+        @bp.get("/item", name="get")
+        @bp.post("/item", name="post")
+        @bp.delete("/item", name="delete")
+        def item(_: Request) -> HTTPResponse:
+            return text("item")
+
+        groups.append(cors_group(bp, **fields))
+    return groups
+
+
+def as_request(case: Case) -> Ask:
+    headers = [("origin", origin) for origin in case.origins]
+    if case.kind == LISTED:
+        method, names = case.asks
+        headers += [("access-control-request-method", method)]
+        headers += [("access-control-request-headers", line) for line in names]
+    return Ask("GET" if case.kind == "GET" else "OPTIONS", f"/{case.policy}/item", tuple(headers))
+
+
+def check(answers: list[Answer], cases: list[Case]) -> None:
+    seen = {case.name: (answer.status, answer.cors) for case, answer in zip(cases, answers, strict=True)}
+    assert seen == {case.name: (200 if case.kind == "GET" else 204, case.headers) for case in cases}
+    for case, answer in zip(cases, answers, strict=True):
+        allow = [value for name, value in answer.headers if name == "allow"]
+        assert allow == (["GET, POST, DELETE, OPTIONS"] if case.kind == "OPTIONS" else []), case.name
+        assert answer.body == (b"item" if case.kind == "GET" else b""), case.name
+
+
+def test_the_names_of_the_cases_are_unique() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("touchup", [True, False])
+def test_over_http(touchup: bool) -> None:
+    check(send(new_app(*sections(), TOUCHUP=touchup), *map(as_request, CASES)), CASES)
+
+
+def test_through_the_asgi_client() -> None:
+    # httpx strips what it does not find valid in a header's value
+    cases = [
+        case
+        for case in CASES
+        if all(origin.isprintable() and origin.strip() == origin for origin in case.origins)
+    ]
+    assert len(cases) > len(CASES) - 5
+    check(through_asgi(new_app(*sections()), map(as_request, cases)), cases)

@@ -1,0 +1,140 @@
+"""Over HTTP/3, with aioquic: where Sanic's own answers without a body end the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ..support import EVIL, GRANTED, ORIGIN, REFUSED, Ask, Row, ask, free_port, importable, lists, preflight
+from .test_servers import program, workers
+
+SITE = f"""
+from sanic import Blueprint, Sanic
+from sanic.response import empty, text
+from corsbp import cors_group
+
+api = Blueprint("api", url_prefix="/api")
+
+
+@api.get("/item")
+async def item(_):
+    return text("item")
+
+
+@api.delete("/item")
+async def gone(_):
+    return empty()
+
+
+async def later(origin, _):
+    return origin == {ORIGIN!r}
+
+
+other = api.copy("other", url_prefix="/other")
+app = Sanic("site")
+app.blueprint(cors_group(api, allow_origins=[{ORIGIN!r}, "https://two.example"]))
+app.blueprint(cors_group(other, allow_origins=later))
+
+
+@app.get("/web")
+async def web(_):
+    return text("web")
+"""
+
+
+def rows_of(prefix: str) -> dict[str, Row]:
+    methods = lists("GET,DELETE,OPTIONS")
+    return {
+        f"{prefix}: granted": (ask("GET", f"{prefix}/item"), 200, GRANTED),
+        f"{prefix}: refused": (ask("GET", f"{prefix}/item", EVIL), 200, REFUSED),
+        f"{prefix}: preflight": (preflight(f"{prefix}/item", "DELETE"), 204, GRANTED | methods),
+        f"{prefix}: preflight, refused": (preflight(f"{prefix}/item", origin=EVIL), 204, REFUSED),
+        f"{prefix}: no content": (ask("DELETE", f"{prefix}/item"), 204, GRANTED),
+        f"{prefix}: not found": (ask("GET", f"{prefix}/none"), 404, GRANTED),
+        f"{prefix}: preflight, not found": (preflight(f"{prefix}/none"), 204, GRANTED | lists()),
+        f"{prefix}: OPTIONS": (ask("OPTIONS", f"{prefix}/item"), 204, GRANTED),
+    }
+
+
+ROWS: dict[str, Row] = {**rows_of("/api"), **rows_of("/other"), "outside": (ask("GET", "/web"), 200, {})}
+
+
+def answers(port: int, asks: list[Ask]) -> list[tuple[int, dict[str, str]]]:
+    """The status and the CORS headers of each answer, all on one connection."""
+    from aioquic.asyncio.client import connect
+    from aioquic.asyncio.protocol import QuicConnectionProtocol
+    from aioquic.h3.connection import H3_ALPN, H3Connection
+    from aioquic.h3.events import DataReceived, HeadersReceived
+    from aioquic.quic.configuration import QuicConfiguration
+    from aioquic.quic.events import ConnectionTerminated
+
+    class Client(QuicConnectionProtocol):
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            self.h3 = H3Connection(self._quic)
+            self.heads: dict[int, dict[str, str]] = {}
+            self.ends: dict[int, asyncio.Future[None]] = {}
+
+        def quic_event_received(self, event: Any) -> None:
+            if isinstance(event, ConnectionTerminated):
+                for end in self.ends.values():
+                    if not end.done():
+                        end.set_exception(ConnectionError(event.reason_phrase))
+            for part in self.h3.handle_event(event):
+                assert isinstance(part, HeadersReceived | DataReceived)
+                if isinstance(part, HeadersReceived):
+                    pairs = [(name.decode(), value.decode()) for name, value in part.headers]
+                    self.heads[part.stream_id] = dict(pairs)
+                    assert len(pairs) == len(self.heads[part.stream_id])
+                if part.stream_ended:
+                    self.ends[part.stream_id].set_result(None)
+
+        async def ask(self, one: Ask) -> tuple[int, dict[str, str]]:
+            stream = self._quic.get_next_available_stream_id()
+            self.ends[stream] = asyncio.get_running_loop().create_future()
+            head = {":method": one.method, ":scheme": "https", ":authority": "localhost", ":path": one.path}
+            pairs = [(name.encode(), value.encode()) for name, value in (*head.items(), *one.headers)]
+            self.h3.send_headers(stream, pairs, end_stream=True)
+            self.transmit()
+            await asyncio.wait_for(self.ends[stream], 60)
+            found = self.heads[stream]
+            cors = {n: v for n, v in found.items() if n == "vary" or n.startswith("access-control-")}
+            return int(found[":status"]), cors
+
+    async def talk() -> list[tuple[int, dict[str, str]]]:
+        trust = QuicConfiguration(is_client=True, alpn_protocols=H3_ALPN, verify_mode=ssl.CERT_NONE)
+        async with connect("127.0.0.1", port, configuration=trust, create_protocol=Client) as client:
+            assert isinstance(client, Client)
+            return [await client.ask(one) for one in asks]
+
+    return asyncio.run(talk())
+
+
+def test_preflights_and_answers(tmp_path: Path) -> None:
+    importable("aioquic")
+    (tmp_path / "site3.py").write_text(SITE)
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    made += ["-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(
+        [*made, "-keyout", "key.pem", "-out", "cert.pem", "-days", "2"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    port = free_port()
+    options = [
+        "--http=3",
+        "--cert=cert.pem",
+        "--key=key.pem",
+        f"--port={port}",
+        "--no-motd",
+        "--single-process",
+    ]
+    with program(tmp_path, "sanic", "site3:app", *options) as server:
+        server.until(lambda: workers(server) == 1, "started")  # the client asks again until it listens
+        asks = [row[0] for row in ROWS.values()]
+        seen = dict(zip(ROWS, answers(port, [one for one in asks if isinstance(one, Ask)]), strict=True))
+    assert seen == {name: (status, cors) for name, (_, status, cors) in ROWS.items()}

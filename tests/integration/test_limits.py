@@ -1,0 +1,317 @@
+"""Timeouts, limits, clients that go away: headers where an answer goes out, and no traceback of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Request, Sanic
+from sanic.exceptions import PayloadTooLarge, RequestTimeout, ServiceUnavailable
+from sanic.response import HTTPResponse, text
+
+import corsbp
+from corsbp import cors_group
+
+from ..support import (
+    EVIL,
+    GRANTED,
+    LISTED,
+    ORIGIN,
+    PUBLIC,
+    REFUSED,
+    TWO,
+    Answer,
+    Ask,
+    Row,
+    ask,
+    both_touchups,
+    check,
+    exchange,
+    lists,
+    new_app,
+    parse,
+    preflight,
+    run_anew,
+    send,
+    serve,
+)
+
+OURS = str(Path(corsbp.__file__).parent)
+
+
+@pytest.fixture(autouse=True)
+def _no_traceback_of_ours(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in ("sanic.root", "sanic.error", "sanic.server", "asyncio")]
+    for each in loggers:
+        each.addHandler(caplog.handler)
+    yield
+    for each in loggers:
+        each.removeHandler(caplog.handler)
+    for record in caplog.get_records("call"):
+        if record.exc_info and record.exc_info[2] and record.name != "corsbp":
+            *_, (last, _) = walk_tb(record.exc_info[2])
+            assert not last.f_code.co_filename.startswith(OURS), record.getMessage()
+
+
+async def allows(origin: str, request: Request) -> bool:
+    """An origin function that awaits: `x-origin: hangs` never ends, `is cancelled` cancels itself."""
+    match request.headers.get("x-origin"):
+        case "hangs":
+            await asyncio.Event().wait()
+        case "is cancelled":
+            raise asyncio.CancelledError
+        case "cancels its task":
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+    await asyncio.sleep(0)
+    return origin == ORIGIN
+
+
+def site(**config: Any) -> Sanic:
+    app = new_app(**config)
+    policies: dict[str, dict[str, Any]] = {"listed": LISTED, "public": {}, "asks": {"allow_origins": allows}}
+    for name, fields in policies.items():
+        bp = Blueprint(name, url_prefix=f"/{name}")
+        add_routes(bp)
+        app.blueprint(cors_group(bp, **fields))
+    add_routes(app, "/web")
+    return app
+
+
+def add_routes(bp: Any, prefix: str = "") -> None:
+    @bp.post(f"{prefix}/upload", name="upload")
+    async def upload(request: Request) -> HTTPResponse:
+        return text(f"{len(request.body)} bytes")
+
+    @bp.post(f"{prefix}/upload-stream", name="upload_stream", stream=True)
+    async def upload_stream(request: Request) -> HTTPResponse:
+        length = 0
+        stream: Any = request.stream
+        async for part in stream:
+            length += len(part)
+            if length > 100:
+                raise PayloadTooLarge("enough")
+        return text(f"{length} bytes")
+
+    @bp.get(f"{prefix}/late", name="late")
+    async def late(_: Request) -> HTTPResponse:
+        raise RequestTimeout("too late")
+
+    @bp.get(f"{prefix}/unavailable", name="unavailable")
+    async def unavailable(_: Request) -> HTTPResponse:
+        raise ServiceUnavailable("not now")
+
+    @bp.get(f"{prefix}/hangs", name="hangs")
+    async def hangs(_: Request) -> HTTPResponse:
+        await asyncio.Event().wait()
+        return text("never")
+
+    @bp.get(f"{prefix}/responds-and-hangs", name="responds_and_hangs")
+    async def responds_and_hangs(request: Request) -> HTTPResponse:
+        await request.respond()
+        await asyncio.Event().wait()
+        return text("never")
+
+    @bp.get(f"{prefix}/item", name="item")
+    async def item(_: Request) -> HTTPResponse:
+        return text("item")
+
+
+PLACES = {"listed": GRANTED, "public": PUBLIC, "asks": GRANTED, "web": {}}
+
+
+@both_touchups
+def test_limits_of_the_server(touchup: bool) -> None:
+    rows: dict[str, Row] = {}
+    for place, cors in PLACES.items():
+        refused = PUBLIC if place == "public" else {} if place == "web" else REFUSED
+        rows |= {
+            f"{place}, fits": (ask("POST", f"/{place}/upload", body="x" * 50), 200, cors),
+            f"{place}, too large": (ask("POST", f"/{place}/upload", body="x" * 3000), 413, cors),
+            f"{place}, too large, refused": (
+                ask("POST", f"/{place}/upload", EVIL, body="x" * 3000),
+                413,
+                refused,
+            ),
+            f"{place}, too large for a stream": (
+                ask("POST", f"/{place}/upload-stream", body="x" * 3000),
+                413,
+                cors,
+            ),
+            f"{place}, bad chunk": (
+                f"POST /{place}/upload HTTP/1.1\r\nHost: a\r\nOrigin: {ORIGIN}\r\n"
+                "Transfer-Encoding: chunked\r\n\r\nnot a size\r\n".encode(),
+                400,
+                cors,
+            ),
+            f"{place}, 408 of the handler": (ask("GET", f"/{place}/late"), 408, cors),
+            f"{place}, 503 of the handler": (ask("GET", f"/{place}/unavailable"), 503, cors),
+        }
+    check(site(TOUCHUP=touchup, REQUEST_MAX_SIZE=2000), rows)
+
+
+@both_touchups
+def test_the_response_timeout(touchup: bool) -> None:
+    """All wait at once, for as long as the server needs to notice."""
+    app = site(TOUCHUP=touchup, RESPONSE_TIMEOUT=0.1)
+    asks: dict[str, tuple[Ask, dict[str, str]]] = {}
+    for place, cors in PLACES.items():
+        for path in ("hangs", "responds-and-hangs"):
+            asks[f"{place}, {path}"] = (ask("GET", f"/{place}/{path}"), cors)
+    asks["refused"] = (ask("GET", "/listed/hangs", EVIL), REFUSED)
+    # Nobody said yes, so that nobody may read it; and it is not asked again.
+    asks["origin function hangs"] = (ask("GET", "/asks/item", x_origin="hangs"), REFUSED)
+    asks["origin function hangs on a preflight"] = (
+        ask("OPTIONS", "/asks/item", access_control_request_method="GET", x_origin="hangs"),
+        REFUSED,
+    )
+
+    async def talk(port: int) -> list[bytes]:
+        return await asyncio.gather(*(exchange(port, one.raw()) for one, _ in asks.values()))
+
+    answers = [parse(raw) for raw in run_anew(serve(app, talk))]
+    seen = {name: (answer.status, answer.cors) for name, answer in zip(asks, answers, strict=True)}
+    assert seen == {name: (503, cors) for name, (_, cors) in asks.items()}
+
+
+@both_touchups
+def test_the_request_timeout_has_no_route(touchup: bool) -> None:
+    """While the head of a request is awaited, Sanic does not know yet what it is for."""
+    app = site(TOUCHUP=touchup, REQUEST_TIMEOUT=0.1)
+
+    async def talk(port: int) -> bytes:
+        return await exchange(port, b"GET /listed/item HTTP/1.1\r\nHost: a\r\n")
+
+    answer = parse(run_anew(serve(app, talk)))
+    assert (answer.status, answer.cors) == (408, {})
+
+
+@both_touchups
+@pytest.mark.parametrize("how", ["is cancelled", "cancels its task"])
+def test_an_origin_function_that_is_cancelled(
+    how: str, touchup: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows: dict[str, Row] = {
+        "GET": (ask("GET", "/asks/item", x_origin=how), 200, REFUSED),
+        "preflight": (
+            ask("OPTIONS", "/asks/item", access_control_request_method="GET", x_origin=how),
+            204,
+            REFUSED,
+        ),
+        "not found": (ask("GET", "/asks/none", x_origin=how), 404, REFUSED),
+        "afterwards": (ask("GET", "/asks/item"), 200, GRANTED),
+        "afterwards, preflight": (preflight("/asks/item"), 204, GRANTED | lists("GET,OPTIONS")),
+    }
+    answers = check(site(TOUCHUP=touchup), rows)
+    assert answers["GET"].body == b"item"
+    assert [record.getMessage() for record in caplog.records if "origin function" in record.getMessage()] == [
+        f"The origin function {allows.__qualname__}() failed for {ORIGIN!r}: refused"
+    ] * 3
+
+
+@both_touchups
+@pytest.mark.parametrize("place", PLACES)
+def test_a_client_that_goes_away(place: str, touchup: bool) -> None:
+    """In a stream, and before the answer starts: the server goes on."""
+    app = site(TOUCHUP=touchup)
+    gone, ended = asyncio.Event(), asyncio.Event()
+    where: Any = app.blueprints[place] if place != "web" else None
+
+    async def stream(request: Request) -> None:
+        try:
+            response = await request.respond(content_type="text/plain")
+            await response.send("first")
+            await gone.wait()
+            while True:
+                await response.send("x" * 65536)
+                await asyncio.sleep(0)
+        finally:
+            ended.set()
+
+    async def waits(_: Request) -> HTTPResponse:
+        try:
+            ended.clear()
+            gone.set()
+            await asyncio.Event().wait()
+            return text("never")
+        finally:
+            ended.set()
+
+    (where or app).add_route(stream, "/stream" if where else "/web/stream", name="client_stream")
+    (where or app).add_route(waits, "/waits" if where else "/web/waits", name="client_waits")
+
+    async def talk(port: int) -> list[Answer]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ask("GET", f"/{place}/stream").raw())
+        head = await asyncio.wait_for(reader.readuntil(b"first"), 60)
+        writer.transport.abort()
+        gone.set()
+        await asyncio.wait_for(ended.wait(), 60)
+
+        gone.clear()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ask("GET", f"/{place}/waits").raw())
+        await asyncio.wait_for(gone.wait(), 60)
+        writer.transport.abort()
+        await asyncio.wait_for(ended.wait(), 60)
+        return [parse(head), parse(await exchange(port, ask("GET", f"/{place}/item").raw()))]
+
+    answers = run_anew(serve(app, talk))
+    assert [(answer.status, answer.cors) for answer in answers] == [(200, PLACES[place])] * 2
+
+
+@both_touchups
+def test_requests_one_after_the_other_on_a_connection(touchup: bool) -> None:
+    """Sent at once: each answer has its own headers, whatever came before."""
+
+    def raw(one: Ask) -> bytes:
+        return one.raw().replace(b"Connection: close", b"Connection: keep-alive")
+
+    asks: list[tuple[Ask, int, dict[str, str]]] = [
+        (ask("GET", "/listed/none"), 404, GRANTED),
+        (ask("GET", "/web/item"), 200, {}),
+        (ask("POST", "/listed/item", EVIL), 405, REFUSED),
+        (ask("GET", "/web/none"), 404, {}),
+        (preflight("/asks/none"), 204, GRANTED | lists()),
+        (ask("HEAD", "/public/none"), 404, PUBLIC),
+        (ask("GET", "/listed/late"), 408, GRANTED),
+        (ask("GET", "/listed/item", TWO), 200, {**GRANTED, "access-control-allow-origin": TWO}),
+    ]
+
+    async def talk(port: int) -> list[Answer]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"".join(raw(one) for one, *_ in asks))
+        answers = []
+        for one, *_ in asks:
+            answer = parse(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60))
+            length = next((int(v) for name, v in answer.headers if name.lower() == "content-length"), 0)
+            await reader.readexactly(0 if one.method == "HEAD" else length)
+            answers.append(answer)
+        writer.close()
+        await writer.wait_closed()
+        return answers
+
+    answers = run_anew(serve(site(TOUCHUP=touchup), talk))
+    assert [(answer.status, answer.cors) for answer in answers] == [row[1:] for row in asks]
+
+
+def test_an_error_handler_that_reads_the_rest_of_the_request() -> None:
+    bp = Blueprint("api", url_prefix="/api")
+
+    @bp.post("/upload", stream=True)
+    async def upload(_: Request) -> HTTPResponse:
+        raise ZeroDivisionError
+
+    @bp.exception(ZeroDivisionError)
+    async def read(request: Any, _: Exception) -> HTTPResponse:
+        await request.receive_body()
+        return text(str(len(request.body)), status=418)
+
+    (answer,) = send(new_app(cors_group(bp)), ask("POST", "/api/upload", body="x" * 100_000))
+    assert (answer.status, answer.body, answer.cors) == (418, b"100000", PUBLIC)

@@ -1,0 +1,278 @@
+"""The examples under every server that people run, in processes of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from ..browsers.processes import Program, installed, running
+from ..cache.conftest import CONFIGURATION
+from ..support import (
+    GRANTED,
+    ORIGIN,
+    PUBLIC,
+    REFUSED,
+    ROOT,
+    Ask,
+    Row,
+    ask,
+    free_port,
+    importable,
+    lists,
+    over,
+    preflight,
+)
+
+TWO, EVIL = "https://two.example", "https://evil.example"
+
+
+def section(prefix: str, policy: dict[str, str] = PUBLIC) -> dict[str, Row]:
+    """What is asked of the quickstart's blueprint."""
+    return {
+        f"{prefix}: granted": (ask("GET", f"{prefix}/items/7"), 200, policy),
+        f"{prefix}: preflight": (preflight(f"{prefix}/items/7"), 204, policy | lists("GET,OPTIONS")),
+        f"{prefix}: not found": (ask("GET", f"{prefix}/none"), 404, policy),
+        f"{prefix}: wrong parameter": (ask("GET", f"{prefix}/items/seven"), 404, policy),
+        f"{prefix}: not allowed": (ask("POST", f"{prefix}/items/7"), 405, policy),
+    }
+
+
+def outside(path: str) -> dict[str, Row]:
+    """What is asked of a route that is in no section."""
+    return {
+        f"{path}: outside": (ask("GET", path), 200, {}),
+        f"{path}: outside, preflight": (preflight(path), 405, {}),
+        f"{path}: outside, not allowed": (ask("POST", path), 405, {}),
+        f"{path}: outside, not found": (ask("GET", "/none"), 404, {}),
+    }
+
+
+QUICKSTART = section("/api") | outside("/")
+COOKIES = {"access-control-allow-origin": ORIGIN, "access-control-allow-credentials": "true"}
+VERSIONS: dict[str, Row] = {
+    "v1": (ask("GET", "/v1/shop/items/"), 200, PUBLIC),
+    "v1, preflight": (preflight("/v1/shop/items/"), 204, PUBLIC | lists("GET,OPTIONS")),
+    "v2": (ask("GET", "/v2/shop/items/", EVIL), 200, COOKIES),
+    "v2, preflight": (
+        preflight("/v2/shop/items/a", "PUT", "x-a"),
+        204,
+        COOKIES
+        | lists("PUT,OPTIONS")
+        | {"access-control-allow-headers": "x-a", "vary": "access-control-request-headers"},
+    ),
+    "v2, not found": (ask("GET", "/v2/shop/items/a/b"), 404, COOKIES),
+    **outside("/shop/health/"),
+}
+
+
+def wrong(port: int, rows: dict[str, Row]) -> list[str]:
+    """What is answered otherwise than the rows say."""
+    answers = [(answer.status, answer.cors) for answer in over(port, *(row[0] for row in plain(rows)))]
+    return [
+        f"{name}: {answer}, not {row[1:]}"
+        for (name, row), answer in zip(rows.items(), answers, strict=True)
+        if answer != row[1:]
+    ]
+
+
+def plain(rows: dict[str, Row]) -> Iterator[tuple[Ask, int, dict[str, str]]]:
+    for one, status, cors in rows.values():
+        assert isinstance(one, Ask)
+        yield one, status, cors
+
+
+@contextmanager
+def program(folder: Path, module: str, *arguments: str, port: int = 0) -> Iterator[Program]:
+    """`python -m module …`, where `folder` is looked into for apps; waits for the port, if there is one."""
+    env = {**os.environ, "SANIC_AUTO_EXTEND": "false", "PYTHONPATH": os.fspath(ROOT), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", module, *arguments]
+    with running(command, folder / f"{module}.log", env=env, cwd=folder) as started:
+        if port:
+            started.until(lambda: listens(port), "listening")
+        yield started
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+@contextmanager
+def sanic(folder: Path, target: str, *options: str) -> Iterator[tuple[int, Program]]:
+    """Sanic's own server; gives its port."""
+    port = free_port()
+    with program(folder, "sanic", target, "--port", f"{port}", "--no-motd", *options, port=port) as started:
+        yield port, started
+
+
+def workers(server: Program) -> int:
+    """How many of Sanic's workers say that they serve from now on."""
+    return len(set(re.findall(r"Starting worker \[(\d+)\]", server.said())))
+
+
+@pytest.mark.parametrize("options", [["--workers", "3"], ["--fast"]], ids=" ".join)
+def test_sanic_with_workers(tmp_path: Path, options: list[str]) -> None:
+    """Every worker serves the same: each connection goes to whichever is free."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = cpus if options == ["--fast"] else 3
+    with sanic(tmp_path, "examples.quickstart:app", *options) as (port, server):
+        server.until(lambda: workers(server) == count, "ready")
+        for _ in range(5):
+            assert not wrong(port, QUICKSTART)
+
+
+@pytest.mark.parametrize("example", ["quickstart", "versions"])
+@pytest.mark.parametrize("server", ["uvicorn", "hypercorn", "granian"])
+def test_asgi(tmp_path: Path, server: str, example: str) -> None:
+    importable(server)
+    port = free_port()
+    bind = {
+        "uvicorn": ["--port", f"{port}"],
+        "hypercorn": ["--bind", f"127.0.0.1:{port}"],
+        "granian": ["--interface", "asgi", "--host", "127.0.0.1", "--port", f"{port}"],
+    }[server]
+    with program(tmp_path, server, f"examples.{example}:app", *bind, port=port):
+        assert not wrong(port, {"quickstart": QUICKSTART, "versions": VERSIONS}[example])
+
+
+def test_unix_socket_behind_nginx() -> None:
+    path = installed("nginx", "nginx-light")
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="corsbp-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)  # not tmp_path: a socket's path may have about a hundred characters
+        upstream = f"location / {{ proxy_pass http://unix:{folder}/app.sock; proxy_cache off; }}"
+        configuration = folder / "nginx.conf"
+        configuration.write_text(CONFIGURATION.format(folder=folder, port=port, locations=upstream))
+        nginx = [path, "-p", name, "-e", "stderr", "-c", os.fspath(configuration)]
+        target = ["examples.versions:app", "--unix", f"{folder}/app.sock", "--no-motd", "--workers", "2"]
+        with program(folder, "sanic", *target) as app, running(nginx, folder / "nginx.log") as proxy:
+            # The socket is there earlier, but each worker makes it anew: in between, nobody answers.
+            app.until(lambda: workers(app) == 2, "ready")
+            proxy.until(lambda: listens(port), "listening")
+            assert not wrong(port, VERSIONS)
+
+
+def test_auto_reload(tmp_path: Path) -> None:
+    """An edit of the policy is served, whole, soon after."""
+    example = tmp_path / "edited.py"
+    source = (ROOT / "examples" / "quickstart.py").read_text()
+    example.write_text(source)
+    rows = section("/api", GRANTED) | outside("/")
+    rows["/api: refused"] = (ask("GET", "/api/items/7", EVIL), 200, REFUSED)
+    with sanic(tmp_path, "edited:app", "--auto-reload") as (port, server):
+        assert not wrong(port, QUICKSTART)
+        edited = source.replace("cors_group(api)", f"cors_group(api, allow_origins={[ORIGIN, TWO]})")
+        assert edited != source
+        (tmp_path / "new").write_text(edited)
+        (tmp_path / "new").replace(example)
+        server.until(touched_until(example, lambda: not wrong(port, rows)), "reloaded")
+
+
+def touched_until(path: Path, done: Callable[[], bool]) -> Callable[[], bool]:
+    """Whether it is done; touches the file now and then: a reloader misses edits before its first look."""
+    wait, last = 1.0, time.monotonic()
+
+    def ready() -> bool:
+        nonlocal wait, last
+        with contextlib.suppress(OSError, IndexError, ValueError):  # nobody, or half an answer, in between
+            if done():
+                return True
+        if time.monotonic() - last > wait:
+            wait, last = 2 * wait, time.monotonic()  # a slow machine gets the time to start
+            path.touch()
+        return False
+
+    return ready
+
+
+LATE = """
+from examples.quickstart import api, app, item
+from corsbp import cors_group
+from sanic import empty
+
+growing = api.copy("growing", url_prefix="/growing", allow_route_overwrite=True)
+section = cors_group(growing, allow_origins={origins})
+app.blueprint(section)
+
+
+@app.get("/change")
+async def change(_):
+    with app.amend():
+        {change}
+    return empty()
+"""
+LISTED = section("/growing", GRANTED) | {"refused": (ask("GET", "/growing/items/7", EVIL), 200, REFUSED)}
+CHANGES: dict[str, tuple[str, dict[str, Row]]] = {
+    "a section": (
+        "app.blueprint(cors_group(api.copy('late', url_prefix='/late', with_registration=False)))",
+        section("/late"),
+    ),
+    "a route outside": (
+        "app.add_route(item, '/late/items/<number:int>', name='late')",
+        outside("/late/items/7"),
+    ),
+    "bp.register after add_route": (
+        "growing.add_route(item, '/late/<number:int>', name='late')",
+        {
+            "late": (ask("GET", "/growing/late/7"), 200, GRANTED),
+            "late, refused": (ask("GET", "/growing/late/7", EVIL), 200, REFUSED),
+            "late, preflight": (preflight("/growing/late/7"), 204, GRANTED | lists("GET,OPTIONS")),
+            "late, not found": (ask("GET", "/growing/late/seven"), 404, GRANTED),
+            "late, not allowed": (ask("POST", "/growing/late/7"), 405, GRANTED),
+        },
+    ),
+    "bp.register of an appended blueprint": (
+        "section.append(api.copy('late', url_prefix='/late', with_registration=False));"
+        " section.blueprints[-1].register(app, {})",
+        # Sanic does not count it among the app's blueprints, but it is in the section
+        section("/late", GRANTED),
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_at_runtime(tmp_path: Path, change: str) -> None:
+    """`app.amend()` and `bp.register` in a handler, of one process: others do not hear of it."""
+    code, rows = CHANGES[change]
+    (tmp_path / "late.py").write_text(LATE.format(origins=[ORIGIN, TWO], change=code))
+    with sanic(tmp_path, "late:app", "--single-process") as (port, _):
+        assert not wrong(port, QUICKSTART | LISTED)
+        assert over(port, ask("GET", "/change"))[0].status == 204
+        assert not wrong(port, QUICKSTART | LISTED | rows)
+
+
+BOTH = """
+from sanic import Sanic
+from examples.quickstart import app as primary
+from examples.versions import app as secondary
+
+for app in (primary, secondary):
+    app.config.TOUCHUP = {touchup}
+
+if __name__ == "__main__":
+    primary.prepare(port={ports[0]}, motd=False)
+    secondary.prepare(port={ports[1]}, motd=False)
+    Sanic.serve(primary=primary)
+"""
+
+
+@pytest.mark.parametrize("touchup", [False, True])
+def test_two_apps_in_one_process(tmp_path: Path, touchup: bool) -> None:
+    ports = free_port(), free_port()
+    (tmp_path / "both.py").write_text(BOTH.format(ports=ports, touchup=touchup))
+    with program(tmp_path, "both", port=ports[0]) as server:
+        server.until(lambda: listens(ports[1]), "listening")
+        for (port, rows), _ in product(zip(ports, (QUICKSTART, VERSIONS), strict=True), range(2)):
+            assert not wrong(port, rows)

@@ -1,0 +1,316 @@
+"""A section holds wherever its routes are served (S5, S6): in every way to start an app."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Request, Sanic
+from sanic.exceptions import Unauthorized
+from sanic.response import HTTPResponse, text
+
+from corsbp import CorsPolicy, cors_group
+
+from ..app.test_websockets import handshake, opened
+from ..support import (
+    EVIL,
+    GRANTED,
+    LISTED,
+    ORIGIN,
+    REFUSED,
+    TWO,
+    Answer,
+    Ask,
+    ask,
+    exchange,
+    lists,
+    new_app,
+    parse,
+    preflight,
+    run_anew,
+    saying,
+    send_anew,
+    serve,
+    sync,
+)
+
+
+def bp_of(name: str = "api") -> Blueprint:
+    bp = Blueprint(name, url_prefix=f"/{name}")
+    bp.add_route(saying("item"), "/item", name="item")
+    bp.add_route(sync(lambda _, n: text(str(n))), "/<n:int>", name="number", methods=["PUT"])
+
+    @bp.websocket("/ws")
+    async def ws(_: Request, ws: Any) -> None:
+        await ws.send("hello")
+
+    return bp
+
+
+ASKED: list[tuple[Ask, int, dict[str, str]]] = [
+    (ask("GET", "/api/item"), 200, GRANTED),
+    (ask("GET", "/api/item", EVIL), 200, REFUSED),
+    (preflight("/api/5", "PUT"), 204, GRANTED | lists("PUT,OPTIONS")),
+    (ask("GET", "/api/none"), 404, GRANTED),
+    (ask("POST", "/api/item"), 405, GRANTED),
+    (ask("GET", "/web"), 200, {}),
+    (ask("GET", "/none"), 404, {}),
+    (ask("POST", "/web"), 405, {}),
+]
+
+
+def site(**config: Any) -> Sanic:
+    app = new_app(cors_group(bp_of(), **LISTED), **config)
+    app.add_route(saying("web"), "/web", name="web")
+    return app
+
+
+async def right(port: int, sockets: bool = True) -> None:
+    for one, status, cors in ASKED:
+        answer = parse(await exchange(port, one.raw()))
+        assert (answer.status, answer.cors) == (status, cors), one
+    origins = (TWO, EVIL) if sockets else ()
+    statuses = [(await opened(port, handshake(origin, path="/api/ws"))).status for origin in origins]
+    assert statuses == [101, 403][: len(origins)]
+
+
+async def right_but_for_sockets(port: int) -> None:
+    """Of a WebSocket Sanic has to know before it starts."""
+    await right(port, sockets=False)
+
+
+def test_embedded_without_listeners() -> None:
+    """As in Sanic's own examples: `create_server()` and `startup()`."""
+
+    async def talk() -> None:
+        app = site()
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            server: Any = await app.create_server(sock=sock, return_asyncio_server=True, access_log=False)
+            assert server is not None
+            await server.startup()
+            await server.start_serving()
+            try:
+                await right(sock.getsockname()[1])
+            finally:
+                server.close()
+                await server.wait_closed()
+
+    run_anew(talk())
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_with_listeners(debug: bool) -> None:
+    run_anew(serve(site(), right, debug))
+
+
+@pytest.mark.parametrize("touchup", [False, True])
+@pytest.mark.parametrize("event", ["before_server_start", "after_server_start", "main_process_start"])
+def test_a_group_that_is_registered_in_a_listener(event: str, touchup: bool) -> None:
+    """Sanic has taken what nobody needed out of its own code by then: nothing of a section depends on it."""
+    app = new_app(TOUCHUP=touchup)
+    app.add_route(saying("web"), "/web", name="web")
+
+    async def late(app: Sanic, *_: object) -> None:
+        with app.amend():
+            app.blueprint(cors_group(bp_of(), **LISTED))
+
+    if event == "main_process_start":  # no process of Sanic's own here: as early as can be
+        asyncio.run(late(app))
+    else:
+        app.listener(event)(late)
+    run_anew(serve(app, right_but_for_sockets))
+
+
+def test_a_second_app_with_a_late_group_in_one_process() -> None:
+    """TouchUp works on the class, for every app that comes after it."""
+
+    async def talk() -> None:
+        plain, late = new_app(TOUCHUP=True), new_app(TOUCHUP=False)
+        for app in (plain, late):
+            app.add_route(saying("web"), "/web", name="web")
+
+        @late.after_server_start
+        async def register(app: Sanic) -> None:
+            with app.amend():
+                app.blueprint(cors_group(bp_of(), **LISTED))
+
+        await serve(plain, lambda _: serve(late, right_but_for_sockets))
+
+    run_anew(talk())
+
+
+def test_another_start_finds_what_the_first_did() -> None:
+    app = site(TOUCHUP=False)
+    for _ in range(5):
+        run_anew(serve(app, right))
+
+
+def test_an_app_that_cannot_be_bound_does_not_start() -> None:
+    bp = bp_of()
+    bp.add_route(saying("odd"), "/odd", name="odd", ctx_cors="a typo")
+    app = new_app(cors_group(bp))
+    with pytest.raises(ValueError, match="ctx_cors='a typo'"):
+        send_anew(app, ask("GET", "/api/item"))
+
+
+# --- another policy ---
+
+
+def policies() -> list[tuple[CorsPolicy, dict[str, str], dict[str, str]]]:
+    """Policies, each with what a page and its preflight get."""
+    found = []
+    for number in range(1, 5):
+        origin = f"https://{'abcd'[number - 1]}.example"
+        policy = CorsPolicy(allow_origins=[origin], allow_headers=[f"x-{number}"], max_age=number)
+        grant = {"access-control-allow-origin": origin}
+        more = {
+            "access-control-allow-methods": "GET,OPTIONS",
+            "access-control-allow-headers": f"x-{number}",
+            "access-control-max-age": str(number),
+        }
+        found.append((policy, grant, grant | more))
+    return found
+
+
+def test_reconfigured_from_several_threads_every_answer_is_whole() -> None:
+    """D2: whole, one at a time; it ends with the last of them everywhere."""
+    known = policies()
+    group = cors_group(bp_of(), policy=known[0][0])
+    grants, listed = ([row[place] for row in known] for place in (1, 2))
+    stop = threading.Event()
+
+    def change(offset: int) -> None:
+        turn = offset
+        while not stop.wait(0.0001):
+            group.reconfigure(known[turn % len(known)][0])
+            turn += 1
+
+    async def talk(port: int) -> None:
+        threads = [threading.Thread(target=change, args=(offset,)) for offset in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(150):
+                assert parse(await exchange(port, ask("GET", "/api/item").raw())).cors in grants
+                assert parse(await exchange(port, preflight("/api/item").raw())).cors in listed
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        place = next(place for place, (policy, *_) in enumerate(known) if policy is group.policy)
+        assert parse(await exchange(port, ask("GET", "/api/item").raw())).cors == grants[place]
+        assert parse(await exchange(port, preflight("/api/item").raw())).cors == listed[place]
+
+    run_anew(serve(new_app(group), talk))
+
+
+def test_a_list_becomes_a_function_and_the_other_way_round() -> None:
+    """Whatever it was at startup: the function is asked before the handler."""
+    order: list[str] = []
+
+    async def allows(origin: str, _: Request) -> bool:
+        order.append("asked")
+        return origin == ORIGIN
+
+    bp = Blueprint("api", url_prefix="/api")
+
+    @bp.get("/item")
+    def item(_: Request) -> HTTPResponse:
+        order.append("handler")
+        return text("item")
+
+    group = cors_group(bp, **LISTED)
+    listed = group.policy
+
+    async def talk(port: int) -> list[Answer]:
+        answers = []
+        for policy in (listed, CorsPolicy(allow_origins=allows), listed):
+            group.reconfigure(policy)
+            answers += [parse(await exchange(port, ask("GET", "/api/item").raw()))]
+        return answers
+
+    answers = run_anew(serve(new_app(group), talk))
+    assert [answer.cors for answer in answers] == [GRANTED] * 3
+    assert order == ["handler", "asked", "handler", "handler"]
+
+
+def test_it_costs_no_look_at_the_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    bp = Blueprint("api", url_prefix="/api")
+    for number in range(200):
+        bp.add_route(saying("item"), f"/{number}", name=f"n{number}")
+    group = cors_group(bp)
+
+    async def talk(port: int) -> None:
+        router = type(app.router)
+        for name in ("routes", "groups"):
+            monkeypatch.setattr(router, name, property(lambda _: pytest.fail("it looked at the routes")))
+        group.reconfigure(CorsPolicy(**LISTED))
+        answer = parse(await exchange(port, ask("GET", "/api/7").raw()))
+        monkeypatch.undo()
+        assert answer.cors == GRANTED
+
+    app = new_app(group)
+    run_anew(serve(app, talk))
+
+
+# --- while the app runs ---
+
+
+def at_runtime(app: Sanic, change: Callable[[Sanic], None], *asks: Ask) -> list[tuple[int, dict[str, str]]]:
+    """The answers of an app that serves already as it is changed."""
+
+    async def talk(port: int) -> list[tuple[int, dict[str, str]]]:
+        for one in asks:
+            await exchange(port, one.raw())
+        change(app)
+        answers = [parse(await exchange(port, one.raw())) for one in asks]
+        return [(answer.status, answer.cors) for answer in answers]
+
+    return list(run_anew(serve(app, talk)))
+
+
+def test_a_registered_blueprint_is_wrapped_while_the_app_runs() -> None:
+    """Nothing is declared, so Sanic has nothing to compile: it is bound at once."""
+    bp = bp_of()
+    answers = at_runtime(
+        new_app(bp),
+        lambda app: app.blueprint(cors_group(bp, **LISTED)),
+        *(one for one, *_ in ASKED[:5]),
+    )
+    assert answers == [(status, cors) for _, status, cors in ASKED[:5]]
+
+
+def test_a_route_is_left_out_while_the_app_runs() -> None:
+    bp = bp_of()
+
+    def leave_out(app: Sanic) -> None:
+        with app.amend():
+            for route in bp.routes:
+                route.ctx.cors = False
+
+    asks = [ask("GET", "/api/item"), preflight("/api/item"), ask("GET", "/api/none")]
+    assert at_runtime(new_app(cors_group(bp, **LISTED)), leave_out, *asks) == [
+        (200, {}),
+        (405, {}),
+        (404, GRANTED),
+    ]
+
+
+def test_signals_are_heard_if_the_app_was_finalized_by_hand() -> None:
+    app: Any = site()
+
+    @app.signal("http.routing.before")
+    async def sign_in(request: Request, **_: object) -> None:
+        raise Unauthorized("who are you?")
+
+    app.finalize()
+    app.router.reset()
+    answers = at_runtime(
+        app, lambda _: None, ask("GET", "/api/item"), preflight("/api/item"), ask("GET", "/web")
+    )
+    assert answers == [(401, GRANTED), (204, GRANTED | lists("GET,OPTIONS")), (401, {})]

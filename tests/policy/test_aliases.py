@@ -1,0 +1,117 @@
+"""Words of other packages: the error names the field that is meant."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sanic import Blueprint
+
+from corsbp import CorsPolicy, cors_group
+
+from ..support import new_app, saying
+
+MEANT = {
+    "allow_origins": "origins origin allow_origin allowed_origins CORS_ORIGINS CORS_ALLOWED_ORIGINS "
+    "allowOrigins allow_origin_regex CORS_ALLOWED_ORIGIN_REGEXES allow_orgins origin_whitelist",
+    "allow_credentials": "supports_credentials credentials CORS_SUPPORTS_CREDENTIALS allow_credential "
+    "CORS_ALLOW_CREDENTIALS allowCredentials",
+    "allow_methods": "methods CORS_METHODS allowed_methods allow_method allowMethods CORS_ALLOW_METHODS",
+    "allow_headers": "headers allowed_headers CORS_ALLOW_HEADERS allow_header allowedHeaders",
+    "expose_headers": "expose exposed_headers CORS_EXPOSE_HEADERS expose_header exposedHeaders",
+    "max_age": "maxage maxAge CORS_MAX_AGE CORS_PREFLIGHT_MAX_AGE max_ages",
+    "check_websockets": "check_websocket",
+}
+WORDS = {word: field for field, words in MEANT.items() for word in words.split()}
+DOORS: dict[str, Callable[..., object]] = {
+    "CorsPolicy": CorsPolicy,
+    "replace": CorsPolicy().replace,
+    "dataclasses.replace": lambda **options: dataclasses.replace(CorsPolicy(), **options),
+    "cors_group": lambda **options: cors_group(Blueprint("bp"), **options),
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("door", DOORS)
+def test_a_word_of_another_package(door: str, word: str) -> None:
+    more = ", a pattern or a function" if "regex" in word.lower() else ""
+    with pytest.raises(TypeError) as caught:
+        DOORS[door](**{word: None})
+    name = "cors_group" if door == "cors_group" else "CorsPolicy"
+    assert str(caught.value) == f"{name}() has no argument {word!r}; meant: {WORDS[word]}={more}"
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("resources", "wrap each blueprint with a policy of its own"),
+        ("CORS_ALWAYS_SEND", "what a page needs is sent"),
+        ("CORS_AUTOMATIC_OPTIONS", "OPTIONS is answered"),
+        ("intercept_exceptions", "errors have the headers"),
+        ("send_wildcard", '"*" is sent where every origin is allowed'),
+        ("CORS_VARY_HEADER", "Vary is sent where something varies"),
+        ("allow_private_network", "browsers replaced it with a prompt that reads no header"),
+    ],
+)
+def test_a_word_that_nobody_needs(word: str, why: str) -> None:
+    declared: dict[str, Any] = {word: True}
+    with pytest.raises(TypeError) as caught:
+        CorsPolicy(**declared)
+    assert str(caught.value) == f"CorsPolicy() has no argument {word!r}: leave it out, {why}"
+
+
+def test_a_word_that_nobody_knows() -> None:
+    with pytest.raises(TypeError) as caught:
+        CorsPolicy(colour="red")  # type: ignore[call-arg]  # wrong on purpose
+    assert str(caught.value) == "CorsPolicy() has no argument 'colour'"
+    with pytest.raises(TypeError, match="'prefix'; meant: url_prefix="):
+        cors_group(Blueprint("bp"), prefix="/v1")  # type: ignore[call-arg]  # wrong on purpose
+
+
+def test_a_policy_beside_fields_whatever_their_values() -> None:
+    """Told from defaults by what was given, not by values: these are the defaults."""
+    policy = CorsPolicy(max_age=5)
+    with pytest.raises(TypeError) as caught:
+        cors_group(Blueprint("bp"), policy=policy, max_age=600, allow_credentials=False)
+    assert str(caught.value) == (
+        "cors_group() takes policy= or its fields, not both: allow_credentials, max_age came with policy=. "
+        "Meant: policy=policy.replace(allow_credentials=False, max_age=600)"
+    )
+    assert cors_group(Blueprint("bp"), policy=None, max_age=5).policy == policy
+
+
+FOLLOW = "leave it out to follow the section's policy, or write"
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("*", "meant: CorsPolicy()"),
+        (["*"], "meant: CorsPolicy()"),
+        (CorsPolicy, "meant: CorsPolicy()"),
+        (True, f"{FOLLOW} CorsPolicy() to let in every origin"),
+        (None, f"{FOLLOW} False for no CORS"),
+        ("https://app.example", "meant: CorsPolicy(allow_origins=['https://app.example'])"),
+        (
+            ("https://a.example", "https://b.example"),
+            "meant: CorsPolicy(allow_origins=['https://a.example', 'https://b.example'])",
+        ),
+        ({"max_age": 5}, "meant: CorsPolicy(max_age=5)"),
+        (len, "meant: CorsPolicy(allow_origins=...)"),
+    ],
+    ids=repr,
+)
+def test_what_stands_where_a_policy_belongs(value: Any, meant: str) -> None:
+    if not isinstance(value, list | dict):  # which Sanic does not take
+        bp = Blueprint("bp")
+        bp.add_route(saying(""), "/", name="index", ctx_cors=value)
+        app = new_app(cors_group(bp))
+        with pytest.raises(ValueError, match="is neither a CorsPolicy nor False") as caught:
+            app.router.finalize()
+        assert str(caught.value).endswith(f"is neither a CorsPolicy nor False; {meant}")
+    if value is not None:
+        with pytest.raises(TypeError) as refused:
+            cors_group(Blueprint("other"), policy=value)
+        assert str(refused.value) == f"policy= takes a CorsPolicy, not {value!r}; {meant}"

@@ -1,0 +1,232 @@
+"""What the code promises about itself."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import corsbp
+from corsbp import app, command, decision, live, policy, report, spec, testing
+from corsbp.command import try_page
+from corsbp.decision import refusal
+from corsbp.policy import problems
+from corsbp.spec import fetch
+
+from ..support import ROOT, importable
+
+PACKAGES = (command, try_page, testing, corsbp, app, live, report, decision, policy, spec)
+MAPS = {
+    package.__name__: re.findall(r"^    (\w+)  +\S", package.__doc__ or "", re.M)  # from the entry inwards
+    for package in PACKAGES
+}
+ENTRIES = ("corsbp.testing", "corsbp.command")  # above all others, each with its own map
+
+
+def modules_of(package: str) -> Iterator[str]:
+    """The modules of a package, from the entry inwards; the modules of a subpackage stand in its place."""
+    for each in MAPS[package]:
+        name = f"{package}.{each}"
+        if name not in ENTRIES:
+            yield from modules_of(name) if name in MAPS else [name]
+
+
+MODULES = [module for package in (command, testing, corsbp) for module in modules_of(package.__name__)]
+MODULES.remove("corsbp.pytest_plugin")
+MODULES.insert(MODULES.index(f"corsbp.testing.{MAPS['corsbp.testing'][0]}"), "corsbp.pytest_plugin")
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def source(module: str) -> str:
+    return (ROOT / f"{module.replace('.', '/')}.py").read_text()
+
+
+@pytest.mark.parametrize("command", ["ruff check .", "ruff format --check .", "mypy"])
+def test_tools(command: str) -> None:
+    importable(command.split(maxsplit=1)[0])
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("package", MAPS)
+def test_modules_are_on_the_map(package: str) -> None:
+    folder = ROOT / package.replace(".", "/")
+    found = [path.stem for path in folder.glob("*.py") if path.stem[:2] != "__"]
+    found += [path.parent.name for path in folder.glob("*/__init__.py")]
+    assert sorted(found) == sorted(MAPS[package])
+    assert len(found) == len(set(MAPS[package])) > 1
+
+
+@pytest.mark.parametrize("entry", [corsbp, testing])
+def test_exported_names(entry: ModuleType) -> None:
+    assert len(entry.__all__) == len({*entry.__all__})
+    values = [getattr(entry, name) for name in entry.__all__]
+    assert all(value.__doc__ for value in values if callable(value))
+
+
+def test_the_entry_opens_where_it_is_asked() -> None:
+    """pytest imports the package at every start, and must not be made to import Sanic."""
+    code = (
+        "import sys, corsbp; assert 'sanic' not in sys.modules; assert corsbp.cors_group; "
+        "assert 'sanic' in sys.modules; print(*corsbp.__all__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == corsbp.__all__
+    for name in corsbp.__all__:
+        value = getattr(corsbp, name)
+        assert value is vars(corsbp)[name] and value.__name__ == name and value.__module__ in MODULES
+    assert {*corsbp.__all__, "__version__"} <= {*dir(corsbp)}
+    with pytest.raises(AttributeError, match="module 'corsbp' has no attribute 'cors'"):
+        corsbp.__getattr__("cors")
+
+
+def imported(module: str) -> Iterator[str]:
+    """The modules that a module imports; a package stands for the first of its modules."""
+    parts = module.split(".")
+    for node in ast.walk(ast.parse(source(module))):
+        if isinstance(node, ast.ImportFrom):
+            inside = parts[: len(parts) - node.level] if node.level else []
+            origin = ".".join([*inside, *([node.module] if node.module else [])])
+            modules = [name for alias in node.names if (name := f"{origin}.{alias.name}") in MODULES]
+            if origin in MAPS and origin != "corsbp" and not modules:
+                modules = [f"{origin}.{MAPS[origin][0]}"]
+            yield from modules or [origin] * (origin in MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_downwards(module: str) -> None:
+    for inner in imported(module):
+        assert MODULES.index(inner) > MODULES.index(module), f"{module} imports {inner}"
+        # two packages side by side
+        assert {module.split(".")[1], inner.split(".")[1]} != {"live", "report"}
+
+
+def test_imports_are_seen() -> None:
+    assert {*imported("corsbp.testing.cors_check")} == {
+        *(f"corsbp.{module}" for module in ("spec.fetch", "log")),
+        *(f"corsbp.testing.{module}" for module in ("engines", "result", "safelists")),
+    }
+    assert {*imported("corsbp.pytest_plugin")} == {"corsbp.testing.attacks", "corsbp.testing.sync"}
+    assert "corsbp.spec.origins" in {*imported("corsbp.policy.policy")}
+    assert "corsbp.decision.compiled" in {*imported("corsbp.app.send")}
+
+
+PURE = [
+    module for module in MODULES if module.split(".")[1] not in ("pytest_plugin", "group", "app", "command")
+]
+OUTER = ("pytest_plugin", "group", "app", *(each.rpartition(".")[2] for each in ENTRIES))
+PURE = [module for module in MODULES if module.split(".")[1] not in OUTER]
+
+
+@pytest.mark.parametrize(
+    ("package", "modules"),
+    [
+        ("corsbp", PURE),
+        (
+            "corsbp.testing",
+            [f"corsbp.testing.{each}" for each in MAPS["corsbp.testing"]][
+                MAPS["corsbp.testing"].index("fetch_algorithm") :
+            ],
+        ),
+    ],
+)
+def test_pure_modules_import_neither_sanic_nor_httpx(package: str, modules: list[str]) -> None:
+    """In a process of its own, with the package's entry kept out, from the innermost module outwards."""
+    code = (
+        "import sys, types, importlib; entry = types.ModuleType(sys.argv[1]); "
+        f"entry.__path__ = [{str(ROOT / package.replace('.', '/'))!r}]; sys.modules[sys.argv[1]] = entry\n"
+        "for module in sys.argv[2:]:\n"
+        "    importlib.import_module(module)\n"
+        "    assert not {'sanic', 'httpx'} & sys.modules.keys(), module"
+    )
+    command_line = [sys.executable, "-c", code, package, *reversed(modules)]
+    done = subprocess.run(command_line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (len(modules) > 5, done.stderr) == (True, "")
+
+
+def test_header_names_are_spelt_in_one_file() -> None:
+    names = {value for value in vars(fetch).values() if isinstance(value, str) and "-" in value}
+    assert "access-control-allow-origin" in names
+    for module in MODULES:
+        if module not in ("corsbp.spec.fetch", "corsbp.policy.problems"):
+            strings = {
+                node.value
+                for node in ast.walk(ast.parse(source(module)))
+                if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            }
+            assert not {string for string in strings if string.lower() in names}, module
+
+
+def test_private_names_of_others_are_read_in_functions_that_say_why() -> None:
+    for module in MODULES:
+        found = []
+        tree = ast.parse(source(module))
+        for function in (node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)):
+            found += [
+                (function.name, node.attr)
+                for node in ast.walk(function)
+                if isinstance(node, ast.Attribute)
+                and re.match(r"_[a-z]", node.attr)
+                and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "super"))
+            ]
+        # `sys._getframe` is Python's own, and documented
+        known = {
+            "corsbp.app.routes": {"_future_statics", "_future_routes", "_future_listeners"},
+            "corsbp.policy.problems": {"_getframe"},
+            "corsbp.command.header_writers": {"_getframe"},
+            "corsbp.testing.browser": {"_open"},  # its own
+            "corsbp.policy.policy": {"_named", "_functions"},  # its own
+        }
+        allowed = known.get(module, set())
+        assert {name for _, name in found} <= allowed, (module, found)
+        functions = {function for function, name in found if name.startswith("_future")}
+        assert functions <= {"declared_uris", "forget_listener"}
+
+
+def test_ids_are_unique_and_in_one_form() -> None:
+    ids = [*problems.PROBLEMS, *problems.WARNINGS, *refusal.REFUSALS]
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", each) for each in testing.STOPS)
+    shared = {"origin-null"}  # what is wrong in a policy is what is refused in a request
+    assert len(ids) - len(set(ids)) == len(shared)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)+", each) for each in ids)
+
+
+def test_nothing_tells_where_it_was_made() -> None:
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    for name in files.split():
+        if name != "tests/project/test_code.py":
+            text = (ROOT / name).read_text("latin-1")
+            assert not re.search(r"/(work|root|tmp/env)/|pypi\.org/simple", text), name
+
+
+def test_each_promise_names_a_test_that_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (ROOT / "SECURITY.md").read_text())
+    assert len(named) > 15
+    for file, name in named:
+        source = (ROOT / file).read_text()
+        assert f"def {name}(" in source if name else "def test_" in source, (file, name)
+
+
+def test_a_report_of_any_bytes_can_be_sent(tmp_path: Path) -> None:
+    """From core to core: what fuzz tests send is in what Sanic logs."""
+    importable("xdist")
+    (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_runtest_makereport\n")
+    (tmp_path / "test_it.py").write_text("def test_it(): __import__('logging').error('\\udcc6')\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", "-p", "no:corsbp"]
+    options: dict[str, Any] = {
+        "cwd": tmp_path,
+        "env": {**os.environ, "PYTHONPATH": os.fspath(ROOT)},
+        "text": True,
+    }
+    done = subprocess.run([*command, "-c", os.devnull], capture_output=True, check=False, **options)
+    assert "1 passed" in done.stdout, done.stdout

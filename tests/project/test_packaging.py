@@ -1,0 +1,165 @@
+"""What people install: built as for an upload, looked into, installed, and its own tests run."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from configparser import ConfigParser
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+import corsbp
+
+from ..support import ROOT, importable
+
+FOLDERS = ("corsbp", "examples", "tests")
+INSIDE = shutil.ignore_patterns("__pycache__", "*.py[cod]", ".*")
+ABOUT = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt"}
+
+
+class Built(NamedTuple):
+    """A wheel and the source distribution that it was made from, and what they hold."""
+
+    wheel: Path
+    sdist: Path
+
+    def in_wheel(self) -> set[str]:
+        with zipfile.ZipFile(self.wheel) as archive:
+            return set(archive.namelist())
+
+    def in_sdist(self) -> set[str]:
+        with tarfile.open(self.sdist) as archive:
+            return {member.name.partition("/")[2] for member in archive if member.isfile()}
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """The output of a Python module; what it says when it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-8000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Built from a copy, as nothing may be left behind here; without the network that isolation needs."""
+    for name in ("build", "setuptools", "twine"):
+        importable(name)
+    copy = tmp_path_factory.mktemp("build") / "copy"
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, copy / folder, ignore=INSIDE)
+    for path in ROOT.iterdir():
+        if path.is_file() and not path.name.startswith("."):
+            shutil.copy(path, copy)
+    run("build", "--no-isolation", cwd=copy)
+    (wheel,), (sdist,) = (copy / "dist").glob("*.whl"), (copy / "dist").glob("*.tar.gz")
+    return Built(wheel, sdist)
+
+
+def files(*folders: str) -> set[str]:
+    """The project's own files in some folders."""
+    found = (path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file())
+    names = (path.relative_to(ROOT) for path in found)
+    return {
+        name.as_posix() for name in names if not any(p == "__pycache__" or p[0] == "." for p in name.parts)
+    }
+
+
+def test_uploads_are_accepted(built: Built) -> None:
+    run("twine", "check", "--strict", *built, cwd=ROOT)
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
+    about = f"corsbp-{corsbp.__version__}.dist-info"
+    assert built.in_wheel() == files("corsbp") | {f"{about}/{name}" for name in ABOUT}
+    assert "corsbp/py.typed" in built.in_wheel()
+
+
+def test_the_sdist_holds_what_its_tests_need(built: Built) -> None:
+    names = {"README.md", "CHANGELOG.md", "LICENSE", "setup.cfg", "pyproject.toml", "PKG-INFO"}
+    assert not (names | files(*FOLDERS)) - built.in_sdist()
+    assert not [name for name in built.in_sdist() if "__pycache__" in name or name.startswith("corsbp/.")]
+
+
+def test_the_tests_of_the_sdist_pass(built: Built, tmp_path: Path) -> None:
+    """Of those that are there, as the test above says: what reads the project's files, and an app."""
+    with tarfile.open(built.sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.iterdir()
+    files = ("tests/integration/test_cases.py", "tests/docs/test_readme.py")
+    chosen = "test_app or links or fields or every_id"
+    options = ("-q", "-n", "0", "-p", "no:cacheprovider", "-k", chosen)
+    assert re.search(r"^\d{2,} passed, \d+ deselected", run("pytest", *options, *files, cwd=folder), re.M)
+
+
+def test_an_installed_wheel(built: Built, tmp_path: Path, tell: Callable[[str], None]) -> None:
+    """What it brings, in files and bytes; its version is the package's, and it works without the clone."""
+    options = ("-q", "--no-deps", "--no-index", "--no-compile", "--target", tmp_path)
+    run("pip", "install", *options, built.wheel, cwd=ROOT)
+    (about,) = tmp_path.glob("corsbp-*.dist-info")
+    with (about / "RECORD").open(newline="") as lines:
+        sizes = [int(size or 0) for _, _, size in csv.reader(lines)]
+    (installed,) = metadata.distributions(path=[str(tmp_path)])
+    code = f"import corsbp; assert corsbp.__file__.startswith({str(tmp_path)!r}); print(corsbp.__version__)"
+    said = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert installed.version == said.strip() == corsbp.__version__
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from corsbp.command import main; main(sys.argv[2:])"
+    why = [sys.executable, "-c", code, str(tmp_path), "why", "origin-path"]
+    said = subprocess.run(why, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("origin-path\n  An origin has no path.\n")
+    tell(f"pip install corsbp: {len(sizes)} files, {sum(sizes):,} bytes")
+
+
+def test_the_version_is_written_once() -> None:
+    assert setup()["metadata"]["version"] == "attr: corsbp.__version__"
+    assert "version" not in (ROOT / "pyproject.toml").read_text().partition("[tool.ruff]")[0]
+
+
+def setup() -> ConfigParser:
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    return config
+
+
+def uncovered(version: Callable[[str], str]) -> list[str]:
+    """The requirements that what is installed does not meet."""
+    lines = setup()["options"]["install_requires"].split("\n")
+    requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    assert "sanic" in {requirement.name for requirement in requirements}
+    return [
+        f"{each}, not {version(each.name)}"
+        for each in requirements
+        if not each.specifier.contains(version(each.name), prereleases=True)
+    ]
+
+
+def test_the_metadata_covers_what_is_tested_here() -> None:
+    """A Sanic, or a Python, that nobody promised anything about."""
+    assert not uncovered(metadata.version)
+    python = ".".join(map(str, sys.version_info[:2]))
+    assert SpecifierSet(setup()["options"]["python_requires"]).contains(python)
+    assert f"Programming Language :: Python :: {python}" in setup()["metadata"]["classifiers"].split("\n")
+
+
+@pytest.mark.parametrize("version", ["23.12.2", "24.6.0", "26.3.0", "27.6.1"])
+def test_other_sanics_would_be_noticed(version: str) -> None:
+    (line,) = uncovered(lambda name: version if name == "sanic" else metadata.version(name))
+    assert line.startswith("sanic") and line.endswith(f", not {version}")

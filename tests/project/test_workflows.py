@@ -1,0 +1,108 @@
+"""GitHub's workflows and forms: no mistake that linters know, and nothing that `.ci/run` does not call."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+from ..support import ROOT, unavailable
+
+GITHUB, SCRIPTS = ROOT / ".github", ROOT / ".ci"
+if not GITHUB.exists():
+    pytest.skip("a source distribution has no workflows", allow_module_level=True)
+
+WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
+SCHEMAS = {
+    "github-workflows": WORKFLOWS,
+    "dependabot": [GITHUB / "dependabot.yml"],
+    "github-issue-config": [GITHUB / "ISSUE_TEMPLATE" / "config.yml"],
+    "github-issue-forms": [GITHUB / "ISSUE_TEMPLATE" / f"{name}.yml" for name in ("bug", "idea")],
+}
+
+
+def said(program: str, *arguments: str | Path) -> str:
+    """What a program beside this Python finds: nothing, where its status is 0."""
+    path = Path(sys.executable).with_name(program)
+    if not path.exists():
+        unavailable(f"{program} is not installed: pip install '.[dev]'")
+    env = {**os.environ, "NO_COLOR": "1"}
+    done = subprocess.run([path, *arguments], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def actionlint(*paths: Path) -> str:
+    return said("actionlint", *paths)
+
+
+def zizmor(*paths: Path) -> str:
+    return said("zizmor", "--offline", "--quiet", "--no-config", *paths)
+
+
+def schema(name: str, *paths: Path) -> str:
+    return said("check-jsonschema", "--builtin-schema", f"vendor.{name}", *paths)
+
+
+def test_actionlint() -> None:
+    assert actionlint(*WORKFLOWS) == ""
+
+
+def test_zizmor() -> None:
+    assert zizmor(GITHUB) == ""
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_schemas(name: str) -> None:
+    assert schema(name, *SCHEMAS[name]) == ""
+
+
+def test_every_file_is_checked() -> None:
+    files = {path for path in GITHUB.rglob("*") if path.is_file()}
+    assert files == {path for paths in SCHEMAS.values() for path in paths}
+
+
+def test_they_can_find(tmp_path: Path) -> None:
+    """An action by its branch, with a name that anyone chooses in a shell, and a step that GitHub has not."""
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    wrong = folder / "wrong.yml"
+    wrong.write_text(
+        "on: pull_request\njobs:\n  one:\n    runs-on: ubuntu-24.04\n    steps:\n"
+        "      - uses: actions/checkout@main\n"
+        "      - run: echo ${{ github.event.pull_request.title }}\n"
+    )
+    assert "potentially untrusted" in actionlint(wrong)
+    assert {"unpinned-uses", "artipacked", "template-injection"} <= {
+        *re.findall(r"\[([a-z-]+)\]", zizmor(wrong))
+    }
+    wrong.write_text("on: push\njobs:\n  one:\n    runs-on: ubuntu-24.04\n    stepps: []\n")
+    assert "stepps" in schema("github-workflows", wrong)
+
+
+def test_they_call_what_ci_calls() -> None:
+    scripts = {path.name for path in SCRIPTS.iterdir()}
+    assert all(os.access(SCRIPTS / name, os.X_OK) for name in scripts)
+    called = {name for path in WORKFLOWS for name in re.findall(r"run: \.ci/(\S+)", path.read_text())}
+    assert called == {"run", "install", "tests", "build"} and "pip install" not in WORKFLOWS[0].read_text()
+    assert scripts == {"run", "sid"} | {*re.findall(r"^ *\.ci/(\S+)", (SCRIPTS / "run").read_text(), re.M)}
+
+
+def test_every_python_that_is_promised_is_run() -> None:
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    promised = re.findall(r"Python :: (3\.\d+)", config["metadata"]["classifiers"])
+    matrix = re.search(r"python: \[(.+)\]", (GITHUB / "workflows" / "tests.yml").read_text())
+    tox = re.search(r"py\{([\d,]+)\}", (ROOT / "pyproject.toml").read_text())
+    assert matrix and tox
+    assert re.findall(r"3\.\d+", matrix[1]) == promised
+    assert [f"3.{each[1:]}" for each in tox[1].split(",")] == promised
+
+
+def test_the_form_of_a_bug_asks_for_what_explain_prints() -> None:
+    form = (GITHUB / "ISSUE_TEMPLATE" / "bug.yml").read_text()
+    assert "corsbp explain shop:app" in form

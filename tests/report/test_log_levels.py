@@ -1,0 +1,151 @@
+"""The logger `corsbp`, whose level decides (L1): the lines at each level, under each server."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+import pytest
+from sanic import Blueprint
+
+from corsbp import cors_group
+from corsbp.log import in_debug_mode, journal
+
+from ..integration.test_servers import program
+from ..support import ORIGIN, TWO, Ask, ask, free_port, importable, new_app, over, saying, send
+
+EVIL = "https://evil.example"
+
+SITE = """
+import logging
+from sanic import Blueprint, Sanic, text
+from corsbp import CorsPolicy, cors_group
+{setup}
+
+def broken(origin, request):
+    raise LookupError("no database")
+
+app = Sanic("site")
+api, asked = Blueprint("api", url_prefix="/api"), Blueprint("asked", url_prefix="/asked")
+for bp in (api, asked):
+    bp.add_route(lambda _: text("item"), "/item", name="item")
+trial = CorsPolicy(allow_origins=[{one!r}])
+app.blueprint(cors_group(api, allow_origins=[{one!r}, {two!r}], trial=trial))
+app.blueprint(cors_group(asked, allow_origins=broken))
+
+@app.get("/level/<level>")
+async def level(_, level):
+    logging.getLogger("corsbp").setLevel(level)
+    return text("")
+"""
+
+REFUSED = (
+    f"cors_group(api): a page of '{EVIL}' cannot read the answer to 'GET' '/api/item': "
+    f"origin-not-allowed: allow_origins leaves it out: it has '{ORIGIN}', '{TWO}'"
+)
+TRIED = (
+    f"cors_group(api) on trial: a page of '{TWO}' could no longer read the answer to 'GET' '/api/item': "
+    f"origin-not-allowed: allow_origins leaves it out: it has '{ORIGIN}'"
+)
+FAILED = f"The origin function broken() failed for '{EVIL}': refused"
+OF_FAILED = (
+    f"cors_group(asked): a page of '{EVIL}' cannot read the answer to 'GET' '/asked/item': "
+    "origin-function-failed: broken() failed: see the error in the log"
+)
+LINES = {
+    "ERROR": [f"ERROR {FAILED}"],
+    "INFO": [f"INFO {TRIED}", f"ERROR {FAILED}"],
+    "DEBUG": [f"DEBUG {REFUSED}", f"INFO {TRIED}", f"ERROR {FAILED}", f"DEBUG {OF_FAILED}"],
+}
+ASKED = [ask("GET", "/api/item", EVIL), ask("GET", "/api/item", TWO), ask("GET", "/asked/item", EVIL)]
+
+OWN = """
+logging.getLogger("corsbp").setLevel({level!r})
+logging.basicConfig(format="%(levelname)s %(message)s", force=True)
+"""
+
+
+def lines(said: str) -> list[str]:
+    """What is said of `corsbp`: level and message, whatever else a handler puts before them."""
+    found = re.findall(r"(DEBUG|INFO|ERROR):? ((?:cors_group\(|The origin function).*)", said)
+    return [f"{level} {message}" for level, message in found]
+
+
+def said(folder: Path, server: str, setup: str, *asked: Ask, debug: bool = False) -> str:
+    (folder / "site_.py").write_text(SITE.format(setup=setup, one=ORIGIN, two=TWO))
+    port = free_port()
+    options = {
+        "sanic": ["--port", f"{port}", "--no-motd", *(["--debug"] if debug else [])],
+        "uvicorn": ["--port", f"{port}"],
+        "hypercorn": ["--bind", f"127.0.0.1:{port}"],
+    }[server]
+    with program(folder, server, "site_:app", *options, port=port) as started:
+        over(port, *asked)
+        return started.output.read_text(errors="replace")
+
+
+@pytest.mark.parametrize(
+    ("server", "level"),
+    [*(("sanic", level) for level in LINES), ("uvicorn", "DEBUG"), ("hypercorn", "DEBUG")],
+)
+def test_each_level(tmp_path: Path, server: str, level: str) -> None:
+    """By handlers of the user's own, and by Sanic's where there are none: each line once."""
+    importable(server)
+    assert lines(said(tmp_path, server, OWN.format(level=level), *ASKED)) == LINES[level]
+    setup = f'logging.getLogger("corsbp").setLevel("{level}")'
+    assert lines(said(tmp_path, server, setup, *ASKED)) == LINES[level]
+
+
+@pytest.mark.parametrize("server", ["sanic", "uvicorn", "hypercorn"])
+def test_a_level_that_changes_while_the_app_runs(tmp_path: Path, server: str) -> None:
+    importable(server)
+    louder = [*ASKED, ask("GET", "/level/DEBUG", None), ASKED[0], ask("GET", "/level/ERROR", None), ASKED[0]]
+    assert lines(said(tmp_path, server, "", *louder)) == [*LINES["ERROR"], f"DEBUG {REFUSED}"]
+
+
+def test_sanics_debug_mode(tmp_path: Path) -> None:
+    """The lines appear without any set-up; a level of the user's own stays."""
+    assert lines(said(tmp_path, "sanic", "", *ASKED, debug=True)) == LINES["DEBUG"]
+    setup = 'logging.getLogger("corsbp").setLevel("INFO")'
+    assert lines(said(tmp_path, "sanic", setup, *ASKED, debug=True)) == LINES["INFO"]
+
+
+def test_a_level_that_is_set_stays_in_debug_mode() -> None:
+    for level, then in ((logging.NOTSET, logging.DEBUG), (logging.INFO, logging.INFO)):
+        journal.logger.setLevel(level)
+        in_debug_mode()
+        assert journal.logger.level == then
+
+
+def test_another_app_does_not_reset_it(caplog: pytest.LogCaptureFixture) -> None:
+    """As each `Sanic(…)` does with the loggers below its own."""
+    bp = Blueprint("api")
+    bp.add_route(saying("item"), "/item", name="item")
+    caplog.set_level("DEBUG", "corsbp")
+    app = new_app(cors_group(bp, allow_origins=[ORIGIN, TWO]))
+    new_app()
+    send(app, ask("GET", "/item", EVIL))
+    assert [each.levelname for each in caplog.records if each.name == "corsbp"] == ["DEBUG"]
+
+
+def test_it_is_a_logger_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
+    """What has a handler, or is not passed on, is not handed to Sanic's."""
+    logger, root, sanics = journal.logger, logging.getLogger(), logging.getLogger("sanic.root")
+    before = logger.handlers[:], root.handlers[:], sanics.handlers[:], logger.propagate
+    heard: list[str] = []
+    theirs = logging.Handler()
+    theirs.emit = lambda record: heard.append(record.getMessage())  # type: ignore[method-assign]
+    try:
+        root.handlers[:], sanics.handlers[:] = [], [theirs]
+        logger.warning("one")
+        root.handlers[:] = [logging.NullHandler()]
+        logger.warning("two")
+        logger.propagate = False
+        logger.warning("three")
+        logger.addHandler(logging.NullHandler())
+        logger.warning("four")
+    finally:
+        logger.handlers[:], root.handlers[:], sanics.handlers[:], logger.propagate = before
+    assert heard == ["one", "three"]
+    assert logger.name == "corsbp"

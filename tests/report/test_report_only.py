@@ -1,0 +1,588 @@
+"""A policy on trial (L3): what it would decide differently is reported, and no answer is another one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from sanic import Blueprint, Request, Sanic
+from sanic.response import HTTPResponse, text
+
+from corsbp import CorsGroup, CorsPolicy, cors_group
+from corsbp.decision import compiled, refusal
+from corsbp.decision.compiled import Follow
+from corsbp.report.refused import AT_ONCE, SIGNAL
+from corsbp.report.report_only import NAMED
+
+from ..app.test_websockets import handshake, opened
+from ..cases import EVIL, ONE, TWO
+from ..support import Ask, ask, exchange, new_app, parse, preflight, run_anew, serve, sync
+from .test_refused import (
+    ELSEWHERE,
+    GRANTED,
+    NASTY,
+    POLICIES,
+    REFUSED,
+    handler,
+    nasty_requests,
+    routes_of,
+    twice,
+)
+
+NEXT: dict[str, CorsPolicy] = {
+    "none": CorsPolicy(allow_origins=["https://nobody.example"]),
+    "any": CorsPolicy(allow_methods=["GET"], allow_headers=["x-a"]),
+    "two": CorsPolicy(allow_origins=[ONE, TWO], allow_credentials=True, max_age=5),
+    "function": CorsPolicy(allow_origins=lambda origin, request: origin == TWO),
+    "open sockets": CorsPolicy(allow_origins=[TWO, EVIL], check_websockets=False),
+}
+
+
+def said(
+    app: Sanic, asked: Iterable[Ask | bytes], caplog: pytest.LogCaptureFixture, level: int = logging.INFO
+) -> list[list[str]]:
+    """What is reported of a trial after each request: lines at INFO, and `signal: id` for the signal."""
+    found: list[list[str]] = []
+
+    @app.signal(SIGNAL)
+    @sync
+    def listener(refusal: Any, trial: bool, **_: Any) -> None:
+        if trial:
+            found[-1].append(f"signal: {refusal.id}")
+
+    async def talk(port: int) -> None:
+        for one in asked:
+            caplog.clear()
+            found.append([])
+            if isinstance(one, bytes):
+                await opened(port, one)
+            else:
+                await exchange(port, one.raw())
+            for _ in range(5):
+                await asyncio.sleep(0)
+            lines = [each for each in caplog.records if (each.name, each.levelname) == ("corsbp", "INFO")]
+            found[-1] += [each.getMessage() for each in lines]
+
+    caplog.set_level(level)
+    run_anew(serve(app, talk))
+    return found
+
+
+# --- what is reported ---
+
+LIST = CorsPolicy(allow_origins=[ONE, TWO])
+ONLY = CorsPolicy(allow_origins=[ONE])
+ANY = CorsPolicy()
+NARROW = CorsPolicy(allow_methods=["GET"], allow_headers=["x-a"])
+UNCHECKED = CorsPolicy(allow_origins=[ONE, TWO], check_websockets=False)
+OUT = f"origin-not-allowed: allow_origins leaves it out: it has {ONE!r}"
+HAS_BOTH = f"origin-not-allowed: allow_origins leaves it out: it has {ONE!r}, {TWO!r}"
+ON_TRIAL = "cors_group(api) on trial: a page of "
+
+
+class Row(NamedTuple):
+    """A policy, the one on trial, a request, and what is reported."""
+
+    now: CorsPolicy
+    trial: CorsPolicy
+    ask: Ask | bytes
+    signal: str | None
+    line: str | None
+
+
+def is_one(origin: str, request: object) -> bool:
+    return origin == ONE
+
+
+def is_broken(origin: str, request: object) -> bool:
+    raise LookupError("no database")
+
+
+READ = "read the answer to 'GET' '/api/item'"
+ROWS = [
+    # what it would refuse
+    Row(
+        LIST,
+        ONLY,
+        ask("GET", "/api/item", TWO),
+        "origin-not-allowed",
+        f"{TWO!r} could no longer {READ}: {OUT}",
+    ),
+    Row(
+        ANY,
+        ONLY,
+        ask("GET", "/api/item", EVIL),
+        "origin-not-allowed",
+        f"{EVIL!r} could no longer {READ}: {OUT}",
+    ),
+    Row(
+        ANY,
+        LIST,
+        ask("GET", "/api/none", "null"),
+        "origin-null",
+        "'null' could no longer read the answer to 'GET' '/api/none': origin-null: allow_origins cannot name "
+        "what is opaque: a sandboxed frame, a file, a redirect between sites",
+    ),
+    Row(
+        ANY,
+        ONLY,
+        twice("/api/item"),
+        "origin-repeated",
+        f"{ONE!r} could no longer {READ}: origin-repeated: the request has 2 Origin lines",
+    ),
+    Row(
+        ANY,
+        CorsPolicy(allow_origins=is_one),
+        ask("GET", "/api/item", TWO),
+        "origin-function-refused",
+        f"{TWO!r} could no longer {READ}: origin-function-refused: is_one() did not return True",
+    ),
+    Row(
+        CorsPolicy(allow_origins=[is_one, TWO]),
+        CorsPolicy(allow_origins=[is_broken, ONE]),
+        ask("GET", "/api/item", TWO),
+        "origin-function-failed",
+        f"{TWO!r} could no longer {READ}: origin-function-failed: "
+        "is_broken() failed: see the error in the log",
+    ),
+    Row(
+        LIST,
+        ONLY,
+        preflight("/api/item", "PUT", origin=TWO),
+        "origin-not-allowed",
+        f"{TWO!r} could no longer send 'PUT' '/api/item': {OUT}",
+    ),
+    Row(
+        ANY,
+        NARROW,
+        preflight("/api/item", "PUT"),
+        "method-not-allowed",
+        f"{ONE!r} could no longer send 'PUT' '/api/item': method-not-allowed: this path serves PUT, "
+        "but allow_methods leaves it out",
+    ),
+    Row(
+        ANY,
+        NARROW,
+        preflight("/api/item", "GET", "x-b"),
+        "header-not-allowed",
+        f"{ONE!r} could no longer send 'GET' '/api/item': header-not-allowed: "
+        "allow_headers leaves out 'x-b': it has x-a",
+    ),
+    Row(
+        LIST,
+        ONLY,
+        handshake(TWO, path="/api/ws"),
+        "origin-not-allowed",
+        f"{TWO!r} could no longer open the WebSocket '/api/ws': {OUT}",
+    ),
+    Row(
+        UNCHECKED,
+        ONLY,
+        handshake(EVIL, path="/api/ws"),
+        "origin-not-allowed",
+        f"{EVIL!r} could no longer open the WebSocket '/api/ws': {OUT}",
+    ),
+    Row(
+        ANY,
+        CorsPolicy(allow_origins=is_one),
+        handshake(EVIL, path="/api/ws"),
+        "origin-function-refused",
+        f"{EVIL!r} could no longer open the WebSocket '/api/ws': origin-function-refused: "
+        "is_one() did not return True",
+    ),
+    # what it would grant
+    Row(ONLY, LIST, ask("GET", "/api/item", TWO), None, f"{TWO!r} could {READ}: {OUT}"),
+    Row(LIST, ANY, ask("GET", "/api/item", EVIL), None, f"{EVIL!r} could {READ}: {HAS_BOTH}"),
+    Row(
+        ONLY,
+        LIST,
+        preflight("/api/item", "PUT", origin=TWO),
+        None,
+        f"{TWO!r} could send 'PUT' '/api/item': {OUT}",
+    ),
+    Row(
+        ONLY, LIST, handshake(TWO, path="/api/ws"), None, f"{TWO!r} could open the WebSocket '/api/ws': {OUT}"
+    ),
+    Row(
+        ONLY,
+        UNCHECKED,
+        handshake(EVIL, path="/api/ws"),
+        None,
+        f"{EVIL!r} could open the WebSocket '/api/ws': {OUT}",
+    ),
+    Row(
+        ONLY,
+        CorsPolicy(allow_origins=lambda origin, request: True),
+        ask("GET", "/api/item", TWO),
+        None,
+        f"{TWO!r} could {READ}: {OUT}",
+    ),
+    # no difference
+    Row(LIST, ONLY, ask("GET", "/api/item", ONE), None, None),
+    Row(LIST, ONLY, ask("GET", "/api/item", EVIL), None, None),
+    Row(LIST, ONLY, ask("GET", "/api/item", None), None, None),
+    Row(ONLY, ANY, ask("GET", "/api/item", ONE), None, None),
+    Row(
+        NARROW, ONLY, preflight("/api/item", "PUT", origin=TWO), None, None
+    ),  # for other reasons, but refused
+    Row(LIST, ONLY, preflight("/api/item", "POST", origin=TWO), None, None),  # has no CORS
+    Row(LIST, ONLY, ask("POST", "/api/item", TWO), None, None),
+    Row(LIST, ONLY, ask("GET", "/other", TWO), None, None),
+    Row(LIST, ONLY, ask("GET", "/api/theirs", TWO), None, None),  # has a policy of its own
+    Row(LIST, ONLY, handshake("http://127.0.0.1", path="/api/ws"), None, None),
+    Row(LIST, ONLY, handshake(path="/api/ws"), None, None),
+    Row(
+        CorsPolicy(allow_origins=is_one),
+        CorsPolicy(allow_origins=is_one),
+        ask("GET", "/api/item", TWO),
+        None,
+        None,
+    ),
+]
+
+
+def told(group: CorsGroup) -> dict[str, set[str]]:
+    """What has been logged of the rules on trial."""
+    trial = group.section.follow.rules.trial
+    assert trial is not None
+    return trial.told
+
+
+def app_of(now: CorsPolicy, trial: CorsPolicy | None) -> tuple[Sanic, CorsGroup]:
+    bp = routes_of(Blueprint("api", url_prefix="/api"))
+    bp.add_route(handler, "/theirs", name="theirs", ctx_cors=CorsPolicy(allow_origins=[TWO, EVIL]))
+    group = cors_group(bp, policy=now, trial=trial)
+    app = new_app(group)
+    app.add_route(handler, "/other", name="other")
+    return app, group
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_is_reported(row: Row, caplog: pytest.LogCaptureFixture) -> None:
+    app, _ = app_of(row.now, row.trial)
+    ((*found,),) = said(app, [row.ask], caplog)
+    expected = [f"signal: {row.signal}"] if row.signal else []
+    expected += [f"{ON_TRIAL}{row.line}"] if row.line else []
+    assert found == expected
+
+
+def test_each_kind_once_for_each_page(caplog: pytest.LogCaptureFixture) -> None:
+    """The log is bounded; the signal tells of each."""
+    app, _ = app_of(ANY, ONLY)
+    origins = [f"https://{number}.example" for number in range(NAMED + 3)]
+    asked = [ask("GET", "/api/item", origin) for origin in [*origins[:1] * 3, *origins[1:], *origins]]
+    found = said(app, [*asked, preflight("/api/item", "GET", origin=EVIL)], caplog)
+    assert all(each.pop(0) == "signal: origin-not-allowed" for each in found)
+    lines = [line for each in found for line in each]
+    assert [line.split("'")[1] for line in lines[:NAMED]] == origins[:NAMED]
+    assert lines[NAMED:] == [
+        "cors_group(api) on trial: more pages could no longer read the answer to … (origin-not-allowed): "
+        "they are not named any more",
+        f"{ON_TRIAL}{EVIL!r} could no longer send 'GET' '/api/item': {OUT}",
+    ]
+
+
+def test_long_origins_are_cut(caplog: pytest.LogCaptureFixture) -> None:
+    app, group = app_of(ANY, ONLY)
+    said(app, [ask("GET", "/api/item", "https://" + "a" * 4000)], caplog)
+    (lines,) = told(group).values()
+    assert max(map(len, lines)) < 500
+
+
+def test_nothing_of_a_request_is_logged_raw(caplog: pytest.LogCaptureFixture) -> None:
+    app, _ = app_of(ANY, CorsPolicy(allow_origins=[ONE], allow_headers=["x-a"]))
+    asked = [raw for character in NASTY for raw in nasty_requests(character)]
+    asked = [raw.replace(b"/list/", b"/api/").replace(b"/reflects/", b"/api/") for raw in asked]
+
+    async def talk(port: int) -> None:
+        for each in asked:
+            await exchange(port, each)
+
+    caplog.set_level(logging.INFO)
+    run_anew(serve(app, talk))
+    lines = [each.getMessage() for each in caplog.records if each.name == "corsbp"]
+    assert len(lines) > 10
+    assert all(line.isprintable() for line in lines)
+
+
+def test_nobody_hears_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    """Then no function is asked for it, and a line that was not heard is not one that has been said."""
+    asked: list[str] = []
+
+    def function(origin: str, request: object) -> bool:
+        asked.append(origin)
+        return False
+
+    app, _ = app_of(ANY, CorsPolicy(allow_origins=function))
+    caplog.set_level(logging.WARNING)
+
+    async def talk(port: int) -> None:
+        for level in (logging.WARNING, logging.INFO):
+            caplog.set_level(level)
+            for one in (ask("GET", "/api/item", TWO), preflight("/api/item", origin=TWO)):
+                await exchange(port, one.raw())
+                await asyncio.sleep(0)
+
+    run_anew(serve(app, talk))
+    assert asked == [TWO, TWO]
+    assert len([each for each in caplog.records if each.name == "corsbp"]) == 2
+
+
+def test_words_are_found_only_for_who_hears_them(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a page that both refuse, nothing is said: whether they do is told without the reason."""
+    worded: list[str] = []
+
+    def of_origin(policy: CorsPolicy, origins: list[str], failed: bool) -> refusal.Refusal:
+        worded.extend(origins)
+        return refusal.of_origin(policy, origins, failed)
+
+    monkeypatch.setattr(compiled, "of_origin", of_origin)
+    app, _ = app_of(LIST, ONLY)
+    caplog.set_level(logging.INFO)
+
+    async def talk(port: int) -> None:
+        for page in (EVIL, TWO, EVIL):
+            await exchange(port, ask("GET", "/api/item", page).raw())
+
+    run_anew(serve(app, talk))
+    assert len([each for each in caplog.records if each.name == "corsbp"]) == 1
+    assert worded == [TWO]
+
+
+def test_who_listens_hears_of_it_without_any_log(caplog: pytest.LogCaptureFixture) -> None:
+    app, group = app_of(ANY, ONLY)
+    caplog.set_level(logging.WARNING, "corsbp")
+    assert said(app, [ask("GET", "/api/item", TWO)], caplog, logging.WARNING) == [
+        ["signal: origin-not-allowed"]
+    ]
+    assert told(group) == {}
+
+
+# --- no answer is another one ---
+
+
+async def raw(port: int, one: Ask | bytes) -> Any:
+    if isinstance(one, Ask):
+        return await exchange(port, one.raw())
+    answer = await opened(port, one)  # which stays open, and tells the time
+    return answer.status, [pair for pair in answer.headers if pair[0].lower() != "date"], answer.body
+
+
+def answers(trial: CorsPolicy | None, *, heard: bool) -> list[Any]:
+    app = new_app()
+    for name, policy in POLICIES.items():
+        bp = routes_of(Blueprint(name, url_prefix=f"/{name}"))
+        app.blueprint(cors_group(bp, policy=policy, trial=trial))
+    if heard:
+
+        @app.signal(SIGNAL)
+        @sync
+        def listener(**_: Any) -> None:
+            pass
+
+    asked = [*(line.ask for line in [*REFUSED, *ELSEWHERE]), *GRANTED]
+
+    async def talk(port: int) -> list[Any]:
+        return [await raw(port, one) for one in asked]
+
+    return list(run_anew(serve(app, talk)))
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_answers_are_the_same_byte_for_byte(heard: bool, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG if heard else logging.ERROR)
+    without = answers(None, heard=False)
+    assert len(without) > 60
+    for name, trial in NEXT.items():
+        assert answers(trial, heard=heard) == without, name
+
+
+# --- functions ---
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["with entries", "alone"])
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_function_that_both_have_is_asked_once(
+    kind: str, beside: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[str] = []
+
+    def function(origin: str, request: object) -> Any:
+        asked.append(origin)
+        return origin == TWO if kind == "sync" else later(origin)
+
+    async def later(origin: str) -> bool:
+        await asyncio.sleep(0)
+        return origin == TWO
+
+    def other(origin: str, request: object) -> bool:
+        return False
+
+    def another(origin: str, request: object) -> bool:
+        return False
+
+    now = CorsPolicy(allow_origins=[function, *([ONE] if beside else [])])
+    trial = CorsPolicy(allow_origins=[other, function, another, EVIL])
+    app, _ = app_of(now, trial)
+    requests: list[Ask | bytes] = [
+        *(ask("GET", "/api/item", origin) for origin in (TWO, EVIL, "https://c.example")),
+        *(preflight("/api/item", "PUT", origin=origin) for origin in (TWO, "https://c.example")),
+        handshake(TWO, path="/api/ws"),
+        handshake("https://c.example", path="/api/ws"),
+    ]
+    found = said(app, requests, caplog)
+    assert asked == [TWO, EVIL, *["https://c.example", TWO] * 2, "https://c.example"]
+    assert [len(each) for each in found] == [0, 1, 0, 0, 0, 0, 0]
+
+
+class Bound:
+    """A function that is a method: each look at it makes another object."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def allowed(self, origin: str, request: object) -> bool:
+        self.asked += 1
+        return False
+
+
+def test_a_method_that_both_have_is_asked_once(caplog: pytest.LogCaptureFixture) -> None:
+    bound = Bound()
+    app, _ = app_of(CorsPolicy(allow_origins=bound.allowed), CorsPolicy(allow_origins=[bound.allowed, ONE]))
+    said(app, [ask("GET", "/api/item", EVIL)], caplog)
+    assert bound.asked == 1
+
+
+@pytest.mark.parametrize(
+    "one",
+    [ask("GET", "/api/item", TWO), preflight("/api/item", origin=TWO), handshake(TWO, path="/api/ws")],
+    ids=["answer", "preflight", "handshake"],
+)
+def test_a_function_that_only_the_trial_has_is_asked_after_the_answer(one: Ask | bytes) -> None:
+    answered: list[bool] = []
+
+    async def function(origin: str, request: Request) -> bool:
+        stream, websocket = request.stream, getattr(request.protocol, "websocket", None)
+        answered.append(websocket is not None or stream is None or stream.response is None)
+        await asyncio.Event().wait()
+        return True
+
+    app, _ = app_of(LIST, CorsPolicy(allow_origins=function))
+
+    @app.signal(SIGNAL)
+    @sync
+    def listener(**_: Any) -> None: ...
+
+    @app.on_request
+    async def slow(request: Request) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    async def talk(port: int) -> int:
+        answer = await opened(port, one) if isinstance(one, bytes) else parse(await exchange(port, one.raw()))
+        return answer.status
+
+    assert run_anew(serve(app, talk)) in (101, 200, 204)
+    assert answered == [True]
+
+
+def test_so_many_functions_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The others are not tried, which is said; no answer waits."""
+    asked = 0
+
+    async def function(origin: str, request: object) -> bool:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+        return True
+
+    app, _ = app_of(LIST, CorsPolicy(allow_origins=function, origin_timeout=60))
+    found = said(app, [ask("GET", "/api/item", TWO)] * (AT_ONCE + 2), caplog)
+    assert asked == AT_ONCE
+    line = f"cors_group(api) on trial: {AT_ONCE} functions are being asked, so that a request was not tried"
+    assert found == [[]] * AT_ONCE + [[line]] * 2
+
+
+# --- beginning, going on and ending ---
+
+
+def test_reconfigure() -> None:
+    _, group = app_of(LIST, ONLY)
+    assert (group.policy, group.trial) == (LIST, ONLY)
+    group.reconfigure(ANY)
+    assert (group.policy, group.trial) == (ANY, ONLY)
+    group.reconfigure(LIST, trial=NARROW)
+    assert (group.policy, group.trial) == (LIST, NARROW)
+    trial = group.trial
+    assert trial
+    group.reconfigure(trial, trial=None)
+    assert (group.policy, group.trial) == (NARROW, None)
+    assert app_of(LIST, None)[1].trial is None
+    with pytest.raises(TypeError, match="trial= takes a CorsPolicy"):
+        group.reconfigure(ANY, trial=len)  # type: ignore[arg-type]  # wrong on purpose
+    assert (group.policy, group.trial) == (NARROW, None)
+
+
+def test_policy_and_trial_change_in_one_step() -> None:
+    class Seen(Follow):
+        __slots__ = ("seen",)
+        seen: list[object]
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if name == "rules" and hasattr(self, "seen"):
+                self.seen.append((value.policy, self.trial))
+
+    _, group = app_of(LIST, ONLY)
+    group.section.follow = follow = Seen(LIST, trial=ONLY)
+    follow.seen = []
+    group.reconfigure(ANY, trial=NARROW)
+    group.reconfigure(NARROW, trial=None)
+    assert follow.seen == [(ANY, NARROW), (NARROW, None)]
+
+
+def test_a_change_of_policy_does_not_begin_the_trial_anew(caplog: pytest.LogCaptureFixture) -> None:
+    app, group = app_of(LIST, ONLY)
+    steps: Iterator[Any] = iter(
+        [
+            lambda: None,
+            lambda: group.reconfigure(ANY),
+            lambda: group.reconfigure(ANY, trial=None),
+            lambda: group.reconfigure(ANY, trial=ONLY),
+        ]
+    )
+
+    @app.get("/step")
+    def step(_: Request) -> HTTPResponse:
+        next(steps)()
+        return text("")
+
+    asked = [ask("GET", "/step", None), ask("GET", "/api/item", TWO)] * 4
+    found = said(app, asked, caplog)[1::2]
+    line = f"{ON_TRIAL}{TWO!r} could no longer {READ}: {OUT}"
+    assert found == [
+        ["signal: origin-not-allowed", line],
+        ["signal: origin-not-allowed"],
+        [],
+        ["signal: origin-not-allowed", line],
+    ]
+
+
+@pytest.mark.parametrize("trial", [False, {"max_age": 5}, ["https://app.example"], "*"])
+def test_what_is_no_policy_is_refused(trial: Any) -> None:
+    group = cors_group(Blueprint("api"))
+    with pytest.raises(TypeError, match="trial= takes a CorsPolicy, not"):
+        group.reconfigure(CorsPolicy(max_age=5), trial=trial)
+    assert group.policy == CorsPolicy()
+    with pytest.raises(TypeError, match="trial= takes a CorsPolicy, not"):
+        cors_group(Blueprint("api"), trial=trial)
+
+
+def test_beside_fields() -> None:
+    group = cors_group(Blueprint("api"), allow_origins=[ONE, TWO], trial=ONLY)
+    assert (group.policy, group.trial) == (LIST, ONLY)

@@ -1,0 +1,305 @@
+"""Whoever is refused is told to the app by Sanic's signal `corsbp.page.refused` (L2)."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, cast
+
+import pytest
+from sanic import Blueprint, Request, Sanic
+from sanic.compat import Header
+
+from corsbp import CorsPolicy, cors_group
+from corsbp.decision.compiled import Rules
+from corsbp.decision.origin_functions import Opinion
+from corsbp.decision.refusal import REFUSALS, Refusal
+from corsbp.log import LINES_A_SECOND, journal
+from corsbp.report.refused import AT_ONCE, SIGNAL, Call, Reading, strained, tell
+
+from ..app.test_websockets import opened
+from ..support import (
+    EVIL,
+    LISTED,
+    ORIGIN,
+    Ask,
+    ask,
+    exchange,
+    new_app,
+    parse,
+    run_anew,
+    saying,
+    send_anew,
+    serve,
+    sync,
+    through_asgi,
+)
+from .test_refused import ELSEWHERE, GRANTED, REFUSED, app_of
+
+ALL = [*REFUSED, *ELSEWHERE]
+
+
+def talking(*requests: Ask | bytes) -> Callable[[int], Awaitable[None]]:
+    async def talk(port: int) -> None:
+        for one in requests:
+            if isinstance(one, bytes):
+                await opened(port, one)
+            else:
+                await exchange(port, one.raw())
+        await asyncio.sleep(0)
+
+    return talk
+
+
+def listening(app: Sanic, event: str = SIGNAL) -> list[dict[str, Any]]:
+    """What a listener of the app is told."""
+    told: list[dict[str, Any]] = []
+
+    @app.signal(event)
+    async def listener(**context: Any) -> None:
+        told.append(context)
+
+    return told
+
+
+def test_what_is_told_of_every_refusal() -> None:
+    app = app_of()
+    told = listening(app)
+    run_anew(serve(app, talking(*(line.ask for line in ALL))))
+    assert {line.id for line in ALL} == set(REFUSALS)
+    assert [context.keys() for context in told] == [{"request", "section", "refusal", "trial"}] * len(ALL)
+    for line, context in zip(ALL, told, strict=True):
+        path = line.ask.split()[1].decode() if isinstance(line.ask, bytes) else line.ask.path
+        assert isinstance(context["request"], Request) and context["request"].path == path
+        assert context["section"] == f"cors_group({path.split('/')[1]})"
+        assert context["refusal"] == (line.id, line.value, line.expected, line.words, 1)
+        refusal = context["refusal"]
+        assert (refusal.id, refusal.value, refusal.expected) == (line.id, line.value, line.expected)
+        assert context["trial"] is False
+
+
+def test_nobody_else_is_told_of() -> None:
+    app = app_of()
+    told = listening(app)
+    run_anew(serve(app, talking(*GRANTED)))
+    assert told == []
+
+
+def one_section(**policy: Any) -> Sanic:
+    bp = Blueprint("api")
+    bp.add_route(saying("here"), "/item", name="item")
+    return new_app(cors_group(bp, **(policy or LISTED)))
+
+
+@pytest.mark.parametrize("event", [SIGNAL, "corsbp.page.<what:str>"])
+@pytest.mark.parametrize("blueprint", [True, False])
+def test_every_form_of_listener(event: str, blueprint: bool) -> None:
+    app = one_section()
+    if blueprint:
+        listener = Blueprint("listener")
+        told = listening(listener, event)  # type: ignore[arg-type]
+        app.blueprint(listener)
+    else:
+        told = listening(app, event)
+    run_anew(serve(app, talking(ask("GET", "/item", EVIL), ask("GET", "/item"))))
+    assert [context["refusal"].id for context in told] == ["origin-not-allowed"]
+
+
+def test_through_asgi() -> None:
+    app = one_section()
+    told = listening(app)
+    through_asgi(app, [ask("GET", "/item", EVIL)])
+    assert [context["refusal"].value for context in told] == [EVIL]
+
+
+def test_who_waits_for_the_event_hears_of_it() -> None:
+    """Also one that came when the app had started."""
+    app = one_section()
+    app.config.EVENT_AUTOREGISTER = True
+
+    async def talk(port: int) -> Any:
+        waiting = asyncio.ensure_future(app.event(SIGNAL, timeout=60))
+        await asyncio.sleep(0)
+        await exchange(port, ask("GET", "/item", EVIL).raw())
+        return await waiting
+
+    context = run_anew(serve(app, talk))
+    assert context["refusal"].id == "origin-not-allowed"
+
+
+class OwnError(BaseException):
+    """As some libraries have it."""
+
+
+FAILURES = {
+    "fails": LookupError("no counter"),
+    "is cancelled": asyncio.CancelledError(),
+    "fails in its own way": OwnError(),
+}
+
+
+@pytest.mark.parametrize("kind", [*FAILURES, "hangs"])
+def test_a_listener_harms_no_answer(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    app, calls = one_section(), []
+
+    @app.signal(SIGNAL)
+    async def listener(**_: Any) -> None:
+        calls.append(1)
+        if kind in FAILURES:
+            raise FAILURES[kind]
+        await asyncio.Event().wait()
+
+    answers = send_anew(app, *[ask("GET", "/item", EVIL)] * (AT_ONCE + 5), ask("GET", "/item", ORIGIN))
+    bare = send_anew(one_section(), ask("GET", "/item", EVIL), ask("GET", "/item", ORIGIN))
+    assert [(a.status, a.headers, a.body) for a in answers[:-1]] == [
+        (bare[0].status, bare[0].headers, bare[0].body)
+    ] * (AT_ONCE + 5)
+    assert answers[-1].headers == bare[1].headers
+    lines = [(each.levelname, each.getMessage()) for each in caplog.records if each.name == "corsbp"]
+    if kind in FAILURES:
+        assert lines == [("ERROR", f"A listener to {SIGNAL} failed")] * (AT_ONCE + 5)
+        assert len(calls) == AT_ONCE + 5
+    else:
+        assert len(calls) == AT_ONCE
+        message = f"{AT_ONCE} calls of listeners to {SIGNAL} are under way: "
+        message += "what is refused meanwhile is told together"
+        assert set(lines) <= {("WARNING", message), ("WARNING", "4 more lines like the last were left out")}
+        assert ("WARNING", message) in lines
+
+
+@pytest.mark.parametrize("failure", [None, asyncio.CancelledError()])
+def test_no_refusal_goes_uncounted(failure: BaseException | None) -> None:
+    """However many calls are under way: what waits is told together, by section, id and kind."""
+    app = one_section()
+    gate, told = asyncio.Event(), []
+
+    @app.signal(SIGNAL)
+    async def listener(section: str, refusal: Refusal, trial: bool, **_: Any) -> None:
+        await gate.wait()
+        told.append((section, refusal.id, trial, refusal.times))
+        if failure is not None:
+            raise failure
+
+    async def talk(port: int) -> int:
+        for origin in [EVIL] * AT_ONCE + [EVIL, "null", "https://a.example", "null", "null"]:
+            await exchange(port, ask("GET", "/item", origin).raw())
+        gate.set()
+        while len(told) < AT_ONCE + 2:
+            await asyncio.sleep(0)
+        return len(told)
+
+    assert run_anew(asyncio.wait_for(serve(app, talk), 60)) == AT_ONCE + 2
+    assert told[:AT_ONCE] == [("cors_group(api)", "origin-not-allowed", False, 1)] * AT_ONCE
+    assert told[AT_ONCE:] == [
+        ("cors_group(api)", "origin-not-allowed", False, 2),
+        ("cors_group(api)", "origin-null", False, 3),
+    ]
+
+
+def test_a_flood_of_random_origins_takes_no_memory(caplog: pytest.LogCaptureFixture) -> None:
+    """With a listener that is slow: what is kept does not grow with what is refused."""
+    app = one_section()
+
+    @app.signal(SIGNAL)
+    async def listener(**_: Any) -> None:
+        await asyncio.sleep(0.01)
+
+    caplog.set_level(logging.ERROR)
+
+    def kept() -> int:
+        gc.collect()
+        return sum(type(each) is Request for each in gc.get_objects())
+
+    async def talk(port: int) -> list[int]:
+        sizes = []
+        for batch in range(3):
+            raw = b"".join(
+                ask("GET", "/item", f"https://{batch}-{number}.example")
+                .raw()
+                .replace(b"Connection: close\r\n", b"")
+                for number in range(400)
+            )
+            await exchange(port, raw + ask("GET", "/item").raw())
+            sizes.append(kept())
+        return sizes
+
+    before = kept()
+    assert max(run_anew(serve(app, talk))) <= before + AT_ONCE + 20
+
+
+def test_fifty_thousand_refusals_in_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    """None of them goes uncounted; the log and the memory stay as they are."""
+    app, counted, most = one_section(), 0, 0
+    rules = Rules(CorsPolicy(**LISTED), lambda: "cors_group(api)")
+    numbers = random.Random(0)
+
+    @app.signal(SIGNAL)
+    async def listener(refusal: Refusal, **_: Any) -> None:
+        nonlocal counted
+        counted += refusal.times
+        await asyncio.sleep(0)
+
+    async def flood() -> None:
+        nonlocal most
+        app.signal_router.finalize()
+        for number in range(50_000):
+            headers = Header({"origin": f"https://{numbers.getrandbits(128):x}.example"})
+            wish, opinion = Reading(Request(b"/item", headers, "1.1", "GET", cast(Any, None), app)), Opinion()
+            opinion.recall(rules, wish.origins)
+            tell(rules, wish, partial(wish.refusal, rules, opinion))
+            if number % 1_000 == 999:
+                await asyncio.sleep(0)
+            if number % 10_000 == 9_998:
+                gc.collect()
+                most = max(
+                    most, sum(isinstance(each, Request) and each.app is app for each in gc.get_objects())
+                )
+        while counted < 50_000:
+            await asyncio.sleep(0)
+
+    caplog.set_level(logging.DEBUG, "corsbp")
+    with pytest.MonkeyPatch.context() as patch:
+        for each in (journal, strained):
+            patch.setattr(each, "clock", lambda: 1e9)
+            patch.setattr(each, "written", {})
+        patch.setattr(journal, "lines", LINES_A_SECOND)
+        asyncio.run(flood())
+    assert (counted, most) == (50_000, AT_ONCE + 1)
+    levels = Counter(each.levelname for each in caplog.records if each.name == "corsbp")
+    assert levels == {"DEBUG": LINES_A_SECOND, "WARNING": 1}
+
+
+def test_the_answer_does_not_wait() -> None:
+    """The listener is called once the answer has left."""
+    app = one_section()
+    order: list[object] = []
+
+    @app.signal(SIGNAL)
+    @sync
+    def listener(**_: Any) -> None:
+        order.append("listener")
+
+    async def talk(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ask("GET", "/item", EVIL).raw())
+        answer = parse(await reader.read())
+        order.append(answer.status)
+        writer.close()
+        await writer.wait_closed()
+
+    real = Call.make
+
+    async def noted(call: Call) -> None:
+        stream = call.request.stream
+        order.append("answered" if stream is None or stream.response is None else "answering")
+        await real(call)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Call, "make", noted)
+        run_anew(serve(app, talk))
+    assert order == ["answered", "listener", 200]

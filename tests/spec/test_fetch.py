@@ -1,0 +1,157 @@
+"""The standard's vocabulary, and the one list of names that a request brings along (P4)."""
+
+from __future__ import annotations
+
+import string
+import tracemalloc
+
+import pytest
+from multidict import istr
+
+from corsbp.spec import fetch
+from corsbp.spec.fetch import MAX_REQUESTED_LENGTH, MAX_REQUESTED_NAMES, in_order, is_token, requested_names
+
+
+def test_header_names_are_what_sanic_looks_up_without_folding() -> None:
+    names = {name: value for name, value in vars(fetch).items() if isinstance(value, istr)}
+    assert names == {
+        "ORIGIN": "origin",
+        "REQUEST_METHOD": "access-control-request-method",
+        "REQUEST_HEADERS": "access-control-request-headers",
+        "ALLOW_ORIGIN": "access-control-allow-origin",
+        "ALLOW_CREDENTIALS": "access-control-allow-credentials",
+        "ALLOW_METHODS": "access-control-allow-methods",
+        "ALLOW_HEADERS": "access-control-allow-headers",
+        "MAX_AGE": "access-control-max-age",
+        "EXPOSE_HEADERS": "access-control-expose-headers",
+        "VARY": "vary",
+        "ALLOW": "allow",
+        "HOST": "host",
+        "RESOURCE_POLICY": "cross-origin-resource-policy",
+    }
+    assert [name for name in names.values() if name.startswith(fetch.PREFIX)] == [
+        name for name in names.values() if name.startswith("access")
+    ]
+
+
+TCHAR = set("!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters)  # RFC 9110, 5.6.2
+
+
+def test_tokens_hold_the_characters_of_the_standard_and_no_others() -> None:
+    assert {chr(code) for code in range(0x180) if is_token(chr(code))} == TCHAR
+    assert {chr(code) for code in range(0x180) if is_token(f"a{chr(code)}")} == TCHAR
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a\n", "a\r\nx: y", "\u212aelvin", "content-type:", '"a"'])
+def test_what_is_no_token(text: str) -> None:
+    assert not is_token(text)
+
+
+@pytest.mark.parametrize(
+    "name", ["host", "cookie", "origin", "te", "set-cookie", "proxy-authorization", "sec-fetch-site", "sec-"]
+)
+def test_request_headers_that_no_page_may_set(name: str) -> None:
+    assert fetch.is_forbidden_request_header(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["authorization", "content-type", "x-http-method", "x-http-method-override", "secret", "proxy"]
+)
+def test_request_headers_that_a_page_may_ask_for(name: str) -> None:
+    assert not fetch.is_forbidden_request_header(name)
+
+
+def test_no_name_is_in_two_tables_that_contradict_each_other() -> None:
+    assert not fetch.REQUEST_ONLY_HEADERS & fetch.RESPONSE_ONLY_HEADERS
+    assert not fetch.REQUEST_ONLY_HEADERS & fetch.SAFELISTED_RESPONSE_HEADERS
+    assert not fetch.RESPONSE_ONLY_HEADERS & fetch.SAFELISTED_REQUEST_HEADERS
+    assert not [name for name in fetch.SAFELISTED_REQUEST_HEADERS if fetch.is_forbidden_request_header(name)]
+    assert set(fetch.METHODS) == fetch.NORMALISED | {"PATCH"}
+
+
+@pytest.mark.parametrize(
+    ("methods", "ordered"),
+    [
+        ([], ()),
+        (["OPTIONS", "DELETE", "GET"], ("GET", "DELETE", "OPTIONS")),
+        (reversed(fetch.METHODS), fetch.METHODS),
+        (
+            ["ZAP", "OPTIONS", "LOCK", "PATCH", "LOCK", "DELETE"],
+            ("PATCH", "DELETE", "LOCK", "ZAP", "OPTIONS"),
+        ),
+    ],
+)
+def test_methods_have_one_order_that_ends_in_options(methods: list[str], ordered: tuple[str, ...]) -> None:
+    assert in_order(methods) == ordered
+
+
+MOST = [f"x-{number}" for number in range(MAX_REQUESTED_NAMES)]
+LONGEST = "x" * MAX_REQUESTED_LENGTH
+
+
+@pytest.mark.parametrize(
+    ("lines", "names"),
+    [
+        ([], ""),
+        ([""], ""),
+        ([" , ,\t,"], ""),
+        (["authorization"], "authorization"),
+        (["authorization,content-type,x-a"], "authorization,content-type,x-a"),
+        (["X-B, \tx-a\t ,Authorization"], "x-b,x-a,authorization"),
+        ([",x-a,,x-b,"], "x-a,x-b"),
+        (["x-a,x-b", "x-c"], "x-a,x-b,x-c"),
+        (["x-a", "", "x-b"], "x-a,x-b"),
+        (["x-a,x-a"], "x-a,x-a"),
+        (["*"], "*"),
+        (["x-a b"], None),
+        (["x-a;x-b"], None),
+        (["x-a,\x00"], None),
+        (["x-a\r\nset-cookie: a=b"], None),
+        (["x-a\x0b"], None),
+        (["x-ä"], None),
+        (["\xa0x-a"], None),
+        (["x-a,\u212a"], None),
+        ([",".join(MOST)], ",".join(MOST)),
+        (MOST, ",".join(MOST)),
+        ([",".join([*MOST, "x"])], None),
+        ([*MOST, "x"], None),
+        ([LONGEST], LONGEST),
+        ([f"{LONGEST}x"], None),
+        ([LONGEST[:4000], LONGEST[:4191]], f"{LONGEST[:4000]},{LONGEST[:4191]}"),
+        ([LONGEST[:4000], LONGEST[:4192]], None),
+        ([" " * (MAX_REQUESTED_LENGTH - 1) + "x"], "x"),
+        (["," * (MAX_REQUESTED_NAMES - 1)], ""),
+        (["," * MAX_REQUESTED_NAMES], None),
+        (["," * MAX_REQUESTED_LENGTH], None),
+        ([""] * (MAX_REQUESTED_NAMES + 1), None),
+    ],
+)
+def test_requested_names(lines: list[str], names: str | None) -> None:
+    assert requested_names(lines) == names
+
+
+def test_a_list_of_commas_is_not_cut_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GHSA-mh55-gqvf-xfwm: the work must not grow with the number of elements that somebody sends."""
+    looked_at = []
+
+    def looks(name: str) -> bool:
+        looked_at.append(name)
+        return True
+
+    monkeypatch.setattr(fetch, "is_token", looks)
+    assert requested_names(["a," * (MAX_REQUESTED_LENGTH // 2)]) is None
+    assert looked_at == []
+    assert requested_names(["a,b"]) == "a,b"
+    assert looked_at == ["a", "b"]
+
+
+def test_a_list_of_commas_costs_no_more_memory_than_it_has() -> None:
+    commas = ["," * MAX_REQUESTED_LENGTH]
+    requested_names(commas)
+    tracemalloc.start()
+    try:
+        requested_names(commas)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * MAX_REQUESTED_LENGTH

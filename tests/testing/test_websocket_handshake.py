@@ -1,0 +1,179 @@
+"""The handshake of a WebSocket: what a page sends, and what comes of it, in memory and over a server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Request, Sanic, Websocket
+from sanic.response import HTTPResponse, text
+
+from corsbp import cors_group
+from corsbp.testing import Browser, Result, SyncBrowser
+from corsbp.testing.result import NoAnswer
+from corsbp.testing.websocket_handshake import shaking_hands
+
+from ..support import EVIL, ORIGIN, new_app, run_anew, serve
+from .script import Said, page, says
+
+
+def app_with_sockets() -> Sanic:
+    app = new_app()
+    app.ctx.asked = []
+    api = Blueprint("api", url_prefix="/api")
+
+    @api.websocket("/feed")
+    @app.websocket("/open", name="open")
+    async def feed(_: Request, ws: Websocket) -> None:
+        app.ctx.asked.append("handler")
+        await ws.recv()
+
+    @app.get("/item")
+    async def item(_: Request) -> HTTPResponse:
+        return text("item")
+
+    @app.on_request
+    async def note(request: Request) -> None:
+        app.ctx.asked.append(dict(request.headers))
+
+    app.blueprint(cors_group(api, allow_origins=[ORIGIN]))
+    return app
+
+
+OPENS: list[tuple[str, str, str | None]] = [
+    (ORIGIN, "/api/feed", None),
+    (EVIL, "/api/feed", "handshake-refused"),
+    ("null", "/api/feed", "handshake-refused"),
+    (EVIL, "/open", None),
+    (ORIGIN, "/item", "handshake-refused"),
+    (ORIGIN, "/nowhere", "handshake-refused"),
+]
+
+
+@pytest.mark.parametrize(("origin", "path", "stop"), OPENS)
+def test_who_opens_it(origin: str, path: str, stop: str | None) -> None:
+    app = app_with_sockets()
+    with SyncBrowser(Browser(app, origin)) as browser:
+        inside = browser.websocket(path)
+    assert browser.results == [inside]
+    assert "handler" not in app.ctx.asked
+
+    async def talk(port: int) -> Result:
+        async with Browser.at(f"http://127.0.0.1:{port}", origin) as outside:
+            return await outside.websocket(path)
+
+    for result in (inside, run_anew(serve(app_with_sockets(), talk))):
+        assert result.blocked_by == stop, str(result)
+        assert result.type == ("error" if stop else "websocket")
+        assert ("The socket is open." in str(result)) is (stop is None)
+        assert stop is None or (result.url, result.status) == ("", 0)
+        assert stop or (result.url[:2], result.status) == ("ws", 101)
+
+
+def test_what_is_sent() -> None:
+    app = app_with_sockets()
+
+    async def talk() -> Result:
+        async with Browser(app, ORIGIN) as browser:
+            browser.set_cookie("a=1")
+            browser.set_cookie("b=2; SameSite=None; Secure")
+            return await browser.websocket("wss://api.example/open")
+
+    result = asyncio.run(talk())
+    assert result.url == "wss://api.example/open"
+    assert app.ctx.asked == [
+        {
+            "host": "api.example",
+            "accept": "*/*",
+            "accept-encoding": "gzip, deflate",
+            "accept-language": "en-US,en;q=0.9",
+            "user-agent": "Mozilla/5.0 (compatible; corsbp.testing)",
+            "upgrade": "websocket",
+            "connection": "Upgrade",
+            "sec-websocket-version": "13",
+            "sec-websocket-key": "Y29yc2JwLnRlc3RpbmchIQ==",
+            "origin": ORIGIN,
+            "cookie": "b=2",
+            "sec-fetch-site": "cross-site",
+            "sec-fetch-mode": "websocket",
+            "sec-fetch-dest": "empty",
+        }
+    ]
+    assert "The cookie 'a' stays at home: it is SameSite=Lax" in str(result)
+
+
+@pytest.mark.parametrize("path", ["/api/feed", "/item"])
+def test_an_app_that_is_cancelled_by_itself(path: str) -> None:
+    """It is no answer, for a handshake as for a fetch."""
+    app = app_with_sockets()
+
+    @app.on_request
+    async def cancelled(_: Request) -> None:
+        raise asyncio.CancelledError
+
+    with SyncBrowser(Browser(app, ORIGIN)) as browser:
+        results = [browser.websocket(path), browser.fetch(path)]
+    assert [result.blocked_by for result in results] == ["no-answer"] * 2
+    assert "the app raised CancelledError" in str(results[0])
+
+
+def test_a_caller_that_is_cancelled() -> None:
+    """Where the test gives up, the browser does, too; so does the app, which waits for something else."""
+    app = app_with_sockets()
+    came: list[str] = []
+
+    @app.on_request
+    async def waits(_: Request) -> None:
+        came.append("asked")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            came.append("left")
+
+    async def talk() -> None:
+        async with Browser(app, ORIGIN) as browser:
+            opening = asyncio.ensure_future(browser.websocket("/api/feed"))
+            while not came:
+                await asyncio.sleep(0)
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+
+    asyncio.run(talk())
+    assert came == ["asked", "left"]
+
+
+def shaken(url: str, *answers: Said, **options: Any) -> Result:
+    exchanges, left = shaking_hands(page(**options), url), [*answers]
+    try:
+        next(exchanges)
+        while True:
+            exchanges.send(left.pop(0))
+    except StopIteration as done:
+        assert not left
+        result: Result = done.value
+        return result
+
+
+STOPPED: list[tuple[str, list[Said], str, str]] = [
+    ("https://a b", [], "url-invalid", "is no URL"),
+    ("ftp://api.example/", [], "scheme-not-http", "'ftp' is neither ws, wss, http nor https"),
+    ("ws://api.example/", [], "mixed-content", "Serve it over wss."),
+    ("/", [NoAnswer("refused")], "no-answer", "GET wss://api.example/ got no answer: 'refused'"),
+    ("/", [says(302, location="/b")], "handshake-refused", "status 302, not 101. Is there a WebSocket"),
+    ("/", [says(403)], "handshake-refused", f"The server refuses pages of {ORIGIN}. With corsbp: its origin"),
+]
+
+
+@pytest.mark.parametrize(("url", "answers", "stop", "said"), STOPPED)
+def test_where_it_ends(url: str, answers: list[Said], stop: str, said: str) -> None:
+    result = shaken(url, *answers)
+    assert (result.blocked_by, len(result.sent)) == (stop, len(answers))
+    assert said in (result.why or "")
+
+
+def test_cookies_of_its_answer() -> None:
+    result = shaken("ws://localhost/", says(101, set_cookie=["a=1; SameSite=None; Secure", "b=1"]))
+    assert result.ok_for_page
+    assert "The browser does not keep the cookie 'b'" in str(result)
