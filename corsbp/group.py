@@ -11,13 +11,13 @@ from typing import Any, ParamSpec, TypeVar, cast
 from sanic import Blueprint, Request, Sanic
 from sanic.blueprints import BlueprintGroup
 
-from .app.ownership import claims
-from .app.route_extra import follow_of
+from .app.ownership import innermost_sections
+from .app.route_extra import active_policy_of
 from .app.routes import AnySanic
 from .app.section import Section
-from .app.send import departing, departure
+from .app.send import current_send_wrapper, send_wrapper_for
 from .live.follower import Live, Source
-from .policy.aliases import in_our_words, instead_of
+from .policy.aliases import explain_unknown_arguments, policy_hint
 from .policy.fields import Entries, Fields, Names, OriginFunction, Star
 from .policy.policy import CorsPolicy
 from .spec.fetch import ORIGIN
@@ -44,35 +44,41 @@ class CorsGroup(BlueprintGroup):
     __slots__ = ("section",)
 
     def __init__(
-        self, policy: CorsPolicy, trial: CorsPolicy | None, whole: AnySanic | None, **options: Any
+        self, policy: CorsPolicy, report_only: CorsPolicy | None, whole: AnySanic | None, **options: Any
     ) -> None:
         super().__init__(**options)
-        self.section = Section(self, policy, trial, whole)
+        self.section = Section(self, policy, report_only, whole)
 
     @property
     def policy(self) -> CorsPolicy:
         """The policy that holds now: `group.policy.allow_origins`."""
-        return self.section.follow.policy
+        return self.section.active_policy.policy
 
     @property
-    def trial(self) -> CorsPolicy | None:
-        """The policy that is on trial now: `group.reconfigure(group.trial, trial=None)` puts it in force."""
-        return self.section.follow.trial
+    def report_only(self) -> CorsPolicy | None:
+        """The policy that is report-only now: `group.reconfigure(group.report_only, report_only=None)` puts it in force."""
+        return self.section.active_policy.report_only
 
-    def reconfigure(self, policy: CorsPolicy, *, trial: CorsPolicy | EllipsisType | None = ...) -> None:
+    def reconfigure(self, policy: CorsPolicy, *, report_only: CorsPolicy | EllipsisType | None = ...) -> None:
         """Follow another policy from the next answer on, in this process.
 
         Whole or not at all, in one step, however many routes there are. Sections inside this one and routes
         with a `ctx_cors` keep theirs. Other workers do not hear of it: where the allowed origins change
         while a fleet is running, keep them in a store and `follow` it.
 
-        The policy on trial stays (`...`), unless `trial` is another one, or None, which ends it.
+        The report-only policy stays (`...`), unless `report_only` is another one, or None, which ends it.
 
         Raises:
-            TypeError: `policy` or `trial` is no CorsPolicy.
+            TypeError: `policy` or `report_only` is no CorsPolicy.
         """
-        tried = self.trial if trial is ... else _policy("trial=", trial) if trial is not None else None
-        self.section.follow.change(_policy("reconfigure()", policy), tried)
+        tried = (
+            self.report_only
+            if report_only is ...
+            else _policy("report_only=", report_only)
+            if report_only is not None
+            else None
+        )
+        self.section.active_policy.change(_policy("reconfigure()", policy), tried)
 
     def follow(self, source: Source, *, wait: float | timedelta = 10, required: bool = False) -> None:
         """Have the origins come from a store, in each worker, from before the first request until shutdown.
@@ -115,17 +121,19 @@ class CorsGroup(BlueprintGroup):
         By the policy that its route follows; a function is asked once per request. False without `Origin`
         or with several, outside of the group, and for the server's own pages unless the policy names them.
         """
-        leaving = departing(request)
-        follow = leaving.follow if leaving else follow_of(request.route) if request.route else None
-        sections = {self.section, *claims(self.section).values()}  # those inside of it, too
-        if follow is None or all(follow.section is not section.follow for section in sections):
+        wrapper = current_send_wrapper(request)
+        active = (
+            wrapper.active_policy if wrapper else active_policy_of(request.route) if request.route else None
+        )
+        sections = {self.section, *innermost_sections(self.section).values()}  # those inside of it, too
+        if active is None or all(active.section is not section.active_policy for section in sections):
             return False
         origins = request.headers.getall(ORIGIN, ())
         if len(origins) != 1:
             return False
-        leaving = departure(request, follow)
-        opinion = await leaving.ask()
-        return leaving.rules.allows(origins, opinion.grant)
+        wrapper = send_wrapper_for(request, active)
+        decision = await wrapper.ask()
+        return wrapper.compiled.allows(origins, decision.grant)
 
     def __iter__(self) -> Iterator[Blueprint]:
         yield self.section
@@ -161,12 +169,12 @@ def _policy_or_fields(function: Callable[Args, Result]) -> Callable[Args, Result
     return either
 
 
-@in_our_words
+@explain_unknown_arguments
 @_policy_or_fields
 def cors_group(
     *blueprints: Blueprint | BlueprintGroup | AnySanic | Iterable[Blueprint | BlueprintGroup],
     policy: CorsPolicy | None = None,
-    trial: CorsPolicy | None = None,
+    report_only: CorsPolicy | None = None,
     allow_origins: Star | Entries | OriginFunction = "*",
     allow_credentials: bool = False,
     allow_methods: Star | Names = "*",
@@ -193,7 +201,7 @@ def cors_group(
             itself stands for every route that no other section has. A blueprint that the app has already
             keeps its path.
         policy: a policy made before, instead of the fields that follow.
-        trial: a policy to try beside it: what it would decide differently is reported, and nothing else.
+        report_only: a policy to try beside it: what it would decide differently is reported, and nothing else.
         allow_origins: who may read the answers: `"*"`, pages of any origin; or origins, patterns
             (`"https://*.example.com"`, `"http://localhost:*"`) and functions `(origin, request) -> bool`.
         allow_credentials: whether pages may send cookies. Needs origins other than `"*"`.
@@ -216,7 +224,7 @@ def cors_group(
 
     Raises:
         TypeError: no blueprint, something that is none, two apps, or `policy` together with fields; or
-            `trial` is no CorsPolicy.
+            `report_only` is no CorsPolicy.
         CorsPolicyError: the policy cannot work, or would be a hole; it lists everything that is wrong.
     """
     members = list(_flat(blueprints))
@@ -227,7 +235,7 @@ def cors_group(
         raise TypeError(f"cors_group() wraps the routes of one app, not of {' and '.join(map(repr, apps))}")
     group = CorsGroup(
         _policy("policy=", policy),  # which the fields have become, where they came
-        None if trial is None else _policy("trial=", trial),
+        None if report_only is None else _policy("report_only=", report_only),
         apps[0] if apps else None,
         url_prefix=url_prefix,
         version=version,
@@ -243,7 +251,7 @@ def cors_group(
 
 def _policy(where: str, given: object) -> CorsPolicy:
     if not isinstance(given, CorsPolicy):
-        raise TypeError(f"{where} takes a CorsPolicy, not {given!r}{instead_of(given)}")
+        raise TypeError(f"{where} takes a CorsPolicy, not {given!r}{policy_hint(given)}")
     return given
 
 

@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-LINES_A_SECOND: Final = 50
-LONGEST: Final = 200
+LINES_PER_SECOND: Final = 50
+MAX_SHOWN: Final = 200
 """Characters of a value that are shown."""
 
 
-def shown(value: object) -> str:
-    """A value as `repr()` has it, which escapes what is not printable, cut after `LONGEST` characters."""
+def safe_repr(value: object) -> str:
+    """A value as `repr()` has it, which escapes what is not printable, cut after `MAX_SHOWN` characters."""
     # Text is cut before it is escaped: nobody makes us escape a megabyte.
     length = len(value) if isinstance(value, str) else 0
-    text = _repr(value[: LONGEST + 1] if isinstance(value, str) else value)
-    if len(text) <= LONGEST:
+    text = _repr(value[: MAX_SHOWN + 1] if isinstance(value, str) else value)
+    if len(text) <= MAX_SHOWN:
         return text
-    return f"{text[:LONGEST]}… ({max(length, len(text))} characters)"
+    return f"{text[:MAX_SHOWN]}… ({max(length, len(text))} characters)"
 
 
 def _repr(value: object) -> str:
@@ -30,7 +30,7 @@ def _repr(value: object) -> str:
         return f"<a {type(value).__qualname__} that cannot be shown>"
 
 
-class Journal:
+class RateLimitedLogger:
     """A logger that does not let itself be flooded.
 
     Of what is written at a level within a second, `lines` lines go to `logger`; the first line of a later
@@ -40,7 +40,7 @@ class Journal:
     def __init__(
         self,
         logger: logging.Logger,
-        lines: int = LINES_A_SECOND,
+        lines: int = LINES_PER_SECOND,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.logger = logger
@@ -74,15 +74,15 @@ class _SanicsHandlers(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         root = logging.getLogger()
-        if journal.logger.handlers == [self] and not (journal.logger.propagate and root.handlers):
+        if cors_logger.logger.handlers == [self] and not (cors_logger.logger.propagate and root.handlers):
             logging.getLogger("sanic.root").handle(record)
 
 
-journal: Final = Journal(logging.getLogger("corsbp"))
-journal.logger.addHandler(_SanicsHandlers())
+cors_logger: Final = RateLimitedLogger(logging.getLogger("corsbp"))
+cors_logger.logger.addHandler(_SanicsHandlers())
 
 
-def in_debug_mode() -> None:
+def enable_debug() -> None:
     """As `sanic --debug` says everything, so does this logger, unless somebody has set its level."""
-    if journal.logger.level == logging.NOTSET:
-        journal.logger.setLevel(logging.DEBUG)
+    if cors_logger.logger.level == logging.NOTSET:
+        cors_logger.logger.setLevel(logging.DEBUG)

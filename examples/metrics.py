@@ -11,7 +11,7 @@ from sanic import Blueprint, Sanic, raw, text
 from corsbp import cors_group
 
 NAMED = 20  # origins in each worker: strangers choose them
-refused = Counter("cors_refused", "Pages that were refused.", ["section", "id", "trial"])
+refused = Counter("cors_refused", "Pages that were refused.", ["section", "id", "report_only"])
 origins = Counter("cors_refused_origins", "Some origins that were not allowed.", ["origin"])
 named: set[str] = set()
 
@@ -22,8 +22,8 @@ app.blueprint(cors_group(api, allow_origins=["https://app.example", "https://www
 
 
 @app.signal("corsbp.page.refused")
-async def count(refusal, section, trial, **_):
-    refused.labels(section, refusal.id, trial).inc(refusal.times)
+async def count(refusal, section, report_only, **_):
+    refused.labels(section, refusal.id, report_only).inc(refusal.times)
     if refusal.id == "origin-not-allowed" and (refusal.value in named or len(named) < NAMED):
         named.add(refusal.value)
         origins.labels(refusal.value).inc()

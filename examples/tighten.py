@@ -1,6 +1,6 @@
 """From "any origin" to a list, without breaking a page: python -m examples.tighten
 
-Run the stricter policy on trial, read what it would refuse, add what was forgotten, switch.
+Run the stricter report-only policy, read what it would refuse, add what was forgotten, switch.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ NEXT = CorsPolicy(allow_origins=["https://www.app.example"])
 app = Sanic("tighten", configure_logging=False)
 api = Blueprint("api", url_prefix="/api")
 api.add_route(lambda _: text("item"), "/item", name="item")
-section = cors_group(api, trial=NEXT)
+section = cors_group(api, report_only=NEXT)
 app.blueprint(section)
 PAGES = ["https://www.app.example", "https://old.app.example", "https://stranger.example"]
 
@@ -34,6 +34,6 @@ if __name__ == "__main__":
     logger.setLevel(logging.INFO)
     logger.addHandler(logging.StreamHandler(sys.stdout))
     asyncio.run(visits())
-    print("The list lacks old.app.example. With it, what was on trial becomes the policy:")
-    section.reconfigure(NEXT.replace(allow_origins=PAGES[:2]), trial=None)
+    print("The list lacks old.app.example. With it, what was report-only becomes the policy:")
+    section.reconfigure(NEXT.replace(allow_origins=PAGES[:2]), report_only=None)
     asyncio.run(visits())

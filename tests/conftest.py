@@ -11,7 +11,7 @@ import pytest
 from sanic import Sanic
 from xdist.scheduler import LoadScopeScheduling
 
-from corsbp.log import journal
+from corsbp.log import cors_logger
 
 from .support import Recording, compile_once, recorded, restore_sanic
 
@@ -24,12 +24,12 @@ compile_once()
 def _no_apps_left() -> Iterator[None]:
     Sanic.test_mode = True
     before = set(Sanic._app_registry)
-    journal.lines = 1_000_000  # tests refuse more in a second than anyone should have to read
+    cors_logger.lines = 1_000_000  # tests refuse more in a second than anyone should have to read
     yield
     for name in set(Sanic._app_registry) - before:
         Sanic.unregister_app(Sanic._app_registry[name])
     restore_sanic()
-    journal.logger.setLevel(logging.NOTSET)  # in debug mode, an app's start sets it
+    cors_logger.logger.setLevel(logging.NOTSET)  # in debug mode, an app's start sets it
     Sanic.test_mode = False
 
 

@@ -10,7 +10,7 @@ import pytest
 from sanic import Blueprint
 
 from corsbp import cors_group
-from corsbp.log import LINES_A_SECOND, LONGEST, Journal, journal, shown
+from corsbp.log import LINES_PER_SECOND, MAX_SHOWN, RateLimitedLogger, cors_logger, safe_repr
 
 from .support import EVIL, ask, exchange, new_app, saying, serve
 
@@ -29,8 +29,8 @@ from .support import EVIL, ask, exchange, new_app, saying, serve
     ],
 )
 def test_values_are_escaped_and_cut(value: object, text: str) -> None:
-    assert shown(value) == text
-    assert len(shown(value)) < LONGEST + 30
+    assert safe_repr(value) == text
+    assert len(safe_repr(value)) < MAX_SHOWN + 30
 
 
 class Shy:
@@ -42,13 +42,13 @@ class Shy:
 
 def test_what_cannot_be_shown_is_named_by_its_type() -> None:
     """An origin function that returned it made an answer of 500; a source's exception ended the following."""
-    assert shown(Shy()) == "<a Shy that cannot be shown>"
-    assert shown(10**5000) == "<a int that cannot be shown>"  # Python does not write so many digits
+    assert safe_repr(Shy()) == "<a Shy that cannot be shown>"
+    assert safe_repr(10**5000) == "<a int that cannot be shown>"  # Python does not write so many digits
 
 
 def test_so_many_lines_a_second(caplog: pytest.LogCaptureFixture) -> None:
     now = [100.9]
-    bounded = Journal(logging.getLogger("bounded"), lines=3, clock=lambda: now[0])
+    bounded = RateLimitedLogger(logging.getLogger("bounded"), lines=3, clock=lambda: now[0])
     caplog.set_level(logging.INFO)
     for second in (100.9, 101.0, 103.5, 104.2):
         now[0] = second
@@ -61,9 +61,9 @@ def test_so_many_lines_a_second(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.fixture
 def usual_limit() -> Iterator[None]:
-    journal.lines, journal.written = LINES_A_SECOND, {}
+    cors_logger.lines, cors_logger.written = LINES_PER_SECOND, {}
     yield
-    journal.written = {}
+    cors_logger.written = {}
 
 
 @pytest.mark.usefixtures("usual_limit")
@@ -81,7 +81,7 @@ def test_an_attacker_does_not_fill_the_disk(
     origins = broken if kind == "broken" else ["https://app.example", "https://two.example"]
     app = new_app(cors_group(api, allow_origins=origins))
     now = [7.0]
-    monkeypatch.setattr(journal, "clock", lambda: now[0])
+    monkeypatch.setattr(cors_logger, "clock", lambda: now[0])
     caplog.set_level(logging.DEBUG if kind == "refused" else logging.ERROR)
 
     async def talk(port: int) -> None:
@@ -92,7 +92,7 @@ def test_an_attacker_does_not_fill_the_disk(
 
     asyncio.run(serve(app, talk, debug=kind == "refused"))
     lines = [record.getMessage() for record in caplog.records if record.name == "corsbp"]
-    assert len(lines) == LINES_A_SECOND + 2
-    assert lines[-2] == f"{120 - LINES_A_SECOND} more lines like the last were left out"
+    assert len(lines) == LINES_PER_SECOND + 2
+    assert lines[-2] == f"{120 - LINES_PER_SECOND} more lines like the last were left out"
     assert all(repr(EVIL) in line for line in [*lines[:-2], lines[-1]])
     assert all(len(line) < 1000 for line in lines)

@@ -22,17 +22,17 @@ from sanic import Blueprint
 from sanic.http import Stage
 from sanic.request import Request
 
-from ..live.follower import Following
-from ..log import in_debug_mode
+from ..live.follower import OriginFollower
+from ..log import enable_debug
 from ..policy.problems import warn
-from .bindings import Bound, bind
-from .middleware import Part, is_preflight
-from .ownership import Owner, owners, prefixes
-from .resolver import Found, Whose
-from .route_extra import SectionExtra, follow_of
-from .routes import AnySanic, Prefix, prefixes_of, routes_of, segments_before
-from .send import departure
-from .startup_checks import oddities
+from .bindings import RouteBinding, bind_routes
+from .middleware import RouteMiddleware, is_preflight
+from .ownership import Owner, prefix_trees, sections_of_blueprints
+from .resolver import Found, Resolver
+from .route_extra import RouteExtra, active_policy_of
+from .routes import AnySanic, Prefix, prefix_segments, prefixes_of, routes_of
+from .send import send_wrapper_for
+from .startup_checks import startup_problems
 
 LAST: Final = -1_000_000
 """Listeners run from high to low; sanic-ext adds its routes at -1000."""
@@ -40,7 +40,7 @@ LAST: Final = -1_000_000
 _BEFORE_ROUTING: Final = frozenset({"http.lifecycle.handle", "http.routing.before"})
 
 
-class Mount:
+class AppHooks:
     """The sections of one app."""
 
     def __init__(self, app: AnySanic) -> None:
@@ -50,19 +50,19 @@ class Mount:
         self.owners: dict[Blueprint, Owner] = {}
         self.whole: Owner | None = None
         """Whose the blueprints are of what is registered, or was about to be; and who has all the rest."""
-        self.whose = Whose(app)
+        self.whose = Resolver(app)
         self.listens = False
-        self.followings: list[Following] = []
+        self.followings: list[OriginFollower] = []
         self.compile = app.router.finalize
         app.router.finalize = self.finalize  # type: ignore[method-assign]  # our hooks: see above
         app.router.resolve = self.whose.resolve  # type: ignore[method-assign]  # our hooks: see above
         app.register_listener(self.warn, "before_server_start", priority=LAST)
 
     @classmethod
-    def of(cls, app: AnySanic) -> Mount | None:
+    def of(cls, app: AnySanic) -> AppHooks | None:
         """The app's mount, if it has one: its router leads to it."""
         mount = getattr(app.router.finalize, "__self__", None)
-        return mount if isinstance(mount, Mount) else None
+        return mount if isinstance(mount, AppHooks) else None
 
     def admit(self, section: Owner) -> None:
         """See whether a section goes with those that are there.
@@ -71,9 +71,9 @@ class Mount:
             ValueError: a blueprint of it is in another section, too.
         """
         try:
-            self.owners, self.whole = owners([section], self.owners, self.whole)
+            self.owners, self.whole = sections_of_blueprints([section], self.owners, self.whole)
         except ValueError:  # unless groups have grown since
-            self.owners, self.whole = owners([*self.registered, section])
+            self.owners, self.whole = sections_of_blueprints([*self.registered, section])
 
     def take(self, section: Owner, options: dict[str, Any]) -> None:
         """Take a section in, with the options of its registration."""
@@ -93,34 +93,36 @@ class Mount:
             ValueError: a blueprint is in two sections, or a route's `ctx_cors` is no policy.
         """
         table = list(self.bound())
-        trees = prefixes(self.prefixes())
-        parts = {follow: Part(follow) for _, _, follow in table if follow}
-        for route, _, follow in table:
-            part = parts[follow] if follow else None
-            if isinstance(route.extra, SectionExtra):
+        trees = prefix_trees(self.prefixes())
+        parts = {active: RouteMiddleware(active) for _, _, active in table if active}
+        for route, _, active in table:
+            part = parts[active] if active else None
+            if isinstance(route.extra, RouteExtra):
                 route.extra.take_part(part)
             elif part is not None:
-                route.extra = SectionExtra(route.extra, part)
+                route.extra = RouteExtra(route.extra, part)
         self.whose.learn((route for route, *_ in table), trees)
         # Sanic does not forget which route a path led to when its router is compiled anew.
         if (forget := getattr(self.app.router.get, "cache_clear", None)) is not None:
             forget()
         self.listen()
         if self.app.debug:
-            in_debug_mode()
+            enable_debug()
 
-    def bound(self) -> Iterator[Bound]:
+    def bound(self) -> Iterator[RouteBinding]:
         """What each of the app's routes is bound to, as things are now."""
-        mine, whole = owners(self.registered)
+        mine, whole = sections_of_blueprints(self.registered)
         routes = routes_of(self.app, mine)
-        owned = {id(route): mine[blueprint].follow for blueprint, its in routes.items() for route in its}
-        other = whole.follow if whole else None
+        owned = {
+            id(route): mine[blueprint].active_policy for blueprint, its in routes.items() for route in its
+        }
+        other = whole.active_policy if whole else None
         groups = self.app.router.groups.values()
-        return bind((group.routes for group in groups), lambda route: owned.get(id(route), other))
+        return bind_routes((group.routes for group in groups), lambda route: owned.get(id(route), other))
 
     def prefixes(self) -> Iterator[tuple[Prefix, Owner | None]]:
         """Every prefix that is in use, with its section; None for a blueprint in no section."""
-        mine, whole = owners(self.registered)
+        mine, whole = sections_of_blueprints(self.registered)
         yield (None, ()), whole
         everything = dict.fromkeys((*self.app.blueprints.values(), *mine))
         for blueprint, routes in routes_of(self.app, everything).items():
@@ -131,11 +133,11 @@ class Mount:
             group = section.members
             if group.url_prefix or group.version is not None:
                 for options in registrations:
-                    yield (None, segments_before(self.app, options)), section
+                    yield (None, prefix_segments(self.app, options)), section
 
     # --- what is done while the app serves ---
 
-    def follow(self, following: Following) -> None:
+    def start_follower(self, following: OriginFollower) -> None:
         """Have it begin after the app's own listeners and before the first request, and end before them."""
         if following not in self.followings:
             self.followings.append(following)
@@ -175,10 +177,10 @@ class Mount:
             return
         if is_preflight(request) and getattr(route.extra, "corsbp_intercepts", False):
             request.route = route  # whose first middleware answers
-        elif (follow := follow_of(route)) is not None:
-            departure(request, follow)
+        elif (active := active_policy_of(route)) is not None:
+            send_wrapper_for(request, active)
 
     def warn(self, _: AnySanic) -> None:
         """At the end of startup: say what looks wrong."""
-        for problem in oddities(self.app, self.registered, self.bound()):
+        for problem in startup_problems(self.app, self.registered, self.bound()):
             warn(problem)

@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from ..policy.policy import CorsPolicy
 from ..policy.problems import Problem
 from ..spec.fetch import in_order
-from .hooks import Mount
+from .hooks import AppHooks
 from .middleware import is_websocket
 from .ownership import Owner
 from .routes import AnySanic, example_path, routes_of
-from .section import forgotten
-from .startup_checks import oddities as oddities_of
+from .section import unregistered_groups
+from .startup_checks import startup_problems as oddities_of
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class RouteInfo:
     """A route: what it serves, and under which policy.
 
     `section` is None outside every section, where a `ctx_cors` can still give the route a policy. `policy` is
     None where the route has no CORS. `example` is a path that leads to the route, None where its pattern is
     too special to make one. `blueprint` is the name of the one that it was declared on, None for the app.
     `own` and `left_out`: whether the policy is the route's own, and whether it wants none, by `ctx_cors`.
-    `trial` is the policy that is on trial beside it. `live`: whether its origins are followed from a store.
+    `report_only` is the report-only policy beside it. `live`: whether its origins are followed from a store.
     """
 
     path: str
@@ -38,7 +38,7 @@ class Served:
     blueprint: str | None = None
     own: bool = False
     left_out: bool = False
-    trial: CorsPolicy | None = None
+    report_only: CorsPolicy | None = None
     live: bool = False
 
     @property
@@ -47,49 +47,49 @@ class Served:
         return self.section or (f"ctx_cors of {self.name}" if self.policy else None)
 
 
-def sections(app: AnySanic) -> list[Owner]:
+def list_sections(app: AnySanic) -> list[Owner]:
     """The app's sections."""
-    mount = Mount.of(app)
+    mount = AppHooks.of(app)
     return list(mount.registered) if mount else []
 
 
-def surface(app: AnySanic) -> list[Served]:
+def list_routes(app: AnySanic) -> list[RouteInfo]:
     """The routes of an app, sorted by path, host and methods; the app need not be started.
 
     Raises:
         ValueError: what would stop the app at startup, too: a blueprint in two sections, a bad `ctx_cors`.
     """
-    mount = Mount.of(app)
+    mount = AppHooks.of(app)
     bound = mount.bound() if mount else ((route, None, None) for route in app.router.routes)
     on = routes_of(app, app.blueprints.values())
     blueprints = {id(route): blueprint.name for blueprint, its in on.items() for route in its}
     found = [
-        Served(
+        RouteInfo(
             path=f"/{route.path}",
             methods=in_order(route.methods),
             host=route.requirements.get("host"),
             name=route.name,
-            section=section.rules.label() if section else None,
-            policy=follow.policy if follow else None,
+            section=section.compiled.label() if section else None,
+            policy=active.policy if active else None,
             example=example_path(route),
             websocket=is_websocket(route),
             blueprint=blueprints.get(id(route)),
             own=isinstance(getattr(route.ctx, "cors", None), CorsPolicy),
             left_out=getattr(route.ctx, "cors", None) is False,
-            trial=follow.trial if follow else None,
-            live=follow is not None and follow.rules.followed,
+            report_only=active.report_only if active else None,
+            live=active is not None and active.compiled.followed,
         )
-        for route, section, follow in bound
+        for route, section, active in bound
     ]
     return sorted(found, key=lambda each: (each.path, each.host or "", each.methods, each.name))
 
 
-def oddities(app: AnySanic) -> list[Problem]:
+def list_startup_problems(app: AnySanic) -> list[Problem]:
     """What an app is warned about at startup, without starting it."""
-    mount = Mount.of(app)
-    return [*forgotten(app), *(oddities_of(app, mount.registered, mount.bound()) if mount else ())]
+    mount = AppHooks.of(app)
+    return [*unregistered_groups(app), *(oddities_of(app, mount.registered, mount.bound()) if mount else ())]
 
 
-def policies(served: Iterable[Served]) -> list[CorsPolicy]:
+def list_policies(served: Iterable[RouteInfo]) -> list[CorsPolicy]:
     """The policies of some routes, each once."""
     return list(dict.fromkeys(each.policy for each in served if each.policy))

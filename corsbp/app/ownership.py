@@ -8,15 +8,15 @@ from typing import Any
 from sanic import Blueprint
 from sanic.blueprints import BlueprintGroup
 
-from ..decision.compiled import Follow
-from ..decision.prefix_tree import Prefixes
+from ..decision.compiled import ActivePolicy
+from ..decision.prefix_tree import PrefixTree
 from .routes import AnySanic, Prefix
 
 
 class Owner:
     """A section, as far as it matters to routes."""
 
-    follow: Follow
+    active_policy: ActivePolicy
     members: BlueprintGroup
     whole: AnySanic | None
     """The app, where the section has all that no other section has."""
@@ -24,27 +24,27 @@ class Owner:
     def label(self) -> str:
         """The section in words, for logs and errors."""
         names = ["app"] if self.whole else []
-        names += [blueprint.name for blueprint, owner in claims(self).items() if owner is self]
+        names += [blueprint.name for blueprint, owner in innermost_sections(self).items() if owner is self]
         more = f" and {len(names) - 3} more" if len(names) > 4 else ""
         return f"cors_group({', '.join(names[:3] if more else names)}{more})"
 
 
-def claims(owner: Owner) -> dict[Blueprint, Owner]:
+def innermost_sections(owner: Owner) -> dict[Blueprint, Owner]:
     """Each blueprint of a section, however deep, with the innermost section around it."""
-    return dict(claimed(owner.members, owner))
+    return dict(iterate_members(owner.members, owner))
 
 
-def claimed(member: Any, owner: Owner) -> Iterator[tuple[Blueprint, Owner]]:
+def iterate_members(member: Any, owner: Owner) -> Iterator[tuple[Blueprint, Owner]]:
     """The same of a group, or of a blueprint alone, in a section; those of inner sections come last."""
     if isinstance(member, BlueprintGroup):
         owner = getattr(member, "section", owner)
         for each in sorted(member.blueprints, key=lambda each: isinstance(each, BlueprintGroup)):
-            yield from claimed(each, owner)
+            yield from iterate_members(each, owner)
     else:
         yield member, owner
 
 
-def owners(
+def sections_of_blueprints(
     sections: Iterable[Owner],
     known: dict[Blueprint, Owner] | None = None,
     whole: Owner | None = None,
@@ -66,7 +66,7 @@ def owners(
                 "policy. Leave it out of one; a route can have its own policy: ctx_cors=CorsPolicy(...)."
             )
         whole = section if section.whole is not None else whole
-        for blueprint, owner in claims(section).items():
+        for blueprint, owner in innermost_sections(section).items():
             other = found.setdefault(blueprint, owner)
             if other is not owner:
                 raise ValueError(
@@ -77,13 +77,15 @@ def owners(
     return found, whole
 
 
-def prefixes(owned: Iterable[tuple[Prefix, Owner | None]]) -> Mapping[str | None, Prefixes[Follow]]:
+def prefix_trees(
+    owned: Iterable[tuple[Prefix, Owner | None]],
+) -> Mapping[str | None, PrefixTree[ActivePolicy]]:
     """Whose the paths are that have no route, for each host that has prefixes; None for all others."""
     owned = list(owned)
-    trees: dict[str | None, Prefixes[Follow]] = {}
+    trees: dict[str | None, PrefixTree[ActivePolicy]] = {}
     for name in {None, *(host for (host, _), _ in owned)}:
-        tree = trees[name] = Prefixes[Follow]()
+        tree = trees[name] = PrefixTree[ActivePolicy]()
         for (host, prefix), owner in owned:
             if host in (None, name):
-                tree.add(prefix, owner.follow if owner else None)
+                tree.add(prefix, owner.active_policy if owner else None)
     return trees

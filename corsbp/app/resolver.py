@@ -21,31 +21,31 @@ from sanic.middleware import MiddlewareLocation
 from sanic_routing.exceptions import NoMethod, NotFound
 from sanic_routing.route import Route
 
-from ..decision.compiled import Follow
-from ..decision.prefix_tree import Prefixes
-from ..decision.preflight import Path
+from ..decision.compiled import ActivePolicy
+from ..decision.prefix_tree import PrefixTree
+from ..decision.preflight import PathPolicies
 from ..spec.fetch import METHODS, in_order
 from .bindings import is_automatic_options
-from .middleware import Lost, Middleware, Options, Part
-from .route_extra import follow_of, without_other_cors
+from .middleware import Middleware, MissingRoute, OptionsHandler, RouteMiddleware
+from .route_extra import active_policy_of, without_other_cors
 from .routes import AnySanic
 
 Found: TypeAlias = tuple[Route, Callable[..., Any], dict[str, Any]]
 
 
-class Whose:
+class Resolver:
     """Asks an app's router, and knows what it found belongs to."""
 
     def __init__(self, app: AnySanic) -> None:
         self.app = app
         self.ask = app.router.resolve
-        self.prefixes: Mapping[str | None, Prefixes[Follow]] = {None: Prefixes()}
+        self.prefixes: Mapping[str | None, PrefixTree[ActivePolicy]] = {None: PrefixTree()}
         self.methods: tuple[str, ...] = ()
         self.hosted = False
-        self.alone, *_ = self.stand(None, _nothing, (), (_nothing,))
+        self.alone, *_ = self.stand(None, _do_nothing, (), (_do_nothing,))
         """The route of preflights. Where a route's chain is empty, Sanic runs the app's: so it has this."""
 
-    def learn(self, routes: Iterable[Route], prefixes: Mapping[str | None, Prefixes[Follow]]) -> None:
+    def learn(self, routes: Iterable[Route], prefixes: Mapping[str | None, PrefixTree[ActivePolicy]]) -> None:
         """Take note of what the router has been compiled from."""
         routes = list(routes)
         self.methods = in_order(method for route in routes for method in route.methods)
@@ -66,7 +66,7 @@ class Whose:
             return self.options(path, extra, found) or found
         return found
 
-    def served(self, path: str, extra: dict[str, str] | None) -> dict[str, Follow | None]:
+    def served(self, path: str, extra: dict[str, str] | None) -> dict[str, ActivePolicy | None]:
         """The methods that the router serves on a path, for this host, with what each follows."""
         served = {}
         for method in self.methods:
@@ -75,19 +75,19 @@ class Whose:
             except Exception:  # not found; or the router cannot read this path, and no page gets that far
                 continue
             if not is_automatic_options(route):
-                served[method] = follow_of(route)
+                served[method] = active_policy_of(route)
         return served
 
-    def path(self, path: str, extra: dict[str, str] | None, known: bool) -> Path | None:
+    def path(self, path: str, extra: dict[str, str] | None, known: bool) -> PathPolicies | None:
         """The path as far as it is a section's; None if it is nobody's. `known`: it may have routes."""
         if path == "*":
             return None  # asks about the server: Sanic routes it to the root, but no page sends it
         served = self.served(path, extra) if known else {}
         if served:
-            return Path(served) if any(served.values()) else None
+            return PathPolicies(served) if any(served.values()) else None
         prefixes = self.prefixes.get((extra or {}).get("host")) or self.prefixes[None]
         owner = prefixes.owner(path[1:].split("/"))
-        return Path(dict.fromkeys((*METHODS, *self.methods), owner), known=False) if owner else None
+        return PathPolicies(dict.fromkeys((*METHODS, *self.methods), owner), known=False) if owner else None
 
     def stand_in(
         self, path: str, method: Any, extra: dict[str, str] | None, error: NotFound | NoMethod
@@ -98,7 +98,7 @@ class Whose:
         its = self.path(path, extra, known)
         if its is None or its.default is None:
             return None
-        options = Options(its, its.default, self.alone)
+        options = OptionsHandler(its, its.default, self.alone)
         if method == "OPTIONS" and its.known:
             return self.own_options(options)
         if isinstance(error, NoMethod):
@@ -106,9 +106,11 @@ class Whose:
             allowed = its.allow if its.known else tuple(error.allowed_methods or ()) or None
             says = f"Method {method} not allowed for URL {path}"
             failure = partial(exceptions.MethodNotAllowed, says, method=method, allowed_methods=allowed)
-            lost = Lost(its.default, failure)
+            lost = MissingRoute(its.default, failure)
         else:
-            lost = Lost(its.default, partial(exceptions.NotFound, f"Requested URL {error.path} not found"))
+            lost = MissingRoute(
+                its.default, partial(exceptions.NotFound, f"Requested URL {error.path} not found")
+            )
         first = (options.intercept, lost.meet) if method == "OPTIONS" else (lost.meet,)
         # the app's middleware, as it stands where Sanic has no route
         return self.stand(its.default, lost.fail, (*first, *self.app.request_middleware, lost.fail))
@@ -119,7 +121,7 @@ class Whose:
         if its is None or its.default is None:
             return None
         route, handler, parameters = found
-        options = Options(its, its.default, self.alone)
+        options = OptionsHandler(its, its.default, self.alone)
         if is_automatic_options(route):
             return self.own_options(options)
         theirs, route = route.extra, copy(route)
@@ -127,14 +129,14 @@ class Whose:
         route.extra.request_middleware = deque([options.intercept, *theirs.request_middleware])
         return route, handler, parameters
 
-    def own_options(self, options: Options) -> Found:
+    def own_options(self, options: OptionsHandler) -> Found:
         """The OPTIONS of a path that has no handler of the user's for it."""
         app, order = self.app, attrgetter("order")  # as Sanic sorts them for its routes
         requests = Ordered.convert(app.request_middleware, location=MiddlewareLocation.REQUEST)
         responses = Ordered.convert(app.response_middleware, location=MiddlewareLocation.RESPONSE)
         first, last = sorted(requests, key=order, reverse=True), sorted(responses, key=order, reverse=True)
         return self.stand(
-            options.follow,
+            options.active_policy,
             options.answer,
             (options.intercept, *first),
             (options.depart, *without_other_cors(last[::-1])),
@@ -142,7 +144,7 @@ class Whose:
 
     def stand(
         self,
-        follow: Follow | None,
+        active: ActivePolicy | None,
         handler: Middleware,
         requests: Iterable[Middleware],
         responses: Iterable[Middleware] = (),
@@ -151,7 +153,7 @@ class Whose:
         name = f"{self.app.name}.corsbp"
         route = Route(self.app.router, "", name, handler, ["OPTIONS"])
         route.extra = SimpleNamespace(
-            corsbp=Part(follow) if follow else None,
+            corsbp=RouteMiddleware(active) if active else None,
             corsbp_intercepts=True,
             error_format=None,
             ident=name,
@@ -165,5 +167,5 @@ class Whose:
         return route, handler, {}
 
 
-def _nothing(*_: object) -> None:
+def _do_nothing(*_: object) -> None:
     """Middleware that does nothing."""

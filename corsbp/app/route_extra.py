@@ -7,29 +7,29 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
-from ..decision.compiled import Follow
-from .middleware import Chain, Middleware, Part
+from ..decision.compiled import ActivePolicy
+from .middleware import Chain, Middleware, RouteMiddleware
 
 
-class SectionExtra(SimpleNamespace):
+class RouteExtra(SimpleNamespace):
     """Sanic's `route.extra`, for a route with CORS.
 
     Sanic sets the chains whenever it compiles its router: at startup, when the app is amended, and when
     another extension adds routes. Here they are completed as they are set.
     """
 
-    corsbp: Part | None
+    corsbp: RouteMiddleware | None
     corsbp_entered: tuple[bool, Chain] | None
     response_middleware: Chain
 
-    def __init__(self, extra: SimpleNamespace, part: Part | None) -> None:
+    def __init__(self, extra: SimpleNamespace, part: RouteMiddleware | None) -> None:
         super().__init__(
             corsbp=part, corsbp_requests=deque(), corsbp_entered=None, response_middleware=deque()
         )
         for name, value in vars(extra).items():
             setattr(self, name, value)
 
-    def take_part(self, part: Part | None) -> None:
+    def take_part(self, part: RouteMiddleware | None) -> None:
         """Have another part in the chains from now on; None for a route that is left out of CORS."""
         self.corsbp = part
         self.request_middleware = self.corsbp_requests
@@ -39,9 +39,9 @@ class SectionExtra(SimpleNamespace):
     def request_middleware(self) -> Chain:
         """Before the handler: a function is asked at the end, a handshake judged at the start."""
         part, theirs = self.corsbp, self.corsbp_requests
-        if part is None or not (part.follow.rules.ask or getattr(self, "websocket", False)):
+        if part is None or not (part.active_policy.compiled.ask or getattr(self, "websocket", False)):
             return theirs
-        asks = part.follow.rules.ask is not None
+        asks = part.active_policy.compiled.ask is not None
         if self.corsbp_entered is None or self.corsbp_entered[0] is not asks:
             self.corsbp_entered = asks, deque([*theirs, part.enter] if asks else [part.enter, *theirs])
         return self.corsbp_entered[1]
@@ -54,24 +54,26 @@ class SectionExtra(SimpleNamespace):
     def __setattr__(self, name: str, value: Any) -> None:
         """Behind the handler: ours first, and no other CORS; completed here, as each answer reads it."""
         if name == "response_middleware":
-            theirs = [each for each in value if not isinstance(getattr(each, "__self__", None), Part)]
+            theirs = [
+                each for each in value if not isinstance(getattr(each, "__self__", None), RouteMiddleware)
+            ]
             part = self.corsbp
             value = deque([part.depart, *without_other_cors(theirs)] if part else theirs)
         super().__setattr__(name, value)
 
 
-def follow_of(route: Any) -> Follow | None:
+def active_policy_of(route: Any) -> ActivePolicy | None:
     """What a route follows; None where it has no CORS."""
-    part: Part | None = getattr(route.extra, "corsbp", None)
-    return part.follow if part else None
+    part: RouteMiddleware | None = getattr(route.extra, "corsbp", None)
+    return part.active_policy if part else None
 
 
 def without_other_cors(chain: Iterable[Middleware]) -> list[Middleware]:
     """A chain without the app-wide CORS of other packages: they have no say in a section."""
-    return [each for each in chain if other_cors(each) is None]
+    return [each for each in chain if other_cors_package(each) is None]
 
 
-def other_cors(middleware: Middleware) -> str | None:
+def other_cors_package(middleware: Middleware) -> str | None:
     """The other CORS package that an app-wide middleware belongs to."""
     while (inner := getattr(middleware, "func", None)) is not None:
         middleware = inner

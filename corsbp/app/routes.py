@@ -44,7 +44,7 @@ def declared_uris(blueprint: Blueprint, static: bool = False) -> dict[str, str]:
     return {future.name: future.uri for future in futures}
 
 
-def forget_listener(blueprint: Blueprint, listener: object) -> None:
+def remove_listener(blueprint: Blueprint, listener: object) -> None:
     """Take back a listener that a blueprint has not registered with an app yet.
 
     There is no public way, and an app with a listener for each of many blueprints starts slowly: Sanic sorts
@@ -65,24 +65,24 @@ def prefixes_of(blueprint: Blueprint, routes: Iterable[Route]) -> Iterator[tuple
             uri = uris[name].strip("/")
             own = len(path_to_parts(uri)) if uri else 0  # type: ignore[no-untyped-call]  # Sanic's has no types
             own += route.parts[-1] == "<__file_uri__:path>"
-            segments = segments_of(route)
+            segments = path_segments(route)
             yield name, (route.requirements.get("host"), segments[: len(segments) - own])
 
 
-def segments_of(route: Route) -> tuple[Segment, ...]:
+def path_segments(route: Route) -> tuple[Segment, ...]:
     """A route's path in segments, as the router compares them."""
     patterns = route.defined_params
     parts = [part for part in route.parts if part]
     return tuple(patterns[place].pattern if place in patterns else part for place, part in enumerate(parts))
 
 
-def segments_before(app: AnySanic, options: dict[str, Any]) -> tuple[Segment, ...]:
+def prefix_segments(app: AnySanic, options: dict[str, Any]) -> tuple[Segment, ...]:
     """The segments that these options of a registration, or a group, put before all routes."""
     path = str(options.get("url_prefix") or "").strip("/")
     if (version := options.get("version")) is not None:
         number = str(version).strip("/").removeprefix("v")
         path = f"{(options.get('version_prefix') or '/v').strip('/')}{number}/{path}"
-    return segments_of(app.router.route_class(app.router, path.strip("/"), "", bool, ["GET"]))
+    return path_segments(app.router.route_class(app.router, path.strip("/"), "", bool, ["GET"]))
 
 
 def _declared_name(name: str, uris: dict[str, str]) -> str | None:

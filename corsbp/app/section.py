@@ -10,13 +10,13 @@ from weakref import WeakValueDictionary
 from sanic import Blueprint
 from sanic.blueprints import BlueprintGroup
 
-from ..decision.compiled import Follow
-from ..live.follower import Following, Source
+from ..decision.compiled import ActivePolicy
+from ..live.follower import OriginFollower, Source
 from ..policy.policy import CorsPolicy
-from ..policy.problems import Problem, line_of_user, warn
-from .hooks import Mount
-from .ownership import Owner, claimed, claims
-from .routes import AnySanic, forget_listener
+from ..policy.problems import Problem, calling_line, warn
+from .hooks import AppHooks
+from .ownership import Owner, innermost_sections, iterate_members
+from .routes import AnySanic, remove_listener
 
 _numbers = count(1)
 _made: WeakValueDictionary[int, Section] = WeakValueDictionary()
@@ -33,16 +33,16 @@ class Section(Owner, Blueprint):
         self,
         members: BlueprintGroup,
         policy: CorsPolicy,
-        trial: CorsPolicy | None,
+        report_only: CorsPolicy | None,
         whole: AnySanic | None,
     ) -> None:
         number = next(_numbers)
         super().__init__(f"corsbp-{number}")
         self.members = members
         self.whole = whole
-        self.follow = Follow(policy, self.label, trial=trial)
-        self.following: Following | None = None
-        self.made_at = line_of_user()
+        self.active_policy = ActivePolicy(policy, self.label, report_only=report_only)
+        self.following: OriginFollower | None = None
+        self.made_at = calling_line()
         self.kept: dict[AnySanic, frozenset[Blueprint]] = {}
         self.arriving: frozenset[Blueprint] = frozenset()
         """What the app that has just registered this section had already."""
@@ -55,9 +55,9 @@ class Section(Owner, Blueprint):
         """Have the origins come from a source, in every app that has this section, or will."""
         if self.following is not None:
             raise ValueError(f"{self.label()} follows {self.following.source!r} already")
-        self.following = Following(self.follow, source, wait, required)
-        for mount in filter(None, map(Mount.of, self.kept)):
-            mount.follow(self.following)
+        self.following = OriginFollower(self.active_policy, source, wait, required)
+        for mount in filter(None, map(AppHooks.of, self.kept)):
+            mount.start_follower(self.following)
 
     # --- registration ---
 
@@ -70,21 +70,21 @@ class Section(Owner, Blueprint):
         """
         if self.whole not in (None, app):
             raise ValueError(f"{self.label()} wraps {self.whole!r}, and cannot be registered on {app!r}")
-        mount = Mount.of(app) or Mount(app)
+        mount = AppHooks.of(app) or AppHooks(app)
         mount.admit(self)
         if app not in self.kept:
             self.kept[app] = self._kept(app, options)
         self.arriving = self.kept[app]
         mount.take(self, options)
         super().register(app, options)  # type: ignore[no-untyped-call]  # Sanic's has no types
-        for blueprint in claims(self):
-            forget_listener(blueprint, self.tell_if_forgotten)
+        for blueprint in innermost_sections(self):
+            remove_listener(blueprint, self.tell_if_forgotten)
         if self.following is not None:
-            mount.follow(self.following)
+            mount.start_follower(self.following)
 
     def _kept(self, app: AnySanic, options: dict[str, Any]) -> frozenset[Blueprint]:
         """The blueprints of the group that the app has already: their registration stays as it is."""
-        mine = claims(self)
+        mine = innermost_sections(self)
         has = [bp for bp, owner in mine.items() if owner is self and app.blueprints.get(bp.name) is bp]
         kept = frozenset(has).intersection(self.members.blueprints)
         for blueprint in has:
@@ -105,7 +105,7 @@ class Section(Owner, Blueprint):
 
     def watch(self, member: Blueprint | BlueprintGroup) -> None:
         """Have a blueprint say, when an app starts with it, whether this group was forgotten."""
-        for blueprint, _ in claimed(member, self):
+        for blueprint, _ in iterate_members(member, self):
             if blueprint.registered:  # a listener of its own would register it anew, without its prefix
                 for app in blueprint.apps:
                     app.register_listener(self.tell_if_forgotten, "before_server_start")
@@ -126,7 +126,7 @@ class Section(Owner, Blueprint):
         """What is wrong if this group was registered on no app, but what it wraps is on this one."""
         if self.registered:
             return None
-        here = [repr(bp.name) for bp in claims(self) if app.blueprints.get(bp.name) is bp]
+        here = [repr(bp.name) for bp in innermost_sections(self) if app.blueprints.get(bp.name) is bp]
         if not here and self.whole is not app:
             return None
         names = f"the blueprint {' and '.join(here)} is" if here else "the app serves its routes"
@@ -134,13 +134,17 @@ class Section(Owner, Blueprint):
         return Problem("group-forgotten", "cors_group", f"{self.label()} at {self.made_at}", message)
 
 
-def made() -> list[Section]:
+def existing_sections() -> list[Section]:
     """The sections that there are, in the order in which they were made."""
     return list(_made.values())
 
 
-def forgotten(app: AnySanic, blueprint: str | None = None) -> list[Problem]:
+def unregistered_groups(app: AnySanic, blueprint: str | None = None) -> list[Problem]:
     """The groups that were made for this app, or around this blueprint of it, and never registered."""
-    around = (each for each in made() if blueprint is None or blueprint in {bp.name for bp in claims(each)})
+    around = (
+        each
+        for each in existing_sections()
+        if blueprint is None or blueprint in {bp.name for bp in innermost_sections(each)}
+    )
     found = (each.forgotten(app) for each in around)
     return [problem for problem in found if problem is not None]

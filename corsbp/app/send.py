@@ -1,9 +1,9 @@
 """The one place where headers leave: the section's are put among those of others as the head is read.
 
 Sanic's servers (HTTP/1, HTTP/3 and ASGI) call the `send` of a request's stream, and that reads
-`stream.response.processed_headers` once. A `Departure` stands in front of that call. Nobody can set a header
-after it, no exit goes past it (streams, files, errors, other middleware's responses), and it leaves nothing
-on the response, which may be one object for many requests.
+`stream.response.processed_headers` once. A `SendWrapper` stands in front of that call. Nobody can set a
+header after it, no exit goes past it (streams, files, errors, other middleware's responses), and it leaves
+nothing on the response, which may be one object for many requests.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sanic.helpers import has_message_body
 from sanic.http import Http, Stage
 from sanic.request import Request
 
-from ..decision.compiled import Follow, Headers, Rules
-from ..decision.origin_functions import Opinion
-from ..report.refused import Reading, Wish, heard, tell
-from ..report.report_only import compare
+from ..decision.compiled import ActivePolicy, CompiledPolicy, Headers
+from ..decision.origin_functions import OriginDecision
+from ..report.refused import AttemptFactory, Reading, has_audience, log_refusal
+from ..report.report_only import report_difference
 from ..spec.fetch import ORIGIN, PREFIX, VARY
 
 _PREFIX: Final = PREFIX.encode()
@@ -32,11 +32,11 @@ _TELLING: Final = frozenset(
     f"{a}{b}" for x, y in ("ac", "va", "tr") for a in (x, x.upper()) for b in (y, y.upper())
 )
 """How names begin that have to be looked at: access-control-…, vary, transfer-encoding."""
-_opinions: Final[WeakKeyDictionary[Request, Opinion]] = WeakKeyDictionary()
+_opinions: Final[WeakKeyDictionary[Request, OriginDecision]] = WeakKeyDictionary()
 """What functions have said of requests: asked for, too, when the head has left and the departure is gone."""
 
 
-class Departure:
+class SendWrapper:
     """What leaves with the answer to one request, and what has been found out about that request.
 
     While the head is read, and only then, it takes the place of the response.
@@ -47,24 +47,24 @@ class Departure:
         "_response",
         "_send",
         "_stream",
+        "active_policy",
+        "attempt",
         "body",
-        "follow",
+        "compiled",
+        "decision",
         "headers",
-        "opinion",
         "request",
-        "rules",
         "said",
         "status",
         "stream",
-        "wish",
     )
 
-    def __init__(self, request: Request, follow: Follow, send: Callable[..., Any]) -> None:
+    def __init__(self, request: Request, active: ActivePolicy, send: Callable[..., Any]) -> None:
         self.request = request
-        self.follow = follow
-        self.rules: Rules = follow.rules  # to the end, whatever is reconfigured meanwhile
-        self.opinion: Opinion | None = None
-        self.wish: Wish = Reading
+        self.active_policy = active
+        self.compiled: CompiledPolicy = active.compiled  # to the end, whatever is reconfigured meanwhile
+        self.decision: OriginDecision | None = None
+        self.attempt: AttemptFactory = Reading
         self.said = False
         """Whether it has been told what the page may not."""
         self._answer: Headers | None = None
@@ -77,18 +77,18 @@ class Departure:
         response = stream.response
         if stream.stage is not Stage.HANDLER or response is None:
             return self._send(data, end_stream)  # type: ignore[no-any-return]  # the head has left
-        rules = self.rules
-        answer = rules.always if self._answer is None else self._answer
+        compiled = self.compiled
+        answer = compiled.always if self._answer is None else self._answer
         if answer is None:
-            if self.opinion is not None and not self.opinion.forming:
-                answer = rules.ordinary(self.opinion.grant)
+            if self.decision is not None and not self.decision.forming:
+                answer = compiled.ordinary(self.decision.grant)
             else:
                 origins = self.request.headers.getall(ORIGIN, ())
-                answer = rules.answer(origins)
-                if answer is rules.refused and rules.ask is not None and len(origins) == 1:
+                answer = compiled.answer(origins)
+                if answer is compiled.refused and compiled.ask is not None and len(origins) == 1:
                     return self._ask_and_send(data, end_stream)
         self._answer = answer
-        if answer is rules.refused or rules.watched or self.wish is not Reading:
+        if answer is compiled.refused or compiled.watched or self.attempt is not Reading:
             self.explain()
         self._response = response
         self.body = getattr(response, "body", None)
@@ -98,53 +98,57 @@ class Departure:
         return self._send(data, end_stream)  # type: ignore[no-any-return]  # Sanic's are untyped
 
     async def _ask_and_send(self, data: bytes, end_stream: bool) -> None:
-        opinion = await self.ask()
-        self._answer = self.rules.ordinary(opinion.grant)
+        decision = await self.ask()
+        self._answer = self.compiled.ordinary(decision.grant)
         await self(data, end_stream)
 
-    def settle(self, answer: Headers, wish: Wish | None) -> None:
+    def settle(self, answer: Headers, attempt: AttemptFactory | None) -> None:
         """Let these headers leave, whatever the rules say of an ordinary answer: for OPTIONS.
 
         `wish` is what the page wants; None if nobody hears of it.
         """
         self._answer = answer
-        self.wish = wish or Reading
-        self.said = wish is None
+        self.attempt = attempt or Reading
+        self.said = attempt is None
 
-    async def ask(self) -> Opinion:
+    async def ask(self) -> OriginDecision:
         """The verdict on the request's origin; a function is asked once."""
-        if self.opinion is None:
-            self.opinion = _opinions.get(self.request)
-        if self.opinion is None:
-            self.opinion = _opinions[self.request] = Opinion()
-            await self.opinion.form(self.rules, self.request)
+        if self.decision is None:
+            self.decision = _opinions.get(self.request)
+        if self.decision is None:
+            self.decision = _opinions[self.request] = OriginDecision()
+            await self.decision.form(self.compiled, self.request)
         else:
-            await self.opinion.wait()
-        return self.opinion
+            await self.decision.wait()
+        return self.decision
 
     def explain(self) -> None:
-        """Tell once what the page may not do, or could not do by the rules on trial."""
-        rules, trial, request = self.rules, self.rules.trial, self.request
-        if self.said or (trial is None and not heard(request.app)):
+        """Tell once what the page may not do, or could not do by the report-only policy."""
+        compiled, report_only, request = self.compiled, self.compiled.report_only, self.request
+        if self.said or (report_only is None and not has_audience(request.app)):
             return
         origins = request.headers.getall(ORIGIN, ())
         if not origins:
             return
-        # The usual case, and the way of every answer while a policy is on trial: both let the page read.
-        if self.wish is Reading and rules.lets(origins) and (trial is None or trial.lets(origins)):
+        # The usual case, and the way of every answer while a policy is report-only: both let the page read.
+        if (
+            self.attempt is Reading
+            and compiled.lets(origins)
+            and (report_only is None or report_only.lets(origins))
+        ):
             return
-        if trial is not None and not heard(request.app, INFO):
+        if report_only is not None and not has_audience(request.app, INFO):
             return
         self.said = True
-        wish, opinion = self.wish(request), self.opinion
-        if opinion is None:
-            opinion = Opinion()
-            opinion.recall(rules, origins)
-        why = None if wish.allowed(rules, opinion) else partial(wish.refusal, rules, opinion)
+        attempt, decision = self.attempt(request), self.decision
+        if decision is None:
+            decision = OriginDecision()
+            decision.recall(compiled, origins)
+        why = None if attempt.allowed(compiled, decision) else partial(attempt.refusal, compiled, decision)
         if why is not None:
-            tell(rules, wish, why)
-        if trial is not None:
-            compare(trial, wish, why, opinion)
+            log_refusal(compiled, attempt, why)
+        if report_only is not None:
+            report_difference(report_only, attempt, why, decision)
 
     @property
     def processed_headers(self) -> Iterable[tuple[bytes, bytes]]:
@@ -173,35 +177,35 @@ class Departure:
                 headers.append((name, value))
         headers.extend(pair for pair in ours if pair[0] != _VARY)
         if merging:
-            headers.append((_VARY, merged(*vary).encode(errors="surrogateescape")))
+            headers.append((_VARY, merge_vary(*vary).encode(errors="surrogateescape")))
         return headers
 
 
-def departing(request: Request) -> Departure | None:
+def current_send_wrapper(request: Request) -> SendWrapper | None:
     """The departure that a request has, until its head has left."""
     there = getattr(request.stream, "response_func" if type(request.stream) is Http else "send", None)
-    return there if type(there) is Departure else None
+    return there if type(there) is SendWrapper else None
 
 
-def departure(request: Request, follow: Follow) -> Departure:
+def send_wrapper_for(request: Request, active: ActivePolicy) -> SendWrapper:
     """The departure of a request: the one it has, or a new one. After the answer, it changes nothing."""
     stream: Any = request.stream
     # HTTP/1 keeps in an attribute what its own `send` is to call.
     place = "response_func" if type(stream) is Http else "send"
     there: Any = getattr(stream, place, None)
-    if type(there) is Departure:
+    if type(there) is SendWrapper:
         return there
     send = there
     if place == "send":
         scope = getattr(request.transport, "scope", {})
-        send = _denial(stream, scope) if scope.get("type") == "websocket" else there
-    mine = Departure(request, follow, send)
+        send = _send_for_denial(stream, scope) if scope.get("type") == "websocket" else there
+    mine = SendWrapper(request, active, send)
     if there is not None:
         setattr(stream, place, mine)
     return mine
 
 
-def _denial(stream: Any, scope: Any) -> Callable[..., Any]:
+def _send_for_denial(stream: Any, scope: Any) -> Callable[..., Any]:
     """The `send` of an ASGI handshake, which is not answered by `http.response.start`.
 
     https://asgi.readthedocs.io/en/latest/extensions.html#websocket-denial-response
@@ -219,7 +223,7 @@ def _denial(stream: Any, scope: Any) -> Callable[..., Any]:
     return deny
 
 
-def merged(*lines: str) -> str:
+def merge_vary(*lines: str) -> str:
     """A Vary of the names in these lines, each once in any case; `*` stands for all of them."""
     names: dict[str, str] = {}
     for name in ",".join(lines).split(","):

@@ -9,7 +9,7 @@ The modules, from the entry inwards; imports run downwards only:
     try_page          the page of `corsbp try`, and the servers behind it
     explain           one fetch, step by step, as a browser has it
     websockets        who may open a WebSocket
-    tried             what a policy on trial would have decided
+    tried             what a report-only policy would have decided
     probe             what an app lets pages do, asked of it in memory
     advice            which argument of which section to change
     loading           `module:app` as typed: the app, or what was found instead

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from sanic import Sanic
 
-from corsbp.app.inventory import Served, sections, surface
-from corsbp.app.section import forgotten
-from corsbp.policy.fields import name_of
-from corsbp.policy.policy import CorsPolicy, compiled, functions, named
+from corsbp.app.inventory import RouteInfo, list_routes, list_sections
+from corsbp.app.section import unregistered_groups
+from corsbp.policy.fields import function_name
+from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions, origin_set
 from corsbp.policy.problems import CorsPolicyError, Problem
 from corsbp.spec.fetch import in_order
 from corsbp.testing import STOPS
@@ -46,7 +46,7 @@ class Asked:
 class Place:
     """Where a URL leads in an app; `methods`: of its path, by whichever of its routes."""
 
-    route: Served | None
+    route: RouteInfo | None
     methods: tuple[str, ...] = ()
     near: str | None = None
     """Another path that may have been meant."""
@@ -77,26 +77,26 @@ def place_of(app: Sanic[Any, Any], url: str, method: str) -> Place:
         except Exception:  # NotFound and MethodNotAllowed, and what a router does with an odd path
             continue
         names.setdefault(route.name, None)
-    everything = surface(app)
+    everything = list_routes(app)
     served = {each.name: each for each in everything}
     here = next((served[name] for name in names if name in served), None)
     if here is None:
-        return Place(None, near=_near(parts.path, everything, 0.6), has_sections=bool(sections(app)))
+        return Place(None, near=_near(parts.path, everything, 0.6), has_sections=bool(list_sections(app)))
     alike = [each for each in everything if (each.path, each.host) == (here.path, here.host)]
     others = [
         each for each in everything if each.policy and each.whose != here.whose and ":path>" not in each.path
     ]
-    unregistered = forgotten(app, here.blueprint) if here.blueprint else ()
+    unregistered = unregistered_groups(app, here.blueprint) if here.blueprint else ()
     return Place(
         here,
         in_order({name for each in alike for name in each.methods}),
         _near(parts.path, others, MISTYPED) if ":path>" in here.path else None,
         next(iter(unregistered), None),
-        bool(sections(app)),
+        bool(list_sections(app)),
     )
 
 
-def _near(path: str, served: list[Served], cutoff: float) -> str | None:
+def _near(path: str, served: list[RouteInfo], cutoff: float) -> str | None:
     near = get_close_matches(path, [each.example or each.path for each in served], 1, cutoff)
     return near[0] if near else None
 
@@ -136,7 +136,7 @@ def change(place: Place, stop: str, asked: Asked) -> str | None:
     return argument(route, route.policy, stop, asked)
 
 
-def _opening(place: Place, route: Served, asked: Asked) -> str:
+def _opening(place: Place, route: RouteInfo, asked: Asked) -> str:
     """What gives a route CORS that has none: to itself or to its blueprint, for one origin."""
     policy = asked.as_policy()
     if place.is_catch_all:
@@ -159,7 +159,7 @@ def _wrapping(blueprint: str, policy: str) -> str:
     return f"app.blueprint(cors_group({', '.join(filter(None, [blueprint, policy]))}))"
 
 
-def argument(route: Served, policy: CorsPolicy, stop: str, asked: Asked) -> str | None:
+def argument(route: RouteInfo, policy: CorsPolicy, stop: str, asked: Asked) -> str | None:
     """The argument to change, and of which section; None where no argument is to blame.
 
     What is proposed has been tried: where the policy would be refused, it says so.
@@ -175,8 +175,8 @@ def argument(route: Served, policy: CorsPolicy, stop: str, asked: Asked) -> str 
         everyone = policy.allow_origins == "*"
         if everyone and not asked.credentials:
             return None  # it lets everyone in: the answer came from elsewhere
-        if asked.origin not in compiled(policy):
-            more["allow_origins"] = [*named(policy), asked.origin]
+        if asked.origin not in origin_set(policy):
+            more["allow_origins"] = [*origin_entries(policy), asked.origin]
         if asked.credentials and not policy.allow_credentials:
             more["allow_credentials"] = True
         if everyone:
@@ -192,9 +192,9 @@ def argument(route: Served, policy: CorsPolicy, stop: str, asked: Asked) -> str 
 
 def _of_origin(policy: CorsPolicy, asked: Asked) -> str | None:
     """What is to be said of an origin that no list can take."""
-    if functions(policy) and asked.origin not in compiled(policy):
-        asking = " or ".join(f"{name_of(each)}()" for each in functions(policy))
-        named_too = ", or allow_origins to name it" if named(policy) else ""
+    if origin_functions(policy) and asked.origin not in origin_set(policy):
+        asking = " or ".join(f"{function_name(each)}()" for each in origin_functions(policy))
+        named_too = ", or allow_origins to name it" if origin_entries(policy) else ""
         return f"{asking} has to return True for {asked.origin!r}{named_too}"
     if asked.origin == "null":
         return "only allow_origins='*' lets null in, as everyone, and without credentials"

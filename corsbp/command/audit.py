@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.text import Text
 from sanic import Sanic
 
-from corsbp.app.inventory import Served
-from corsbp.policy.fields import name_of
-from corsbp.policy.policy import CorsPolicy, functions, named
+from corsbp.app.inventory import RouteInfo
+from corsbp.policy.fields import function_name
+from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
 
 from . import audit_observed
 from .console import counted, print_table
@@ -153,7 +153,7 @@ def _changed(found: list[Change], out: Console) -> int:
     return int(wider > 0)
 
 
-def as_json(app: Sanic[Any, Any], served: list[Served], found: list[Finding]) -> str:
+def as_json(app: Sanic[Any, Any], served: list[RouteInfo], found: list[Finding]) -> str:
     """The audit for machines."""
     routes = [
         {
@@ -164,7 +164,7 @@ def as_json(app: Sanic[Any, Any], served: list[Served], found: list[Finding]) ->
             "websocket": route.websocket,
             "section": route.section,
             "policy": None if route.policy is None else in_short(route.policy),
-            "trial": None if route.trial is None else in_short(route.trial),
+            "report_only": None if route.report_only is None else in_short(route.report_only),
             "live": route.live,
         }
         for route in served
@@ -182,7 +182,7 @@ def as_json(app: Sanic[Any, Any], served: list[Served], found: list[Finding]) ->
     return json.dumps({"app": app.name, "routes": routes, "findings": findings}, indent=2)
 
 
-def _print(app: Sanic[Any, Any], served: list[Served], found: list[Finding], out: Console) -> None:
+def _print(app: Sanic[Any, Any], served: list[RouteInfo], found: list[Finding], out: Console) -> None:
     hosts = any(route.host for route in served)
     names = ("methods", "path", *(["host"] if hosts else []), "section", "corsbp lets in")
     rows = [row for route in served for row in _rows(route, hosts)]
@@ -197,12 +197,12 @@ def _print(app: Sanic[Any, Any], served: list[Served], found: list[Finding], out
     out.print(Text(f"{app.name}: {summary}", style="bold"))
 
 
-def _rows(route: Served, hosts: bool) -> Iterator[tuple[str, ...]]:
+def _rows(route: RouteInfo, hosts: bool) -> Iterator[tuple[str, ...]]:
     """A route's row; two, where some of its methods are for nobody."""
     between = (route.path, *([route.host or ""] if hosts else []), route.whose or "-")
     policy, short = route.policy, who_opens if route.websocket else in_short
     more = "; until live origins come" if route.live else ""
-    more += f"; on trial: {short(route.trial)}" if route.trial else ""
+    more += f"; report-only: {short(route.report_only)}" if route.report_only else ""
     if route.websocket or policy is None:
         methods = "WebSocket" if route.websocket else ",".join(route.methods)
         who = f"{who_opens(policy)}{more}" if policy else "nobody: no CORS" if route.section else "-"
@@ -224,7 +224,7 @@ def level(finding: Finding) -> str:
 def _who(policy: CorsPolicy) -> str:
     if policy.allow_origins == "*":
         return "any origin"
-    entries, asked = named(policy), [f"{name_of(each)}()" for each in functions(policy)]
+    entries, asked = origin_entries(policy), [f"{function_name(each)}()" for each in origin_functions(policy)]
     more = f" and {len(entries) - 3} more" if len(entries) > 3 else ""
     who = [f"{', '.join(entries[:3])}{more}"] if entries else []
     who += [f"whom {' or '.join(asked)} allows"] if asked else []

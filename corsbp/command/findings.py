@@ -10,11 +10,11 @@ from typing import Any, Final
 from sanic import Sanic
 
 from corsbp.app import inventory
-from corsbp.app.inventory import Served
-from corsbp.app.ownership import claims
+from corsbp.app.inventory import RouteInfo
+from corsbp.app.ownership import innermost_sections
 from corsbp.app.section import Section
-from corsbp.policy.fields import name_of
-from corsbp.policy.policy import CorsPolicy, functions, named
+from corsbp.policy.fields import function_name
+from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
 from corsbp.policy.problems import PROBLEMS, WARNINGS, ids
 from corsbp.spec import origins, public_suffixes
 
@@ -44,19 +44,19 @@ class Finding:
     paths: tuple[str, ...] = ()
 
 
-def find(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[Served], list[Finding]]:
+def find(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[RouteInfo], list[Finding]]:
     """The app's routes, and what is odd about them: errors first, in one order whatever the run.
 
     Args:
         made: the sections that were made with the app, on it or not.
     """
     try:
-        served = inventory.surface(app)
-        odd = inventory.oddities(app)
+        served = inventory.list_routes(app)
+        odd = inventory.list_startup_problems(app)
     except ValueError as error:
         return [], [Finding(True, "two-sections", app.name, str(error))]
-    here = inventory.sections(app)
-    around = {section.label(): section.follow.policy for section in here}
+    here = inventory.list_sections(app)
+    around = {section.label(): section.active_policy.policy for section in here}
     found = [
         *(
             Finding(each.id == "group-forgotten", each.id, f"{each.value}", each.message)
@@ -77,9 +77,9 @@ def find(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[Serve
 def _of_groups(made: Iterable[Section]) -> Iterator[Finding]:
     """Groups of which nothing is on any app; those inside of another go with it."""
     unused = {
-        each: claims(each)
+        each: innermost_sections(each)
         for each in made
-        if not (each.registered or each.whole or any(bp.registered for bp in claims(each)))
+        if not (each.registered or each.whole or any(bp.registered for bp in innermost_sections(each)))
     }
     inner = {
         section for each, claimed in unused.items() for section in claimed.values() if section is not each
@@ -91,7 +91,7 @@ def _of_groups(made: Iterable[Section]) -> Iterator[Finding]:
             yield Finding(False, "group-unused", where, text)
 
 
-def _of_unread(served: Iterable[Served]) -> Iterator[Finding]:
+def _of_unread(served: Iterable[RouteInfo]) -> Iterator[Finding]:
     """What routes of an app without sections ask for."""
     for route in served:
         if route.own:
@@ -113,7 +113,7 @@ def _of_names(app: Sanic[Any, Any]) -> Iterator[Finding]:
             yield Finding(True, "duplicate-names", name, text, tuple(sorted(set(paths))))
 
 
-def _of_policies(served: Iterable[Served], around: dict[str, CorsPolicy]) -> Iterator[Finding]:
+def _of_policies(served: Iterable[RouteInfo], around: dict[str, CorsPolicy]) -> Iterator[Finding]:
     """Of each policy once, with the paths that follow it."""
     following: dict[tuple[str, CorsPolicy], list[str]] = {}
     for route in served:
@@ -122,15 +122,15 @@ def _of_policies(served: Iterable[Served], around: dict[str, CorsPolicy]) -> Ite
             where = shared or f"{','.join(route.methods)} {route.path}"
             following.setdefault((where, route.policy), []).append(route.path)
     for (where, policy), paths in following.items():
-        entries, about = named(policy), tuple(sorted(set(paths)))
+        entries, about = origin_entries(policy), tuple(sorted(set(paths)))
         patterns = frozenset(filter(origins.is_pattern, entries))
         for entry in entries:
             for each in _of_entry(entry, policy.allow_credentials):
                 yield Finding(each in ERRORS, each, where, entry, about)
             if wider := origins.covering(entry, patterns):
                 yield Finding(False, "origin-covered", where, f"{entry} is already allowed by {wider}", about)
-        for function in functions(policy) if policy.allow_credentials else ():
-            yield Finding(False, "credentials-function", where, f"{name_of(function)}()", about)
+        for function in origin_functions(policy) if policy.allow_credentials else ():
+            yield Finding(False, "credentials-function", where, f"{function_name(function)}()", about)
 
 
 def _of_entry(entry: str, credentials: bool) -> Iterator[str]:
@@ -142,9 +142,9 @@ def _of_entry(entry: str, credentials: bool) -> Iterator[str]:
         yield "credentials-pattern"
 
 
-def _of_neighbours(served: Iterable[Served]) -> Iterator[Finding]:
+def _of_neighbours(served: Iterable[RouteInfo]) -> Iterator[Finding]:
     """Of the routes of a section, or of a path, one is open to all and another is not."""
-    restricted: dict[object, Served] = {}
+    restricted: dict[object, RouteInfo] = {}
     for route in served:
         if route.policy and not _is_open(route.policy):
             restricted.setdefault(route.whose, route)
@@ -162,7 +162,7 @@ def _is_open(policy: CorsPolicy | None) -> bool:
     return policy is not None and policy.allow_origins == "*"
 
 
-def _of_sockets(served: Iterable[Served]) -> Iterator[Finding]:
+def _of_sockets(served: Iterable[RouteInfo]) -> Iterator[Finding]:
     for route in served:
         policy = route.policy
         if route.websocket and policy and not _is_open(policy) and not policy.check_websockets:
@@ -171,7 +171,7 @@ def _of_sockets(served: Iterable[Served]) -> Iterator[Finding]:
             yield Finding(policy.allow_credentials, "websocket-unchecked", where, text, (route.path,))
 
 
-def _of_packages(app: Sanic[Any, Any], served: Iterable[Served]) -> Iterator[Finding]:
+def _of_packages(app: Sanic[Any, Any], served: Iterable[RouteInfo]) -> Iterator[Finding]:
     """What other packages for CORS let in: everywhere but in sections."""
     inside = {route.name for route in served if route.whose}  # where ours hold
     outside = " outside of the sections" if inside else ""

@@ -14,7 +14,7 @@ from sanic.compat import Header
 from sanic.response import BaseHTTPResponse
 
 from corsbp.app.route_extra import package_of
-from corsbp.app.send import Departure
+from corsbp.app.send import SendWrapper
 from corsbp.spec.fetch import ALLOW_ORIGIN, PREFIX
 
 OURS: Final = "corsbp"
@@ -52,7 +52,7 @@ class Writers:
     def __enter__(self) -> Writers:
         for name in filter(partial(hasattr, Header), _KEEPS):
             self._put(Header, name, _noting(getattr(Header, name), _KEEPS[name]))
-        for cls, whose in ((BaseHTTPResponse, _whose), (Departure, lambda _: OURS)):
+        for cls, whose in ((BaseHTTPResponse, _whose), (SendWrapper, lambda _: OURS)):
             self._put(
                 cls, "processed_headers", property(self._seeing(vars(cls)["processed_headers"].fget, whose))
             )

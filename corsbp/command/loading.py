@@ -19,8 +19,8 @@ from typing import Any, Final
 from rich.console import Console
 from sanic import Sanic
 
-from corsbp.app.section import Section, made
-from corsbp.log import shown
+from corsbp.app.section import Section, existing_sections
+from corsbp.log import safe_repr
 from corsbp.policy.problems import CorsPolicyError
 
 from .errors import CommandError
@@ -65,12 +65,12 @@ def groups() -> Iterator[list[Section]]:
 
     Nothing is collected meanwhile: else it would be chance whether one is found that nobody keeps.
     """
-    before, resume = set(made()), gc.enable if gc.isenabled() else gc.disable
+    before, resume = set(existing_sections()), gc.enable if gc.isenabled() else gc.disable
     found: list[Section] = []
     gc.disable()
     try:
         yield found
-        found += (each for each in made() if each not in before)
+        found += (each for each in existing_sections() if each not in before)
     finally:
         resume()
 
@@ -88,7 +88,7 @@ def load(target: str) -> Sanic[Any, Any]:
     attribute = attribute.removesuffix("()") or "app"
     if name.endswith(".py") or os.sep in name:
         meant = ".".join(Path(name).with_suffix("").parts).lstrip(".")
-        raise CommandError(f"{shown(name)} is a file; meant: {meant}:{attribute}")
+        raise CommandError(f"{safe_repr(name)} is a file; meant: {meant}:{attribute}")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     module = _module(name)
@@ -99,7 +99,7 @@ def load(target: str) -> Sanic[Any, Any]:
         makers.sort(key=lambda key: "app" not in key)
         there = f"apps there: {', '.join(apps)}" if apps else "there is no app in it"
         meant = f"; meant: {name}:{(apps or makers)[0]}" if apps or makers else ""
-        raise CommandError(f"{name} has no {shown(attribute)}; {there}{meant}")
+        raise CommandError(f"{name} has no {safe_repr(attribute)}; {there}{meant}")
     if callable(found) and not isinstance(found, Sanic):
         try:
             found = found()
@@ -111,7 +111,7 @@ def load(target: str) -> Sanic[Any, Any]:
                 f"{name}:{attribute} is a coroutine: a function that makes an app is no async one"
             )
     if not isinstance(found, Sanic):
-        raise CommandError(f"{target} is {shown(found)}, which is no Sanic app")
+        raise CommandError(f"{target} is {safe_repr(found)}, which is no Sanic app")
     return found
 
 
@@ -142,8 +142,8 @@ def _module(name: str) -> Any:
         meant = f"; meant: {near[0]}" if near else ""
         if error.name == name and parent and hasattr(sys.modules.get(parent), last):
             meant = f"; meant: {parent}:{last}"
-        tried = f"no module {shown(error.name)}, from {os.getcwd()}"
-        raise CommandError(f"{shown(name)} could not be imported: {tried}{meant}") from error
+        tried = f"no module {safe_repr(error.name)}, from {os.getcwd()}"
+        raise CommandError(f"{safe_repr(name)} could not be imported: {tried}{meant}") from error
     except (Exception, SystemExit) as error:
         raise CommandError(f"{name} could not be imported: {_last_line(error)}") from error
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sanic import Sanic
 
-from corsbp.app.inventory import Served, surface
+from corsbp.app.inventory import RouteInfo, list_routes
 from corsbp.spec.fetch import ALLOW_HEADERS, EXPOSE_HEADERS, PREFIX
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.cors_check import names_in
@@ -48,7 +48,7 @@ UNCHECKED: Final = "no check"
 class Observed:
     """What pages may do with one method of a route; `by`: whose answers say so, in words."""
 
-    route: Served
+    route: RouteInfo
     method: str
     by: str
     grants: Mapping[str, Entry | None]
@@ -78,7 +78,7 @@ async def observe(
     found = []
     with Writers() as writers:
         async with AppSender(app, GLANCE) as sender:
-            for route in surface(app):
+            for route in list_routes(app):
                 if any(fnmatchcase(route.path, each) for each in leave_out):
                     continue
                 for method in _methods(route):
@@ -88,7 +88,7 @@ async def observe(
     return found
 
 
-def _methods(route: Served) -> Iterable[str]:
+def _methods(route: RouteInfo) -> Iterable[str]:
     """The methods that differ: HEAD and OPTIONS come with GET, and are not asked where it is there."""
     if route.websocket or route.example is None:
         return ("WebSocket",) if route.websocket else ()
@@ -98,7 +98,7 @@ def _methods(route: Served) -> Iterable[str]:
 class _Asked(Through):
     """One method of a route, asked by pages; a sender that holds back what could change something."""
 
-    def __init__(self, route: Served, method: str, sender: Sender, writers: Writers) -> None:
+    def __init__(self, route: RouteInfo, method: str, sender: Sender, writers: Writers) -> None:
         super().__init__(sender)
         self.route, self.method, self.writers = route, method, writers
         self.url = f"https://{route.host or HOST}{route.example}"

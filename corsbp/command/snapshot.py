@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from corsbp.app.inventory import Served
-from corsbp.policy.fields import name_of
-from corsbp.policy.policy import CorsPolicy, functions, named
+from corsbp.app.inventory import RouteInfo
+from corsbp.policy.fields import function_name
+from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
 from corsbp.spec import origins
 from corsbp.spec.fetch import SAFELISTED_METHODS
 
@@ -18,7 +18,7 @@ VERSION = 1
 _FUNCTION = "function "
 
 
-def snapshot(served: Iterable[Served]) -> dict[str, Any]:
+def snapshot(served: Iterable[RouteInfo]) -> dict[str, Any]:
     """What other origins may do, method by method; sorted, so that equal surfaces are equal bytes."""
     routes = {}
     for route in served:
@@ -67,8 +67,11 @@ def _origins(policy: CorsPolicy) -> str | list[str]:
     """`"*"`, the name of a function alone, or what is named and then the functions."""
     if policy.allow_origins == "*":
         return "*"
-    asked = [f"{_FUNCTION}{getattr(each, '__module__', '')}.{name_of(each)}" for each in functions(policy)]
-    entries = sorted(named(policy))
+    asked = [
+        f"{_FUNCTION}{getattr(each, '__module__', '')}.{function_name(each)}"
+        for each in origin_functions(policy)
+    ]
+    entries = sorted(origin_entries(policy))
     return [*entries, *asked] if entries or len(asked) > 1 else asked[0]
 
 

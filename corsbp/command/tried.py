@@ -1,4 +1,4 @@
-"""What a policy on trial would have decided, beside what the policy did."""
+"""What a report-only policy would have decided, beside what the policy did."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from corsbp.app.inventory import Served
-from corsbp.log import journal, shown
-from corsbp.report.report_only import asked
+from corsbp.app.inventory import RouteInfo
+from corsbp.log import cors_logger, safe_repr
+from corsbp.report.report_only import running_calls
 
 
 @contextmanager
 def tried(origin: str) -> Iterator[list[str]]:
-    """While an app is asked: what is reported of its trials and pages of this origin, a line each."""
+    """While an app is asked: what is reported of its report-only policies and pages of this origin, a line each."""
     lines: list[str] = []
     collect = logging.Handler(logging.INFO)
-    of_page = f"a page of {shown(origin)} "
+    of_page = f"a page of {safe_repr(origin)} "
     collect.addFilter(lambda record: record.levelno == logging.INFO and of_page in record.getMessage())
     collect.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]  # a handler of one line
-    logger, level = journal.logger, journal.logger.level
+    logger, level = cors_logger.logger, cors_logger.logger.level
     logger.addHandler(collect)
     logger.setLevel(logging.INFO)
     try:
@@ -32,13 +32,13 @@ def tried(origin: str) -> Iterator[list[str]]:
 
 @asynccontextmanager
 async def settled() -> AsyncIterator[None]:
-    """Wait, at the end, for the functions that only a trial has: they are asked after the answer."""
+    """Wait, at the end, for the functions that only a report-only policy has: they are asked after the answer."""
     yield
-    if tasks := asked():
+    if tasks := running_calls():
         await asyncio.wait(tasks)
 
 
-def in_words(lines: list[str], route: Served | None) -> list[str]:
-    """What was reported; where nothing was, that the trial decides the same."""
-    same = route is not None and route.trial is not None and not lines
-    return [f"{route.section} on trial: decides the same"] if route and same else lines
+def in_words(lines: list[str], route: RouteInfo | None) -> list[str]:
+    """What was reported; where nothing was, that the report-only policy decides the same."""
+    same = route is not None and route.report_only is not None and not lines
+    return [f"{route.section} report-only: decides the same"] if route and same else lines

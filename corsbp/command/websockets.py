@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from corsbp.app.inventory import Served
-from corsbp.policy.policy import named
+from corsbp.app.inventory import RouteInfo
+from corsbp.policy.policy import origin_entries
 from corsbp.testing import Browser, Result
 from corsbp.testing.transports import Sender
 from corsbp.testing.urls import SOCKETS
@@ -28,13 +28,13 @@ async def is_open_to_all(sender: Sender, url: str, base: str, cookies: Sequence[
     return (await browser.websocket(url)).ok_for_page
 
 
-def change(route: Served, result: Result, origin: str, open_to_all: bool) -> str | None:
+def change(route: RouteInfo, result: Result, origin: str, open_to_all: bool) -> str | None:
     """What lets this page in, or keeps strangers out; None where nothing is to change."""
     policy = route.policy
     if not result.ok_for_page:
         if policy is None or result.blocked_by == "no-answer":
             return "Corsbp refuses nothing here: look for what the app itself, or a middleware, checks."
-        return f"{route.whose}: allow_origins={[*named(policy), origin]!r}"
+        return f"{route.whose}: allow_origins={[*origin_entries(policy), origin]!r}"
     if not open_to_all or (policy and policy.check_websockets):
         return None  # or every page is meant
     if policy is not None:

@@ -11,16 +11,16 @@ from functools import partial
 from inspect import isawaitable, iscoroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from ..log import journal, shown
-from ..policy.fields import OriginFunction, name_of
+from ..log import cors_logger, safe_repr
+from ..policy.fields import OriginFunction, function_name
 from ..spec.fetch import ORIGIN
-from .compiled import Rules
+from .compiled import CompiledPolicy
 
 if TYPE_CHECKING:
     from sanic.request import Request
 
 
-class Opinion:
+class OriginDecision:
     """What a policy says of a request's origin: `grant` is the access-control-allow-origin, None refuses.
 
     `verdicts`: what functions have said of it already, each with True, False, or None where it failed.
@@ -37,11 +37,11 @@ class Opinion:
         """For those who wait while it is being formed."""
         self.verdicts = [] if verdicts is None else verdicts
 
-    def recall(self, rules: Rules, origins: Sequence[str]) -> bool:
+    def recall(self, compiled: CompiledPolicy, origins: Sequence[str]) -> bool:
         """Find the grant without asking any function; False where one would have to be asked."""
-        self.grant, failed = rules.grant(origins), False
-        if self.grant is None and rules.open(origins):
-            said = [self._said(function) for function in rules.ask or ()]
+        self.grant, failed = compiled.grant(origins), False
+        if self.grant is None and compiled.open(origins):
+            said = [self._said(function) for function in compiled.ask or ()]
             if True in said:
                 self.grant = origins[0]
             elif _NOTHING in said:
@@ -56,24 +56,24 @@ class Opinion:
                 return verdict
         return _NOTHING
 
-    async def form(self, rules: Rules, request: Request) -> None:
+    async def form(self, compiled: CompiledPolicy, request: Request) -> None:
         """Ask the policy, and its functions where no entry allows the origin; whatever goes wrong refuses."""
         origins: Sequence[str] = request.headers.getall(ORIGIN, ())
-        self.grant, failed = rules.grant(origins), False
-        if self.grant is None and rules.open(origins):
+        self.grant, failed = compiled.grant(origins), False
+        if self.grant is None and compiled.open(origins):
             (origin,) = origins
             around, self.forming = _inside.get(), True
             _inside.set(self)
             try:
-                for function in rules.ask or ():
+                for function in compiled.ask or ():
                     said = self._said(function)
                     if said is _NOTHING:
                         place = len(self.verdicts)
                         self.verdicts.append((function, None))  # until it has answered
-                        said = _outcome(function, origin, partial(function, origin, request))
+                        said = _call_safely(function, origin, partial(function, origin, request))
                         if not isinstance(said, bool) and isawaitable(said):
-                            said = await _awaited(function, origin, said, rules.policy.origin_timeout)
-                        self.verdicts[place] = function, _checked(function, origin, said)
+                            said = await _await_result(function, origin, said, compiled.policy.origin_timeout)
+                        self.verdicts[place] = function, _validate_result(function, origin, said)
                     if said is True:
                         self.grant = origin
                         break
@@ -92,17 +92,17 @@ class Opinion:
             await self.formed.wait()
 
 
-_inside: Final[ContextVar[Opinion | None]] = ContextVar("corsbp_inside", default=None)
+_inside: Final[ContextVar[OriginDecision | None]] = ContextVar("corsbp_inside", default=None)
 """The opinion for which a function is being asked, in that function."""
 
 
-def _checked(function: OriginFunction, origin: str, said: object) -> bool | None:
+def _validate_result(function: OriginFunction, origin: str, said: object) -> bool | None:
     """What a function has said; None where it failed, or is no bool."""
     if isinstance(said, bool):
         return said
     if said is not _FAILED:
         message = "The origin function %s() returned %s for %s, which is no bool: refused"
-        journal.write(logging.ERROR, message, name_of(function), shown(said), shown(origin))
+        cors_logger.write(logging.ERROR, message, function_name(function), safe_repr(said), safe_repr(origin))
     return None
 
 
@@ -110,7 +110,7 @@ _NOTHING: Final = object()
 _FAILED: Final = object()
 
 
-def _outcome(function: OriginFunction, origin: str, called: Callable[[], object]) -> object:
+def _call_safely(function: OriginFunction, origin: str, called: Callable[[], object]) -> object:
     """What the function says; _FAILED where it fails, be it with a library's own kind of BaseException."""
     try:
         return called()
@@ -119,11 +119,11 @@ def _outcome(function: OriginFunction, origin: str, called: Callable[[], object]
     # that of the function: nothing is awaited here, so that no request can be cancelled
     except BaseException:
         message = "The origin function %s() failed for %s: refused"
-        journal.write(logging.ERROR, message, name_of(function), shown(origin), trace=True)
+        cors_logger.write(logging.ERROR, message, function_name(function), safe_repr(origin), trace=True)
         return _FAILED
 
 
-def _too_late(seconds: float) -> object:
+def _raise_timeout(seconds: float) -> object:
     raise TimeoutError(f"the origin function did not answer within {seconds} s")
 
 
@@ -131,7 +131,7 @@ def _too_late(seconds: float) -> object:
 _AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
-async def _awaited(
+async def _await_result(
     function: OriginFunction, origin: str, answer: Awaitable[object], seconds: float
 ) -> object:
     """What an async function says. It is awaited in a task of its own, whose end is not the request's."""
@@ -157,4 +157,4 @@ async def _awaited(
         finally:
             timer.cancel()
             task.cancel()
-    return _outcome(function, origin, task.result if task.done() else partial(_too_late, seconds))
+    return _call_safely(function, origin, task.result if task.done() else partial(_raise_timeout, seconds))

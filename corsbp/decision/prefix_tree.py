@@ -10,21 +10,21 @@ Owner = TypeVar("Owner")
 Segment: TypeAlias = str | Pattern[str]
 
 
-class Prefixes(Generic[Owner]):
+class PrefixTree(Generic[Owner]):
     """Prefixes and their owners. The longest prefix of a path owns it, unless several share it."""
 
     def __init__(self) -> None:
-        self.literal: dict[str, Prefixes[Owner]] = {}
-        self.patterned: dict[Pattern[str], Prefixes[Owner]] = {}
+        self.literal: dict[str, PrefixTree[Owner]] = {}
+        self.patterned: dict[Pattern[str], PrefixTree[Owner]] = {}
         self.owners: set[Owner | None] = set()
 
     def add(self, prefix: Sequence[Segment], owner: Owner | None) -> None:
         """Give a prefix, the root if it is empty, to an owner; None stands for everyone who owns nothing."""
         node = self
         for segment in prefix:
-            branch: dict[str, Prefixes[Owner]] | dict[Pattern[str], Prefixes[Owner]]
+            branch: dict[str, PrefixTree[Owner]] | dict[Pattern[str], PrefixTree[Owner]]
             branch = node.literal if isinstance(segment, str) else node.patterned
-            node = branch.setdefault(segment, Prefixes())  # type: ignore[arg-type]  # each kind has its own
+            node = branch.setdefault(segment, PrefixTree())  # type: ignore[arg-type]  # each kind has its own
         node.owners.add(owner)
 
     def owner(self, segments: Sequence[str]) -> Owner | None:

@@ -1,6 +1,6 @@
 """Pure: what OPTIONS answers on a path, whose routes may follow different rules.
 
-A path of the router becomes a `Path` once.
+A path of the router becomes a `PathPolicies` once.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from ..spec.fetch import (
     in_order,
     requested_names,
 )
-from .compiled import Follow, Headers, Rules, encoded
-from .refusal import Refusal, of_header, of_method, of_names
+from .compiled import ActivePolicy, CompiledPolicy, Headers, encode_headers
+from .refusal import Refusal, header_names_refusal, header_refusal, method_refusal
 
 _ALLOW_ORIGIN: Final = ALLOW_ORIGIN.encode()
 _ALLOW_HEADERS: Final = ALLOW_HEADERS.encode()
 _OPTIONS: Final = "OPTIONS"
 
 
-class Path:
+class PathPolicies:
     """One path of one host: whose each of its methods is.
 
     `served`: each method of the path with what its route follows; None for a route without CORS.
@@ -41,65 +41,65 @@ class Path:
     elsewhere: Final = ((VARY.encode(), REQUEST_METHOD.encode()),)
     """The headers for a method that is served here by a route without CORS."""
 
-    def __init__(self, served: Mapping[str, Follow | None], known: bool = True) -> None:
+    def __init__(self, served: Mapping[str, ActivePolicy | None], known: bool = True) -> None:
         self.known = known
         self.served = {method: served[method] for method in in_order(served)}
         self.allow = tuple(dict.fromkeys([*self.served, _OPTIONS]))
         # A method that nothing serves follows the first route that has CORS: a page may see that 405.
-        self.default = next((follow for follow in self.served.values() if follow), None)
+        self.default = next((active for active in self.served.values() if active), None)
         self.shared = len(set(map(id, self.served.values()))) > 1
-        self._lists: dict[Follow, Lists] = {}
-        self._tried: dict[Follow, Lists] = {}
+        self._lists: dict[ActivePolicy, OptionsHeaders] = {}
+        self._tried: dict[ActivePolicy, OptionsHeaders] = {}
 
-    def follow(self, method: str | None) -> Follow | None:
+    def policy_for(self, method: str | None) -> ActivePolicy | None:
         """What a preflight for this method follows; None: no CORS here."""
         if not self.shared:
             return self.default
         return self.served.get(method or "", self.default)
 
-    def lists(self, follow: Follow, rules: Rules, tried: bool = False) -> Lists:
+    def lists(self, active: ActivePolicy, compiled: CompiledPolicy, tried: bool = False) -> OptionsHeaders:
         """What OPTIONS answers here to who follows this, under the rules that it has, or had a moment ago.
 
-        `tried`: what it would answer under these, which are on trial.
+        `tried`: what it would answer under these, which are report-only.
         """
         kept = self._tried if tried else self._lists
-        lists = kept.get(follow)
-        if lists is None or lists.rules is not rules:
-            mine = [method for method, other in self.served.items() if other is follow]
-            lists = kept[follow] = Lists(rules, mine, self.shared)
+        lists = kept.get(active)
+        if lists is None or lists.compiled is not compiled:
+            mine = [method for method, other in self.served.items() if other is active]
+            lists = kept[active] = OptionsHeaders(compiled, mine, self.shared)
         return lists
 
 
-class Lists:
+class OptionsHeaders:
     """What OPTIONS answers on a path, to those who follow these rules.
 
     `served`: the path's methods under these rules. `shared`: it has others that follow something else.
     """
 
-    __slots__ = ("_refused", "_served", "_tail", "methods", "rules")
+    __slots__ = ("_refused", "_served", "_tail", "compiled", "methods")
 
-    def __init__(self, rules: Rules, served: Sequence[str], shared: bool) -> None:
-        policy = rules.policy
-        self.rules = rules
+    def __init__(self, compiled: CompiledPolicy, served: Sequence[str], shared: bool) -> None:
+        policy = compiled.policy
+        self.compiled = compiled
         self._served = served
         allowed = policy.allow_methods
         # Browsers let no page use some methods, whatever serves them.
         mine = [m for m in served if (allowed == "*" or m in allowed) and m not in FORBIDDEN_METHODS]
         self.methods = (*(method for method in mine if method != _OPTIONS), _OPTIONS)
         names = [
-            *rules.vary,
+            *compiled.vary,
             *([REQUEST_METHOD] if shared else []),
-            *([REQUEST_HEADERS] if rules.reflects else []),
+            *([REQUEST_HEADERS] if compiled.reflects else []),
         ]
         # "*" never covers Authorization in the standard, so it is named beside it.
         # https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
         headers = "*,authorization" if policy.allow_headers == "*" else ",".join(policy.allow_headers)
-        self._refused = encoded((VARY, ", ".join(names)))
+        self._refused = encode_headers((VARY, ", ".join(names)))
         self._tail: Headers = (
-            *rules.credentials,
-            *encoded(
+            *compiled.credentials,
+            *encode_headers(
                 (ALLOW_METHODS, ",".join(self.methods)),
-                (ALLOW_HEADERS, "" if rules.reflects else headers),
+                (ALLOW_HEADERS, "" if compiled.reflects else headers),
                 (MAX_AGE, "" if policy.max_age is None else str(policy.max_age)),
             ),
             *self._refused,
@@ -113,28 +113,28 @@ class Lists:
         if grant is None:
             return self._refused
         origin = (_ALLOW_ORIGIN, grant.encode())
-        if self.rules.reflects and (names := requested_names(requested)):
+        if self.compiled.reflects and (names := requested_names(requested)):
             return (origin, (_ALLOW_HEADERS, names.encode()), *self._tail)
         return (origin, *self._tail)
 
     def plain(self, grant: str | None) -> Headers:
         """The headers of an OPTIONS that is no preflight: an ordinary grant, and a static policy's lists."""
-        rules = self.rules
-        if grant is None or rules.static is None:
-            return rules.ordinary(grant)
-        return ((_ALLOW_ORIGIN, grant.encode()), *rules.exposed, *self._tail)
+        compiled = self.compiled
+        if grant is None or compiled.static is None:
+            return compiled.ordinary(grant)
+        return ((_ALLOW_ORIGIN, grant.encode()), *compiled.exposed, *self._tail)
 
     def refusal(self, method: str, requested: Sequence[str]) -> Refusal | None:
         """The step at which a browser would stop after this preflight, its origin being granted."""
         if method not in self.methods and method not in SAFELISTED_METHODS:
-            return of_method(method, self.methods, self._served)
+            return method_refusal(method, self.methods, self._served)
         names = requested_names(requested)
         if names is None:
-            return of_names(requested)
-        allowed = self.rules.policy.allow_headers
+            return header_names_refusal(requested)
+        allowed = self.compiled.policy.allow_headers
         if allowed == "*":
             return None
         # Browsers ask for a safelisted name where its value is not.
         return next(
-            (of_header(name, allowed) for name in names.split(",") if name and name not in allowed), None
+            (header_refusal(name, allowed) for name in names.split(",") if name and name not in allowed), None
         )

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from ..log import shown
-from ..policy.fields import name_of
-from ..policy.policy import CorsPolicy, functions, may_be_asked_about
+from ..log import safe_repr
+from ..policy.fields import function_name
+from ..policy.policy import CorsPolicy, asks_functions_about, origin_functions
 from ..policy.problems import ids
 from ..spec.fetch import FORBIDDEN_METHODS
 from ..spec.origins import is_origin
@@ -37,16 +37,16 @@ class Refusal(NamedTuple):
     times: int = 1
 
 
-def of_origin(policy: CorsPolicy, origins: Sequence[str], failed: bool) -> Refusal:
+def origin_refusal(policy: CorsPolicy, origins: Sequence[str], failed: bool) -> Refusal:
     """For what a policy refuses these Origin lines; `failed`: a function of it did."""
     if len(origins) > 1:
         why = f"the request has {len(origins)} Origin lines"
         return Refusal("origin-repeated", list(origins), "one Origin line", why)
     (origin,) = origins
     allowed = policy.allow_origins if isinstance(policy.allow_origins, tuple) else ()
-    asked = [f"{name_of(each)}()" for each in functions(policy)]
+    asked = [f"{function_name(each)}()" for each in origin_functions(policy)]
     named = (repr(each) for each in allowed if isinstance(each, str))
-    entries = _some(named, max(0, len(allowed) - len(asked)))
+    entries = _first_entries(named, max(0, len(allowed) - len(asked)))
     expected = [f"one of {entries}"] if entries else []
     expected += [f"an origin for which {' or '.join(asked)} returns True"] if asked else []
     if origin == "null":
@@ -54,7 +54,7 @@ def of_origin(policy: CorsPolicy, origins: Sequence[str], failed: bool) -> Refus
         kind = "origin-null"
     elif not is_origin(origin):
         kind, why = "origin-malformed", "no browser sends such an Origin"
-    elif not asked or not may_be_asked_about(policy, origin):
+    elif not asked or not asks_functions_about(policy, origin):
         why = f"allow_origins leaves it out: it has {entries}"
         if not entries:
             why = "no function is asked about files" if asked else "allow_origins is empty: it allows nobody"
@@ -68,7 +68,7 @@ def of_origin(policy: CorsPolicy, origins: Sequence[str], failed: bool) -> Refus
     return Refusal(kind, origin, ", or ".join(expected), why)
 
 
-def of_method(method: str, allowed: Sequence[str], served: Sequence[str]) -> Refusal:
+def method_refusal(method: str, allowed: Sequence[str], served: Sequence[str]) -> Refusal:
     """For a method that pages may not use on a path; `served`: those that the section serves there."""
     if method in FORBIDDEN_METHODS:
         why = f"browsers let no page send {method}"
@@ -81,25 +81,26 @@ def of_method(method: str, allowed: Sequence[str], served: Sequence[str]) -> Ref
     return Refusal("method-not-allowed", method, f"one of {', '.join(allowed)}", why)
 
 
-def elsewhere(method: str, allowed: Sequence[str]) -> Refusal:
+def outside_method_refusal(method: str, allowed: Sequence[str]) -> Refusal:
     """For a method that a path serves by a route without CORS."""
     why = f"this path serves {method} by a route that is in no section, or has ctx_cors=False"
     return Refusal("method-elsewhere", method, f"one of {', '.join(allowed) or 'none'}", why)
 
 
-def of_names(requested: Sequence[str]) -> Refusal:
+def header_names_refusal(requested: Sequence[str]) -> Refusal:
     """For requested header names that are none."""
     why = "the requested header names are no list of tokens, or too long a one"
     return Refusal("headers-malformed", list(requested), "a list of header names", why)
 
 
-def of_header(name: str, allowed: Sequence[str]) -> Refusal:
+def header_refusal(name: str, allowed: Sequence[str]) -> Refusal:
     """For a requested header that is not allowed."""
-    why = f"allow_headers leaves out {shown(name)}: it has {_some(allowed, len(allowed)) or 'none'}"
+    some = _first_entries(allowed, len(allowed)) or "none"
+    why = f"allow_headers leaves out {safe_repr(name)}: it has {some}"
     return Refusal("header-not-allowed", name, f"one of {', '.join(allowed) or 'none'}", why)
 
 
-def _some(entries: Iterable[str], count: int) -> str:
+def _first_entries(entries: Iterable[str], count: int) -> str:
     """The first few of so many entries, for people: there may be very many."""
     few = list(islice(entries, 5))
     more = f" and {count - len(few)} more" if count > len(few) else ""

@@ -14,12 +14,12 @@ from random import uniform
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from weakref import WeakSet
 
-from ..decision.compiled import Follow
-from ..log import journal, shown
-from ..policy.fields import Entries, OriginFunction, Star, seconds_of
+from ..decision.compiled import ActivePolicy
+from ..log import cors_logger, safe_repr
+from ..policy.fields import Entries, OriginFunction, Star, to_seconds
 from ..policy.policy import CorsPolicy
 from ..policy.problems import CorsPolicyError
-from .values import entries_of, explained, let_go, take, warm_up
+from .values import apply_value, clear_in_steps, collection_entries, explain_entry, preload_tables
 
 if TYPE_CHECKING:
     from sanic import Sanic
@@ -63,25 +63,25 @@ class Live(NamedTuple):
     """What is wrong with the source, until it gives a value that is good; None if nothing is."""
 
 
-class Following:
+class OriginFollower:
     """What a section follows, in this process: a task in each event loop that serves it, which is one."""
 
-    def __init__(self, follow: Follow, source: Source, wait: float | timedelta, required: bool) -> None:
+    def __init__(self, active: ActivePolicy, source: Source, wait: float | timedelta, required: bool) -> None:
         if not callable(source) or iscoroutinefunction(source) or isgeneratorfunction(source):
             meant = "async def source(app): ... yield origins"
             raise TypeError(f"follow() takes an async generator function, not {source!r}. Meant: {meant}")
-        seconds = seconds_of(wait)
+        seconds = to_seconds(wait)
         if seconds is None or not 0 <= seconds <= sys.float_info.max:
             raise TypeError(f"wait= takes a number of seconds or a timedelta, not {wait!r}")
-        self.follow = follow
-        self.label = follow.rules.label
+        self.active_policy = active
+        self.label = active.compiled.label
         self.source = source
         self.wait = float(seconds)
         self.required = required
         self.runs: dict[asyncio.AbstractEventLoop, Run] = {}
         self.came: float | None = None
         self.error: str | None = "following has not begun"
-        self.declared = follow.policy
+        self.declared = active.policy
         self.seen: object = None
         """The last value."""
         self.made: CorsPolicy | None = None
@@ -90,18 +90,18 @@ class Following:
         """The entries of it that are no good."""
         self.given_up: WeakSet[asyncio.Task[None]] = WeakSet()
         """Tasks that have no say any more, should they not end when they are cancelled."""
-        warm_up()
-        follow.change(self.declared, follow.trial, followed=True)
+        preload_tables()
+        active.change(self.declared, active.report_only, followed=True)
 
     @property
     def live(self) -> Live:
         """How live the origins are."""
-        allowed = self.follow.policy.allow_origins
+        allowed = self.active_policy.policy.allow_origins
         age = None if self.came is None else time.monotonic() - self.came
         return Live(age, len(allowed) if isinstance(allowed, tuple) else 1, self.error)
 
     def say(self, level: int, message: str, *values: object, trace: bool = False) -> None:
-        journal.write(level, f"%s: {message}", self.label(), *values, trace=trace)
+        cors_logger.write(level, f"%s: {message}", self.label(), *values, trace=trace)
 
     # --- from the first request to the last ---
 
@@ -154,12 +154,12 @@ class Following:
         if run is not None:
             run.apps.discard(app.name)
             if not run.apps:
-                await ended(run.task, LAST_WORDS + 1)
+                await cancel_and_wait(run.task, LAST_WORDS + 1)
 
     def reset(self) -> None:
         """Be as declared: an app can be started again."""
-        if self.made is self.follow.policy:
-            self.follow.change(self.declared, self.follow.trial)
+        if self.made is self.active_policy.policy:
+            self.active_policy.change(self.declared, self.active_policy.report_only)
         self.came = self.error = self.seen = self.made = None
         self.left_out = set()
 
@@ -193,13 +193,13 @@ class Following:
             await asyncio.wait({task})
         finally:
             self.given_up.add(task)
-            if not await ended(task, LAST_WORDS):
+            if not await cancel_and_wait(task, LAST_WORDS):
                 self.say(logging.ERROR, "the source of live origins does not end when it is cancelled")
         try:
             task.result()
         # which may be a library's own kind, and it is none of ours
         except BaseException as error:
-            why = f"failed: {shown(error)}"
+            why = f"failed: {safe_repr(error)}"
             if why != self.error:
                 self.say(logging.ERROR, "the source of live origins failed", trace=True)
             return why
@@ -211,7 +211,7 @@ class Following:
         """Take what the source yields, in one task: it may hold what belongs to a task."""
         values = self.source(app)
         if not hasattr(values, "__aiter__"):
-            raise TypeError(f"it gave {shown(values)}, which is no async generator")
+            raise TypeError(f"it gave {safe_repr(values)}, which is no async generator")
         try:
             async for value in values:
                 if asyncio.current_task() in self.given_up:
@@ -231,9 +231,9 @@ class Following:
 
     async def receive(self, value: object) -> bool:
         """Put a value in force, whole; whether it could be."""
-        entries = entries_of(value)
+        entries = collection_entries(value)
         seen = value if entries is None else entries
-        if self.made is not self.follow.policy or seen != self.seen:
+        if self.made is not self.active_policy.policy or seen != self.seen:
             try:
                 bad = await self.change(seen)
             except CorsPolicyError as error:
@@ -244,32 +244,32 @@ class Following:
                 return False
             seen, self.seen = self.seen, seen
             await self.name(bad)
-            if not self.follow.policy.allow_origins:
+            if not self.active_policy.policy.allow_origins:
                 self.say(logging.WARNING, "no live origin is left: pages of no other origin are allowed")
             if isinstance(seen, list):
-                await let_go(seen)
+                await clear_in_steps(seen)
         self.came, self.error = time.monotonic(), None
         return True
 
     async def change(self, value: object) -> list[object]:
         """Follow the policy that a value makes; the entries that were left out."""
         while True:
-            base = self.follow.policy
-            policy, bad = await take(value, base)
-            if base is self.follow.policy:  # nobody has called reconfigure() meanwhile
+            base = self.active_policy.policy
+            policy, bad = await apply_value(value, base)
+            if base is self.active_policy.policy:  # nobody has called reconfigure() meanwhile
                 break
         if base is not self.made:
             self.declared = base
-        self.follow.change(policy, self.follow.trial)
+        self.active_policy.change(policy, self.active_policy.report_only)
         self.made = policy
         return bad
 
     async def name(self, bad: list[object]) -> None:
         """Say which entries were left out, each once for as long as it stays."""
-        found = {shown(entry): entry for entry in bad[:REMEMBERED]}
+        found = {safe_repr(entry): entry for entry in bad[:REMEMBERED]}
         fresh = [key for key in found if key not in self.left_out]
         for key in fresh[:NAMED]:
-            why = explained(found[key], self.follow.policy)
+            why = explain_entry(found[key], self.active_policy.policy)
             self.say(logging.ERROR, "left out of the live origins: %s", why)
             await asyncio.sleep(0)
         if fresh[NAMED:]:
@@ -288,7 +288,7 @@ class Run(NamedTuple):
     """The apps that serve there."""
 
 
-async def ended(task: asyncio.Task[Any], seconds: float) -> bool:
+async def cancel_and_wait(task: asyncio.Task[Any], seconds: float) -> bool:
     """Whether a task has ended so many seconds after it was cancelled."""
     # noted, so that asyncio does not speak of it
     task.add_done_callback(lambda task: task.cancelled() or task.exception())

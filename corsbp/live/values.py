@@ -7,13 +7,13 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from ..log import shown
+from ..log import safe_repr
 from ..policy.fields import OriginFunction
 from ..policy.origin_diagnosis import origin_problems
-from ..policy.policy import CorsPolicy, compiled, fields_of, with_origins
+from ..policy.policy import CorsPolicy, fields_of, origin_set, with_origins
 from ..policy.problems import CorsPolicyError, Problem
-from ..policy.validation import Check
-from ..spec.origins import Origins, is_entry, is_pattern
+from ..policy.validation import Validator
+from ..spec.origins import OriginSet, is_entry, is_pattern
 from ..spec.public_suffixes import is_below_public_suffix
 
 STEP: Final = 0.002
@@ -29,13 +29,13 @@ _MANY: Final = 10_000
 """Entries that can go at once."""
 
 
-def warm_up() -> None:
+def preload_tables() -> None:
     """Load the tables that checks may need: that would be felt later on."""
     origin_problems("https://bücher.example")
     is_below_public_suffix("https://*.example")
 
 
-def entries_of(value: object) -> list[object] | None:
+def collection_entries(value: object) -> list[object] | None:
     """The entries of a collection; None for every other value, `["*"]` among them."""
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Collection):
         return None
@@ -43,7 +43,7 @@ def entries_of(value: object) -> list[object] | None:
     return None if entries == ["*"] else entries
 
 
-async def take(value: object, policy: CorsPolicy) -> tuple[CorsPolicy, list[object]]:
+async def apply_value(value: object, policy: CorsPolicy) -> tuple[CorsPolicy, list[object]]:
     """What becomes of a policy with this value in the place of its `allow_origins`.
 
     An entry that is no good is left out, and the others hold: the policy comes with those left out.
@@ -54,17 +54,17 @@ async def take(value: object, policy: CorsPolicy) -> tuple[CorsPolicy, list[obje
     if isinstance(value, CorsPolicy):
         return value, []
     fields = fields_of(policy)
-    entries = entries_of(value)
+    entries = collection_entries(value)
     if entries is None:
-        check = Check()
+        check = Validator()
         allowed = check.origins(value)
         check.credentials({**fields, "allow_origins": allowed})
         if check.problems:
             raise CorsPolicyError(check.problems)
         functions = (allowed,) if callable(allowed) else ()
-        return with_origins(policy, allowed, Origins(()), functions), []
+        return with_origins(policy, allowed, OriginSet(()), functions), []
     # What the policy has already is good, so that one more among many costs little.
-    known = compiled(policy).exact
+    known = origin_set(policy).exact
     exact: set[str] = set()
     origins: list[str] = []
     others: list[str | OriginFunction] = []
@@ -75,7 +75,7 @@ async def take(value: object, policy: CorsPolicy) -> tuple[CorsPolicy, list[obje
             await asyncio.sleep(0)
             began = time.perf_counter()
         if isinstance(entry, str):
-            if entry in known or (is_entry(entry) and not problems_of(entry, fields)):
+            if entry in known or (is_entry(entry) and not entry_problems(entry, fields)):
                 # of a class of its own, it might be another text for those who ask
                 plain = str.__str__(entry)
                 if is_pattern(plain):
@@ -84,33 +84,33 @@ async def take(value: object, policy: CorsPolicy) -> tuple[CorsPolicy, list[obje
                     exact.add(plain)
                     origins.append(plain)
                 continue
-        elif callable(entry) and not problems_of(entry, fields):
+        elif callable(entry) and not entry_problems(entry, fields):
             others.append(entry)
             continue
         bad.append(entry)
     patterns = list(dict.fromkeys(each for each in others if isinstance(each, str)))
     asked = tuple(each for each in others if not isinstance(each, str))
-    table = Origins(patterns, exact)
+    table = OriginSet(patterns, exact)
     return with_origins(policy, (*origins, *patterns, *asked), table, asked), bad
 
 
-async def let_go(entries: list[object]) -> None:
+async def clear_in_steps(entries: list[object]) -> None:
     """Empty a list in steps: what nobody else has any more takes time to go, too."""
     while entries:
         del entries[-_MANY:]
         await asyncio.sleep(0)
 
 
-def problems_of(entry: object, fields: Mapping[str, object]) -> list[Problem]:
+def entry_problems(entry: object, fields: Mapping[str, object]) -> list[Problem]:
     """What is wrong with one entry, in a policy with these fields."""
-    check = Check()
+    check = Validator()
     if check.entry(entry) and isinstance(entry, str) and fields["allow_credentials"]:
         check.trusted(entry, fields)
     return check.problems
 
 
-def explained(entry: object, policy: CorsPolicy) -> str:
+def explain_entry(entry: object, policy: CorsPolicy) -> str:
     """Why an entry is left out, and what was meant. What is too long is not read: that would take time."""
     if isinstance(entry, str) and len(entry) > _EXPLAINED:
-        return f"{shown(entry)} is too long"
-    return "; ".join(map(str, problems_of(entry, fields_of(policy))))
+        return f"{safe_repr(entry)} is too long"
+    return "; ".join(map(str, entry_problems(entry, fields_of(policy))))

@@ -57,7 +57,7 @@ def hint(word: str, known: Iterable[str]) -> str:
     return f"; meant: {field}={more}"
 
 
-def in_our_words(function: Callable[Args, Result]) -> Callable[Args, Result]:
+def explain_unknown_arguments(function: Callable[Args, Result]) -> Callable[Args, Result]:
     """Have a function say which of its arguments is meant by one that it does not know."""
     known = [name for name, each in signature(function).parameters.items() if each.kind is each.KEYWORD_ONLY]
 
@@ -72,7 +72,7 @@ def in_our_words(function: Callable[Args, Result]) -> Callable[Args, Result]:
     return spoken
 
 
-def instead_of(value: object) -> str:
+def policy_hint(value: object) -> str:
     """What to write instead of what stands where a policy belongs, as the rest of a sentence."""
     if value is True or value is None:
         other = "CorsPolicy() to let in every origin" if value else "False for no CORS"

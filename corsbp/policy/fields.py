@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict, TypeVar
 
-from ..spec.origins import Origins
+from ..spec.origins import OriginSet
 
 if TYPE_CHECKING:
     from sanic import Request
@@ -66,7 +66,7 @@ LONGEST_ORIGIN_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
-class Declared:
+class PolicyFields:
     """A policy's fields, as they are used.
 
     A class of its own, as jedi takes a dataclass with a constructor of its own for one without parameters.
@@ -133,16 +133,16 @@ class Declared:
         allow_origins=["https://*.github.io"], allow_credentials=True, dangerously_allow_public_suffixes=True
     """
 
-    _named: Origins = field(init=False, compare=False)
+    _named: OriginSet = field(init=False, compare=False)
     _functions: tuple[OriginFunction, ...] = field(init=False, compare=False)
 
 
-def seconds_of(value: object) -> float | None:
+def to_seconds(value: object) -> float | None:
     """Seconds, given as a number or as a timedelta; None for everything else."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     return seconds if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
 
 
-def name_of(function: OriginFunction) -> str:
+def function_name(function: OriginFunction) -> str:
     """A function in words."""
     return str(getattr(function, "__qualname__", type(function).__qualname__))

@@ -17,17 +17,17 @@ _UNLESS = {
 """What, besides its length, takes a safelisted request header's value from the list."""
 
 
-def as_sent(method: str) -> str:
+def normalise_method(method: str) -> str:
     """A method as browsers send it. Fetch, "normalize a method"."""
     return method.upper() if method.upper() in fetch.NORMALISED else method
 
 
-def of_method(entry: object) -> Problem | None:
+def check_method(entry: object) -> Problem | None:
     """What is wrong with, or odd about, an entry of `allow_methods`."""
     field = "allow_methods"
     if (problem := _of_name(field, entry)) is not None:
         return problem
-    method = as_sent(str(entry))
+    method = normalise_method(str(entry))
     if method.upper() in fetch.FORBIDDEN_METHODS:
         return Problem("method-forbidden", field, entry, "is a method that browsers never let a page use")
     if method != method.upper():
@@ -36,7 +36,7 @@ def of_method(entry: object) -> Problem | None:
     return None
 
 
-def of_request_header(entry: object) -> Problem | None:
+def check_request_header(entry: object) -> Problem | None:
     """What is wrong with, or odd about, an entry of `allow_headers`."""
     field = "allow_headers"
     if (problem := _of_name(field, entry)) is not None:
@@ -57,7 +57,7 @@ def of_request_header(entry: object) -> Problem | None:
     return Problem(found[0], field, entry, found[1]) if found else None
 
 
-def of_response_header(entry: object) -> Problem | None:
+def check_response_header(entry: object) -> Problem | None:
     """What is wrong with, or odd about, an entry of `expose_headers`."""
     field = "expose_headers"
     if (problem := _of_name(field, entry)) is not None:

@@ -7,11 +7,11 @@ from datetime import timedelta
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from ..spec.origins import FILE, Origins, is_origin
-from .aliases import in_our_words
-from .fields import Allowed, Declared, Entries, Names, OriginFunction, Star
+from ..spec.origins import FILE, OriginSet, is_origin
+from .aliases import explain_unknown_arguments
+from .fields import Allowed, Entries, Names, OriginFunction, PolicyFields, Star
 from .problems import CorsPolicyError, warn
-from .validation import Check
+from .validation import Validator
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .fields import Fields
 
 
-class CorsPolicy(Declared):
+class CorsPolicy(PolicyFields):
     """Who may call a section from other origins, and how: an immutable, hashable value.
 
         partners = CorsPolicy(allow_origins=["https://*.partner.example"], allow_credentials=True)
@@ -47,7 +47,7 @@ class CorsPolicy(Declared):
 
     __slots__ = ()
 
-    @in_our_words
+    @explain_unknown_arguments
     def __init__(
         self,
         *,
@@ -62,7 +62,7 @@ class CorsPolicy(Declared):
         dangerously_allow_insecure_origins: bool = False,
         dangerously_allow_public_suffixes: bool = False,
     ) -> None:
-        check = Check()
+        check = Validator()
         checked: dict[str, Any] = {
             "allow_origins": check.origins(allow_origins),
             "allow_credentials": check.switch("allow_credentials", allow_credentials),
@@ -86,7 +86,7 @@ class CorsPolicy(Declared):
             warn(warning)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "_named", Origins(named(self)))
+        object.__setattr__(self, "_named", OriginSet(origin_entries(self)))
         declared = self.allow_origins
         functions = (declared,) if callable(declared) else tuple(filter(callable, declared))
         object.__setattr__(self, "_functions", functions)
@@ -105,7 +105,7 @@ class CorsPolicy(Declared):
             raise TypeError(f"allows() takes an origin, not {origin!r}")
         if self.allow_origins == "*" or origin in self._named:
             return True
-        if self._functions and may_be_asked_about(self, origin):
+        if self._functions and asks_functions_about(self, origin):
             raise TypeError(f"Only a function knows {origin!r}: ask await group.allows(request)")
         return False
 
@@ -139,7 +139,7 @@ def fields_of(policy: CorsPolicy) -> dict[str, Any]:
 
 
 def with_origins(
-    policy: CorsPolicy, allowed: Allowed, compiled: Origins, functions: tuple[OriginFunction, ...]
+    policy: CorsPolicy, allowed: Allowed, compiled: OriginSet, functions: tuple[OriginFunction, ...]
 ) -> CorsPolicy:
     """The same policy with other origins, which have been checked, and sorted into compiled and functions.
 
@@ -152,23 +152,23 @@ def with_origins(
     return other
 
 
-def named(policy: CorsPolicy) -> tuple[str, ...]:
+def origin_entries(policy: CorsPolicy) -> tuple[str, ...]:
     """The origins and patterns among what a policy allows, in the declared order; none for `"*"`."""
     allowed = policy.allow_origins
     return tuple(each for each in allowed if isinstance(each, str)) if isinstance(allowed, tuple) else ()
 
 
-def compiled(policy: CorsPolicy) -> Origins:
+def origin_set(policy: CorsPolicy) -> OriginSet:
     """The same, compiled."""
     return policy._named
 
 
-def functions(policy: CorsPolicy) -> tuple[OriginFunction, ...]:
+def origin_functions(policy: CorsPolicy) -> tuple[OriginFunction, ...]:
     """The functions among what a policy allows, in the declared order."""
     return policy._functions
 
 
-def may_be_asked_about(policy: CorsPolicy, origin: str) -> bool:
+def asks_functions_about(policy: CorsPolicy, origin: str) -> bool:
     """Whether a policy's functions have a say in an origin that no entry allows.
 
     They are asked about valid origins only. With credentials, no function can allow `file://`: it is the

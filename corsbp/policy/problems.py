@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
-from ..log import shown
+from ..log import safe_repr
 
 _PACKAGE: Final = __name__.partition(".")[0]
 
@@ -79,7 +79,7 @@ class Problem:
 
     def __str__(self) -> str:
         meant = "" if self.suggestion is None else f"; meant: {self.suggestion}"
-        return f"{self.field}: {shown(self.value)} {self.message}{meant} [{self.id}]"
+        return f"{self.field}: {safe_repr(self.value)} {self.message}{meant} [{self.id}]"
 
 
 class CorsPolicyError(ValueError):
@@ -132,7 +132,7 @@ def warn(problem: Problem) -> None:
     warnings.warn(CorsPolicyWarning(problem), stacklevel=depth)
 
 
-def line_of_user() -> str:
+def calling_line() -> str:
     """The file and line that called into corsbp, however deep we are."""
     frame, _ = _caller()
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"

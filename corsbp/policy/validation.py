@@ -21,14 +21,14 @@ from .fields import (
     Allowed,
     OriginFunction,
     Star,
-    name_of,
-    seconds_of,
+    function_name,
+    to_seconds,
 )
 from .origin_diagnosis import origin_problems
 from .problems import PROBLEMS, Problem
 
 
-class Check:
+class Validator:
     """Collects what is wrong while it brings each field into the form in which it is used.
 
     A field that is refused comes back as something harmless, so that the others can still be looked at.
@@ -94,14 +94,14 @@ class Check:
             self.say("origin-function-arguments", "allow_origins", function, message)
 
     def methods(self, value: object) -> Star | tuple[str, ...]:
-        entries = self._names("allow_methods", value, name_checks.of_method)
-        return "*" if entries == "*" else fetch.in_order(map(name_checks.as_sent, entries))
+        entries = self._names("allow_methods", value, name_checks.check_method)
+        return "*" if entries == "*" else fetch.in_order(map(name_checks.normalise_method, entries))
 
     def request_headers(self, value: object) -> Star | tuple[str, ...]:
-        return _sorted_lower(self._names("allow_headers", value, name_checks.of_request_header))
+        return _sorted_lower(self._names("allow_headers", value, name_checks.check_request_header))
 
     def response_headers(self, value: object) -> Star | tuple[str, ...]:
-        return _sorted_lower(self._names("expose_headers", value, name_checks.of_response_header))
+        return _sorted_lower(self._names("expose_headers", value, name_checks.check_response_header))
 
     def max_age(self, value: object) -> int | None:
         name = "max_age"
@@ -127,7 +127,7 @@ class Check:
 
     def origin_timeout(self, value: object) -> float:
         name = "origin_timeout"
-        seconds = seconds_of(value)
+        seconds = to_seconds(value)
         if seconds is None:
             self.say("origin-timeout-type", name, value, "is neither a number of seconds nor a timedelta")
             return LONGEST_ORIGIN_TIMEOUT
@@ -219,7 +219,7 @@ class Check:
 def _place(entry: object) -> tuple[bool, str]:
     """Where an entry of a set stands: functions, whose repr is another in each run, by name, and last."""
     if callable(entry):
-        return True, name_of(entry)
+        return True, function_name(entry)
     return False, repr(entry)
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
-from ..decision.compiled import Follow, Rules
-from ..decision.origin_functions import Opinion
-from ..decision.preflight import Path
-from ..decision.refusal import Refusal, elsewhere
-from ..log import Journal, journal, shown
+from ..decision.compiled import ActivePolicy, CompiledPolicy
+from ..decision.origin_functions import OriginDecision
+from ..decision.preflight import PathPolicies
+from ..decision.refusal import Refusal, outside_method_refusal
+from ..log import RateLimitedLogger, cors_logger, safe_repr
 from ..spec.fetch import ORIGIN, REQUEST_HEADERS, REQUEST_METHOD
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 SIGNAL: Final = "corsbp.page.refused"
 _ANY: Final = "corsbp.page.*"
-AT_ONCE: Final = 64
-"""Calls that are under way at most in a worker, of listeners, or of functions that only a trial has."""
+MAX_CONCURRENT: Final = 64
+"""Calls that are under way at most in a worker, of listeners, or of functions that only a report-only policy has."""
 
-_log_hears = journal.logger.isEnabledFor
-strained: Final = Journal(journal.logger, lines=1)
+_log_hears = cors_logger.logger.isEnabledFor
+strained: Final = RateLimitedLogger(cors_logger.logger, lines=1)
 
 
 # --- what pages want ---
@@ -43,20 +43,20 @@ class Reading:
     @property
     def page(self) -> str:
         """Whose page it is, for the log."""
-        return shown(self.origins[0])
+        return safe_repr(self.origins[0])
 
     @property
     def what(self) -> str:
         """What it can, or cannot, for the log."""
-        return f"{self.can} {shown(self.request.method)} {shown(self.request.path)}"
+        return f"{self.can} {safe_repr(self.request.method)} {safe_repr(self.request.path)}"
 
-    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
-        """Whether it may, by these rules: that costs little, and is asked for each answer on trial."""
-        return rules.allows(self.origins, opinion.grant)
+    def allowed(self, compiled: CompiledPolicy, decision: OriginDecision) -> bool:
+        """Whether it may, by these rules: that costs little, and is asked for each answer report-only."""
+        return compiled.allows(self.origins, decision.grant)
 
-    def refusal(self, rules: Rules, opinion: Opinion) -> Refusal | None:
+    def refusal(self, compiled: CompiledPolicy, decision: OriginDecision) -> Refusal | None:
         """Why it may not, in words; for those who hear of it."""
-        return rules.refusal(self.origins, opinion.grant, opinion.failed)
+        return compiled.refusal(self.origins, decision.grant, decision.failed)
 
 
 class Opening(Reading):
@@ -66,10 +66,10 @@ class Opening(Reading):
 
     @property
     def what(self) -> str:
-        return f"{self.can} {shown(self.request.path)}"
+        return f"{self.can} {safe_repr(self.request.path)}"
 
-    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
-        return not rules.policy.check_websockets or super().allowed(rules, opinion)
+    def allowed(self, compiled: CompiledPolicy, decision: OriginDecision) -> bool:
+        return not compiled.policy.check_websockets or super().allowed(compiled, decision)
 
 
 class Sending(Reading):
@@ -77,25 +77,27 @@ class Sending(Reading):
 
     can = "send"
 
-    def __init__(self, path: Path, follow: Follow, rules: Rules, request: Request) -> None:
+    def __init__(
+        self, path: PathPolicies, active: ActivePolicy, compiled: CompiledPolicy, request: Request
+    ) -> None:
         super().__init__(request)
         self.path = path
-        self.follow = follow
-        self.rules = rules
+        self.active_policy = active
+        self.compiled = compiled
 
     @property
     def what(self) -> str:
-        return f"{self.can} {shown(self.request.headers[REQUEST_METHOD])} {shown(self.request.path)}"
+        return f"{self.can} {safe_repr(self.request.headers[REQUEST_METHOD])} {safe_repr(self.request.path)}"
 
-    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
-        return super().allowed(rules, opinion) and self._of_lists(rules) is None
+    def allowed(self, compiled: CompiledPolicy, decision: OriginDecision) -> bool:
+        return super().allowed(compiled, decision) and self._of_lists(compiled) is None
 
-    def refusal(self, rules: Rules, opinion: Opinion) -> Refusal | None:
-        return super().refusal(rules, opinion) or self._of_lists(rules)
+    def refusal(self, compiled: CompiledPolicy, decision: OriginDecision) -> Refusal | None:
+        return super().refusal(compiled, decision) or self._of_lists(compiled)
 
-    def _of_lists(self, rules: Rules) -> Refusal | None:
+    def _of_lists(self, compiled: CompiledPolicy) -> Refusal | None:
         """What stops it, its origin being granted."""
-        lists = self.path.lists(self.follow, rules, tried=rules is not self.rules)
+        lists = self.path.lists(self.active_policy, compiled, tried=compiled is not self.compiled)
         headers = self.request.headers
         return lists.refusal(headers[REQUEST_METHOD], headers.getall(REQUEST_HEADERS, ()))
 
@@ -103,16 +105,16 @@ class Sending(Reading):
 class SendingElsewhere(Sending):
     """The same, where the method is that of a route without CORS."""
 
-    def allowed(self, rules: Rules, opinion: Opinion) -> bool:
+    def allowed(self, compiled: CompiledPolicy, decision: OriginDecision) -> bool:
         return False
 
-    def refusal(self, rules: Rules, opinion: Opinion) -> Refusal:
-        return elsewhere(
-            self.request.headers[REQUEST_METHOD], self.path.lists(self.follow, self.rules).methods
+    def refusal(self, compiled: CompiledPolicy, decision: OriginDecision) -> Refusal:
+        return outside_method_refusal(
+            self.request.headers[REQUEST_METHOD], self.path.lists(self.active_policy, self.compiled).methods
         )
 
 
-Wish: TypeAlias = "Callable[[Request], Reading]"
+AttemptFactory: TypeAlias = "Callable[[Request], Reading]"
 """What the page that sent a request wants."""
 
 Why: TypeAlias = Callable[[], Refusal | None]
@@ -122,33 +124,35 @@ Why: TypeAlias = Callable[[], Refusal | None]
 # --- who hears of it ---
 
 
-def heard(app: Sanic[Any, Any], level: int = logging.DEBUG) -> bool:
+def has_audience(app: Sanic[Any, Any], level: int = logging.DEBUG) -> bool:
     """Whether anybody hears of what is logged at this level, or of the signal."""
-    return _log_hears(level) or listened(app)
+    return _log_hears(level) or has_listener(app)
 
 
-def listened(app: Sanic[Any, Any]) -> bool:
+def has_listener(app: Sanic[Any, Any]) -> bool:
     """Whether the app listens to the signal: as it does now, since listeners can come later."""
     names = app.signal_router.name_index
     return SIGNAL in names or _ANY in names
 
 
-def tell(rules: Rules, wish: Reading, why: Why) -> None:
+def log_refusal(compiled: CompiledPolicy, attempt: Reading, why: Why) -> None:
     """Log that a page is refused, and call the app's listeners."""
-    logged, listens = journal.admits(logging.DEBUG), listened(wish.request.app)
+    logged, listens = cors_logger.admits(logging.DEBUG), has_listener(attempt.request.app)
     if (logged or listens) and (refusal := why()):
         if logged:
-            values = rules.label(), wish.page, wish.what, refusal.id, refusal.words
-            journal.logger.debug("%s: a page of %s cannot %s: %s: %s", *values)
+            values = compiled.label(), attempt.page, attempt.what, refusal.id, refusal.words
+            cors_logger.logger.debug("%s: a page of %s cannot %s: %s: %s", *values)
         if listens:
-            signal(rules, wish.request, refusal)
+            send_signal(compiled, attempt.request, refusal)
 
 
-def signal(rules: Rules, request: Request, refusal: Refusal, trial: bool = False) -> None:
+def send_signal(
+    compiled: CompiledPolicy, request: Request, refusal: Refusal, report_only: bool = False
+) -> None:
     """Call the app's listeners, after the answer."""
     loop = asyncio.get_running_loop()
-    calls = _calls.get(loop) or _calls.setdefault(loop, Calls())
-    calls.make(Call(request, rules.label, refusal, trial))
+    calls = _calls.get(loop) or _calls.setdefault(loop, SignalDispatcher())
+    calls.make(Call(request, compiled.label, refusal, report_only))
 
 
 class Job(asyncio.Task[None]):
@@ -161,15 +165,15 @@ class Job(asyncio.Task[None]):
         return super().cancel(msg)
 
 
-class Beside:
-    """What runs beside the requests of a worker: at most `AT_ONCE` of it."""
+class TaskLimiter:
+    """What runs beside the requests of a worker: at most `MAX_CONCURRENT` of it."""
 
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[None]] = set()
 
     def start(self, job: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         """Start a job, unless so many are under way already."""
-        if len(self.tasks) >= AT_ONCE:
+        if len(self.tasks) >= MAX_CONCURRENT:
             return False
         task = Job(job(), loop=asyncio.get_running_loop())
         self.tasks.add(task)
@@ -187,22 +191,22 @@ class Call(NamedTuple):
     request: Request
     label: Callable[[], str]
     refusal: Refusal
-    trial: bool
+    report_only: bool
 
     async def make(self) -> None:
         """Call them; whatever goes wrong is theirs, and logged."""
         context = {"request": self.request, "section": self.label()}
-        context |= {"refusal": self.refusal, "trial": self.trial}
+        context |= {"refusal": self.refusal, "report_only": self.report_only}
         try:
             await self.request.app.dispatch(SIGNAL, context=context, inline=True, fail_not_found=False)
         except BaseException as error:  # which may be a library's own kind
             ends = isinstance(error, asyncio.CancelledError) and getattr(asyncio.current_task(), "ends", True)
             if ends or isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
-            journal.write(logging.ERROR, "A listener to %s failed", SIGNAL, trace=True)
+            cors_logger.write(logging.ERROR, "A listener to %s failed", SIGNAL, trace=True)
 
 
-class Calls(Beside):
+class SignalDispatcher(TaskLimiter):
     """The calls of listeners.
 
     While as many as may be are under way, further refusals of one section, id and kind wait together, and
@@ -217,12 +221,12 @@ class Calls(Beside):
         """Make a call, now or when others have ended."""
         if self.start(call.make):
             return
-        key = call.request.app, call.label, call.refusal.id, call.trial
+        key = call.request.app, call.label, call.refusal.id, call.report_only
         times = 1 + (self.waiting[key].refusal.times if key in self.waiting else 0)
         together = Refusal(*call.refusal[:-1], times)
-        self.waiting[key] = Call(call.request, call.label, together, call.trial)
+        self.waiting[key] = Call(call.request, call.label, together, call.report_only)
         message = "%d calls of listeners to %s are under way: what is refused meanwhile is told together"
-        strained.write(logging.WARNING, message, AT_ONCE, SIGNAL)
+        strained.write(logging.WARNING, message, MAX_CONCURRENT, SIGNAL)
 
     def ended(self, task: asyncio.Task[None]) -> None:
         super().ended(task)
@@ -230,4 +234,4 @@ class Calls(Beside):
             self.start(self.waiting.pop(next(iter(self.waiting))).make)
 
 
-_calls: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Calls]] = WeakKeyDictionary()
+_calls: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, SignalDispatcher]] = WeakKeyDictionary()

@@ -1,4 +1,4 @@
-"""A policy on trial: what it would decide differently is reported. It never has a say in an answer."""
+"""A report-only policy: what it would decide differently is reported. It never has a say in an answer."""
 
 from __future__ import annotations
 
@@ -8,67 +8,73 @@ from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from ..decision.compiled import Rules
-from ..decision.origin_functions import Opinion
+from ..decision.compiled import CompiledPolicy
+from ..decision.origin_functions import OriginDecision
 from ..decision.refusal import Refusal
-from ..log import journal, shown
-from .refused import AT_ONCE, Beside, Reading, Why, listened, signal
+from ..log import cors_logger, safe_repr
+from .refused import MAX_CONCURRENT, Reading, TaskLimiter, Why, has_listener, send_signal
 
-NAMED: Final = 50
+MAX_LOGGED: Final = 50
 """Pages that are named in the log for each kind of difference."""
 
-_asking: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Beside]] = WeakKeyDictionary()
+_limiters: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, TaskLimiter]] = WeakKeyDictionary()
 
 
-def asked() -> list[asyncio.Task[None]]:
+def running_calls() -> list[asyncio.Task[None]]:
     """The functions that are being asked after the answer, in this loop."""
-    asking = _asking.get(asyncio.get_running_loop())
+    asking = _limiters.get(asyncio.get_running_loop())
     return list(asking.tasks) if asking else []
 
 
-def compare(trial: Rules, wish: Reading, why: Why | None, said: Opinion) -> None:
-    """Report what the rules on trial would decide differently from those that hold.
+def report_difference(
+    report_only: CompiledPolicy, attempt: Reading, why: Why | None, said: OriginDecision
+) -> None:
+    """Report what the report-only policy would decide differently from those that hold.
 
     Those refuse what the page wants, and say `why`; or None. Functions that have `said` something of this
     request are not asked again; others are asked after the answer.
     """
-    opinion = Opinion(said.verdicts)
-    if opinion.recall(trial, wish.origins):
-        _report(trial, wish, why, opinion)
+    decision = OriginDecision(said.verdicts)
+    if decision.recall(report_only, attempt.origins):
+        _report(report_only, attempt, why, decision)
         return
     loop = asyncio.get_running_loop()
-    asking = _asking.get(loop) or _asking.setdefault(loop, Beside())
-    if not asking.start(partial(_ask, trial, wish, why, opinion)):
-        message = "%s on trial: %d functions are being asked, so that a request was not tried"
-        journal.write(logging.INFO, message, trial.label(), AT_ONCE)
+    asking = _limiters.get(loop) or _limiters.setdefault(loop, TaskLimiter())
+    if not asking.start(partial(_call_functions_and_report, report_only, attempt, why, decision)):
+        message = "%s report-only: %d functions are being asked, so that a request was not tried"
+        cors_logger.write(logging.INFO, message, report_only.label(), MAX_CONCURRENT)
 
 
-async def _ask(trial: Rules, wish: Reading, why: Why | None, opinion: Opinion) -> None:
-    await opinion.form(trial, wish.request)
-    _report(trial, wish, why, opinion)
+async def _call_functions_and_report(
+    report_only: CompiledPolicy, attempt: Reading, why: Why | None, decision: OriginDecision
+) -> None:
+    await decision.form(report_only, attempt.request)
+    _report(report_only, attempt, why, decision)
 
 
-def _report(trial: Rules, wish: Reading, why: Why | None, opinion: Opinion) -> None:
+def _report(report_only: CompiledPolicy, attempt: Reading, why: Why | None, decision: OriginDecision) -> None:
     allowed = why is None
-    differs = wish.allowed(trial, opinion) is not allowed
-    if differs and (refusal := why() if why else wish.refusal(trial, opinion)):
-        _log(trial, wish, "could no longer" if allowed else "could", refusal)
-        if allowed and listened(wish.request.app):
-            signal(trial, wish.request, refusal, trial=True)
+    differs = attempt.allowed(report_only, decision) is not allowed
+    if differs and (refusal := why() if why else attempt.refusal(report_only, decision)):
+        _log_difference(report_only, attempt, "could no longer" if allowed else "could", refusal)
+        if allowed and has_listener(attempt.request.app):
+            send_signal(report_only, attempt.request, refusal, report_only=True)
 
 
-def _log(trial: Rules, wish: Reading, could: str, refusal: Refusal) -> None:
+def _log_difference(report_only: CompiledPolicy, attempt: Reading, could: str, refusal: Refusal) -> None:
     """Once for each kind, page and value, as far as they are named."""
-    if not journal.logger.isEnabledFor(logging.INFO):
+    if not cors_logger.logger.isEnabledFor(logging.INFO):
         return
-    told = trial.told.setdefault(f"{could} {wish.can} {refusal.id}", set())
-    difference = f"{wish.page} {shown(refusal.value)}"
-    if difference in told or len(told) > NAMED:
+    told = report_only.told.setdefault(f"{could} {attempt.can} {refusal.id}", set())
+    difference = f"{attempt.page} {safe_repr(refusal.value)}"
+    if difference in told or len(told) > MAX_LOGGED:
         return
     told.add(difference)
-    if len(told) > NAMED:
-        message = "%s on trial: more pages %s %s … (%s): they are not named any more"
-        journal.write(logging.INFO, message, trial.label(), could, wish.can, refusal.id)
+    if len(told) > MAX_LOGGED:
+        message = "%s report-only: more pages %s %s … (%s): they are not named any more"
+        cors_logger.write(logging.INFO, message, report_only.label(), could, attempt.can, refusal.id)
     else:
-        values = wish.page, could, wish.what, refusal.id, refusal.words
-        journal.write(logging.INFO, "%s on trial: a page of %s %s %s: %s: %s", trial.label(), *values)
+        values = attempt.page, could, attempt.what, refusal.id, refusal.words
+        cors_logger.write(
+            logging.INFO, "%s report-only: a page of %s %s %s: %s: %s", report_only.label(), *values
+        )

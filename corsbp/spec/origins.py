@@ -98,7 +98,7 @@ def is_insecure(entry: str) -> bool:
     return entry.startswith("http://") and not is_loopback(split(entry).host)
 
 
-class Origins:
+class OriginSet:
     """Valid origins and patterns, compiled: what they allow is told without a look at each of them.
 
     `exact` holds the origins, which may be known apart from the patterns already; `match` knows the patterns.

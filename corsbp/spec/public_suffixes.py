@@ -26,12 +26,12 @@ def is_public(name: str) -> bool:
     The list decides, with its private section and its default rule, by which any unlisted last label is a
     public suffix.
     """
-    rules, _ = _list()
-    if f"!{name}" in rules:
+    compiled, _ = _list()
+    if f"!{name}" in compiled:
         return False
     parent = name.partition(".")[2]
     # where a rule is `*.ck`, `ck` is one as well
-    return not parent or not rules.isdisjoint((name, f"*.{name}", f"*.{parent}"))
+    return not parent or not compiled.isdisjoint((name, f"*.{name}", f"*.{parent}"))
 
 
 @cache
@@ -40,15 +40,15 @@ def _list() -> tuple[frozenset[str], frozenset[str]]:
     # Reading the list takes 20 milliseconds, so only those pay who combine wildcards with credentials.
     from publicsuffixlist import PSLFILE  # noqa: PLC0415, which takes time, too
 
-    rules: set[str] = set()
+    compiled: set[str] = set()
     above: set[str] = set()
     for line in Path(PSLFILE).read_text(encoding="utf-8").splitlines():
         rule = line.partition(" ")[0]
         if not rule or rule.startswith("//"):
             continue
-        rules.add(rule := rule if rule.isascii() else to_ascii(rule))
+        compiled.add(rule := rule if rule.isascii() else to_ascii(rule))
         name = rule.lstrip("!*.").partition(".")[2]
         while name and name not in above:
             above.add(name)
             name = name.partition(".")[2]
-    return frozenset(rules), frozenset(above)
+    return frozenset(compiled), frozenset(above)

@@ -10,8 +10,8 @@ from typing import Any
 from anyio.from_thread import start_blocking_portal
 from sanic import Sanic
 
-from corsbp.app.inventory import Served, policies, surface
-from corsbp.policy.policy import CorsPolicy, compiled, named
+from corsbp.app.inventory import RouteInfo, list_policies, list_routes
+from corsbp.policy.policy import CorsPolicy, origin_entries, origin_set
 from corsbp.spec.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, REQUEST_METHOD
 
 from .request_metadata import headers_of_browsers
@@ -129,14 +129,14 @@ def attack(
 
 
 async def _attack(app: Sanic[Any, Any], origins: tuple[str, ...], leave_out: tuple[str, ...]) -> list[Grant]:
-    def wanted(route: Served) -> bool:
+    def wanted(route: RouteInfo) -> bool:
         paths = (route.path, f"{route.example}")
         left_out = any(fnmatchcase(path, pattern) for path in paths for pattern in leave_out)
         return route.example is not None and not route.websocket and not left_out
 
     async with AppSender(app, GLANCE) as sender:
-        routes = [route for route in surface(app) if wanted(route)]
-        named = {entry: None for policy in policies(routes) for entry in _entries(policy)}
+        routes = [route for route in list_routes(app) if wanted(route)]
+        named = {entry: None for policy in list_policies(routes) for entry in _entries(policy)}
         trusted = tuple(dict.fromkeys([*origins, *named])) or ("https://app.example",)
         asking = _Asking(sender)
         found = [
@@ -151,11 +151,13 @@ async def _attack(app: Sanic[Any, Any], origins: tuple[str, ...], leave_out: tup
 
 def _entries(policy: CorsPolicy) -> Iterator[str]:
     """Origins that a policy allows: its entries, and for its patterns one that matches."""
-    for entry in named(policy):
+    for entry in origin_entries(policy):
         yield entry.replace("*.", "www.", 1).removesuffix(":*")
 
 
-async def _try(asking: _Asking, route: Served, method: str, trusted: tuple[str, ...]) -> AsyncIterator[Grant]:
+async def _try(
+    asking: _Asking, route: RouteInfo, method: str, trusted: tuple[str, ...]
+) -> AsyncIterator[Grant]:
     async def tried(origin: str, kind: str) -> Grant | None:
         for answer in [await asking.answer(route, each, origin, method) for each in _methods(method)]:
             if answer is not None and answer.get(ALLOW_ORIGIN) in ("*", origin):
@@ -170,7 +172,7 @@ async def _try(asking: _Asking, route: Served, method: str, trusted: tuple[str, 
     candidates = {origin: kind for kind, origin in STRANGERS.items()}
     for origin in trusted:
         candidates = {each: f"{kind} of {origin}" for kind, each in look_alikes(origin).items()} | candidates
-    meant = compiled(route.policy) if route.policy else ()
+    meant = origin_set(route.policy) if route.policy else ()
     for origin, kind in candidates.items():
         if origin not in trusted and origin not in meant and (grant := await tried(origin, kind)):
             yield grant
@@ -187,7 +189,7 @@ class _Asking:
         self._sender = sender
         self._answers: dict[Sent, Answer | None] = {}
 
-    async def answer(self, route: Served, method: str, origin: str, wanted: str) -> Answer | None:
+    async def answer(self, route: RouteInfo, method: str, origin: str, wanted: str) -> Answer | None:
         url = parse(f"https://{route.host or 'api.example'}{route.example}")
         assert url is not None, "an example is the path of a route"
         asks = ((REQUEST_METHOD, wanted),) if method == "OPTIONS" else ()

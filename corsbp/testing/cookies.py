@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
 
-from corsbp.log import shown
+from corsbp.log import safe_repr
 
 from .engines import STANDARD, Engine
 from .result import Step, cut, quoted
@@ -46,7 +46,7 @@ class NotKeptError(ValueError):
     """A browser does not keep this cookie; `change` says what would help."""
 
     def __init__(self, name: str, reason: str, change: str | None = None) -> None:
-        super().__init__(f"The browser does not keep the cookie {shown(name)}: {reason}")
+        super().__init__(f"The browser does not keep the cookie {safe_repr(name)}: {reason}")
         self.change = change
 
 
@@ -106,7 +106,7 @@ class Cookies:
         for cookie in sorted(kept, key=lambda each: -len(each.path)):
             if reason := self._stays(cookie, way, page):
                 text, change = reason
-                stay.append(Step(f"The cookie {shown(cookie.name)} stays at home: {text}", change=change))
+                stay.append(Step(f"The cookie {safe_repr(cookie.name)} stays at home: {text}", change=change))
             else:
                 sent.append(cookie.pair)
         return "; ".join(sent) or None, stay
@@ -244,9 +244,9 @@ def _domain(text: str, host: str, name: str) -> tuple[str, bool]:
     if not domain or (domain == host and is_public_suffix(host)):
         return host, True
     if not is_within(host, domain):
-        raise NotKeptError(name, f"its Domain is {shown(text)}, and {cut(host)} set it")
+        raise NotKeptError(name, f"its Domain is {safe_repr(text)}, and {cut(host)} set it")
     if is_public_suffix(domain):
-        raise NotKeptError(name, f"its Domain is {shown(text)}, below which strangers register names")
+        raise NotKeptError(name, f"its Domain is {safe_repr(text)}, below which strangers register names")
     return domain, False
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from corsbp.log import shown
+from corsbp.log import safe_repr
 from corsbp.spec.fetch import (
     ALLOW_CREDENTIALS,
     ALLOW_HEADERS,
@@ -45,7 +45,7 @@ def cors_check(answer: Answer, origin: str, credentials: bool, preflight: bool =
     """
     prefix, whose = ("preflight-", "The preflight's answer") if preflight else ("", "The answer")
     lines, value = answer.lines(ALLOW_ORIGIN), answer.get(ALLOW_ORIGIN)
-    grant = f"{ALLOW_ORIGIN}: {value if value is None else shown(value)}"
+    grant = f"{ALLOW_ORIGIN}: {value if value is None else safe_repr(value)}"
     if value is None:
         text = f"{whose} (status {answer.status}) has no {ALLOW_ORIGIN} for the origin {origin}"
         raise StoppedError(f"{prefix}origin-missing", text, _how_to_allow(origin, credentials))
@@ -72,7 +72,7 @@ def cors_check(answer: Answer, origin: str, credentials: bool, preflight: bool =
     if credentials:
         allowed = answer.get(ALLOW_CREDENTIALS)
         if allowed != "true":
-            said = "missing" if allowed is None else shown(allowed)
+            said = "missing" if allowed is None else safe_repr(allowed)
             text = f"{whose} does not allow credentials: {ALLOW_CREDENTIALS} is {said}, not true"
             change = (
                 f"Send {ALLOW_CREDENTIALS}: true. With corsbp: allow_credentials=True. "
@@ -113,7 +113,7 @@ def preflight_check(
     https://fetch.spec.whatwg.org/#cors-preflight-fetch
     """
     if answer.status in REDIRECTS:
-        text = f"The preflight was redirected (status {answer.status} to {shown(answer.get('location'))})"
+        text = f"The preflight was redirected (status {answer.status} to {safe_repr(answer.get('location'))})"
         raise StoppedError("preflight-redirect", text, "Call the address that it leads to.")
     if not 200 <= answer.status <= 299:
         text = f"The preflight was answered with status {answer.status}: only 200 to 299 pass"
@@ -131,9 +131,8 @@ def preflight_check(
     star = not credentials
     if method not in methods and method not in SAFELISTED_METHODS and not (star and "*" in methods):
         literal = " (with credentials, * is the name of a method)" if "*" in methods else ""
-        text = (
-            f"The method {shown(method)} is not in {ALLOW_METHODS}: {_said(answer, ALLOW_METHODS)}{literal}"
-        )
+        listed = f"{ALLOW_METHODS}: {_said(answer, ALLOW_METHODS)}"
+        text = f"The method {safe_repr(method)} is not in {listed}{literal}"
         change = (
             "Add it. With corsbp: a route of the section with this method on this path, and the method in "
             "allow_methods where that is a list."
@@ -164,7 +163,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 def _said(answer: Answer, name: str) -> str:
     value = answer.get(name)
-    return "missing" if value is None else shown(value)
+    return "missing" if value is None else safe_repr(value)
 
 
 def allowed_methods(answer: Answer, unnamed: str | None) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TypeAlias
 
-from corsbp.log import shown
+from corsbp.log import safe_repr
 from corsbp.spec.fetch import (
     ALLOW_HEADERS,
     REQUEST_HEADERS,
@@ -114,7 +114,7 @@ class _Fetch:
             self.steps.append(Step("A data: URL is its own answer: nothing is sent"))
             return answer
         if not url.is_http:
-            raise StoppedError("scheme-not-http", f"{shown(url.scheme)} is neither http nor https")
+            raise StoppedError("scheme-not-http", f"{safe_repr(url.scheme)} is neither http nor https")
         if self.page.origin.startswith("https:") and not url.is_trustworthy:
             text = f"The page is https, and {cut(url.origin)} is http: browsers block such mixed content"
             raise StoppedError("mixed-content", text, "Serve it over https.")
@@ -144,7 +144,9 @@ class _Fetch:
         answer = yield from self.request(url)
         policy = answer.get(RESOURCE_POLICY)
         if not may_embed(self.page.origin, url, policy, self.engine):
-            text = f"{RESOURCE_POLICY}: {shown(policy)} lets no page of {self.page.origin} embed the answer"
+            text = (
+                f"{RESOURCE_POLICY}: {safe_repr(policy)} lets no page of {self.page.origin} embed the answer"
+            )
             raise StoppedError("resource-policy", text, f"Send {RESOURCE_POLICY}: cross-origin.")
         return answer
 
@@ -233,7 +235,7 @@ class _Fetch:
         answer = yield sent
         if isinstance(answer, NoAnswer):
             self.sent.append(sent)
-            text = f"{sent.method} {cut(sent.url)} got no answer: {shown(answer.reason)}"
+            text = f"{sent.method} {cut(sent.url)} got no answer: {safe_repr(answer.reason)}"
             raise StoppedError("no-answer", text, "This is not about CORS: is the server there?")
         self.sent.append(replace(sent, answer=answer))
         return as_utf8(answer) if self.engine.reads_utf8 else answer

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from corsbp.log import shown
+from corsbp.log import safe_repr
 from corsbp.spec.fetch import FORBIDDEN_METHODS, SAFELISTED_METHODS, is_token
 
 from .cookies import Cookies
@@ -60,7 +60,7 @@ def checked(page: Page, call: Call) -> tuple[Url, str]:
     """The URL and the method of a call. Raises StoppedError for what `new Request()` refuses."""
     url = address(page, call.url)
     if not is_token(call.method):
-        raise StoppedError("method-invalid", f"{shown(call.method)} is the name of no method")
+        raise StoppedError("method-invalid", f"{safe_repr(call.method)} is the name of no method")
     if call.method.upper() in FORBIDDEN_METHODS:
         raise StoppedError("method-forbidden", f"Browsers let no page use the method {call.method}")
     method = normalise_method(call.method)
@@ -70,7 +70,7 @@ def checked(page: Page, call: Call) -> tuple[Url, str]:
         raise StoppedError("body-not-allowed", f"A {method} has no body")
     for name, value in call.headers:
         if not is_token(name) or any(character in "\0\r\n" or ord(character) > 255 for character in value):
-            raise StoppedError("header-invalid", f"{shown(name)}: {shown(value)} is no header")
+            raise StoppedError("header-invalid", f"{safe_repr(name)}: {safe_repr(value)} is no header")
     return url, method
 
 
@@ -78,7 +78,7 @@ def address(page: Page, text: str) -> Url:
     """The URL that a page calls. Raises StoppedError."""
     url = parse(text, page.base)
     if url is None:
-        raise StoppedError("url-invalid", f"{shown(text)} is no URL")
+        raise StoppedError("url-invalid", f"{safe_repr(text)} is no URL")
     if url.user:
         text = "The address has a user name or password in it"
         raise StoppedError("url-user-info", text, "Send an Authorization header instead.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from corsbp.log import shown
+from corsbp.log import safe_repr
 
 from .cors_check import StoppedError
 from .engines import Engine
@@ -39,9 +39,9 @@ def leads(answer: Answer, urls: Sequence[Url], engine: Engine) -> Url | None:
         quote(text, _ASCII, encoding="latin-1") if engine.location_bytes_are_kept else text, urls[-1]
     )
     if there is None:
-        raise StoppedError("redirect-location", f"The redirect leads to {shown(text)}, which is no URL")
+        raise StoppedError("redirect-location", f"The redirect leads to {safe_repr(text)}, which is no URL")
     if not there.is_http:
-        raise StoppedError("redirect-scheme", f"The redirect leads to {shown(text)}")
+        raise StoppedError("redirect-scheme", f"The redirect leads to {safe_repr(text)}")
     if len(urls) > MOST_REDIRECTS:
         raise StoppedError("redirect-too-many", f"More than {MOST_REDIRECTS} redirects")
     return there

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from corsbp.log import LONGEST, shown
+from corsbp.log import MAX_SHOWN, safe_repr
 
 MOST_NAMES = 20
 """Names of an answer that a text lists."""
@@ -252,10 +252,10 @@ def quoted(values: Iterable[str]) -> str:
     """Values as people read them: cut, escaped, and joined by commas; of many, the first."""
     listed = list(values)
     more = [f"and {len(listed) - MOST_NAMES} more"] if len(listed) > MOST_NAMES else []
-    return ", ".join([*map(shown, listed[:MOST_NAMES]), *more])
+    return ", ".join([*map(safe_repr, listed[:MOST_NAMES]), *more])
 
 
 def cut(url: object) -> str:
     """A URL or origin, in which nothing needs to be escaped, cut to size."""
     text = str(url)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… ({len(text)} characters)"

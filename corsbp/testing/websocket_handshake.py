@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 
-from corsbp.log import shown
+from corsbp.log import safe_repr
 
 from .cors_check import StoppedError
 from .fetch_arguments import Page, address
@@ -45,7 +45,7 @@ def _opening(
     url = address(page, text)
     url = replace(url, scheme=schemes.get(url.scheme, url.scheme))  # which it has for all that follows
     if not url.is_http:
-        raise StoppedError("scheme-not-http", f"{shown(url.scheme)} is neither ws, wss, http nor https")
+        raise StoppedError("scheme-not-http", f"{safe_repr(url.scheme)} is neither ws, wss, http nor https")
     if page.origin.startswith("https:") and not url.is_trustworthy:
         text = f"The page is https, and {cut(url.origin)} is not: browsers block such mixed content"
         raise StoppedError("mixed-content", text, "Serve it over wss.")
@@ -60,7 +60,7 @@ def _opening(
     answer = yield asked
     if isinstance(answer, NoAnswer):
         sent.append(asked)
-        text = f"{asked.method} {cut(asked.url)} got no answer: {shown(answer.reason)}"
+        text = f"{asked.method} {cut(asked.url)} got no answer: {safe_repr(answer.reason)}"
         raise StoppedError("no-answer", text, "This is not about CORS: is the server there?")
     sent.append(replace(asked, answer=answer))
     if answer.status == SWITCHING or not page.engine.sockets_need_success:

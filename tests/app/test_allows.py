@@ -16,7 +16,7 @@ from sanic.exceptions import Forbidden
 from sanic.response import HTTPResponse, text
 
 from corsbp import CorsGroup, CorsPolicy, cors_group
-from corsbp.decision.compiled import Rules
+from corsbp.decision.compiled import CompiledPolicy
 from corsbp.decision.refusal import Refusal
 
 from ..cases import EVIL, ONE, SUB, TWO
@@ -117,7 +117,7 @@ def test_each_failure_is_logged_by_name(caplog: pytest.LogCaptureFixture) -> Non
 
 
 def test_what_is_named_never_takes_the_asynchronous_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    from corsbp.app.send import Departure
+    from corsbp.app.send import SendWrapper
 
     async def fail(*_: object) -> None:
         raise AssertionError("asked")
@@ -125,7 +125,7 @@ def test_what_is_named_never_takes_the_asynchronous_way(monkeypatch: pytest.Monk
     app, _ = section(CorsPolicy(allow_origins=[*NAMED, lambda origin, request: True]))
 
     async def talk(port: int) -> list[Any]:
-        monkeypatch.setattr(Departure, "ask", fail)
+        monkeypatch.setattr(SendWrapper, "ask", fail)
         asks = [
             preflight("/bp/item", "POST", None, ONE),
             ask("GET", "/bp/nothing", SUB),
@@ -167,10 +167,10 @@ def test_a_file_is_never_granted_with_credentials() -> None:
         assert len(calls) == (not credentials)
     (answer,) = send(section(CorsPolicy(allow_origins=["file://"]))[0], ask("GET", "/bp/item", "file://"))
     assert answer.cors["access-control-allow-origin"] == "file://"
-    assert refused(Rules(policy), "file:///").id == "origin-malformed"
+    assert refused(CompiledPolicy(policy), "file:///").id == "origin-malformed"
 
 
-def refused(rules: Rules, origin: str, failed: bool = False) -> Refusal:
+def refused(rules: CompiledPolicy, origin: str, failed: bool = False) -> Refusal:
     refusal = rules.refusal([origin], None, failed)
     assert refusal
     return refusal
@@ -204,7 +204,7 @@ def test_what_a_policy_holds(declared: Any, held: object) -> None:
 
 
 def test_the_refusal_names_what_would_have_matched() -> None:
-    rules = Rules(CorsPolicy(allow_origins=[ONE, f, g], allow_credentials=True))
+    rules = CompiledPolicy(CorsPolicy(allow_origins=[ONE, f, g], allow_credentials=True))
     expected = f"one of {ONE!r}, or an origin for which f() or g() returns True"
     assert refused(rules, EVIL)[:3] == ("origin-function-refused", EVIL, expected)
     assert refused(rules, EVIL, True)[:3] == ("origin-function-failed", EVIL, expected)

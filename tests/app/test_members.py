@@ -12,7 +12,7 @@ import pytest
 from sanic import Blueprint, Sanic
 
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyWarning, cors_group
-from corsbp.app.inventory import oddities
+from corsbp.app.inventory import list_startup_problems
 
 from ..support import (
     EVIL,
@@ -226,7 +226,7 @@ def test_a_group_that_is_registered_nowhere(way: Callable[[Blueprint], tuple[Any
         rf"cors_group: 'cors_group\(api\) at .*test_members\.py:{line}' is registered on no app, "
         r"but the blueprint 'api' is: app\.blueprint\(cors_group\(\.\.\.\)\) registers it \[group-forgotten\]"
     )
-    assert [bool(re.fullmatch(message, str(each))) for each in oddities(app)] == [True]
+    assert [bool(re.fullmatch(message, str(each))) for each in list_startup_problems(app)] == [True]
     (said,) = warned(app)
     assert re.fullmatch(message, said)
 
@@ -252,7 +252,7 @@ def test_with_and_without_a_section() -> None:
     bp = bp_of()
     with_section, without = new_app(cors_group(bp)), new_app(bp, bp.copy("copy", url_prefix="/copy"))
     assert (warned(with_section), warned(without)) == ([], [])
-    assert (oddities(with_section), oddities(without)) == ([], [])
+    assert (list_startup_problems(with_section), list_startup_problems(without)) == ([], [])
 
 
 def test_what_is_registered_listens_no_more() -> None:

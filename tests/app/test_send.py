@@ -17,8 +17,8 @@ from sanic.http import Http
 from sanic.response import HTTPResponse, ResponseStream, file, file_stream, json, text
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.app.middleware import Part
-from corsbp.decision.compiled import Follow
+from corsbp.app.middleware import RouteMiddleware
+from corsbp.decision.compiled import ActivePolicy
 
 from ..support import (
     EVIL,
@@ -559,7 +559,7 @@ def test_a_transfer_encoding_of_an_answer_without_a_body_is_taken_out() -> None:
 
 def test_what_runs_after_the_answer_has_left_changes_nothing() -> None:
     """A request whose stream takes nothing more, and one that has none."""
-    part = Part(Follow(CorsPolicy()))
+    part = RouteMiddleware(ActivePolicy(CorsPolicy()))
     ended = SimpleNamespace(stream=SimpleNamespace(send=None), transport=None)
     untyped: Any = Http
     http = untyped(

@@ -145,7 +145,7 @@ def _middleware(more: Headers) -> Callable[[Sanic], None]:
 
 
 def _corsbp(
-    origins: Callable[[], Any], trial: Callable[[], Any] | None = None, level: int = logging.WARNING
+    origins: Callable[[], Any], report_only: Callable[[], Any] | None = None, level: int = logging.WARNING
 ) -> Callable[[Sanic], None]:
     def install(app: Sanic) -> None:
         from corsbp import CorsPolicy, cors_group
@@ -161,8 +161,8 @@ def _corsbp(
             expose_headers=[EXPOSED],
             max_age=MAX_AGE,
         )
-        tried = policy.replace(allow_origins=trial()) if trial else None
-        app.blueprint(cors_group(_section(), policy=policy, trial=tried))
+        tried = policy.replace(allow_origins=report_only()) if report_only else None
+        app.blueprint(cors_group(_section(), policy=policy, report_only=tried))
 
     return install
 
@@ -355,7 +355,7 @@ LAYERS = [
     Layer("corsbp, two origins", _corsbp(_two), _by_origin()),
     Layer("corsbp, two origins, logged", _corsbp(_two, level=logging.DEBUG), _by_origin()),
     Layer("corsbp, two origins, listener", _listened(_corsbp(_two)), _by_origin()),
-    Layer("corsbp, two origins, trial", _corsbp(_two, _two_others, logging.INFO), _by_origin()),
+    Layer("corsbp, two origins, report-only", _corsbp(_two, _two_others, logging.INFO), _by_origin()),
     Layer("corsbp, 1,000 origins", _corsbp(_thousand_exact), _by_origin()),
     Layer("corsbp, 1,000 patterns", _corsbp(_thousand_patterns), _by_origin()),
     Layer("corsbp, function", _corsbp(lambda: _synchronous), _by_origin()),

@@ -200,7 +200,7 @@ def goals(result: Result) -> Sequence[Goal]:
         ratio(patterns, "refused", two, 1.30),
         above(function, "granted", 12),
         # Who is granted pays nothing for what is told of others; the least that can be told from noise.
-        *(more(f"{two}, {each}", "granted", two, 1) for each in ("logged", "listener", "trial")),
+        *(more(f"{two}, {each}", "granted", two, 1) for each in ("logged", "listener", "report_only")),
         *(outside(layer) for layer in (one, two, patterns)),
         *(
             above(layer, request, at_most)

@@ -17,7 +17,7 @@ from sanic import Blueprint, Sanic, text
 from sanic.exceptions import ServerError
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.app.inventory import sections, surface
+from corsbp.app.inventory import list_routes, list_sections
 from corsbp.command.audit import in_short
 from corsbp.command.findings import ERRORS, FINDINGS, find
 from corsbp.command.snapshot import changes, read, snapshot
@@ -54,7 +54,7 @@ def two_sections() -> Sanic:
     shared = bp_of("shared")
     app = new_app(cors_group(shared))
     app.blueprint(cors_group(bp_of("other")))
-    sections(app)[-1].members.append(shared)
+    list_sections(app)[-1].members.append(shared)
     return app
 
 
@@ -456,18 +456,18 @@ def test_for_machines(audit: Any) -> None:
     assert len(found["routes"]) == 9 and found["routes"][1]["policy"] is None
 
 
-def test_what_is_on_trial(audit: Any) -> None:
+def test_what_is_report_only(audit: Any) -> None:
     bp = Blueprint("api", url_prefix="/api")
     bp.add_route(handler, "/item", name="item")
     bp.add_route(handler, "/own", name="own", ctx_cors=CorsPolicy())
     bp.add_websocket_route(handler, "/ws", name="ws")
-    trial = CorsPolicy(allow_origins=["https://app.example"], allow_methods=["GET"])
-    app = new_app(cors_group(bp, trial=trial))
+    report_only = CorsPolicy(allow_origins=["https://app.example"], allow_methods=["GET"])
+    app = new_app(cors_group(bp, report_only=report_only))
     _, out, _ = audit(app)
-    assert "any origin; on trial: https://app.example; methods: GET" in out
-    assert out.count("on trial") == 2
+    assert "any origin; report-only: https://app.example; methods: GET" in out
+    assert out.count("report-only") == 2
     _, out, _ = audit(app, "--json")
-    tried = [route["trial"] for route in json.loads(out)["routes"]]
+    tried = [route["report_only"] for route in json.loads(out)["routes"]]
     assert tried == ["https://app.example; methods: GET", None, "https://app.example; methods: GET"]
 
 
@@ -492,7 +492,7 @@ ITEM = "GET /one/item"
 
 
 def snapped(**policy: Any) -> dict[str, Any]:
-    return snapshot(surface(new_app(cors_group(bp_of("one"), **policy))))
+    return snapshot(list_routes(new_app(cors_group(bp_of("one"), **policy))))
 
 
 LISTED = {"allow_origins": [ORIGIN]}
@@ -594,7 +594,7 @@ def test_what_a_snapshot_holds() -> None:
     )
     app.add_route(handler, "/own", ctx_cors=CorsPolicy(**SAFE))
     entry = {"origins": [ORIGIN], "credentials": False, "headers": "*", "exposes": []}
-    assert snapshot(surface(app)) == {
+    assert snapshot(list_routes(app)) == {
         "version": 1,
         "routes": {
             "GET /one/item": entry,

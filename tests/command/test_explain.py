@@ -15,7 +15,7 @@ import pytest
 from sanic import Blueprint, HTTPResponse, Request, Sanic, redirect, text
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.app.inventory import Served
+from corsbp.app.inventory import RouteInfo
 from corsbp.command import main
 from corsbp.command.advice import Asked, Place, argument, change
 from corsbp.command.console_messages import CONSOLES
@@ -252,7 +252,7 @@ def test_calls_that_make_no_sense(call: str, said: str, explain: Any) -> None:
 
 def test_a_preflight_that_never_came_to_the_section() -> None:
     """Something before the app answered it: a section never says 401."""
-    route = Served("/a", ("GET",), None, "a", "cors_group(a)", CorsPolicy(), "/a")
+    route = RouteInfo("/a", ("GET",), None, "a", "cors_group(a)", CorsPolicy(), "/a")
     said = change(Place(route, ("GET",)), "preflight-status", Asked(ORIGIN, "GET", (), False))
     assert said is not None and said.startswith("Let preflights pass through what stands before the app")
 
@@ -268,7 +268,7 @@ def test_what_is_proposed_is_never_refused() -> None:
     ]
     proposed = 0
     for policy in policies:
-        route = Served("/a", ("GET",), None, "a", "cors_group(a)", policy, "/a")
+        route = RouteInfo("/a", ("GET",), None, "a", "cors_group(a)", policy, "/a")
         for stop in STOPS:
             for origin in (ORIGIN, EVIL, "http://app.example", "https://xn--a.example", "null"):
                 for credentials in (False, True):
@@ -626,10 +626,10 @@ async def knows(origin: str, request: object) -> bool:
     return origin == ORIGIN
 
 
-def on_trial() -> Sanic:
-    """Sections with a policy on trial, one of them with a function that only the trial has."""
+def with_report_only() -> Sanic:
+    """Sections with a report-only policy, one of them with a function that only the report-only policy has."""
     app = new_app()
-    for name, trial in {
+    for name, report_only in {
         "api": CorsPolicy(allow_origins=[ORIGIN]),
         "asks": CorsPolicy(allow_origins=knows),
     }.items():
@@ -640,7 +640,7 @@ def on_trial() -> Sanic:
         @bp.websocket("/ws")
         async def ws(request: Request, ws: Any) -> None: ...
 
-        app.blueprint(cors_group(bp, allow_origins=[ORIGIN, TWO], trial=trial))
+        app.blueprint(cors_group(bp, allow_origins=[ORIGIN, TWO], report_only=report_only))
     return app
 
 
@@ -648,7 +648,7 @@ def leaves_out(wish: str, name: str = "api") -> str:
     why = f"origin-not-allowed: allow_origins leaves it out: it has {ORIGIN!r}"
     if name == "asks":
         why = "origin-function-refused: knows() did not return True"
-    return f"cors_group({name}) on trial: a page of {TWO!r} could no longer {wish}: {why}"
+    return f"cors_group({name}) report-only: a page of {TWO!r} could no longer {wish}: {why}"
 
 
 @pytest.mark.parametrize(
@@ -662,16 +662,16 @@ def leaves_out(wish: str, name: str = "api") -> str:
         (f"/api/ws --origin {TWO}", [leaves_out("open the WebSocket '/api/ws'")]),
         (f"/asks/ws --origin {TWO}", [leaves_out("open the WebSocket '/asks/ws'", "asks")]),
         (f"/asks/item --origin {TWO}", [leaves_out("read the answer to 'GET' '/asks/item'", "asks")]),
-        (f"/api/item --origin {ORIGIN}", ["cors_group(api) on trial: decides the same"]),
-        (f"/asks/item --origin {EVIL}", ["cors_group(asks) on trial: decides the same"]),
-        (f"/api/ws --origin {ORIGIN}", ["cors_group(api) on trial: decides the same"]),
+        (f"/api/item --origin {ORIGIN}", ["cors_group(api) report-only: decides the same"]),
+        (f"/asks/item --origin {EVIL}", ["cors_group(asks) report-only: decides the same"]),
+        (f"/api/ws --origin {ORIGIN}", ["cors_group(api) report-only: decides the same"]),
         (f"/api/own --origin {TWO}", []),  # has a policy of its own
         (f"/none --origin {TWO}", []),
     ],
 )
-def test_what_the_trial_would_have_decided(call: str, said: list[str], explain: Any) -> None:
-    _, out, err = explain("x:app", *call.split(), app=on_trial())
-    assert [line for line in out.splitlines() if "on trial" in line] == said
+def test_what_the_report_only_would_have_decided(call: str, said: list[str], explain: Any) -> None:
+    _, out, err = explain("x:app", *call.split(), app=with_report_only())
+    assert [line for line in out.splitlines() if "report-only" in line] == said
     assert err == ""
 
 

@@ -13,7 +13,7 @@ from sanic.exceptions import Forbidden
 from sanic.response import BaseHTTPResponse
 
 from corsbp import cors_group
-from corsbp.app.send import Departure
+from corsbp.app.send import SendWrapper
 from corsbp.command.header_writers import Writers
 from corsbp.command.probe import STRANGER
 
@@ -293,7 +293,7 @@ def test_sanic_ext_and_headers_by_hand(audit: Any) -> None:
 
 def test_what_was_changed_is_taken_back(audit: Any) -> None:
     def state() -> list[dict[str, Any]]:
-        return [dict(vars(cls)) for cls in (Header, BaseHTTPResponse, Departure)]
+        return [dict(vars(cls)) for cls in (Header, BaseHTTPResponse, SendWrapper)]
 
     before = state()
     app = new_app()

@@ -25,7 +25,7 @@ from rich.console import Console
 from sanic import Blueprint, HTTPResponse, Request, Sanic, text
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.app.inventory import Served
+from corsbp.app.inventory import RouteInfo
 from corsbp.command import try_page
 from corsbp.command.errors import CommandError
 from corsbp.command.try_page import page as page_room
@@ -500,7 +500,7 @@ PAGES: list[tuple[Any, list[str]]] = [
 
 @pytest.mark.parametrize(("declared", "pages"), PAGES)
 def test_pages_that_policies_name(declared: Any, pages: list[str]) -> None:
-    route = Served("/a", ("GET",), None, "a", "cors_group(a)", CorsPolicy(allow_origins=declared), "/a")
+    route = RouteInfo("/a", ("GET",), None, "a", "cors_group(a)", CorsPolicy(allow_origins=declared), "/a")
     assert page_room.pages_of([route, route], {PAGE}) == pages
 
 

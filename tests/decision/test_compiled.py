@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from corsbp import CorsPolicy
-from corsbp.decision.compiled import Follow, Headers, Rules
-from corsbp.decision.preflight import Path
-from corsbp.decision.refusal import elsewhere
+from corsbp.decision.compiled import ActivePolicy, CompiledPolicy, Headers
+from corsbp.decision.preflight import PathPolicies
+from corsbp.decision.refusal import outside_method_refusal
 
 from ..cases import CASES, LISTED, POLICIES, Case
 
@@ -22,9 +22,9 @@ def text(headers: Headers) -> dict[str, str]:
 
 
 def decide(case: Case) -> dict[str, str]:
-    follow = Follow(CorsPolicy(**POLICIES[case.policy]))
-    rules = follow.rules
-    lists = Path(dict.fromkeys(SERVED, follow)).lists(follow, rules)
+    follow = ActivePolicy(CorsPolicy(**POLICIES[case.policy]))
+    rules = follow.compiled
+    lists = PathPolicies(dict.fromkeys(SERVED, follow)).lists(follow, rules)
     grant = rules.grant(case.origins)
     assert (rules.always or rules.answer(case.origins)) == rules.ordinary(grant)
     if grant is None and rules.open(case.origins):
@@ -45,45 +45,45 @@ def test_headers(case: Case) -> None:
 
 def test_methods_follow_their_routes() -> None:
     """Two policies and a route without CORS on one path."""
-    one, two = Follow(CorsPolicy()), Follow(CorsPolicy(allow_origins=["https://a.example"]))
-    path = Path({"DELETE": None, "POST": two, "GET": one, "PUT": two})
+    one, two = ActivePolicy(CorsPolicy()), ActivePolicy(CorsPolicy(allow_origins=["https://a.example"]))
+    path = PathPolicies({"DELETE": None, "POST": two, "GET": one, "PUT": two})
     assert path.allow == ("GET", "POST", "PUT", "DELETE", "OPTIONS")
-    assert path.lists(one, one.rules).methods == ("GET", "OPTIONS")
-    assert path.lists(two, two.rules).methods == ("POST", "PUT", "OPTIONS")
-    owners = {method: path.follow(method) for method in ("GET", "POST", "DELETE", "PATCH", None)}
+    assert path.lists(one, one.compiled).methods == ("GET", "OPTIONS")
+    assert path.lists(two, two.compiled).methods == ("POST", "PUT", "OPTIONS")
+    owners = {method: path.policy_for(method) for method in ("GET", "POST", "DELETE", "PATCH", None)}
     assert owners == {"GET": one, "POST": two, "DELETE": None, "PATCH": one, None: one}
-    vary = text(path.lists(two, two.rules).preflight("https://a.example", ()))["vary"]
+    vary = text(path.lists(two, two.compiled).preflight("https://a.example", ()))["vary"]
     assert vary == "access-control-request-method"
 
 
 def test_methods_of_every_kind() -> None:
     """QUERY is one like any other; TRACE can be served, but no page may use it."""
-    follow = Follow(CorsPolicy())
-    path = Path(dict.fromkeys(("OPTIONS", "QUERY", "TRACE", "GET"), follow))
+    follow = ActivePolicy(CorsPolicy())
+    path = PathPolicies(dict.fromkeys(("OPTIONS", "QUERY", "TRACE", "GET"), follow))
     assert path.allow == ("GET", "QUERY", "TRACE", "OPTIONS")
-    assert path.lists(follow, follow.rules).methods == ("GET", "QUERY", "OPTIONS")
+    assert path.lists(follow, follow.compiled).methods == ("GET", "QUERY", "OPTIONS")
 
 
 def test_a_path_without_cors() -> None:
-    path = Path({"GET": None})
-    assert (path.default, path.follow("GET"), path.follow("PUT")) == (None, None, None)
-    assert elsewhere("GET", ()).expected == "one of none"
+    path = PathPolicies({"GET": None})
+    assert (path.default, path.policy_for("GET"), path.policy_for("PUT")) == (None, None, None)
+    assert outside_method_refusal("GET", ()).expected == "one of none"
 
 
 def test_another_policy_is_followed_at_once_and_the_one_before_as_long_as_it_is_asked_for() -> None:
-    follow = Follow(CorsPolicy(), lambda: "the section")
-    path, before = Path({"GET": follow}), follow.rules
+    follow = ActivePolicy(CorsPolicy(), lambda: "the section")
+    path, before = PathPolicies({"GET": follow}), follow.compiled
     lists = path.lists(follow, before)
     assert path.lists(follow, before) is lists
     follow.change(CorsPolicy(max_age=7), None)
-    assert text(path.lists(follow, follow.rules).preflight("*", ()))["access-control-max-age"] == "7"
+    assert text(path.lists(follow, follow.compiled).preflight("*", ()))["access-control-max-age"] == "7"
     assert text(path.lists(follow, before).preflight("*", ()))["access-control-max-age"] == "600"
-    assert follow.rules.label() == "the section"
+    assert follow.compiled.label() == "the section"
 
 
-LIST = Rules(CorsPolicy(allow_origins=[f"https://{name}.example" for name in "abcdefg"]))
-FUNCTION = Rules(CorsPolicy(allow_origins=lambda origin, request: False))
-NARROW = Rules(CorsPolicy(allow_methods=["GET"], allow_headers=["x-a"]))
+LIST = CompiledPolicy(CorsPolicy(allow_origins=[f"https://{name}.example" for name in "abcdefg"]))
+FUNCTION = CompiledPolicy(CorsPolicy(allow_origins=lambda origin, request: False))
+NARROW = CompiledPolicy(CorsPolicy(allow_methods=["GET"], allow_headers=["x-a"]))
 FEW = "one of 'https://a.example', 'https://b.example', 'https://c.example', 'https://d.example', 'https://e.example'"
 
 
@@ -110,7 +110,7 @@ FEW = "one of 'https://a.example', 'https://b.example', 'https://c.example', 'ht
     ],
 )
 def test_why_an_origin_is_refused(
-    rules: Rules, origins: list[str], failed: bool, expected: tuple[object, ...] | None
+    rules: CompiledPolicy, origins: list[str], failed: bool, expected: tuple[object, ...] | None
 ) -> None:
     refusal = rules.refusal(origins, rules.grant(origins), failed)
     assert (refusal and refusal[:3]) == expected
@@ -139,11 +139,13 @@ def test_why_a_function_refuses(failed: bool, id_: str) -> None:
     ],
 )
 def test_why_a_preflight_does_not_suffice(method: str, names: list[str], expected: object) -> None:
-    follow = Follow(NARROW.policy)
-    refusal = Path(dict.fromkeys(("GET", "DELETE"), follow)).lists(follow, NARROW).refusal(method, names)
+    follow = ActivePolicy(NARROW.policy)
+    refusal = (
+        PathPolicies(dict.fromkeys(("GET", "DELETE"), follow)).lists(follow, NARROW).refusal(method, names)
+    )
     assert (refusal and refusal[:3]) == expected
 
 
 def test_any_header_is_allowed_by_a_star() -> None:
-    follow = Follow(CorsPolicy())
-    assert Path({"GET": follow}).lists(follow, follow.rules).refusal("GET", ["x-anything"]) is None
+    follow = ActivePolicy(CorsPolicy())
+    assert PathPolicies({"GET": follow}).lists(follow, follow.compiled).refusal("GET", ["x-anything"]) is None

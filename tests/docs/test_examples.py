@@ -159,7 +159,7 @@ def test_prometheus_reads_the_metrics(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_tighten() -> None:
-    """Each page is read while the stricter policy is on trial; then it holds."""
+    """Each page is read while the stricter policy is report-only; then it holds."""
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-m", "examples.tighten"],
         cwd=ROOT,
@@ -176,12 +176,12 @@ def test_tighten() -> None:
             line
             for name in ("old.app", "stranger")
             for line in (
-                f"cors_group(api) on trial: a page of 'https://{name}.example' could no longer read the "
+                f"cors_group(api) report-only: a page of 'https://{name}.example' could no longer read the "
                 "answer to 'GET' '/api/item': origin-not-allowed: allow_origins leaves it out",
                 f"https://{name}.example reads the item",
             )
         ),
-        "The list lacks old.app.example. With it, what was on trial becomes the policy:",
+        "The list lacks old.app.example. With it, what was report-only becomes the policy:",
         "https://www.app.example reads the item",
         "https://old.app.example reads the item",
         "https://stranger.example is refused",

@@ -350,7 +350,9 @@ def test_every_page_with_code_has_a_test_that_runs_it() -> None:
 def test_the_log_and_the_signal() -> None:
     """The blocks of the chapter about production: pasted, they do what the text around them says."""
     chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## Seen in production\n")[2]
-    switch, listener, trial = [block for language, block in FENCED.findall(chapter) if language == "python"]
+    switch, listener, report_only = [
+        block for language, block in FENCED.findall(chapter) if language == "python"
+    ]
     logger = logging.getLogger("corsbp")
     level = logger.level
     try:
@@ -359,8 +361,8 @@ def test_the_log_and_the_signal() -> None:
     finally:
         logger.setLevel(level)
     names: dict[str, Any] = {}
-    exec(trial, names)
-    assert (names["section"].policy, names["section"].trial) == (names["NOW"], names["NEXT"])
+    exec(report_only, names)
+    assert (names["section"].policy, names["section"].report_only) == (names["NOW"], names["NEXT"])
     exec(listener, names)
     app, counters = names["app"], names["counters"]
     app.config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})

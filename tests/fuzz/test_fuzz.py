@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from corsbp import CorsPolicy, CorsPolicyError, CorsPolicyWarning
 from corsbp.policy.origin_diagnosis import origin_problems
 from corsbp.spec.fetch import requested_names
-from corsbp.spec.origins import Origins, is_origin
+from corsbp.spec.origins import OriginSet, is_origin
 
 from .__main__ import main
 from .cases import Case, Maker
@@ -118,7 +118,7 @@ def test_a_policy_may_exist_or_not(entries: list[str], credentials: bool, insecu
 def test_origins_under_policies(random: Random, others: list[str]) -> None:
     maker = Maker(random)
     entries = [maker.entry(), *maker.some(maker.entry, 3), "https://two.example"]
-    origins = Origins(entries)
+    origins = OriginSet(entries)
     for origin in [maker.origin(), maker.origin(), *others]:
         allowed = origin in origins.exact or origins.match(origin)
         assert allowed is (granted({"allow_origins": entries}, [origin]) is not None), (entries, origin)
@@ -201,7 +201,7 @@ def test_work_by_the_length_of_paths(world: World, path: str, method: str) -> No
 
 def test_work_beyond_what_a_server_lets_through() -> None:
     """Other servers have other limits: whatever comes, origins and names are read up to bounds of ours."""
-    origins = Origins(["https://*.tenants.example", "https://*.b:*"])
+    origins = OriginSet(["https://*.tenants.example", "https://*.b:*"])
 
     def work(size: int) -> int:
         with Meter() as meter:

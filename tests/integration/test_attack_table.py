@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sanic import Sanic
 
-from corsbp.app.inventory import surface
+from corsbp.app.inventory import list_routes
 from corsbp.testing import attack
 from corsbp.testing.attacks import STRANGERS, look_alikes
 
@@ -57,7 +57,7 @@ def origins() -> dict[str, str]:
 @pytest.mark.filterwarnings("ignore::corsbp.CorsPolicyWarning")
 def test_raw_requests(app: Sanic) -> None:
     """Headers as they are on the wire: no origin but the declared ones is ever named."""
-    paths = {each.example: _allowed(app, each.path) for each in surface(app)}
+    paths = {each.example: _allowed(app, each.path) for each in list_routes(app)}
     rows = [(path, origin) for path in paths for origin in origins()]
     assert len(rows) > 90
     asked = [

@@ -81,7 +81,7 @@ def followed(*first: Any, **policy: Any) -> tuple[CorsGroup, Store]:
     return group, store
 
 
-def following(group: CorsGroup) -> follower.Following:
+def following(group: CorsGroup) -> follower.OriginFollower:
     found = group.section.following
     assert found is not None
     return found
@@ -195,7 +195,7 @@ def test_declared_origins_vary_until_the_first_value() -> None:
 
     async def talk(cors: Cors) -> None:
         assert await cors(ORIGIN, TWO) == [GRANTED, REFUSED]
-        group.reconfigure(CorsPolicy(allow_origins=[TWO]), trial=CorsPolicy())
+        group.reconfigure(CorsPolicy(allow_origins=[TWO]), report_only=CorsPolicy())
         assert await cors(ORIGIN, TWO) == [REFUSED, BY_TWO]
         store.put([ORIGIN])
         await until(lambda: group.live and group.live.age is not None)
@@ -307,9 +307,9 @@ def test_an_equal_value_changes_nothing() -> None:
     async def talk(_: Cors) -> None:
         for value, equal in (([ORIGIN, TWO], (ORIGIN, TWO)), (policy, policy.replace())):
             await taken(value)
-            rules = group.section.follow.rules
+            rules = group.section.active_policy.compiled
             await taken(equal)
-            assert group.section.follow.rules is rules
+            assert group.section.active_policy.compiled is rules
 
     run(group, talk)
 
@@ -357,15 +357,15 @@ def test_many_origins_are_checked_in_steps(value: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(values, "STEP", -1)
 
     async def talk() -> None:
-        assert await turns(values.take(value, CorsPolicy())) == math.ceil(len(value) / 64)
-        assert await turns(values.let_go([*value])) == 10
+        assert await turns(values.apply_value(value, CorsPolicy())) == math.ceil(len(value) / 64)
+        assert await turns(values.clear_in_steps([*value])) == 10
 
     asyncio.run(talk())
 
 
 def test_a_step_is_short() -> None:
     """No machine checks so many within a few steps: a slow one takes more of them."""
-    assert asyncio.run(turns(values.take(MANY, CorsPolicy()))) >= 5
+    assert asyncio.run(turns(values.apply_value(MANY, CorsPolicy()))) >= 5
 
 
 def test_many_origins_hold_one_value_after_the_other() -> None:

@@ -179,7 +179,9 @@ CACHE: dict[str, bool] = {}
 
 def test_a_cache_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a module, in a closure, and in the standard library's own."""
-    rules = corsbp.decision.compiled.Rules(corsbp.CorsPolicy(allow_origins=["https://*.example.com", ONE]))
+    rules = corsbp.decision.compiled.CompiledPolicy(
+        corsbp.CorsPolicy(allow_origins=["https://*.example.com", ONE])
+    )
     match = rules.match
     rules.match = functools.lru_cache(match)
     monkeypatch.setattr(corsbp.decision.compiled, "seen", CACHE, raising=False)

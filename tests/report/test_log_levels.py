@@ -10,7 +10,7 @@ import pytest
 from sanic import Blueprint
 
 from corsbp import cors_group
-from corsbp.log import in_debug_mode, journal
+from corsbp.log import cors_logger, enable_debug
 
 from ..integration.test_servers import program
 from ..support import ORIGIN, TWO, Ask, ask, free_port, importable, new_app, over, saying, send
@@ -30,8 +30,8 @@ app = Sanic("site")
 api, asked = Blueprint("api", url_prefix="/api"), Blueprint("asked", url_prefix="/asked")
 for bp in (api, asked):
     bp.add_route(lambda _: text("item"), "/item", name="item")
-trial = CorsPolicy(allow_origins=[{one!r}])
-app.blueprint(cors_group(api, allow_origins=[{one!r}, {two!r}], trial=trial))
+report_only = CorsPolicy(allow_origins=[{one!r}])
+app.blueprint(cors_group(api, allow_origins=[{one!r}, {two!r}], report_only=report_only))
 app.blueprint(cors_group(asked, allow_origins=broken))
 
 @app.get("/level/<level>")
@@ -45,7 +45,7 @@ REFUSED = (
     f"origin-not-allowed: allow_origins leaves it out: it has '{ORIGIN}', '{TWO}'"
 )
 TRIED = (
-    f"cors_group(api) on trial: a page of '{TWO}' could no longer read the answer to 'GET' '/api/item': "
+    f"cors_group(api) report-only: a page of '{TWO}' could no longer read the answer to 'GET' '/api/item': "
     f"origin-not-allowed: allow_origins leaves it out: it has '{ORIGIN}'"
 )
 FAILED = f"The origin function broken() failed for '{EVIL}': refused"
@@ -113,9 +113,9 @@ def test_sanics_debug_mode(tmp_path: Path) -> None:
 
 def test_a_level_that_is_set_stays_in_debug_mode() -> None:
     for level, then in ((logging.NOTSET, logging.DEBUG), (logging.INFO, logging.INFO)):
-        journal.logger.setLevel(level)
-        in_debug_mode()
-        assert journal.logger.level == then
+        cors_logger.logger.setLevel(level)
+        enable_debug()
+        assert cors_logger.logger.level == then
 
 
 def test_another_app_does_not_reset_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -131,7 +131,7 @@ def test_another_app_does_not_reset_it(caplog: pytest.LogCaptureFixture) -> None
 
 def test_it_is_a_logger_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
     """What has a handler, or is not passed on, is not handed to Sanic's."""
-    logger, root, sanics = journal.logger, logging.getLogger(), logging.getLogger("sanic.root")
+    logger, root, sanics = cors_logger.logger, logging.getLogger(), logging.getLogger("sanic.root")
     before = logger.handlers[:], root.handlers[:], sanics.handlers[:], logger.propagate
     heard: list[str] = []
     theirs = logging.Handler()

@@ -1,4 +1,4 @@
-"""A policy on trial (L3): what it would decide differently is reported, and no answer is another one."""
+"""A report-only policy (L3): what it would decide differently is reported, and no answer is another one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sanic.response import HTTPResponse, text
 
 from corsbp import CorsGroup, CorsPolicy, cors_group
 from corsbp.decision import compiled, refusal
-from corsbp.decision.compiled import Follow
-from corsbp.report.refused import AT_ONCE, SIGNAL
-from corsbp.report.report_only import NAMED
+from corsbp.decision.compiled import ActivePolicy
+from corsbp.report.refused import MAX_CONCURRENT, SIGNAL
+from corsbp.report.report_only import MAX_LOGGED
 
 from ..app.test_websockets import handshake, opened
 from ..cases import EVIL, ONE, TWO
@@ -44,13 +44,13 @@ NEXT: dict[str, CorsPolicy] = {
 def said(
     app: Sanic, asked: Iterable[Ask | bytes], caplog: pytest.LogCaptureFixture, level: int = logging.INFO
 ) -> list[list[str]]:
-    """What is reported of a trial after each request: lines at INFO, and `signal: id` for the signal."""
+    """What is reported of a report-only policy after each request: lines at INFO, and `signal: id` for the signal."""
     found: list[list[str]] = []
 
     @app.signal(SIGNAL)
     @sync
-    def listener(refusal: Any, trial: bool, **_: Any) -> None:
-        if trial:
+    def listener(refusal: Any, report_only: bool, **_: Any) -> None:
+        if report_only:
             found[-1].append(f"signal: {refusal.id}")
 
     async def talk(port: int) -> None:
@@ -80,14 +80,14 @@ NARROW = CorsPolicy(allow_methods=["GET"], allow_headers=["x-a"])
 UNCHECKED = CorsPolicy(allow_origins=[ONE, TWO], check_websockets=False)
 OUT = f"origin-not-allowed: allow_origins leaves it out: it has {ONE!r}"
 HAS_BOTH = f"origin-not-allowed: allow_origins leaves it out: it has {ONE!r}, {TWO!r}"
-ON_TRIAL = "cors_group(api) on trial: a page of "
+REPORT_ONLY = "cors_group(api) report-only: a page of "
 
 
 class Row(NamedTuple):
-    """A policy, the one on trial, a request, and what is reported."""
+    """A policy, the one report-only, a request, and what is reported."""
 
     now: CorsPolicy
-    trial: CorsPolicy
+    report_only: CorsPolicy
     ask: Ask | bytes
     signal: str | None
     line: str | None
@@ -245,16 +245,16 @@ ROWS = [
 
 
 def told(group: CorsGroup) -> dict[str, set[str]]:
-    """What has been logged of the rules on trial."""
-    trial = group.section.follow.rules.trial
-    assert trial is not None
-    return trial.told
+    """What has been logged of the report-only policy."""
+    report_only = group.section.active_policy.compiled.report_only
+    assert report_only is not None
+    return report_only.told
 
 
-def app_of(now: CorsPolicy, trial: CorsPolicy | None) -> tuple[Sanic, CorsGroup]:
+def app_of(now: CorsPolicy, report_only: CorsPolicy | None) -> tuple[Sanic, CorsGroup]:
     bp = routes_of(Blueprint("api", url_prefix="/api"))
     bp.add_route(handler, "/theirs", name="theirs", ctx_cors=CorsPolicy(allow_origins=[TWO, EVIL]))
-    group = cors_group(bp, policy=now, trial=trial)
+    group = cors_group(bp, policy=now, report_only=report_only)
     app = new_app(group)
     app.add_route(handler, "/other", name="other")
     return app, group
@@ -262,26 +262,26 @@ def app_of(now: CorsPolicy, trial: CorsPolicy | None) -> tuple[Sanic, CorsGroup]
 
 @pytest.mark.parametrize("row", ROWS)
 def test_what_is_reported(row: Row, caplog: pytest.LogCaptureFixture) -> None:
-    app, _ = app_of(row.now, row.trial)
+    app, _ = app_of(row.now, row.report_only)
     ((*found,),) = said(app, [row.ask], caplog)
     expected = [f"signal: {row.signal}"] if row.signal else []
-    expected += [f"{ON_TRIAL}{row.line}"] if row.line else []
+    expected += [f"{REPORT_ONLY}{row.line}"] if row.line else []
     assert found == expected
 
 
 def test_each_kind_once_for_each_page(caplog: pytest.LogCaptureFixture) -> None:
     """The log is bounded; the signal tells of each."""
     app, _ = app_of(ANY, ONLY)
-    origins = [f"https://{number}.example" for number in range(NAMED + 3)]
+    origins = [f"https://{number}.example" for number in range(MAX_LOGGED + 3)]
     asked = [ask("GET", "/api/item", origin) for origin in [*origins[:1] * 3, *origins[1:], *origins]]
     found = said(app, [*asked, preflight("/api/item", "GET", origin=EVIL)], caplog)
     assert all(each.pop(0) == "signal: origin-not-allowed" for each in found)
     lines = [line for each in found for line in each]
-    assert [line.split("'")[1] for line in lines[:NAMED]] == origins[:NAMED]
-    assert lines[NAMED:] == [
-        "cors_group(api) on trial: more pages could no longer read the answer to … (origin-not-allowed): "
+    assert [line.split("'")[1] for line in lines[:MAX_LOGGED]] == origins[:MAX_LOGGED]
+    assert lines[MAX_LOGGED:] == [
+        "cors_group(api) report-only: more pages could no longer read the answer to … (origin-not-allowed): "
         "they are not named any more",
-        f"{ON_TRIAL}{EVIL!r} could no longer send 'GET' '/api/item': {OUT}",
+        f"{REPORT_ONLY}{EVIL!r} could no longer send 'GET' '/api/item': {OUT}",
     ]
 
 
@@ -339,7 +339,7 @@ def test_words_are_found_only_for_who_hears_them(
 
     def of_origin(policy: CorsPolicy, origins: list[str], failed: bool) -> refusal.Refusal:
         worded.extend(origins)
-        return refusal.of_origin(policy, origins, failed)
+        return refusal.origin_refusal(policy, origins, failed)
 
     monkeypatch.setattr(compiled, "of_origin", of_origin)
     app, _ = app_of(LIST, ONLY)
@@ -373,11 +373,11 @@ async def raw(port: int, one: Ask | bytes) -> Any:
     return answer.status, [pair for pair in answer.headers if pair[0].lower() != "date"], answer.body
 
 
-def answers(trial: CorsPolicy | None, *, heard: bool) -> list[Any]:
+def answers(report_only: CorsPolicy | None, *, heard: bool) -> list[Any]:
     app = new_app()
     for name, policy in POLICIES.items():
         bp = routes_of(Blueprint(name, url_prefix=f"/{name}"))
-        app.blueprint(cors_group(bp, policy=policy, trial=trial))
+        app.blueprint(cors_group(bp, policy=policy, report_only=report_only))
     if heard:
 
         @app.signal(SIGNAL)
@@ -398,8 +398,8 @@ def test_answers_are_the_same_byte_for_byte(heard: bool, caplog: pytest.LogCaptu
     caplog.set_level(logging.DEBUG if heard else logging.ERROR)
     without = answers(None, heard=False)
     assert len(without) > 60
-    for name, trial in NEXT.items():
-        assert answers(trial, heard=heard) == without, name
+    for name, report_only in NEXT.items():
+        assert answers(report_only, heard=heard) == without, name
 
 
 # --- functions ---
@@ -427,8 +427,8 @@ def test_a_function_that_both_have_is_asked_once(
         return False
 
     now = CorsPolicy(allow_origins=[function, *([ONE] if beside else [])])
-    trial = CorsPolicy(allow_origins=[other, function, another, EVIL])
-    app, _ = app_of(now, trial)
+    report_only = CorsPolicy(allow_origins=[other, function, another, EVIL])
+    app, _ = app_of(now, report_only)
     requests: list[Ask | bytes] = [
         *(ask("GET", "/api/item", origin) for origin in (TWO, EVIL, "https://c.example")),
         *(preflight("/api/item", "PUT", origin=origin) for origin in (TWO, "https://c.example")),
@@ -463,7 +463,7 @@ def test_a_method_that_both_have_is_asked_once(caplog: pytest.LogCaptureFixture)
     [ask("GET", "/api/item", TWO), preflight("/api/item", origin=TWO), handshake(TWO, path="/api/ws")],
     ids=["answer", "preflight", "handshake"],
 )
-def test_a_function_that_only_the_trial_has_is_asked_after_the_answer(one: Ask | bytes) -> None:
+def test_a_function_that_only_the_report_only_has_is_asked_after_the_answer(one: Ask | bytes) -> None:
     answered: list[bool] = []
 
     async def function(origin: str, request: Request) -> bool:
@@ -502,10 +502,10 @@ def test_so_many_functions_at_once(caplog: pytest.LogCaptureFixture) -> None:
         return True
 
     app, _ = app_of(LIST, CorsPolicy(allow_origins=function, origin_timeout=60))
-    found = said(app, [ask("GET", "/api/item", TWO)] * (AT_ONCE + 2), caplog)
-    assert asked == AT_ONCE
-    line = f"cors_group(api) on trial: {AT_ONCE} functions are being asked, so that a request was not tried"
-    assert found == [[]] * AT_ONCE + [[line]] * 2
+    found = said(app, [ask("GET", "/api/item", TWO)] * (MAX_CONCURRENT + 2), caplog)
+    assert asked == MAX_CONCURRENT
+    line = f"cors_group(api) report-only: {MAX_CONCURRENT} functions are being asked, so that a request was not tried"
+    assert found == [[]] * MAX_CONCURRENT + [[line]] * 2
 
 
 # --- beginning, going on and ending ---
@@ -513,47 +513,47 @@ def test_so_many_functions_at_once(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_reconfigure() -> None:
     _, group = app_of(LIST, ONLY)
-    assert (group.policy, group.trial) == (LIST, ONLY)
+    assert (group.policy, group.report_only) == (LIST, ONLY)
     group.reconfigure(ANY)
-    assert (group.policy, group.trial) == (ANY, ONLY)
-    group.reconfigure(LIST, trial=NARROW)
-    assert (group.policy, group.trial) == (LIST, NARROW)
-    trial = group.trial
-    assert trial
-    group.reconfigure(trial, trial=None)
-    assert (group.policy, group.trial) == (NARROW, None)
-    assert app_of(LIST, None)[1].trial is None
-    with pytest.raises(TypeError, match="trial= takes a CorsPolicy"):
-        group.reconfigure(ANY, trial=len)  # type: ignore[arg-type]  # wrong on purpose
-    assert (group.policy, group.trial) == (NARROW, None)
+    assert (group.policy, group.report_only) == (ANY, ONLY)
+    group.reconfigure(LIST, report_only=NARROW)
+    assert (group.policy, group.report_only) == (LIST, NARROW)
+    report_only = group.report_only
+    assert report_only
+    group.reconfigure(report_only, report_only=None)
+    assert (group.policy, group.report_only) == (NARROW, None)
+    assert app_of(LIST, None)[1].report_only is None
+    with pytest.raises(TypeError, match="report_only= takes a CorsPolicy"):
+        group.reconfigure(ANY, report_only=len)  # type: ignore[arg-type]  # wrong on purpose
+    assert (group.policy, group.report_only) == (NARROW, None)
 
 
-def test_policy_and_trial_change_in_one_step() -> None:
-    class Seen(Follow):
+def test_policy_and_report_only_change_in_one_step() -> None:
+    class Seen(ActivePolicy):
         __slots__ = ("seen",)
         seen: list[object]
 
         def __setattr__(self, name: str, value: Any) -> None:
             super().__setattr__(name, value)
-            if name == "rules" and hasattr(self, "seen"):
-                self.seen.append((value.policy, self.trial))
+            if name == "compiled" and hasattr(self, "seen"):
+                self.seen.append((value.policy, self.report_only))
 
     _, group = app_of(LIST, ONLY)
-    group.section.follow = follow = Seen(LIST, trial=ONLY)
+    group.section.active_policy = follow = Seen(LIST, report_only=ONLY)
     follow.seen = []
-    group.reconfigure(ANY, trial=NARROW)
-    group.reconfigure(NARROW, trial=None)
+    group.reconfigure(ANY, report_only=NARROW)
+    group.reconfigure(NARROW, report_only=None)
     assert follow.seen == [(ANY, NARROW), (NARROW, None)]
 
 
-def test_a_change_of_policy_does_not_begin_the_trial_anew(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_change_of_policy_does_not_begin_the_report_only_anew(caplog: pytest.LogCaptureFixture) -> None:
     app, group = app_of(LIST, ONLY)
     steps: Iterator[Any] = iter(
         [
             lambda: None,
             lambda: group.reconfigure(ANY),
-            lambda: group.reconfigure(ANY, trial=None),
-            lambda: group.reconfigure(ANY, trial=ONLY),
+            lambda: group.reconfigure(ANY, report_only=None),
+            lambda: group.reconfigure(ANY, report_only=ONLY),
         ]
     )
 
@@ -564,7 +564,7 @@ def test_a_change_of_policy_does_not_begin_the_trial_anew(caplog: pytest.LogCapt
 
     asked = [ask("GET", "/step", None), ask("GET", "/api/item", TWO)] * 4
     found = said(app, asked, caplog)[1::2]
-    line = f"{ON_TRIAL}{TWO!r} could no longer {READ}: {OUT}"
+    line = f"{REPORT_ONLY}{TWO!r} could no longer {READ}: {OUT}"
     assert found == [
         ["signal: origin-not-allowed", line],
         ["signal: origin-not-allowed"],
@@ -573,16 +573,16 @@ def test_a_change_of_policy_does_not_begin_the_trial_anew(caplog: pytest.LogCapt
     ]
 
 
-@pytest.mark.parametrize("trial", [False, {"max_age": 5}, ["https://app.example"], "*"])
-def test_what_is_no_policy_is_refused(trial: Any) -> None:
+@pytest.mark.parametrize("report_only", [False, {"max_age": 5}, ["https://app.example"], "*"])
+def test_what_is_no_policy_is_refused(report_only: Any) -> None:
     group = cors_group(Blueprint("api"))
-    with pytest.raises(TypeError, match="trial= takes a CorsPolicy, not"):
-        group.reconfigure(CorsPolicy(max_age=5), trial=trial)
+    with pytest.raises(TypeError, match="report_only= takes a CorsPolicy, not"):
+        group.reconfigure(CorsPolicy(max_age=5), report_only=report_only)
     assert group.policy == CorsPolicy()
-    with pytest.raises(TypeError, match="trial= takes a CorsPolicy, not"):
-        cors_group(Blueprint("api"), trial=trial)
+    with pytest.raises(TypeError, match="report_only= takes a CorsPolicy, not"):
+        cors_group(Blueprint("api"), report_only=report_only)
 
 
 def test_beside_fields() -> None:
-    group = cors_group(Blueprint("api"), allow_origins=[ONE, TWO], trial=ONLY)
-    assert (group.policy, group.trial) == (LIST, ONLY)
+    group = cors_group(Blueprint("api"), allow_origins=[ONE, TWO], report_only=ONLY)
+    assert (group.policy, group.report_only) == (LIST, ONLY)

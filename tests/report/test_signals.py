@@ -16,11 +16,11 @@ from sanic import Blueprint, Request, Sanic
 from sanic.compat import Header
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.decision.compiled import Rules
-from corsbp.decision.origin_functions import Opinion
+from corsbp.decision.compiled import CompiledPolicy
+from corsbp.decision.origin_functions import OriginDecision
 from corsbp.decision.refusal import REFUSALS, Refusal
-from corsbp.log import LINES_A_SECOND, journal
-from corsbp.report.refused import AT_ONCE, SIGNAL, Call, Reading, strained, tell
+from corsbp.log import LINES_PER_SECOND, cors_logger
+from corsbp.report.refused import MAX_CONCURRENT, SIGNAL, Call, Reading, log_refusal, strained
 
 from ..app.test_websockets import opened
 from ..support import (
@@ -72,7 +72,8 @@ def test_what_is_told_of_every_refusal() -> None:
     told = listening(app)
     run_anew(serve(app, talking(*(line.ask for line in ALL))))
     assert {line.id for line in ALL} == set(REFUSALS)
-    assert [context.keys() for context in told] == [{"request", "section", "refusal", "trial"}] * len(ALL)
+    keys = {"request", "section", "refusal", "report_only"}
+    assert [context.keys() for context in told] == [keys] * len(ALL)
     for line, context in zip(ALL, told, strict=True):
         path = line.ask.split()[1].decode() if isinstance(line.ask, bytes) else line.ask.path
         assert isinstance(context["request"], Request) and context["request"].path == path
@@ -80,7 +81,7 @@ def test_what_is_told_of_every_refusal() -> None:
         assert context["refusal"] == (line.id, line.value, line.expected, line.words, 1)
         refusal = context["refusal"]
         assert (refusal.id, refusal.value, refusal.expected) == (line.id, line.value, line.expected)
-        assert context["trial"] is False
+        assert context["report_only"] is False
 
 
 def test_nobody_else_is_told_of() -> None:
@@ -154,19 +155,19 @@ def test_a_listener_harms_no_answer(kind: str, caplog: pytest.LogCaptureFixture)
             raise FAILURES[kind]
         await asyncio.Event().wait()
 
-    answers = send_anew(app, *[ask("GET", "/item", EVIL)] * (AT_ONCE + 5), ask("GET", "/item", ORIGIN))
+    answers = send_anew(app, *[ask("GET", "/item", EVIL)] * (MAX_CONCURRENT + 5), ask("GET", "/item", ORIGIN))
     bare = send_anew(one_section(), ask("GET", "/item", EVIL), ask("GET", "/item", ORIGIN))
     assert [(a.status, a.headers, a.body) for a in answers[:-1]] == [
         (bare[0].status, bare[0].headers, bare[0].body)
-    ] * (AT_ONCE + 5)
+    ] * (MAX_CONCURRENT + 5)
     assert answers[-1].headers == bare[1].headers
     lines = [(each.levelname, each.getMessage()) for each in caplog.records if each.name == "corsbp"]
     if kind in FAILURES:
-        assert lines == [("ERROR", f"A listener to {SIGNAL} failed")] * (AT_ONCE + 5)
-        assert len(calls) == AT_ONCE + 5
+        assert lines == [("ERROR", f"A listener to {SIGNAL} failed")] * (MAX_CONCURRENT + 5)
+        assert len(calls) == MAX_CONCURRENT + 5
     else:
-        assert len(calls) == AT_ONCE
-        message = f"{AT_ONCE} calls of listeners to {SIGNAL} are under way: "
+        assert len(calls) == MAX_CONCURRENT
+        message = f"{MAX_CONCURRENT} calls of listeners to {SIGNAL} are under way: "
         message += "what is refused meanwhile is told together"
         assert set(lines) <= {("WARNING", message), ("WARNING", "4 more lines like the last were left out")}
         assert ("WARNING", message) in lines
@@ -179,23 +180,23 @@ def test_no_refusal_goes_uncounted(failure: BaseException | None) -> None:
     gate, told = asyncio.Event(), []
 
     @app.signal(SIGNAL)
-    async def listener(section: str, refusal: Refusal, trial: bool, **_: Any) -> None:
+    async def listener(section: str, refusal: Refusal, report_only: bool, **_: Any) -> None:
         await gate.wait()
-        told.append((section, refusal.id, trial, refusal.times))
+        told.append((section, refusal.id, report_only, refusal.times))
         if failure is not None:
             raise failure
 
     async def talk(port: int) -> int:
-        for origin in [EVIL] * AT_ONCE + [EVIL, "null", "https://a.example", "null", "null"]:
+        for origin in [EVIL] * MAX_CONCURRENT + [EVIL, "null", "https://a.example", "null", "null"]:
             await exchange(port, ask("GET", "/item", origin).raw())
         gate.set()
-        while len(told) < AT_ONCE + 2:
+        while len(told) < MAX_CONCURRENT + 2:
             await asyncio.sleep(0)
         return len(told)
 
-    assert run_anew(asyncio.wait_for(serve(app, talk), 60)) == AT_ONCE + 2
-    assert told[:AT_ONCE] == [("cors_group(api)", "origin-not-allowed", False, 1)] * AT_ONCE
-    assert told[AT_ONCE:] == [
+    assert run_anew(asyncio.wait_for(serve(app, talk), 60)) == MAX_CONCURRENT + 2
+    assert told[:MAX_CONCURRENT] == [("cors_group(api)", "origin-not-allowed", False, 1)] * MAX_CONCURRENT
+    assert told[MAX_CONCURRENT:] == [
         ("cors_group(api)", "origin-not-allowed", False, 2),
         ("cors_group(api)", "origin-null", False, 3),
     ]
@@ -229,13 +230,13 @@ def test_a_flood_of_random_origins_takes_no_memory(caplog: pytest.LogCaptureFixt
         return sizes
 
     before = kept()
-    assert max(run_anew(serve(app, talk))) <= before + AT_ONCE + 20
+    assert max(run_anew(serve(app, talk))) <= before + MAX_CONCURRENT + 20
 
 
 def test_fifty_thousand_refusals_in_a_second(caplog: pytest.LogCaptureFixture) -> None:
     """None of them goes uncounted; the log and the memory stay as they are."""
     app, counted, most = one_section(), 0, 0
-    rules = Rules(CorsPolicy(**LISTED), lambda: "cors_group(api)")
+    rules = CompiledPolicy(CorsPolicy(**LISTED), lambda: "cors_group(api)")
     numbers = random.Random(0)
 
     @app.signal(SIGNAL)
@@ -249,9 +250,12 @@ def test_fifty_thousand_refusals_in_a_second(caplog: pytest.LogCaptureFixture) -
         app.signal_router.finalize()
         for number in range(50_000):
             headers = Header({"origin": f"https://{numbers.getrandbits(128):x}.example"})
-            wish, opinion = Reading(Request(b"/item", headers, "1.1", "GET", cast(Any, None), app)), Opinion()
+            wish, opinion = (
+                Reading(Request(b"/item", headers, "1.1", "GET", cast(Any, None), app)),
+                OriginDecision(),
+            )
             opinion.recall(rules, wish.origins)
-            tell(rules, wish, partial(wish.refusal, rules, opinion))
+            log_refusal(rules, wish, partial(wish.refusal, rules, opinion))
             if number % 1_000 == 999:
                 await asyncio.sleep(0)
             if number % 10_000 == 9_998:
@@ -264,14 +268,14 @@ def test_fifty_thousand_refusals_in_a_second(caplog: pytest.LogCaptureFixture) -
 
     caplog.set_level(logging.DEBUG, "corsbp")
     with pytest.MonkeyPatch.context() as patch:
-        for each in (journal, strained):
+        for each in (cors_logger, strained):
             patch.setattr(each, "clock", lambda: 1e9)
             patch.setattr(each, "written", {})
-        patch.setattr(journal, "lines", LINES_A_SECOND)
+        patch.setattr(cors_logger, "lines", LINES_PER_SECOND)
         asyncio.run(flood())
-    assert (counted, most) == (50_000, AT_ONCE + 1)
+    assert (counted, most) == (50_000, MAX_CONCURRENT + 1)
     levels = Counter(each.levelname for each in caplog.records if each.name == "corsbp")
-    assert levels == {"DEBUG": LINES_A_SECOND, "WARNING": 1}
+    assert levels == {"DEBUG": LINES_PER_SECOND, "WARNING": 1}
 
 
 def test_the_answer_does_not_wait() -> None:

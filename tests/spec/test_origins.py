@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from corsbp import origin_problems
 from corsbp.policy import host_diagnosis, origin_diagnosis
 from corsbp.spec import origins, public_suffixes
-from corsbp.spec.origins import MAX_LENGTH, Origins, covering, is_entry, is_insecure, is_origin, is_pattern
+from corsbp.spec.origins import MAX_LENGTH, OriginSet, covering, is_entry, is_insecure, is_origin, is_pattern
 from corsbp.spec.public_suffixes import is_below_public_suffix
 
 problems_of = functools.partial(origin_problems, patterns=True)
@@ -327,8 +327,8 @@ def test_an_origin_as_browsers_send_it_is_valid_and_allows_itself_only(entry: st
     assert problems_of(entry) == ()
     assert is_origin(entry)
     assert not is_pattern(entry)
-    assert Origins([entry]).exact == {entry}
-    assert not Origins([entry]).match(entry)
+    assert OriginSet([entry]).exact == {entry}
+    assert not OriginSet([entry]).match(entry)
 
 
 @pytest.mark.parametrize("entry", PATTERNS)
@@ -336,8 +336,8 @@ def test_a_pattern_is_valid_but_no_origin(entry: str) -> None:
     assert problems_of(entry) == ()
     assert not is_origin(entry)
     assert is_pattern(entry)
-    assert Origins([entry]).exact == frozenset()
-    assert not Origins([entry]).match(entry)
+    assert OriginSet([entry]).exact == frozenset()
+    assert not OriginSet([entry]).match(entry)
 
 
 @pytest.mark.parametrize(("entry", "ids", "suggestion"), BAD, ids=lambda value: ascii(value)[:60])
@@ -617,7 +617,7 @@ def test_an_entry_that_the_diagnosis_cannot_explain_is_refused_all_the_same(
     ],
 )
 def test_what_a_pattern_grants(pattern: str, granted: list[str], refused: list[str]) -> None:
-    match = Origins([pattern]).match
+    match = OriginSet([pattern]).match
     assert [origin for origin in granted if not match(origin)] == []
     assert [origin for origin in refused if match(origin)] == []
     assert [origin for origin in granted if not is_origin(origin)] == []
@@ -631,8 +631,8 @@ def test_without_patterns_nothing_is_looked_at() -> None:
             raise AssertionError
 
     with pytest.raises(AssertionError):
-        Origins(["http://localhost:*"]).match(Untouchable())
-    assert not Origins(["http://localhost"]).match(Untouchable())
+        OriginSet(["http://localhost:*"]).match(Untouchable())
+    assert not OriginSet(["http://localhost"]).match(Untouchable())
 
 
 def test_over_long_input_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -642,7 +642,7 @@ def test_over_long_input_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> N
         def rpartition(self, *_: object) -> tuple[str, str, str]:
             raise AssertionError
 
-    match = Origins(["http://localhost:*"]).match
+    match = OriginSet(["http://localhost:*"]).match
     with pytest.raises(AssertionError):
         match(Unreadable("x" * MAX_LENGTH))
     assert not match(Unreadable("x" * (MAX_LENGTH + 1)))
@@ -663,7 +663,7 @@ def test_the_number_of_patterns_costs_nothing(count: int) -> None:
             looked_up.append(key)
             return super().get(key, default)
 
-    compiled = Origins([f"https://*.a.example{number}.com" for number in range(count)])
+    compiled = OriginSet([f"https://*.a.example{number}.com" for number in range(count)])
     compiled._below = Counting(compiled._below)
     assert compiled.match("https://x.a.example0.com")
     assert not compiled.match("https://x.y.example.org")
@@ -771,7 +771,7 @@ def test_the_oracle_agrees_in_every_case() -> None:
     for _ in range(500):
         entries = [random_entry(rng) for _ in range(rng.choice([1, 1, 2, 5, 20]))]
         assert [entry for entry in entries if problems_of(entry)] == []
-        compiled = Origins(entries)
+        compiled = OriginSet(entries)
         asked = [random_origin(rng) for _ in range(6)] + [
             look_alike(rng, rng.choice(entries)) for _ in range(10)
         ]
@@ -857,7 +857,7 @@ def test_an_entry_is_either_valid_or_explained(entry: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(entries())
 def test_no_pattern_grants_what_is_no_origin(text: str) -> None:
-    compiled = Origins(PATTERNS)
+    compiled = OriginSet(PATTERNS)
     candidates = [text, f"https://{text}.example.com", f"http://localhost{text}"]
     assert [origin for origin in candidates if compiled.match(origin) and not is_origin(origin)] == []
 

@@ -15,7 +15,7 @@ from sanic import Blueprint, Request, Sanic
 from sanic.response import HTTPResponse, text
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.app.inventory import surface
+from corsbp.app.inventory import list_routes
 from corsbp.testing import Grant, attack
 from corsbp.testing.attacks import STRANGER, look_alikes
 
@@ -194,7 +194,7 @@ def test_an_address_is_asked_once_for_an_origin() -> None:
 
     for kind in ("str", "alpha", "slug"):
         app.add_route(item, f"/files/<name:{kind}>", methods=["GET", "HEAD"], name=kind)
-    assert len({route.example for route in surface(app)}) < 3
+    assert len({route.example for route in list_routes(app)}) < 3
     assert attack(app, [ORIGIN, PORT, "https://www.app.example"]) == []
     assert len(asked) == len(set(asked)) > 500
 

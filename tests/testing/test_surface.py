@@ -11,7 +11,7 @@ from sanic import Blueprint, Request, Sanic
 from sanic.response import HTTPResponse, text
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.app.inventory import oddities, policies, surface
+from corsbp.app.inventory import list_policies, list_routes, list_startup_problems
 from corsbp.testing import Browser
 
 from ..support import ORIGIN, new_app
@@ -67,7 +67,7 @@ def test_routes_before_and_after_a_start() -> None:
                 each.example,
                 each.websocket,
             )
-            for each in surface(app)
+            for each in list_routes(app)
         ]
 
     assert seen() == EXPECTED
@@ -82,22 +82,22 @@ def test_routes_before_and_after_a_start() -> None:
 
 def test_policies_and_oddities() -> None:
     app = app_of_all()
-    assert policies(surface(app)) == [CorsPolicy(), OURS]
-    assert oddities(app) == []
+    assert list_policies(list_routes(app)) == [CorsPolicy(), OURS]
+    assert list_startup_problems(app) == []
     bp = Blueprint("bp")
     bp.add_route(handler, "/", name="index")
     odd = new_app(cors_group(bp, allow_methods=["PUT"]))
-    assert [each.id for each in oddities(odd)] == ["method-unserved"]
+    assert [each.id for each in list_startup_problems(odd)] == ["method-unserved"]
     plain = new_app()
     plain.add_route(handler, "/")
-    assert (policies(surface(plain)), oddities(plain)) == ([], [])
+    assert (list_policies(list_routes(plain)), list_startup_problems(plain)) == ([], [])
 
 
 def test_what_would_stop_the_app() -> None:
     bp = Blueprint("bp")
     bp.add_route(handler, "/", name="index", ctx_cors="*")
     with pytest.raises(ValueError, match="ctx_cors"):
-        surface(new_app(cors_group(bp)))
+        list_routes(new_app(cors_group(bp)))
 
 
 PARAMETERS = [
@@ -128,7 +128,7 @@ def test_an_example_leads_to_its_route(kind: str, tmp_path: Path) -> None:
         name="one",
     )
     app.add_route(handler, "/<rest:path>", name="other")
-    (found,) = [each for each in surface(app) if each.name.endswith(".one")]
+    (found,) = [each for each in list_routes(app) if each.name.endswith(".one")]
 
     async def led_to(path: str) -> str:
         async with Browser(app, "https://api.example") as browser:
@@ -148,7 +148,7 @@ def test_static_files_and_copies(tmp_path: Path) -> None:
     copy = bp.copy("two", url_prefix="/two")
     app = new_app(cors_group(bp, files, policy=OURS), cors_group(copy, policy=CorsPolicy()))
     app.static("/outside", tmp_path, name="outside")
-    assert {each.path: (each.section, each.policy, each.example) for each in surface(app)} == {
+    assert {each.path: (each.section, each.policy, each.example) for each in list_routes(app)} == {
         "/bp/<name:int>": ("cors_group(bp, files)", OURS, "/bp/1"),
         "/files/<__file_uri__:path>": ("cors_group(bp, files)", OURS, "/files/1"),
         "/outside/<__file_uri__:path>": (None, None, "/outside/1"),

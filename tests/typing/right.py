@@ -127,10 +127,10 @@ group.insert(0, Blueprint.group(fifth))
 nested: BlueprintGroup = Blueprint.group(group, url_prefix="/shop")
 app.blueprint(nested)
 group.reconfigure(group.policy.replace(max_age=None))
-tried: CorsGroup = cors_group(Blueprint("tried"), policy=CorsPolicy(), trial=CorsPolicy(max_age=60))
-on_trial: CorsPolicy | None = tried.trial
-tried.reconfigure(tried.policy, trial=None)
-tried.reconfigure(policy=CorsPolicy(max_age=30), trial=CorsPolicy(max_age=5))
+tried: CorsGroup = cors_group(Blueprint("tried"), policy=CorsPolicy(), report_only=CorsPolicy(max_age=60))
+with_report_only: CorsPolicy | None = tried.report_only
+tried.reconfigure(tried.policy, report_only=None)
+tried.reconfigure(policy=CorsPolicy(max_age=30), report_only=CorsPolicy(max_age=5))
 
 try:
     CorsPolicy(allow_origins=["https://app.example/"])

@@ -95,9 +95,9 @@ group.insert(0, policy)  # wrong
 group.policy = policy  # wrong
 group.reconfigure({"max_age": 60})  # wrong
 group.reconfigure(max_age=60)  # wrong
-group.reconfigure(policy, trial=False)  # wrong
-group.trial = policy  # wrong
-cors_group(trial={"max_age": 60})  # wrong
+group.reconfigure(policy, report_only=False)  # wrong
+group.report_only = policy  # wrong
+cors_group(report_only={"max_age": 60})  # wrong
 
 problem = Problem("bare-string", "allow_origins", "a", "is one string", 7)  # wrong
 problem.id = "entry-type"  # wrong

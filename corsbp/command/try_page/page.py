@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from sanic import Sanic
 
-from corsbp.app.inventory import Served, policies, surface
+from corsbp.app.inventory import RouteInfo, list_policies, list_routes
 from corsbp.command.advice import place_of
-from corsbp.policy.policy import named
+from corsbp.policy.policy import origin_entries
 from corsbp.spec.fetch import in_order
 
 from .reasons import Reasons
@@ -62,7 +62,7 @@ class Page:
             origin_of(HERE, second): "other port",
             "null": "sandboxed frame",
         }
-        served, at = surface(app), origin_of(HERE, ours)
+        served, at = list_routes(app), origin_of(HERE, ours)
         reasons = Reasons(at, own, origins, arguments.allow, arguments.target, partial(place_of, app), watch)
         return cls(own, origins, pages_of(served, origins), rows(served), reasons)
 
@@ -107,14 +107,14 @@ def file_text(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def pages_of(served: Iterable[Served], known: Iterable[str]) -> list[str]:
+def pages_of(served: Iterable[RouteInfo], known: Iterable[str]) -> list[str]:
     """Pages that policies let in, but those that are known; of a pattern, one that it allows."""
-    entries = (entry for policy in policies(served) for entry in named(policy))
+    entries = (entry for policy in list_policies(served) for entry in origin_entries(policy))
     pages = (entry.replace("://*.", "://any.").removesuffix(":*") for entry in entries)
     return [page for page in dict.fromkeys(pages) if page not in known][:MOST_NAMED]
 
 
-def rows(served: list[Served]) -> list[dict[str, Any]]:
+def rows(served: list[RouteInfo]) -> list[dict[str, Any]]:
     """The routes for the page: what differs in nothing but the method is one; what is nobody's comes last."""
     found: dict[Any, set[str]] = {}
     for route in sorted(served, key=lambda each: each.whose is None):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, cast
 
-from corsbp.app.inventory import Served
+from corsbp.app.inventory import RouteInfo
 from corsbp.command.advice import ORIGINS, Asked, Place, change, whose
 from corsbp.command.proxy_sender import Through
 from corsbp.testing.browser import Browser
@@ -137,7 +137,7 @@ class Reasons:
             "agrees": call.readable is None or result.ok_for_page == call.readable,
         }
 
-    def _for_own_pages(self, call: Call, route: Served) -> str:
+    def _for_own_pages(self, call: Call, route: RouteInfo) -> str:
         """What to do where a policy does not know a page of this machine: nothing that outlives the try."""
         if call.origin != self.own:
             return "None: this origin stands for a stranger, and the policy names those whom it lets in."
@@ -147,5 +147,5 @@ class Reasons:
         return f"{again}. Or pick an origin that a policy names: it is simulated."
 
 
-def _is_restricted(route: Served) -> bool:
+def _is_restricted(route: RouteInfo) -> bool:
     return route.policy is not None and route.policy.allow_origins != "*"

@@ -17,10 +17,10 @@ from sanic import Sanic
 from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
 
-from corsbp.app.inventory import sections
+from corsbp.app.inventory import list_sections
 from corsbp.command.errors import CommandError
 from corsbp.command.loading import load, quiet
-from corsbp.policy.policy import CorsPolicy, compiled
+from corsbp.policy.policy import CorsPolicy, origin_set
 from corsbp.policy.problems import CorsPolicyWarning
 
 from .page import HERE, Page, origin_of
@@ -167,14 +167,14 @@ def allow(app: Sanic[Any, Any], origin: str) -> None:
     """Add an origin to the policy of every section; routes with a policy of their own keep it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CorsPolicyWarning)  # they were given when the policy was made
-        for section in sections(app):
-            follow = section.follow
-            follow.change(with_origin(follow.policy, origin), follow.trial)
+        for section in list_sections(app):
+            follow = section.active_policy
+            follow.change(with_origin(follow.policy, origin), follow.report_only)
 
 
 def with_origin(policy: CorsPolicy, origin: str) -> CorsPolicy:
     """A policy that allows one more origin."""
-    if policy.allow_origins == "*" or origin in compiled(policy):
+    if policy.allow_origins == "*" or origin in origin_set(policy):
         return policy
     allowed = policy.allow_origins
     return policy.replace(allow_origins=[*([allowed] if callable(allowed) else allowed), origin])
