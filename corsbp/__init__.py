@@ -17,6 +17,7 @@ Each package has a map of its own:
     policy         what is declared: validated, and explained
     spec           what the standards say
     log            the logger, with a rate limit
+    text           values as safe text, for the log and for messages
     testing        a browser for tests
     command        the command `corsbp`
 """

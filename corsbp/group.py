@@ -56,7 +56,7 @@ class CorsGroup(BlueprintGroup):
 
     @property
     def report_only(self) -> CorsPolicy | None:
-        """The policy that is report-only now: `group.reconfigure(group.report_only, report_only=None)` puts it in force."""
+        """The report-only policy now; `reconfigure(group.report_only, report_only=None)` enforces it."""
         return self.section.active_policy.report_only
 
     def reconfigure(self, policy: CorsPolicy, *, report_only: CorsPolicy | EllipsisType | None = ...) -> None:
@@ -201,7 +201,7 @@ def cors_group(
             itself stands for every route that no other section has. A blueprint that the app has already
             keeps its path.
         policy: a policy made before, instead of the fields that follow.
-        report_only: a policy to try beside it: what it would decide differently is reported, and nothing else.
+        report_only: a second policy: what it would decide differently is reported, and never enforced.
         allow_origins: who may read the answers: `"*"`, pages of any origin; or origins, patterns
             (`"https://*.example.com"`, `"http://localhost:*"`) and functions `(origin, request) -> bool`.
         allow_credentials: whether pages may send cookies. Needs origins other than `"*"`.

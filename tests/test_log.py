@@ -10,7 +10,8 @@ import pytest
 from sanic import Blueprint
 
 from corsbp import cors_group
-from corsbp.log import LINES_PER_SECOND, MAX_SHOWN, RateLimitedLogger, cors_logger, safe_repr
+from corsbp.log import LINES_PER_SECOND, RateLimitedLogger, cors_logger
+from corsbp.text import MAX_SHOWN, safe_repr
 
 from .support import EVIL, ask, exchange, new_app, saying, serve
 

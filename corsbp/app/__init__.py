@@ -11,6 +11,11 @@ The modules, from the entry inwards; imports run downwards only:
     routes          what the router knows; the only private names of Sanic
     route_extra     route.extra: the section's middleware among the user's
     bindings        the policy of each route
-    middleware      request and response middleware of a route, per request
+    other_cors      what sanic-ext and sanic-cors bring, and what of it is dropped
+    middleware      request and response middleware of a route
+    websockets      WebSocket handshakes are checked
+    own_origin      whether a page is the server's own
+    preflights      OPTIONS requests
+    missing_routes  404 and 405 below a section
     send            headers are added as the head of a response is sent
 """

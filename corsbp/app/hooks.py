@@ -26,8 +26,9 @@ from ..live.follower import OriginFollower
 from ..log import enable_debug
 from ..policy.problems import warn
 from .bindings import RouteBinding, bind_routes
-from .middleware import RouteMiddleware, is_preflight
+from .middleware import RouteMiddleware
 from .ownership import Owner, prefix_trees, sections_of_blueprints
+from .preflights import is_preflight
 from .resolver import Found, Resolver
 from .route_extra import RouteExtra, active_policy_of
 from .routes import AnySanic, Prefix, prefix_segments, prefixes_of, routes_of

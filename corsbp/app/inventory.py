@@ -9,11 +9,11 @@ from ..policy.policy import CorsPolicy
 from ..policy.problems import Problem
 from ..spec.fetch import in_order
 from .hooks import AppHooks
-from .middleware import is_websocket
 from .ownership import Owner
 from .routes import AnySanic, example_path, routes_of
 from .section import unregistered_groups
 from .startup_checks import startup_problems as oddities_of
+from .websockets import is_websocket
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,11 @@ from ..decision.prefix_tree import PrefixTree
 from ..decision.preflight import PathPolicies
 from ..spec.fetch import METHODS, in_order
 from .bindings import is_automatic_options
-from .middleware import Middleware, MissingRoute, OptionsHandler, RouteMiddleware
-from .route_extra import active_policy_of, without_other_cors
+from .middleware import Middleware, RouteMiddleware
+from .missing_routes import MissingRoute
+from .other_cors import without_other_cors
+from .preflights import OptionsHandler
+from .route_extra import active_policy_of
 from .routes import AnySanic
 
 Found: TypeAlias = tuple[Route, Callable[..., Any], dict[str, Any]]

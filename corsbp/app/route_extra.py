@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
 from ..decision.compiled import ActivePolicy
-from .middleware import Chain, Middleware, RouteMiddleware
+from .middleware import Chain, RouteMiddleware
+from .other_cors import without_other_cors
 
 
 class RouteExtra(SimpleNamespace):
@@ -66,21 +66,3 @@ def active_policy_of(route: Any) -> ActivePolicy | None:
     """What a route follows; None where it has no CORS."""
     part: RouteMiddleware | None = getattr(route.extra, "corsbp", None)
     return part.active_policy if part else None
-
-
-def without_other_cors(chain: Iterable[Middleware]) -> list[Middleware]:
-    """A chain without the app-wide CORS of other packages: they have no say in a section."""
-    return [each for each in chain if other_cors_package(each) is None]
-
-
-def other_cors_package(middleware: Middleware) -> str | None:
-    """The other CORS package that an app-wide middleware belongs to."""
-    while (inner := getattr(middleware, "func", None)) is not None:
-        middleware = inner
-    return package_of(f"{getattr(middleware, '__module__', None)}")
-
-
-def package_of(module: str) -> str | None:
-    """The other CORS package that a module belongs to, as pip names it."""
-    packages = {"sanic_ext.extensions.http.cors.": "sanic-ext", "sanic_cors.": "sanic-cors"}
-    return next((package for prefix, package in packages.items() if f"{module}.".startswith(prefix)), None)

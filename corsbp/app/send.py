@@ -21,7 +21,8 @@ from sanic.request import Request
 
 from ..decision.compiled import ActivePolicy, CompiledPolicy, Headers
 from ..decision.origin_functions import OriginDecision
-from ..report.refused import AttemptFactory, Reading, has_audience, log_refusal
+from ..report.attempts import AttemptFactory, Reading
+from ..report.refused import has_audience, log_refusal
 from ..report.report_only import report_difference
 from ..spec.fetch import ORIGIN, PREFIX, VARY
 

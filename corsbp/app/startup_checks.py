@@ -11,8 +11,8 @@ from ..decision.prefix_tree import Segment
 from ..policy.policy import CorsPolicy
 from ..policy.problems import Problem
 from .bindings import RouteBinding
+from .other_cors import other_cors_package
 from .ownership import Owner, sections_of_blueprints
-from .route_extra import other_cors_package
 from .routes import AnySanic, declared_uris, prefixes_of, routes_of
 
 

@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     with (
         aside(err, f"asking {arguments.target}"),
         quiet() as failures,
-        tried(arguments.origin) as differences,
+        tried(arguments.origin) as found,
     ):
         try:
             told = _told(arguments, app, url, method, headers)
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     for failure in failures:
         err.print(f"logged: {failure}", markup=False)
     _print(story, out)
-    for line in in_words(differences, place_of(app, url, method).route) if app else ():
+    for line in in_words(found, place_of(app, url, method).route) if app else ():
         out.print(Text(line))
     result = story.result
     unanswered = result.blocked_by == "no-answer" and not (result.sent and result.sent[0].status)

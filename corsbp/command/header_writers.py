@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from sanic.compat import Header
 from sanic.response import BaseHTTPResponse
 
-from corsbp.app.route_extra import package_of
+from corsbp.app.other_cors import package_of
 from corsbp.app.send import SendWrapper
 from corsbp.spec.fetch import ALLOW_ORIGIN, PREFIX
 

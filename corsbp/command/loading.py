@@ -20,8 +20,8 @@ from rich.console import Console
 from sanic import Sanic
 
 from corsbp.app.section import Section, existing_sections
-from corsbp.log import safe_repr
 from corsbp.policy.problems import CorsPolicyError
+from corsbp.text import safe_repr
 
 from .errors import CommandError
 

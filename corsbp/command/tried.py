@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from corsbp.app.inventory import RouteInfo
-from corsbp.log import cors_logger, safe_repr
+from corsbp.log import cors_logger
 from corsbp.report.report_only import running_calls
+from corsbp.text import safe_repr
 
 
 @contextmanager
 def tried(origin: str) -> Iterator[list[str]]:
-    """While an app is asked: what is reported of its report-only policies and pages of this origin, a line each."""
+    """Collect the lines that report-only policies log about pages of this origin."""
     lines: list[str] = []
     collect = logging.Handler(logging.INFO)
     of_page = f"a page of {safe_repr(origin)} "
@@ -32,7 +33,7 @@ def tried(origin: str) -> Iterator[list[str]]:
 
 @asynccontextmanager
 async def settled() -> AsyncIterator[None]:
-    """Wait, at the end, for the functions that only a report-only policy has: they are asked after the answer."""
+    """Wait, at the end, for functions of report-only policies, which are called after the response."""
     yield
     if tasks := running_calls():
         await asyncio.wait(tasks)

@@ -22,8 +22,8 @@ _ALLOW_ORIGIN: Final = ALLOW_ORIGIN.encode()
 class CompiledPolicy:
     """One policy in the form that requests are answered from. `label()` tells in words whose it is.
 
-    `report_only`: those of the report-only policy beside it. `followed`: its origins come and go, so that answers vary
-    with them, also where there is just one: caches must not be wrong when a second arrives.
+    `report_only`: the report-only policy beside it. `followed`: its origins come and go, so that responses
+    vary with them, also where there is just one: caches must not be wrong when a second arrives.
     """
 
     def __init__(

@@ -11,9 +11,10 @@ from functools import partial
 from inspect import isawaitable, iscoroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from ..log import cors_logger, safe_repr
+from ..log import cors_logger
 from ..policy.fields import OriginFunction, function_name
 from ..spec.fetch import ORIGIN
+from ..text import safe_repr
 from .compiled import CompiledPolicy
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from ..log import safe_repr
 from ..policy.fields import function_name
 from ..policy.policy import CorsPolicy, asks_functions_about, origin_functions
 from ..policy.problems import ids
 from ..spec.fetch import FORBIDDEN_METHODS
 from ..spec.origins import is_origin
+from ..text import safe_repr
 
 REFUSALS: Final = ids("""
     origin-repeated origin-null origin-malformed origin-not-allowed origin-function-refused

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from weakref import WeakSet
 
 from ..decision.compiled import ActivePolicy
-from ..log import cors_logger, safe_repr
+from ..log import cors_logger
 from ..policy.fields import Entries, OriginFunction, Star, to_seconds
 from ..policy.policy import CorsPolicy
 from ..policy.problems import CorsPolicyError
+from ..text import safe_repr
 from .values import apply_value, clear_in_steps, collection_entries, explain_entry, preload_tables
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from ..log import safe_repr
 from ..policy.fields import OriginFunction
 from ..policy.origin_diagnosis import origin_problems
 from ..policy.policy import CorsPolicy, fields_of, origin_set, with_origins
@@ -15,6 +14,7 @@ from ..policy.problems import CorsPolicyError, Problem
 from ..policy.validation import Validator
 from ..spec.origins import OriginSet, is_entry, is_pattern
 from ..spec.public_suffixes import is_below_public_suffix
+from ..text import safe_repr
 
 STEP: Final = 0.002
 """Seconds of work after which others have their turn."""

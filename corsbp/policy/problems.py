@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
-from ..log import safe_repr
+from ..text import safe_repr
 
 _PACKAGE: Final = __name__.partition(".")[0]
 

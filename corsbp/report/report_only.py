@@ -11,8 +11,11 @@ from weakref import WeakKeyDictionary
 from ..decision.compiled import CompiledPolicy
 from ..decision.origin_functions import OriginDecision
 from ..decision.refusal import Refusal
-from ..log import cors_logger, safe_repr
-from .refused import MAX_CONCURRENT, Reading, TaskLimiter, Why, has_listener, send_signal
+from ..log import cors_logger
+from ..text import safe_repr
+from .attempts import Reading
+from .refused import Why
+from .signals import MAX_CONCURRENT, TaskLimiter, has_listener, send_signal
 
 MAX_LOGGED: Final = 50
 """Pages that are named in the log for each kind of difference."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
 
-from corsbp.log import safe_repr
+from corsbp.text import safe_repr
 
 from .engines import STANDARD, Engine
 from .result import Step, cut, quoted

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from corsbp.log import safe_repr
 from corsbp.spec.fetch import (
     ALLOW_CREDENTIALS,
     ALLOW_HEADERS,
@@ -21,6 +20,7 @@ from corsbp.spec.fetch import (
     SAFELISTED_RESPONSE_HEADERS,
     is_token,
 )
+from corsbp.text import safe_repr
 
 from .engines import Engine
 from .result import Answer, Step, quoted

@@ -10,7 +10,6 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TypeAlias
 
-from corsbp.log import safe_repr
 from corsbp.spec.fetch import (
     ALLOW_HEADERS,
     REQUEST_HEADERS,
@@ -18,6 +17,7 @@ from corsbp.spec.fetch import (
     RESOURCE_POLICY,
     SAFELISTED_METHODS,
 )
+from corsbp.text import safe_repr
 
 from .cors_check import (
     REDIRECTS,

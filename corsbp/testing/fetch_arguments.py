@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from corsbp.log import safe_repr
 from corsbp.spec.fetch import FORBIDDEN_METHODS, SAFELISTED_METHODS, is_token
+from corsbp.text import safe_repr
 
 from .cookies import Cookies
 from .cors_check import StoppedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from corsbp.log import safe_repr
+from corsbp.text import safe_repr
 
 from .cors_check import StoppedError
 from .engines import Engine

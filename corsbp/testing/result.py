@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from corsbp.log import MAX_SHOWN, safe_repr
+from corsbp.text import MAX_SHOWN, safe_repr
 
 MOST_NAMES = 20
 """Names of an answer that a text lists."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 
-from corsbp.log import safe_repr
+from corsbp.text import safe_repr
 
 from .cors_check import StoppedError
 from .fetch_arguments import Page, address

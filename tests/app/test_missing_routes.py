@@ -45,7 +45,9 @@ def blueprint(name: str, prefix: str | None, *uris: str, **options: Any) -> Blue
     return bp
 
 
-def site(make: Callable[..., Any] = cors_group, files: Path = Path(__file__).parent, **config: Any) -> Sanic:
+def site(
+    make: Callable[..., Any] = cors_group, files: Path = Path(__file__).parents[1], **config: Any
+) -> Sanic:
     """An app with sections under all kinds of prefixes, and neighbours that are in none."""
     listed = {"allow_origins": [ORIGIN, TWO]}
 
@@ -229,7 +231,7 @@ def test_prefixes_of_copies() -> None:
     rows: dict[str, Row] = {
         "of a copy's copy": (ask("GET", "/twice/none"), 404, PUBLIC),
         "of a copy with only files": (ask("GET", "/copied/none"), 404, PUBLIC),
-        "its file": (ask("GET", "/copied/all/cases.py"), 200, PUBLIC),
+        "its file": (ask("GET", "/copied/all/test_send.py"), 200, PUBLIC),
     }
     check(app, rows)
 

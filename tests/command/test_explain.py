@@ -627,7 +627,7 @@ async def knows(origin: str, request: object) -> bool:
 
 
 def with_report_only() -> Sanic:
-    """Sections with a report-only policy, one of them with a function that only the report-only policy has."""
+    """Sections with a report-only policy, one of them with a function of its own."""
     app = new_app()
     for name, report_only in {
         "api": CorsPolicy(allow_origins=[ORIGIN]),

@@ -122,9 +122,9 @@ def test_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(list(tmp_path.glob("counter_*.db"))) == 2
     counted = {name: value for name, value in found.items() if name.startswith("cors_refused_total")}
     assert counted == {
-        "cors_refused_total,origin-not-allowed,cors_group(api),False": rounds + 200,
-        "cors_refused_total,method-not-allowed,cors_group(api),False": rounds,
-        "cors_refused_total,origin-malformed,cors_group(api),False": 1,
+        "cors_refused_total,origin-not-allowed,False,cors_group(api)": rounds + 200,
+        "cors_refused_total,method-not-allowed,False,cors_group(api)": rounds,
+        "cors_refused_total,origin-malformed,False,cors_group(api)": 1,
     }
     origins = [name for name in found if name.startswith("cors_refused_origins_total")]
     assert 20 <= len(origins) <= 40

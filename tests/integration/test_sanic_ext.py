@@ -92,7 +92,7 @@ def add_routes(where: Any, prefix: str = "", own_cors: bool = False) -> None:
     async def own(_: Request) -> HTTPResponse:
         return text("own")
 
-    where.static(f"{prefix}/files", Path(__file__).parent, name="files")
+    where.static(f"{prefix}/files", Path(__file__).parents[1], name="files")
 
 
 orders = pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_imports_run_downwards(module: str) -> None:
 
 def test_imports_are_seen() -> None:
     assert {*imported("corsbp.testing.cors_check")} == {
-        *(f"corsbp.{module}" for module in ("spec.fetch", "log")),
+        *(f"corsbp.{module}" for module in ("spec.fetch", "text")),
         *(f"corsbp.testing.{module}" for module in ("engines", "result", "safelists")),
     }
     assert {*imported("corsbp.pytest_plugin")} == {"corsbp.testing.attacks", "corsbp.testing.sync"}
@@ -190,7 +190,7 @@ def test_private_names_of_others_are_read_in_functions_that_say_why() -> None:
         allowed = known.get(module, set())
         assert {name for _, name in found} <= allowed, (module, found)
         functions = {function for function, name in found if name.startswith("_future")}
-        assert functions <= {"declared_uris", "forget_listener"}
+        assert functions <= {"declared_uris", "remove_listener"}
 
 
 def test_ids_are_unique_and_in_one_form() -> None:

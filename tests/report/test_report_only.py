@@ -14,8 +14,8 @@ from sanic.response import HTTPResponse, text
 from corsbp import CorsGroup, CorsPolicy, cors_group
 from corsbp.decision import compiled, refusal
 from corsbp.decision.compiled import ActivePolicy
-from corsbp.report.refused import MAX_CONCURRENT, SIGNAL
 from corsbp.report.report_only import MAX_LOGGED
+from corsbp.report.signals import MAX_CONCURRENT, SIGNAL
 
 from ..app.test_websockets import handshake, opened
 from ..cases import EVIL, ONE, TWO
@@ -44,7 +44,7 @@ NEXT: dict[str, CorsPolicy] = {
 def said(
     app: Sanic, asked: Iterable[Ask | bytes], caplog: pytest.LogCaptureFixture, level: int = logging.INFO
 ) -> list[list[str]]:
-    """What is reported of a report-only policy after each request: lines at INFO, and `signal: id` for the signal."""
+    """Return what is reported after each request: lines at INFO, and `signal: id` for the signal."""
     found: list[list[str]] = []
 
     @app.signal(SIGNAL)
@@ -337,11 +337,11 @@ def test_words_are_found_only_for_who_hears_them(
     """Of a page that both refuse, nothing is said: whether they do is told without the reason."""
     worded: list[str] = []
 
-    def of_origin(policy: CorsPolicy, origins: list[str], failed: bool) -> refusal.Refusal:
+    def origin_refusal(policy: CorsPolicy, origins: list[str], failed: bool) -> refusal.Refusal:
         worded.extend(origins)
         return refusal.origin_refusal(policy, origins, failed)
 
-    monkeypatch.setattr(compiled, "of_origin", of_origin)
+    monkeypatch.setattr(compiled, "origin_refusal", origin_refusal)
     app, _ = app_of(LIST, ONLY)
     caplog.set_level(logging.INFO)
 
@@ -504,7 +504,8 @@ def test_so_many_functions_at_once(caplog: pytest.LogCaptureFixture) -> None:
     app, _ = app_of(LIST, CorsPolicy(allow_origins=function, origin_timeout=60))
     found = said(app, [ask("GET", "/api/item", TWO)] * (MAX_CONCURRENT + 2), caplog)
     assert asked == MAX_CONCURRENT
-    line = f"cors_group(api) report-only: {MAX_CONCURRENT} functions are being asked, so that a request was not tried"
+    busy = f"{MAX_CONCURRENT} functions are being asked"
+    line = f"cors_group(api) report-only: {busy}, so that a request was not tried"
     assert found == [[]] * MAX_CONCURRENT + [[line]] * 2
 
 

@@ -20,7 +20,9 @@ from corsbp.decision.compiled import CompiledPolicy
 from corsbp.decision.origin_functions import OriginDecision
 from corsbp.decision.refusal import REFUSALS, Refusal
 from corsbp.log import LINES_PER_SECOND, cors_logger
-from corsbp.report.refused import MAX_CONCURRENT, SIGNAL, Call, Reading, log_refusal, strained
+from corsbp.report.attempts import Reading
+from corsbp.report.refused import log_refusal
+from corsbp.report.signals import MAX_CONCURRENT, SIGNAL, Call, strained
 
 from ..app.test_websockets import opened
 from ..support import (
