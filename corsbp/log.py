@@ -26,21 +26,21 @@ class RateLimitedLogger:
         self.logger = logger
         self.lines = lines
         self.clock = clock
-        self.written: dict[int, list[float]] = {}
+        self.counts: dict[int, list[float]] = {}
         """Of each level: a second, the lines written in it, and those left out."""
 
     def admits(self, level: int) -> bool:
         """Whether a line of this level is logged now. One that would be, but for the flood, is counted."""
         if not self.logger.isEnabledFor(level):
             return False
-        last, written, left_out = self.written.get(level, (-1, 0, 0))
+        last, written, left_out = self.counts.get(level, (-1, 0, 0))
         second = self.clock() // 1
         if second != last:
             if left_out:
                 self.logger.log(level, "%d more lines like the last were left out", left_out)
             written = left_out = 0
         room = written < self.lines
-        self.written[level] = [second, written + room, left_out + (not room)]
+        self.counts[level] = [second, written + room, left_out + (not room)]
         return room
 
     def write(self, level: int, message: str, *values: object, trace: bool = False) -> None:
@@ -49,7 +49,7 @@ class RateLimitedLogger:
             self.logger.log(level, message, *values, exc_info=trace)
 
 
-class _SanicsHandlers(logging.Handler):
+class _SanicHandler(logging.Handler):
     """Where nobody has set up handlers for `corsbp`, its lines go where Sanic's own go."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -59,7 +59,7 @@ class _SanicsHandlers(logging.Handler):
 
 
 cors_logger: Final = RateLimitedLogger(logging.getLogger("corsbp"))
-cors_logger.logger.addHandler(_SanicsHandlers())
+cors_logger.logger.addHandler(_SanicHandler())
 
 
 def enable_debug() -> None:

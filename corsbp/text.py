@@ -12,13 +12,13 @@ def safe_repr(value: object) -> str:
     """A value as `repr()` has it, which escapes what is not printable, cut after `MAX_SHOWN` characters."""
     # Text is cut before it is escaped: nobody makes us escape a megabyte.
     length = len(value) if isinstance(value, str) else 0
-    text = _repr(value[: MAX_SHOWN + 1] if isinstance(value, str) else value)
+    text = _try_repr(value[: MAX_SHOWN + 1] if isinstance(value, str) else value)
     if len(text) <= MAX_SHOWN:
         return text
     return f"{text[:MAX_SHOWN]}… ({max(length, len(text))} characters)"
 
 
-def _repr(value: object) -> str:
+def _try_repr(value: object) -> str:
     """`repr(value)`; or, where that fails, what it is."""
     try:
         return repr(value)

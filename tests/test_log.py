@@ -62,9 +62,9 @@ def test_so_many_lines_a_second(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.fixture
 def usual_limit() -> Iterator[None]:
-    cors_logger.lines, cors_logger.written = LINES_PER_SECOND, {}
+    cors_logger.lines, cors_logger.counts = LINES_PER_SECOND, {}
     yield
-    cors_logger.written = {}
+    cors_logger.counts = {}
 
 
 @pytest.mark.usefixtures("usual_limit")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..policy.policy import CorsPolicy
 from ..policy.problems import Problem
-from ..spec.fetch import in_order
+from ..spec.fetch import sort_methods
 from .hooks import AppHooks
 from .ownership import Owner
 from .routes import AnySanic, example_path, routes_of
@@ -66,7 +66,7 @@ def list_routes(app: AnySanic) -> list[RouteInfo]:
     found = [
         RouteInfo(
             path=f"/{route.path}",
-            methods=in_order(route.methods),
+            methods=sort_methods(route.methods),
             host=route.requirements.get("host"),
             name=route.name,
             section=section.compiled.label() if section else None,

@@ -24,7 +24,7 @@ from sanic_routing.route import Route
 from ..decision.compiled import ActivePolicy
 from ..decision.prefix_tree import PrefixTree
 from ..decision.preflight import PathPolicies
-from ..spec.fetch import METHODS, in_order
+from ..spec.fetch import METHODS, sort_methods
 from .bindings import is_automatic_options
 from .middleware import Middleware, RouteMiddleware
 from .missing_routes import MissingRoute
@@ -51,7 +51,7 @@ class Resolver:
     def learn(self, routes: Iterable[Route], prefixes: Mapping[str | None, PrefixTree[ActivePolicy]]) -> None:
         """Take note of what the router has been compiled from."""
         routes = list(routes)
-        self.methods = in_order(method for route in routes for method in route.methods)
+        self.methods = sort_methods(method for route in routes for method in route.methods)
         self.hosted = any(route.requirements.get("host") for route in routes) or len(prefixes) > 1
         self.prefixes = prefixes
 

@@ -13,7 +13,7 @@ from sanic.blueprints import BlueprintGroup
 from ..decision.compiled import ActivePolicy
 from ..live.follower import OriginFollower, Source
 from ..policy.policy import CorsPolicy
-from ..policy.problems import Problem, calling_line, warn
+from ..policy.problems import Problem, find_calling_line, warn
 from .hooks import AppHooks
 from .ownership import Owner, innermost_sections, iterate_members
 from .routes import AnySanic, remove_listener
@@ -42,7 +42,7 @@ class Section(Owner, Blueprint):
         self.whole = whole
         self.active_policy = ActivePolicy(policy, self.label, report_only=report_only)
         self.following: OriginFollower | None = None
-        self.made_at = calling_line()
+        self.made_at = find_calling_line()
         self.kept: dict[AnySanic, frozenset[Blueprint]] = {}
         self.arriving: frozenset[Blueprint] = frozenset()
         """What the app that has just registered this section had already."""

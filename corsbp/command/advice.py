@@ -15,7 +15,7 @@ from corsbp.app.section import unregistered_groups
 from corsbp.policy.fields import function_name
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions, origin_set
 from corsbp.policy.problems import CorsPolicyError, Problem
-from corsbp.spec.fetch import in_order
+from corsbp.spec.fetch import sort_methods
 from corsbp.testing import STOPS
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -89,7 +89,7 @@ def place_of(app: Sanic[Any, Any], url: str, method: str) -> Place:
     unregistered = unregistered_groups(app, here.blueprint) if here.blueprint else ()
     return Place(
         here,
-        in_order({name for each in alike for name in each.methods}),
+        sort_methods({name for each in alike for name in each.methods}),
         _near(parts.path, others, MISTYPED) if ":path>" in here.path else None,
         next(iter(unregistered), None),
         bool(list_sections(app)),

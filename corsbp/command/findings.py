@@ -127,7 +127,7 @@ def _of_policies(served: Iterable[RouteInfo], around: dict[str, CorsPolicy]) -> 
         for entry in entries:
             for each in _of_entry(entry, policy.allow_credentials):
                 yield Finding(each in ERRORS, each, where, entry, about)
-            if wider := origins.covering(entry, patterns):
+            if wider := origins.find_wider_entry(entry, patterns):
                 yield Finding(False, "origin-covered", where, f"{entry} is already allowed by {wider}", about)
         for function in origin_functions(policy) if policy.allow_credentials else ():
             yield Finding(False, "credentials-function", where, f"{function_name(function)}()", about)

@@ -133,7 +133,7 @@ def _of_names(what: str, everything: str, old: Any, new: Any) -> Iterator[tuple[
         patterns = frozenset(entry for entry in old if "://" in entry and origins.is_pattern(entry))
         for name in new:
             if name not in old:
-                covered = "://" in name and origins.covering(name, patterns)
+                covered = "://" in name and origins.find_wider_entry(name, patterns)
                 yield (
                     f"now also {what}{_name(name)}{f', as {covered} before' if covered else ''}",
                     not covered,

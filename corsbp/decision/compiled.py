@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from ..policy.policy import CorsPolicy, asks_functions_about, origin_entries, origin_functions, origin_set
+from ..policy.policy import CorsPolicy, calls_functions_for, origin_entries, origin_functions, origin_set
 from ..spec.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, EXPOSE_HEADERS, ORIGIN, VARY
 from .refusal import Refusal, origin_refusal
 
@@ -75,7 +75,7 @@ class CompiledPolicy:
 
     def open(self, origins: Sequence[str]) -> bool:
         """Whether functions have a say in a request with these Origin lines, which no entry allows."""
-        return self.ask is not None and len(origins) == 1 and asks_functions_about(self.policy, origins[0])
+        return self.ask is not None and len(origins) == 1 and calls_functions_for(self.policy, origins[0])
 
     def answer(self, origins: Sequence[str]) -> Headers:
         """The headers of an answer that is no preflight's, to a request with these Origin lines.

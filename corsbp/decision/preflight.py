@@ -18,8 +18,8 @@ from ..spec.fetch import (
     REQUEST_METHOD,
     SAFELISTED_METHODS,
     VARY,
-    in_order,
-    requested_names,
+    parse_requested_headers,
+    sort_methods,
 )
 from .compiled import ActivePolicy, CompiledPolicy, Headers, encode_headers
 from .refusal import Refusal, header_names_refusal, header_refusal, method_refusal
@@ -43,7 +43,7 @@ class PathPolicies:
 
     def __init__(self, served: Mapping[str, ActivePolicy | None], known: bool = True) -> None:
         self.known = known
-        self.served = {method: served[method] for method in in_order(served)}
+        self.served = {method: served[method] for method in sort_methods(served)}
         self.allow = tuple(dict.fromkeys([*self.served, _OPTIONS]))
         # A method that nothing serves follows the first route that has CORS: a page may see that 405.
         self.default = next((active for active in self.served.values() if active), None)
@@ -113,7 +113,7 @@ class OptionsHeaders:
         if grant is None:
             return self._refused
         origin = (_ALLOW_ORIGIN, grant.encode())
-        if self.compiled.reflects and (names := requested_names(requested)):
+        if self.compiled.reflects and (names := parse_requested_headers(requested)):
             return (origin, (_ALLOW_HEADERS, names.encode()), *self._tail)
         return (origin, *self._tail)
 
@@ -128,7 +128,7 @@ class OptionsHeaders:
         """The step at which a browser would stop after this preflight, its origin being granted."""
         if method not in self.methods and method not in SAFELISTED_METHODS:
             return method_refusal(method, self.methods, self._served)
-        names = requested_names(requested)
+        names = parse_requested_headers(requested)
         if names is None:
             return header_names_refusal(requested)
         allowed = self.compiled.policy.allow_headers

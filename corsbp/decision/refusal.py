@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from ..policy.fields import function_name
-from ..policy.policy import CorsPolicy, asks_functions_about, origin_functions
+from ..policy.policy import CorsPolicy, calls_functions_for, origin_functions
 from ..policy.problems import ids
 from ..spec.fetch import FORBIDDEN_METHODS
 from ..spec.origins import is_origin
@@ -54,7 +54,7 @@ def origin_refusal(policy: CorsPolicy, origins: Sequence[str], failed: bool) -> 
         kind = "origin-null"
     elif not is_origin(origin):
         kind, why = "origin-malformed", "no browser sends such an Origin"
-    elif not asked or not asks_functions_about(policy, origin):
+    elif not asked or not calls_functions_for(policy, origin):
         why = f"allow_origins leaves it out: it has {entries}"
         if not entries:
             why = "no function is asked about files" if asked else "allow_origins is empty: it allows nobody"

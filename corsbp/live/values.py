@@ -56,11 +56,11 @@ async def apply_value(value: object, policy: CorsPolicy) -> tuple[CorsPolicy, li
     fields = fields_of(policy)
     entries = collection_entries(value)
     if entries is None:
-        check = Validator()
-        allowed = check.origins(value)
-        check.credentials({**fields, "allow_origins": allowed})
-        if check.problems:
-            raise CorsPolicyError(check.problems)
+        validator = Validator()
+        allowed = validator.check_origins(value)
+        validator.check_credentials({**fields, "allow_origins": allowed})
+        if validator.problems:
+            raise CorsPolicyError(validator.problems)
         functions = (allowed,) if callable(allowed) else ()
         return with_origins(policy, allowed, OriginSet(()), functions), []
     # What the policy has already is good, so that one more among many costs little.
@@ -103,10 +103,10 @@ async def clear_in_steps(entries: list[object]) -> None:
 
 def entry_problems(entry: object, fields: Mapping[str, object]) -> list[Problem]:
     """What is wrong with one entry, in a policy with these fields."""
-    check = Validator()
-    if check.entry(entry) and isinstance(entry, str) and fields["allow_credentials"]:
-        check.trusted(entry, fields)
-    return check.problems
+    validator = Validator()
+    if validator.check_entry(entry) and isinstance(entry, str) and fields["allow_credentials"]:
+        validator.check_entry_with_credentials(entry, fields)
+    return validator.problems
 
 
 def explain_entry(entry: object, policy: CorsPolicy) -> str:

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 Args = ParamSpec("Args")
 Result = TypeVar("Result")
 
-_WORDS = {
+_ALIASES = {
     "allow_origins": "origin origins alloworigin allowedorigin allowedorigins originwhitelist whitelist "
     "alloworiginregex alloworiginregexp originregex allowedoriginregexes alloworiginfunc "
     "allowedoriginpatterns",
@@ -26,9 +26,9 @@ _WORDS = {
 }
 """Without underscores and `CORS_`, in lower case: so Java's and JavaScript's spellings are found, too."""
 
-_MEANT = {word: field for field, words in _WORDS.items() for word in words.split()}
+_FIELD_BY_ALIAS = {word: field for field, words in _ALIASES.items() for word in words.split()}
 
-_NEEDLESS = {
+_UNNEEDED = {
     "allowprivatenetwork": "browsers replaced it with a prompt that reads no header",
     "alwayssend": "what a page needs is sent",
     "automaticoptions": "OPTIONS is answered",
@@ -42,14 +42,14 @@ _NEEDLESS = {
 """What corsbp has no word for, and why it needs none."""
 
 
-def hint(word: str, known: Iterable[str]) -> str:
+def argument_hint(word: str, known: Iterable[str]) -> str:
     """What is meant by a word that is not known, as the rest of a sentence; nothing if nobody can tell."""
     plain = word.lower().removeprefix("cors_").replace("_", "")
-    if plain in _NEEDLESS:
-        return f": leave it out, {_NEEDLESS[plain]}"
+    if plain in _UNNEEDED:
+        return f": leave it out, {_UNNEEDED[plain]}"
     # What is spelt otherwise is the same word: `maxAge`, `CORS_MAX_AGE`
     same = {field.replace("_", ""): field for field in known}
-    field = same.get(plain) or _MEANT.get(plain)
+    field = same.get(plain) or _FIELD_BY_ALIAS.get(plain)
     field = field or next(iter(get_close_matches(word.lower(), [*same.values()], 1, 0.7)), None)
     if field is None or field not in same.values():
         return ""
@@ -66,7 +66,7 @@ def explain_unknown_arguments(function: Callable[Args, Result]) -> Callable[Args
         for word in options:
             if word not in known:
                 name = function.__qualname__.removesuffix(".__init__")
-                raise TypeError(f"{name}() has no argument {word!r}{hint(word, known)}")
+                raise TypeError(f"{name}() has no argument {word!r}{argument_hint(word, known)}")
         return function(*args, **options)
 
     return spoken

@@ -17,14 +17,14 @@ OriginFunction: TypeAlias = "Callable[[str, Request], bool | Awaitable[bool]]"
 
 Star: TypeAlias = Literal["*"]
 
-Allowed: TypeAlias = "Star | tuple[str | OriginFunction, ...] | OriginFunction"
+AllowOrigins: TypeAlias = "Star | tuple[str | OriginFunction, ...] | OriginFunction"
 """Who may read the answers, as it is used."""
 
 
 Item_co = TypeVar("Item_co", covariant=True)
 
 
-class Several(Protocol[Item_co]):
+class NonStringCollection(Protocol[Item_co]):
     """A collection that is not itself a string: list, tuple, set, frozenset, keys …
 
     A string's `in` takes strings only, that of collections anything: so editors underline
@@ -36,8 +36,8 @@ class Several(Protocol[Item_co]):
     def __len__(self) -> int: ...
 
 
-Names: TypeAlias = Several[str]
-Entries: TypeAlias = "Several[str | OriginFunction]"
+Names: TypeAlias = NonStringCollection[str]
+Entries: TypeAlias = "NonStringCollection[str | OriginFunction]"
 
 
 class Fields(TypedDict, total=False):
@@ -72,7 +72,7 @@ class PolicyFields:
     A class of its own, as jedi takes a dataclass with a constructor of its own for one without parameters.
     """
 
-    allow_origins: Allowed
+    allow_origins: AllowOrigins
     """Who may read the answers: `"*"`; or origins, patterns and functions `(origin, request) -> bool`.
 
         allow_origins=["https://app.example", "https://*.example.com", "http://localhost:*", ask_the_database]

@@ -10,20 +10,20 @@ from ..spec.origins import (
     DEFAULT_PORTS,
     MAX_LABEL,
     MAX_NAME,
-    ipv6,
     is_host,
     is_ipv4,
     is_number,
     is_readable,
+    parse_ipv6,
     to_ascii,
 )
-from ..spec.public_suffixes import is_public
+from ..spec.public_suffixes import is_public_suffix
 
-Note: TypeAlias = Callable[[str, str], None]
+AddFault: TypeAlias = Callable[[str, str], None]
 """Takes note of a problem: its id, and a message."""
 
 
-def meant_host(host: str, scheme: str, note: Note) -> str:
+def correct_host(host: str, scheme: str, note: AddFault) -> str:
     """Note what is wrong with a host, and return the one that was probably meant.
 
     What cannot be put right is left standing.
@@ -39,11 +39,11 @@ def meant_host(host: str, scheme: str, note: Note) -> str:
         note("origin-upper-case", "has capital letters; browsers send lower case")
         host = host.lower()
     if host.removeprefix("*.").startswith("["):
-        return _ip_literal(host, note)
+        return _correct_ip_literal(host, note)
     if re.fullmatch(r"[0-9.*]*[0-9][0-9.*]*", host) and "*" in host.removeprefix("*."):
         note("origin-wildcard-ip", "has * in an IP address: write a function that asks the module ipaddress")
         return host
-    host = _labels(_wildcard(host, scheme, note), note)
+    host = _correct_labels(_correct_wildcard(host, scheme, note), note)
     name = host.removeprefix("*.")
     if len(host) > MAX_NAME:
         note("origin-name-too-long", f"has a host of more than {MAX_NAME} characters")
@@ -54,11 +54,11 @@ def meant_host(host: str, scheme: str, note: Note) -> str:
     if odd := sorted(set(re.findall(r"[^a-z0-9_.*\x00-\x20\x7f-]", host))):
         more = " and more" if len(odd) > 5 else ""
         note("origin-host-character", f"has {' '.join(odd[:5])!a}{more} in its host")
-    note_unreadable(host, note)
+    report_unreadable_label(host, note)
     return host
 
 
-def note_unreadable(host: str, note: Note) -> None:
+def report_unreadable_label(host: str, note: AddFault) -> None:
     """Note a label that claims to be an international one, but is none."""
     labels = (each for each in host.split(".") if len(each) <= MAX_LABEL and not is_readable(each))
     if (label := next(labels, None)) is not None:
@@ -66,7 +66,7 @@ def note_unreadable(host: str, note: Note) -> None:
         note("origin-punycode", f"has the label {label!a}, which no browser can read")
 
 
-def _wildcard(host: str, scheme: str, note: Note) -> str:
+def _correct_wildcard(host: str, scheme: str, note: AddFault) -> str:
     """Note a `*` out of its place. Returns the host with it in its place where that is plain enough."""
     if "*" not in host.removeprefix("*."):
         return host
@@ -82,16 +82,16 @@ def _wildcard(host: str, scheme: str, note: Note) -> str:
             message = f"has * for its host: name each, or write a function, such as {function}"
         note("origin-wildcard-place", message)
     else:
-        note("origin-wildcard-place", f"has * within its host{_function_for(host, scheme)}")
+        note("origin-wildcard-place", f"has * within its host{_suggest_function(host, scheme)}")
     return host
 
 
-def _function_for(host: str, scheme: str) -> str:
+def _suggest_function(host: str, scheme: str) -> str:
     """The rest of a sentence that says which function stands for a host with a `*` within it."""
     if not re.fullmatch(r"[a-z0-9_.*-]{1,253}", host):
         return ": write a function"
     below = re.sub(r"^[^*]*(?:\*[^.*]*\.?)+", "", host)
-    theirs = bool(below) and is_public(below)
+    theirs = bool(below) and is_public_suffix(below)
     if theirs:
         # What strangers can register, too, is told from theirs by a part that they cannot have.
         host = re.sub(r"\*(?=\.|$)", "*-your-team", host)
@@ -101,7 +101,7 @@ def _function_for(host: str, scheme: str) -> str:
     return f"{who}: write a function that knows yours, such as {function}"
 
 
-def _labels(host: str, note: Note) -> str:
+def _correct_labels(host: str, note: AddFault) -> str:
     if host.endswith(".") and "" not in host[:-1].split("."):
         message = "has a dot at its end: Chromium sends it if the page was opened so, as another site's"
         note("origin-label-empty", message)
@@ -116,12 +116,12 @@ def _labels(host: str, note: Note) -> str:
     return host
 
 
-def _ip_literal(host: str, note: Note) -> str:
+def _correct_ip_literal(host: str, note: AddFault) -> str:
     """The host in brackets as browsers send it, where it is an address of a kind that corsbp takes."""
     if host.startswith("*."):
         note("origin-wildcard-ip", "has a wildcard before an IP address, which has no subdomains")
     elif not is_host(host):
         note("origin-ip-invalid", "has no IPv6 address in the form that browsers send")
-        address = ipv6(host.strip("[]"))
+        address = parse_ipv6(host.strip("[]"))
         return f"[{address}]" if address else host
     return host

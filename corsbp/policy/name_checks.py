@@ -25,7 +25,7 @@ def normalise_method(method: str) -> str:
 def check_method(entry: object) -> Problem | None:
     """What is wrong with, or odd about, an entry of `allow_methods`."""
     field = "allow_methods"
-    if (problem := _of_name(field, entry)) is not None:
+    if (problem := _check_name(field, entry)) is not None:
         return problem
     method = normalise_method(str(entry))
     if method.upper() in fetch.FORBIDDEN_METHODS:
@@ -39,7 +39,7 @@ def check_method(entry: object) -> Problem | None:
 def check_request_header(entry: object) -> Problem | None:
     """What is wrong with, or odd about, an entry of `allow_headers`."""
     field = "allow_headers"
-    if (problem := _of_name(field, entry)) is not None:
+    if (problem := _check_name(field, entry)) is not None:
         return problem
     header = str(entry).lower()
     found = None
@@ -60,7 +60,7 @@ def check_request_header(entry: object) -> Problem | None:
 def check_response_header(entry: object) -> Problem | None:
     """What is wrong with, or odd about, an entry of `expose_headers`."""
     field = "expose_headers"
-    if (problem := _of_name(field, entry)) is not None:
+    if (problem := _check_name(field, entry)) is not None:
         return problem
     header = str(entry).lower()
     found = None
@@ -75,7 +75,7 @@ def check_response_header(entry: object) -> Problem | None:
     return Problem(found[0], field, entry, found[1]) if found else None
 
 
-def _of_name(field: str, entry: object) -> Problem | None:
+def _check_name(field: str, entry: object) -> Problem | None:
     """What is wrong with an entry that is no name at all."""
     if not isinstance(entry, str):
         return Problem("entry-type", field, entry, f"is of type {type(entry).__name__}, not a string")

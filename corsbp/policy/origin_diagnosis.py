@@ -14,14 +14,14 @@ from ..spec.origins import (
     FILE,
     MAX_SCHEME,
     NEVER_SENT,
-    ipv6,
     is_entry,
     is_loopback,
     is_pattern,
     is_port,
-    parse,
+    parse_entry,
+    parse_ipv6,
 )
-from .host_diagnosis import meant_host, note_unreadable
+from .host_diagnosis import correct_host, report_unreadable_label
 from .problems import Problem
 
 _FIELD = "allow_origins"
@@ -45,7 +45,7 @@ def origin_problems(text: object, patterns: bool = False) -> tuple[Problem, ...]
     """
     if not isinstance(text, str):
         return (_not_a_string(text, patterns),)
-    diagnosis = Diagnosis()
+    diagnosis = OriginDiagnosis()
     meant = diagnosis.examine(text)
     if meant is not None and is_pattern(meant) and not patterns:
         diagnosis.note("origin-pattern", "allows many origins, where one is asked for")
@@ -74,7 +74,7 @@ _scheme_and_rest = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/*)(.*)", re.DOTALL).
 _ports = re.compile(r"(.*):[\[{]?([0-9]+(?:[,;-][0-9]+)+)[\]}]?").fullmatch
 
 
-class Diagnosis:
+class OriginDiagnosis:
     """Reads an entry from left to right, notes what is wrong and puts right what can be.
 
     What cannot be put right is left standing: what comes out is then not valid either, so no suggestion.
@@ -92,8 +92,8 @@ class Diagnosis:
         """Note what is wrong, and return the entry as it was probably meant; None where nobody can tell."""
         if is_entry(text):
             return text
-        if (entry := parse(text)) is not None:
-            note_unreadable(entry.host, self.note)
+        if (entry := parse_entry(text)) is not None:
+            report_unreadable_label(entry.host, self.note)
             return None
         meant = self.read(text)
         if not self.faults:
@@ -122,7 +122,7 @@ class Diagnosis:
         host, port = self._host_and_port(rest)
         scheme = scheme or ("http" if is_loopback(host.lower()) else "https")
         port = self._port(port, scheme.lower())
-        host = meant_host(host, scheme, self.note)
+        host = correct_host(host, scheme, self.note)
         return f"{scheme.lower()}://{host}{port}"
 
     # --- what is something else; each returns None if the text is not of its kind ---
@@ -220,7 +220,7 @@ class Diagnosis:
 
     def _host_and_port(self, rest: str) -> tuple[str, str | None]:
         """The host, and what stands behind its colon; None if there is no colon."""
-        if ipv6(rest):
+        if parse_ipv6(rest):
             self.note("origin-ip-invalid", "has an IPv6 address without brackets")
             return f"[{rest}]", None
         end = rest.rfind("]") + 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..spec.origins import FILE, OriginSet, is_origin
 from .aliases import explain_unknown_arguments
-from .fields import Allowed, Entries, Names, OriginFunction, PolicyFields, Star
+from .fields import AllowOrigins, Entries, Names, OriginFunction, PolicyFields, Star
 from .problems import CorsPolicyError, warn
 from .validation import Validator
 
@@ -62,27 +62,27 @@ class CorsPolicy(PolicyFields):
         dangerously_allow_insecure_origins: bool = False,
         dangerously_allow_public_suffixes: bool = False,
     ) -> None:
-        check = Validator()
+        validator = Validator()
         checked: dict[str, Any] = {
-            "allow_origins": check.origins(allow_origins),
-            "allow_credentials": check.switch("allow_credentials", allow_credentials),
-            "allow_methods": check.methods(allow_methods),
-            "allow_headers": check.request_headers(allow_headers),
-            "expose_headers": check.response_headers(expose_headers),
-            "max_age": check.max_age(max_age),
-            "origin_timeout": check.origin_timeout(origin_timeout),
-            "check_websockets": check.switch("check_websockets", check_websockets),
-            "dangerously_allow_insecure_origins": check.switch(
+            "allow_origins": validator.check_origins(allow_origins),
+            "allow_credentials": validator.check_bool("allow_credentials", allow_credentials),
+            "allow_methods": validator.check_methods(allow_methods),
+            "allow_headers": validator.check_request_headers(allow_headers),
+            "expose_headers": validator.check_response_headers(expose_headers),
+            "max_age": validator.check_max_age(max_age),
+            "origin_timeout": validator.check_origin_timeout(origin_timeout),
+            "check_websockets": validator.check_bool("check_websockets", check_websockets),
+            "dangerously_allow_insecure_origins": validator.check_bool(
                 "dangerously_allow_insecure_origins", dangerously_allow_insecure_origins
             ),
-            "dangerously_allow_public_suffixes": check.switch(
+            "dangerously_allow_public_suffixes": validator.check_bool(
                 "dangerously_allow_public_suffixes", dangerously_allow_public_suffixes
             ),
         }
-        check.credentials(checked)
-        if check.problems:
-            raise CorsPolicyError(check.problems)
-        for warning in check.warnings:
+        validator.check_credentials(checked)
+        if validator.problems:
+            raise CorsPolicyError(validator.problems)
+        for warning in validator.warnings:
             warn(warning)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -105,7 +105,7 @@ class CorsPolicy(PolicyFields):
             raise TypeError(f"allows() takes an origin, not {origin!r}")
         if self.allow_origins == "*" or origin in self._named:
             return True
-        if self._functions and asks_functions_about(self, origin):
+        if self._functions and calls_functions_for(self, origin):
             raise TypeError(f"Only a function knows {origin!r}: ask await group.allows(request)")
         return False
 
@@ -139,7 +139,7 @@ def fields_of(policy: CorsPolicy) -> dict[str, Any]:
 
 
 def with_origins(
-    policy: CorsPolicy, allowed: Allowed, compiled: OriginSet, functions: tuple[OriginFunction, ...]
+    policy: CorsPolicy, allowed: AllowOrigins, compiled: OriginSet, functions: tuple[OriginFunction, ...]
 ) -> CorsPolicy:
     """The same policy with other origins, which have been checked, and sorted into compiled and functions.
 
@@ -168,7 +168,7 @@ def origin_functions(policy: CorsPolicy) -> tuple[OriginFunction, ...]:
     return policy._functions
 
 
-def asks_functions_about(policy: CorsPolicy, origin: str) -> bool:
+def calls_functions_for(policy: CorsPolicy, origin: str) -> bool:
     """Whether a policy's functions have a say in an origin that no entry allows.
 
     They are asked about valid origins only. With credentials, no function can allow `file://`: it is the

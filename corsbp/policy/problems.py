@@ -128,17 +128,17 @@ class CorsPolicyWarning(UserWarning):
 
 def warn(problem: Problem) -> None:
     """Issue a `CorsPolicyWarning` that points to the line that called into corsbp, however deep we are."""
-    _, depth = _caller()
+    _, depth = _find_caller()
     warnings.warn(CorsPolicyWarning(problem), stacklevel=depth)
 
 
-def calling_line() -> str:
+def find_calling_line() -> str:
     """The file and line that called into corsbp, however deep we are."""
-    frame, _ = _caller()
+    frame, _ = _find_caller()
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
 
 
-def _caller() -> tuple[FrameType | None, int]:
+def _find_caller() -> tuple[FrameType | None, int]:
     """The frame that called into corsbp, and its distance from the function that asks."""
     frame: FrameType | None = sys._getframe(2)
     depth = 2

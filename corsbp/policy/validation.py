@@ -11,14 +11,14 @@ from functools import partial
 from typing import Any, TypeGuard
 
 from ..spec import fetch
-from ..spec.origins import FILE, covering, is_entry, is_insecure, is_pattern
+from ..spec.origins import FILE, find_wider_entry, is_entry, is_insecure, is_pattern
 from ..spec.public_suffixes import is_below_public_suffix
 from . import name_checks
 from .fields import (
     CHROMIUM_MAX_AGE,
     LONGEST_MAX_AGE,
     LONGEST_ORIGIN_TIMEOUT,
-    Allowed,
+    AllowOrigins,
     OriginFunction,
     Star,
     function_name,
@@ -38,51 +38,51 @@ class Validator:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
 
-    def note(self, problem: Problem) -> None:
+    def record(self, problem: Problem) -> None:
         """Take note of what is wrong, or odd."""
         (self.problems if problem.id in PROBLEMS else self.warnings).append(problem)
 
     def say(self, *args: Any) -> None:
-        self.note(Problem(*args))
+        self.record(Problem(*args))
 
-    def switch(self, name: str, value: object) -> bool:
+    def check_bool(self, name: str, value: object) -> bool:
         if not isinstance(value, bool):
             self.say("not-a-bool", name, value, "is neither True nor False")
         return value is True
 
-    def origins(self, value: object) -> Allowed:
+    def check_origins(self, value: object) -> AllowOrigins:
         name = "allow_origins"
         if callable(value):
-            self._function(value)
+            self._check_function(value)
             return value
         if isinstance(value, re.Pattern):
             self.problems.extend(origin_problems(value))
             return ()
-        entries = self._entries(name, value, partial(origin_problems, patterns=True))
+        entries = self._collect_entries(name, value, partial(origin_problems, patterns=True))
         if entries is None or entries == "*":
             return "*" if entries else ()
         if not entries:
             message = "allows no origin at all: name some, or leave the blueprints out of the section"
             self.say("origins-empty", name, value, message)
-        good = [entry for entry in entries if self.entry(entry)]
+        good = [entry for entry in entries if self.check_entry(entry)]
         named = [entry for entry in good if isinstance(entry, str)]
         patterns = frozenset(filter(is_pattern, named))
         for entry in named if patterns else ():
-            if wider := covering(entry, patterns):
+            if wider := find_wider_entry(entry, patterns):
                 self.say("origin-covered", name, entry, f"is already allowed by {wider!r}")
         return good[0] if len(good) == 1 and callable(good[0]) else tuple(good)  # as `["*"]` is "*"
 
-    def entry(self, entry: object) -> TypeGuard[str | OriginFunction]:
+    def check_entry(self, entry: object) -> TypeGuard[str | OriginFunction]:
         """Whether this can stand in a collection of origins; note what is wrong with it."""
         if isinstance(entry, str) and is_entry(entry):
             return True
         if callable(entry):
-            self._function(entry)
+            self._check_function(entry)
             return True
         self.problems.extend(origin_problems(entry, patterns=True))
         return False
 
-    def _function(self, function: Callable[..., object]) -> None:
+    def _check_function(self, function: Callable[..., object]) -> None:
         try:
             signature = inspect.signature(function)
         except (TypeError, ValueError):
@@ -93,17 +93,17 @@ class Validator:
             message = "cannot be called with two arguments, (origin, request)"
             self.say("origin-function-arguments", "allow_origins", function, message)
 
-    def methods(self, value: object) -> Star | tuple[str, ...]:
-        entries = self._names("allow_methods", value, name_checks.check_method)
-        return "*" if entries == "*" else fetch.in_order(map(name_checks.normalise_method, entries))
+    def check_methods(self, value: object) -> Star | tuple[str, ...]:
+        entries = self._check_names("allow_methods", value, name_checks.check_method)
+        return "*" if entries == "*" else fetch.sort_methods(map(name_checks.normalise_method, entries))
 
-    def request_headers(self, value: object) -> Star | tuple[str, ...]:
-        return _sorted_lower(self._names("allow_headers", value, name_checks.check_request_header))
+    def check_request_headers(self, value: object) -> Star | tuple[str, ...]:
+        return _sort_lowercase(self._check_names("allow_headers", value, name_checks.check_request_header))
 
-    def response_headers(self, value: object) -> Star | tuple[str, ...]:
-        return _sorted_lower(self._names("expose_headers", value, name_checks.check_response_header))
+    def check_response_headers(self, value: object) -> Star | tuple[str, ...]:
+        return _sort_lowercase(self._check_names("expose_headers", value, name_checks.check_response_header))
 
-    def max_age(self, value: object) -> int | None:
+    def check_max_age(self, value: object) -> int | None:
         name = "max_age"
         if value is None:
             return None
@@ -125,7 +125,7 @@ class Validator:
             self.say("max-age-capped", name, value, message, str(CHROMIUM_MAX_AGE))
         return int(seconds)
 
-    def origin_timeout(self, value: object) -> float:
+    def check_origin_timeout(self, value: object) -> float:
         name = "origin_timeout"
         seconds = to_seconds(value)
         if seconds is None:
@@ -138,7 +138,7 @@ class Validator:
             return LONGEST_ORIGIN_TIMEOUT
         return float(seconds)
 
-    def credentials(self, checked: Mapping[str, object]) -> None:
+    def check_credentials(self, checked: Mapping[str, object]) -> None:
         """What must not come together with credentials, among fields that are valid by themselves."""
         if not checked["allow_credentials"]:
             return
@@ -151,12 +151,12 @@ class Validator:
             self.say("credentials-any-origin", name, "*", message)
         for entry in declared if isinstance(declared, tuple) else ():
             if isinstance(entry, str):
-                self.trusted(entry, checked)
+                self.check_entry_with_credentials(entry, checked)
         if checked["expose_headers"] == "*":
             message = "with credentials is the name of a header for browsers: name the headers"
             self.say("credentials-any-exposed", "expose_headers", "*", message)
 
-    def trusted(self, entry: str, checked: Mapping[str, object]) -> None:
+    def check_entry_with_credentials(self, entry: str, checked: Mapping[str, object]) -> None:
         """What must not come together with credentials, of one origin or pattern."""
         name = "allow_origins"
         if entry == FILE:
@@ -170,28 +170,30 @@ class Validator:
             message = "with credentials trusts whoever registers a name there: name your own"
             self.say("credentials-public-suffix", name, entry, message)
 
-    def _names(
+    def _check_names(
         self, name: str, value: object, problem_of: Callable[[object], Problem | None]
     ) -> Star | tuple[str, ...]:
         """The entries of a collection of methods or headers; what is refused is left out."""
-        entries = self._entries(name, value, lambda word: [each for each in [problem_of(word)] if each])
+        entries = self._collect_entries(
+            name, value, lambda word: [each for each in [problem_of(word)] if each]
+        )
         if entries is None or entries == "*":
             return "*" if entries else ()
         good: list[str] = []
         for entry in entries:
             problem = problem_of(entry)
             if problem is not None:
-                self.note(problem)
+                self.record(problem)
             if isinstance(entry, str) and (problem is None or problem.id not in PROBLEMS):
                 good.append(entry)
         return tuple(good)
 
-    def _entries(
+    def _collect_entries(
         self, name: str, value: object, problems_of: Callable[[str], Sequence[Problem]]
     ) -> Star | tuple[object, ...] | None:
         """The entries, each once, of what should be a collection; None if it is refused."""
         if isinstance(value, str) and value != "*":
-            self._bare_string(name, value, problems_of)
+            self._refuse_bare_string(name, value, problems_of)
             return None
         if isinstance(value, (bytes, bytearray, Mapping)) or not isinstance(value, Collection):
             kind = "an iterator, empty after one look" if isinstance(value, Iterator) else "no collection"
@@ -199,12 +201,14 @@ class Validator:
             self.say("not-a-collection", name, value, message)
             return None
         # The order of a set changes from run to run: it must not get into anything that can be seen.
-        entries = sorted(value, key=_place) if isinstance(value, Set) else list(value)
+        entries = sorted(value, key=_sort_key) if isinstance(value, Set) else list(value)
         plain = [str.__str__(entry) if isinstance(entry, str) else entry for entry in entries]
-        unique = tuple({_key(entry): entry for entry in plain}.values())
+        unique = tuple({_identity(entry): entry for entry in plain}.values())
         return "*" if unique == ("*",) else unique
 
-    def _bare_string(self, name: str, value: str, problems_of: Callable[[str], Sequence[Problem]]) -> None:
+    def _refuse_bare_string(
+        self, name: str, value: str, problems_of: Callable[[str], Sequence[Problem]]
+    ) -> None:
         """Refuse a string that should have been a list, and what is wrong with its words."""
         words = [word for word in re.split(r"[,;\s]+", value) if word]
         faults = {word: [each for each in problems_of(word) if each.id in PROBLEMS] for word in words}
@@ -216,14 +220,14 @@ class Validator:
             self.problems.extend(each)
 
 
-def _place(entry: object) -> tuple[bool, str]:
+def _sort_key(entry: object) -> tuple[bool, str]:
     """Where an entry of a set stands: functions, whose repr is another in each run, by name, and last."""
     if callable(entry):
         return True, function_name(entry)
     return False, repr(entry)
 
 
-def _key(entry: object) -> object:
+def _identity(entry: object) -> object:
     """What is equal for equal entries; not everything that is declared can be hashed."""
     try:
         hash(entry)
@@ -232,5 +236,5 @@ def _key(entry: object) -> object:
     return entry
 
 
-def _sorted_lower(names: Star | tuple[str, ...]) -> Star | tuple[str, ...]:
+def _sort_lowercase(names: Star | tuple[str, ...]) -> Star | tuple[str, ...]:
     return "*" if names == "*" else tuple(sorted({name.lower() for name in names}))

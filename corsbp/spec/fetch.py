@@ -112,12 +112,12 @@ def is_forbidden_request_header(name: str) -> bool:
     return name in _FORBIDDEN_REQUEST_HEADERS or name.startswith(("proxy-", "sec-"))
 
 
-def in_order(methods: Iterable[str]) -> tuple[str, ...]:
+def sort_methods(methods: Iterable[str]) -> tuple[str, ...]:
     """The methods, each once, in the order of `METHODS`; others stand alphabetically before OPTIONS."""
     return tuple(sorted(set(methods), key=lambda method: (_PLACE.get(method, _OTHERS), method)))
 
 
-def requested_names(lines: Sequence[str]) -> str | None:
+def parse_requested_headers(lines: Sequence[str]) -> str | None:
     """The header names that a preflight asks for: all its Access-Control-Request-Headers lines as one list.
 
     Returns the names in lower case, joined by commas without spaces, in the order and number in which they

@@ -55,12 +55,12 @@ def is_origin(value: str) -> bool:
 
     The work is bounded: whatever is longer than `MAX_LENGTH` is refused unread.
     """
-    return parse(value) is not None and "*" not in value
+    return parse_entry(value) is not None and "*" not in value
 
 
 def is_entry(text: str) -> bool:
     """Whether `text` can be declared: an origin or pattern of names that browsers can read."""
-    entry = parse(text)
+    entry = parse_entry(text)
     return entry is not None and ("xn--" not in text or all(map(is_readable, entry.host.split("."))))
 
 
@@ -69,7 +69,7 @@ def is_pattern(entry: str) -> bool:
     return "*" in entry
 
 
-def covering(entry: str, entries: Container[str]) -> str | None:
+def find_wider_entry(entry: str, entries: Container[str]) -> str | None:
     """The narrowest of `entries` that allows all that `entry` allows, and more; None if none does.
 
     Costs the labels of `entry` only. A text that is no entry is read as if it were one.
@@ -95,7 +95,7 @@ def is_insecure(entry: str) -> bool:
     That is `http`, unless it stays on the machine: 127.0.0.0/8, [::1], localhost and its subdomains
     (Secure Contexts, "is origin potentially trustworthy?").
     """
-    return entry.startswith("http://") and not is_loopback(split(entry).host)
+    return entry.startswith("http://") and not is_loopback(split_entry(entry).host)
 
 
 class OriginSet:
@@ -117,7 +117,7 @@ class OriginSet:
         # what stands behind the wildcard: `example.com` or `example.com:8443` → `https://` …
         self._below: dict[str, tuple[str, ...]] = {}
         self._below_any_port: dict[str, tuple[str, ...]] = {}
-        for scheme, host, port in map(split, sorted(patterns)):
+        for scheme, host, port in map(split_entry, sorted(patterns)):
             if host.startswith("*."):
                 tails = self._below_any_port if port == "*" else self._below
                 tail = f"{host[2:]}:{port}" if port not in ("", "*") else host[2:]
@@ -160,7 +160,7 @@ def _is_below(origin: str, tails: dict[str, tuple[str, ...]]) -> bool:
     return False
 
 
-def parse(text: str) -> Entry | None:
+def parse_entry(text: str) -> Entry | None:
     """The parts of what has the form of an origin or pattern; None for everything else."""
     if text == FILE:
         return Entry("file", "", "")
@@ -174,7 +174,7 @@ def parse(text: str) -> Entry | None:
     return Entry(scheme, host, port) if is_host(host) else None
 
 
-def split(entry: str) -> Entry:
+def split_entry(entry: str) -> Entry:
     """The parts of an entry that is known to be valid."""
     scheme, _, rest = entry.partition("://")
     host, colon, port = rest.rpartition(":")
@@ -191,7 +191,7 @@ def is_port(port: str, scheme: str) -> bool:
 def is_host(host: str) -> bool:
     """Whether a host of the right characters is one that browsers send."""
     if host[0] == "[":
-        address = ipv6(host[1:-1])
+        address = parse_ipv6(host[1:-1])
         return address is not None and host == f"[{address}]"
     # A name that ends in a number is an IPv4 address or nothing, and below an address there are no names.
     return len(host) <= MAX_NAME and (not is_number(host.rpartition(".")[2]) or is_ipv4(host))
@@ -205,7 +205,7 @@ def is_ipv4(host: str) -> bool:
     return True
 
 
-def ipv6(text: str) -> IPv6Address | None:
+def parse_ipv6(text: str) -> IPv6Address | None:
     """The address, unless it is a mapped or zoned one: servers and browsers write those in several ways."""
     try:
         address = IPv6Address(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from .origins import split, to_ascii
+from .origins import split_entry, to_ascii
 
 
 def is_below_public_suffix(entry: str) -> bool:
@@ -16,11 +16,11 @@ def is_below_public_suffix(entry: str) -> bool:
     """
     if "://*." not in entry:
         return False
-    name = split(entry).host.removeprefix("*.")
-    return name != "localhost" and (is_public(name) or name in _list()[1])
+    name = split_entry(entry).host.removeprefix("*.")
+    return name != "localhost" and (is_public_suffix(name) or name in _list()[1])
 
 
-def is_public(name: str) -> bool:
+def is_public_suffix(name: str) -> bool:
     """Whether strangers register names right below this one. https://github.com/publicsuffix/list/wiki/Format
 
     The list decides, with its private section and its default rule, by which any unlisted last label is a

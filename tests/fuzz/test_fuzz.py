@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from corsbp import CorsPolicy, CorsPolicyError, CorsPolicyWarning
 from corsbp.policy.origin_diagnosis import origin_problems
-from corsbp.spec.fetch import requested_names
+from corsbp.spec.fetch import parse_requested_headers
 from corsbp.spec.origins import OriginSet, is_origin
 
 from .__main__ import main
@@ -132,7 +132,7 @@ def test_origins_under_policies(random: Random, others: list[str]) -> None:
 )
 def test_requested_names(lines: list[str], more: int) -> None:
     lines = [*lines, "," * more]
-    assert (requested_names(lines) or "") == requested(lines)
+    assert (parse_requested_headers(lines) or "") == requested(lines)
 
 
 # --- work: instructions, not seconds ---
@@ -213,7 +213,7 @@ def test_work_beyond_what_a_server_lets_through() -> None:
             ):
                 assert not origins.match(text)
                 assert not is_origin(text)
-                assert requested_names([f"{text} {text}"] * 2) is None
+                assert parse_requested_headers([f"{text} {text}"] * 2) is None
         return meter.count
 
     small, large = work(10_000), work(200_000)

@@ -9,7 +9,13 @@ import pytest
 from multidict import istr
 
 from corsbp.spec import fetch
-from corsbp.spec.fetch import MAX_REQUESTED_LENGTH, MAX_REQUESTED_NAMES, in_order, is_token, requested_names
+from corsbp.spec.fetch import (
+    MAX_REQUESTED_LENGTH,
+    MAX_REQUESTED_NAMES,
+    is_token,
+    parse_requested_headers,
+    sort_methods,
+)
 
 
 def test_header_names_are_what_sanic_looks_up_without_folding() -> None:
@@ -82,7 +88,7 @@ def test_no_name_is_in_two_tables_that_contradict_each_other() -> None:
     ],
 )
 def test_methods_have_one_order_that_ends_in_options(methods: list[str], ordered: tuple[str, ...]) -> None:
-    assert in_order(methods) == ordered
+    assert sort_methods(methods) == ordered
 
 
 MOST = [f"x-{number}" for number in range(MAX_REQUESTED_NAMES)]
@@ -127,7 +133,7 @@ LONGEST = "x" * MAX_REQUESTED_LENGTH
     ],
 )
 def test_requested_names(lines: list[str], names: str | None) -> None:
-    assert requested_names(lines) == names
+    assert parse_requested_headers(lines) == names
 
 
 def test_a_list_of_commas_is_not_cut_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,18 +145,18 @@ def test_a_list_of_commas_is_not_cut_up(monkeypatch: pytest.MonkeyPatch) -> None
         return True
 
     monkeypatch.setattr(fetch, "is_token", looks)
-    assert requested_names(["a," * (MAX_REQUESTED_LENGTH // 2)]) is None
+    assert parse_requested_headers(["a," * (MAX_REQUESTED_LENGTH // 2)]) is None
     assert looked_at == []
-    assert requested_names(["a,b"]) == "a,b"
+    assert parse_requested_headers(["a,b"]) == "a,b"
     assert looked_at == ["a", "b"]
 
 
 def test_a_list_of_commas_costs_no_more_memory_than_it_has() -> None:
     commas = ["," * MAX_REQUESTED_LENGTH]
-    requested_names(commas)
+    parse_requested_headers(commas)
     tracemalloc.start()
     try:
-        requested_names(commas)
+        parse_requested_headers(commas)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -19,7 +19,15 @@ from hypothesis import strategies as st
 from corsbp import origin_problems
 from corsbp.policy import host_diagnosis, origin_diagnosis
 from corsbp.spec import origins, public_suffixes
-from corsbp.spec.origins import MAX_LENGTH, OriginSet, covering, is_entry, is_insecure, is_origin, is_pattern
+from corsbp.spec.origins import (
+    MAX_LENGTH,
+    OriginSet,
+    find_wider_entry,
+    is_entry,
+    is_insecure,
+    is_origin,
+    is_pattern,
+)
 from corsbp.spec.public_suffixes import is_below_public_suffix
 
 problems_of = functools.partial(origin_problems, patterns=True)
@@ -502,7 +510,7 @@ def test_what_takes_time_is_done_to_hosts_of_possible_lengths_only(monkeypatch: 
 def test_an_entry_that_the_diagnosis_cannot_explain_is_refused_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(origin_diagnosis.Diagnosis, "read", lambda self, text: text)
+    monkeypatch.setattr(origin_diagnosis.OriginDiagnosis, "read", lambda self, text: text)
     assert ids_of("https://a b") == "origin-host-character"
 
 
@@ -799,7 +807,7 @@ def test_an_entry_covers_another_if_it_grants_all_that_the_other_grants() -> Non
             for port in ("", ":7")
         ]
         expected = entry != other and all(grants(entry, sample) for sample in samples)
-        assert (covering(other, {entry}) == entry) is expected, (entry, other, SEED)
+        assert (find_wider_entry(other, {entry}) == entry) is expected, (entry, other, SEED)
         found += expected
     assert found > 100, (found, SEED)
 
@@ -837,8 +845,8 @@ def test_an_entry_is_either_valid_or_explained(entry: str) -> None:
     assert is_entry(entry) is (not problems)
     assert is_origin(entry) or problems or is_pattern(entry)
     if problems:
-        found = origin_diagnosis.Diagnosis()
-        if origins.parse(entry) is None:
+        found = origin_diagnosis.OriginDiagnosis()
+        if origins.parse_entry(entry) is None:
             found.read(entry)
             assert found.faults, "refused without an explanation"
         assert all(
@@ -876,7 +884,7 @@ def test_no_pattern_grants_what_is_no_origin(text: str) -> None:
     ],
 )
 def test_the_narrowest_covering_entry_is_found(other: str, entries: set[str], narrowest: str | None) -> None:
-    assert covering(other, entries) == narrowest
+    assert find_wider_entry(other, entries) == narrowest
 
 
 @pytest.mark.parametrize(
@@ -971,6 +979,6 @@ def test_every_name_above_a_public_suffix_is_one_for_wildcards() -> None:
     theirs = publicsuffixlist.PublicSuffixList().is_public
     plain = {rule.lstrip("!*.").encode("idna").decode() for rule in rules} | above
     names = [f"{label}{name}" for name in plain for label in ("", "a.", "www.", "a.b.")]
-    assert [name for name in names if public_suffixes.is_public(name) is not theirs(name)] == []
-    hidden = [name for name in above if not public_suffixes.is_public(name)]
+    assert [name for name in names if public_suffixes.is_public_suffix(name) is not theirs(name)] == []
+    hidden = [name for name in above if not public_suffixes.is_public_suffix(name)]
     assert 400 < len(hidden) < 600, len(hidden)

@@ -18,7 +18,7 @@ from sanic import Sanic
 from corsbp.app.inventory import RouteInfo, list_policies, list_routes
 from corsbp.command.advice import place_of
 from corsbp.policy.policy import origin_entries
-from corsbp.spec.fetch import in_order
+from corsbp.spec.fetch import sort_methods
 
 from .reasons import Reasons
 from .watching import Watch
@@ -126,7 +126,8 @@ def rows(served: list[RouteInfo]) -> list[dict[str, Any]]:
         found.setdefault(row, set()).update(route.methods)
     names = ("path", "example", "host", "section", "policy", "websocket", "documentation")
     return [
-        {**dict(zip(names, row, strict=True)), "methods": in_order(methods)} for row, methods in found.items()
+        {**dict(zip(names, row, strict=True)), "methods": sort_methods(methods)}
+        for row, methods in found.items()
     ]
 
 
