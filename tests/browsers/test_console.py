@@ -19,7 +19,7 @@ from .console import Console, console_of, eventually
 from .page import Pages
 
 README = (ROOT / "corsbp" / "README.md").read_text()
-CHAPTER = README.partition("\n## What the browser says\n")[2].partition("\n## ")[0]
+CHAPTER = README.partition("\n## Messages in the browser's console\n")[2].partition("\n## ")[0]
 ALLOWED = "https://app.example"  # in the README, what is the page's own origin here
 NAMES = {"Chromium": "chromium", "Firefox": "firefox", "Safari": "webkit"}
 NO_NULL = "no word of it."

@@ -358,7 +358,7 @@ def test_a_server_that_is_misconfigured(explain: Any) -> None:
 def test_the_words_are_those_that_the_engines_print() -> None:
     """The README's chapter is compared with the three engines by another test."""
     readme = (ROOT / "corsbp" / "README.md").read_text()
-    table = readme[readme.index("## What the browser says") : readme.index("### Failed to fetch")]
+    table = readme[readme.index("## Messages in the browser's console") : readme.index("### Failed to fetch")]
     assert set(CONSOLES) < set(STOPS)
     for said in {each for row in CONSOLES.values() for each in row}:
         for part in filter(None, re.split(r"\s*…,?\s*", said)):

@@ -32,7 +32,7 @@ def why(capsys: pytest.CaptureFixture[str]) -> Any:
 def test_an_id(why: Any) -> None:
     expected = (
         "origin-trailing-slash\n  An origin has no slash at its end.\n  What to do: Remove the slash.\n"
-        "  (corsbp/README.md: What a policy is refused for)\n"
+        "  (corsbp/README.md: Errors in a policy)\n"
     )
     assert why("origin-trailing-slash") == (0, expected, "")
     assert why("[origin-trailing-slash]") == (0, expected, "")  # as it is printed
@@ -70,7 +70,7 @@ def test_no_such_id(why: Any) -> None:
 
 def test_all_of_them(why: Any) -> None:
     status, out, _ = why()
-    assert (status, out.splitlines()[:2]) == (0, ["What a policy is refused for:", "  bare-string"])
+    assert (status, out.splitlines()[:2]) == (0, ["Errors in a policy:", "  bare-string"])
     assert [line.strip() for line in out.splitlines() if line.startswith("  ")] == [e.id for e in entries()]
 
 

@@ -118,7 +118,7 @@ def test_the_fields() -> None:
     fields = inspect.signature(CorsPolicy).parameters.values()
     written = [(f"`{each.name}`", f"`{each.default!r}`".replace("'", '"')) for each in fields]
     assert [(name, default) for name, _, default in rows("README.md", "Fields")] == written
-    assert [name for name, *_ in rows("corsbp/README.md", "The fields")] == [name for name, _ in written]
+    assert [name for name, *_ in rows("corsbp/README.md", "Policy fields")] == [name for name, _ in written]
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_every_page_with_code_has_a_test_that_runs_it() -> None:
 
 def test_the_log_and_the_signal() -> None:
     """The blocks of the chapter about production: pasted, they do what the text around them says."""
-    chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## Seen in production\n")[2]
+    chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## In production\n")[2]
     switch, listener, report_only = [
         block for language, block in FENCED.findall(chapter) if language == "python"
     ]
