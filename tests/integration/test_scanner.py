@@ -119,7 +119,7 @@ def test_an_example(name: str, scan: Scan, tls: tuple[str, ...]) -> None:
 
 
 def test_it_can_find(scan: Scan, tls: tuple[str, ...]) -> None:
-    with served("tests.scanned:app", *tls) as port:
+    with served("tests.integration.scanned:app", *tls) as port:
         found = scan(*(_url(f"{HOST}/{name}", port) for name in WRONG))
     assert {name: results[2].get(name) for name, results in zip(WRONG, found.values(), strict=True)} == (
         dict.fromkeys(WRONG, "true")
