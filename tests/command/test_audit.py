@@ -655,7 +655,7 @@ def test_the_order_of_declaration_and_the_hash_seed_do_not_matter(tmp_path: Path
         from sanic import Blueprint, Sanic, text
         from corsbp import cors_group
         from corsbp.command.snapshot import snapshot, written
-        from corsbp.app.inventory import surface
+        from corsbp.app.inventory import list_routes
         app = Sanic("seeds")
         names = sorted({"a", "b", "c", "d"}, reverse=int(sys.argv[1]))
         for name in names:
@@ -664,7 +664,7 @@ def test_the_order_of_declaration_and_the_hash_seed_do_not_matter(tmp_path: Path
                 bp.add_route(lambda request: text(""), f"/{other}", {"GET", "PUT", "POST"}, name=name + other)
             app.blueprint(cors_group(bp, allow_origins={f"https://{name}.example" for name in names},
                                      allow_headers={f"x-{name}" for name in names}))
-        print(written(snapshot(surface(app))))
+        print(written(snapshot(list_routes(app))))
     """
     runs = {
         subprocess.run(
