@@ -13,11 +13,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 from corsbp.log import cors_logger
 
-from .support import Recording, compile_once, recorded, restore_sanic
+from .support import RecordProperty, compile_routers_once, explain_comparison, recorded_values, restore_sanic
 
 pytest_plugins = ["corsbp.pytest_plugin"]
 TOLD = "told"
-compile_once()
+compile_routers_once()
 
 
 @pytest.fixture(autouse=True)
@@ -34,13 +34,13 @@ def _no_apps_left() -> Iterator[None]:
 
 
 @pytest.fixture
-def tell(record_property: Recording) -> Callable[[str], None]:
+def tell(record_property: RecordProperty) -> Callable[[str], None]:
     """Print a text at the end of the run: what a process of pytest-xdist prints is lost."""
     return partial(record_property, TOLD)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if texts := [*recorded(terminalreporter, TOLD)]:
+    if texts := [*recorded_values(terminalreporter, TOLD)]:
         terminalreporter.section("told")
         terminalreporter.write_line("\n".join(texts))
 
@@ -56,6 +56,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     scheduler = LoadScopeScheduling(config, log)
     scheduler._split_scope = together
     return scheduler
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Show the header that is wrong, where CORS headers are compared."""
+    return explain_comparison(left, right) if op == "==" else None
 
 
 @pytest.hookimpl(wrapper=True)

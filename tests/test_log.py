@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator
 
@@ -13,7 +12,7 @@ from corsbp import cors_group
 from corsbp.log import LINES_PER_SECOND, RateLimitedLogger, cors_logger
 from corsbp.text import MAX_SHOWN, safe_repr
 
-from .support import EVIL, ask, exchange, new_app, saying, serve
+from .support import EVIL, new_app, request, run_server, send_async, serve, text_handler
 
 
 @pytest.mark.parametrize(
@@ -78,7 +77,7 @@ def test_an_attacker_does_not_fill_the_disk(
         raise LookupError("no database")
 
     api = Blueprint("api")
-    api.add_route(saying("here"), "/item", name="item")
+    api.add_route(text_handler("here"), "/item", name="item")
     origins = broken if kind == "broken" else ["https://app.example", "https://two.example"]
     app = new_app(cors_group(api, allow_origins=origins))
     now = [7.0]
@@ -89,9 +88,9 @@ def test_an_attacker_does_not_fill_the_disk(
         for second, times in ((7.0, 120), (8.0, 1)):
             now[0] = second
             for _ in range(times):
-                await exchange(port, ask("GET", "/item", EVIL, x_long="x" * 5000).raw())
+                await send_async(port, request("GET", "/item", EVIL, x_long="x" * 5000))
 
-    asyncio.run(serve(app, talk, debug=kind == "refused"))
+    run_server(serve(app, talk, debug=kind == "refused"))
     lines = [record.getMessage() for record in caplog.records if record.name == "corsbp"]
     assert len(lines) == LINES_PER_SECOND + 2
     assert lines[-2] == f"{120 - LINES_PER_SECOND} more lines like the last were left out"

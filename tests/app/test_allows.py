@@ -20,7 +20,17 @@ from corsbp.decision.compiled import CompiledPolicy
 from corsbp.decision.refusal import Refusal
 
 from ..cases import EVIL, ONE, SUB, TWO
-from ..support import Ask, ask, exchange, new_app, parse, preflight, saying, send, serve
+from ..support import (
+    HttpRequest,
+    new_app,
+    preflight,
+    request,
+    run_server,
+    send,
+    send_async,
+    serve,
+    text_handler,
+)
 
 NAMED = [ONE, "https://*.tenants.example"]
 PREVIEW = "https://pr-7.preview.example"
@@ -91,9 +101,9 @@ def test_who_is_asked(kind: str, origin: str, answers: list[Any], asked: str, gr
     policy = CorsPolicy(allow_origins=[*functions[:1], *NAMED, *functions[1:]], allow_credentials=True)
     app, _ = section(policy)
     one = {
-        "request": ask("GET", "/bp/item", origin),
+        "request": request("GET", "/bp/item", origin),
         "preflight": preflight("/bp/item", "POST", None, origin),
-        "404": ask("GET", "/bp/nothing", origin),
+        "404": request("GET", "/bp/nothing", origin),
     }[kind]
     (answer,) = send(app, one)
     assert calls == [(name, origin) for name in asked.split()]
@@ -108,7 +118,7 @@ def test_each_failure_is_logged_by_name(caplog: pytest.LogCaptureFixture) -> Non
     functions = [Function("raises", ValueError("boom"), calls), Function("says_yes", "yes", calls)]
     app, _ = section(CorsPolicy(allow_origins=[ONE, *functions, lambda origin, request: True]))
     with caplog.at_level(logging.INFO):
-        (answer,) = send(app, ask("GET", "/bp/item", EVIL))
+        (answer,) = send(app, request("GET", "/bp/item", EVIL))
     assert answer.cors["access-control-allow-origin"] == EVIL
     assert [each.getMessage() for each in caplog.records if "corsbp" in each.name] == [
         f"The origin function raises() failed for {EVIL!r}: refused",
@@ -128,12 +138,12 @@ def test_what_is_named_never_takes_the_asynchronous_way(monkeypatch: pytest.Monk
         monkeypatch.setattr(SendWrapper, "ask", fail)
         asks = [
             preflight("/bp/item", "POST", None, ONE),
-            ask("GET", "/bp/nothing", SUB),
-            ask("PUT", "/bp/item", ONE),
+            request("GET", "/bp/nothing", SUB),
+            request("PUT", "/bp/item", ONE),
         ]
-        return [parse(await exchange(port, each.raw())) for each in asks]
+        return [await send_async(port, each) for each in asks]
 
-    answers = asyncio.run(serve(app, talk))
+    answers = run_server(serve(app, talk))
     seen = [(answer.status, answer.cors.get("access-control-allow-origin")) for answer in answers]
     assert seen == [(204, ONE), (404, SUB), (405, ONE)]
 
@@ -153,7 +163,7 @@ def test_functions_are_asked_between_middleware_and_handler() -> None:
 
     app = new_app(cors_group(bp, allow_origins=[ONE, asked]))
     app.on_request(lambda _: order.append("middleware"))
-    send(app, ask("GET", "/bp/", EVIL), ask("GET", "/bp/", ONE))
+    send(app, request("GET", "/bp/", EVIL), request("GET", "/bp/", ONE))
     assert order == ["middleware", "function", "handler", "middleware", "handler"]
 
 
@@ -162,10 +172,10 @@ def test_a_file_is_never_granted_with_credentials() -> None:
     function = Function("f", True, calls)
     for credentials in (True, False):
         policy = CorsPolicy(allow_origins=[ONE, function], allow_credentials=credentials)
-        (answer,) = send(section(policy)[0], ask("GET", "/bp/item", "file://"))
+        (answer,) = send(section(policy)[0], request("GET", "/bp/item", "file://"))
         assert answer.cors.get("access-control-allow-origin") == (None if credentials else "file://")
         assert len(calls) == (not credentials)
-    (answer,) = send(section(CorsPolicy(allow_origins=["file://"]))[0], ask("GET", "/bp/item", "file://"))
+    (answer,) = send(section(CorsPolicy(allow_origins=["file://"]))[0], request("GET", "/bp/item", "file://"))
     assert answer.cors["access-control-allow-origin"] == "file://"
     assert refused(CompiledPolicy(policy), "file:///").id == "origin-malformed"
 
@@ -285,11 +295,13 @@ def test_the_group_is_asked_by_whatever_the_route_follows() -> None:
         "/nowhere": (),
     }
     asked = (ONE, TWO, EVIL, "null")
-    answers = iter(send(app, *(ask("GET", path, origin) for path in rows for origin in asked)))
+    answers = iter(send(app, *(request("GET", path, origin) for path in rows for origin in asked)))
     found = {path: tuple(origin for origin in asked if next(answers).body == b"True") for path in rows}
     assert found == rows
-    several = Ask("GET", "/inside/public", (("origin", ONE), ("origin", ONE)))
-    assert [each.body for each in send(app, ask("GET", "/inside/public", None), several)] == [b"False"] * 2
+    several = HttpRequest("GET", "/inside/public", (("origin", ONE), ("origin", ONE)))
+    assert [each.body for each in send(app, request("GET", "/inside/public", None), several)] == [
+        b"False"
+    ] * 2
 
 
 def test_another_group_has_no_say() -> None:
@@ -306,7 +318,7 @@ def test_another_group_has_no_say() -> None:
     app.add_route(says, "/", name="root")
     whole = cors_group(app)
     app.blueprint(whole)
-    answers = send(app, ask("GET", "/bp/", EVIL), ask("GET", "/", EVIL))
+    answers = send(app, request("GET", "/bp/", EVIL), request("GET", "/", EVIL))
     assert [answer.body for answer in answers] == [b"True False True False", b"False False False True"]
 
 
@@ -358,10 +370,10 @@ def test_a_function_is_asked_once_whoever_wants_to_know(debug: bool) -> None:
         for path, (headers, times) in paths.items():
             calls.clear()
             said.clear()
-            await exchange(port, ask("GET", path, PREVIEW, **headers).raw())
+            await send_async(port, request("GET", path, PREVIEW, **headers))
             assert (path, calls, said) == (path, [("f", PREVIEW)], [True] * times)
 
-    asyncio.run(serve(app, talk, debug))
+    run_server(serve(app, talk, debug))
 
 
 def test_who_asks_while_a_function_is_being_asked_waits_for_its_word() -> None:
@@ -369,7 +381,7 @@ def test_who_asks_while_a_function_is_being_asked_waits_for_its_word() -> None:
     calls: list[tuple[str, str]] = []
     said: list[tuple[bool, ...]] = []
     bp = Blueprint("bp", url_prefix="/bp")
-    bp.add_route(saying("item"), "/item", name="item")
+    bp.add_route(text_handler("item"), "/item", name="item")
     group = cors_group(bp, allow_origins=[TWO, Function("f", later, calls)])
     app = new_app(group)
 
@@ -381,7 +393,7 @@ def test_who_asks_while_a_function_is_being_asked_waits_for_its_word() -> None:
         return text("early") if "early" in request.args else None
 
     paths = "/bp/item", "/bp/item?early=1", "/bp/nothing"
-    answers = send(app, *(ask("GET", path, PREVIEW) for path in paths))
+    answers = send(app, *(request("GET", path, PREVIEW) for path in paths))
     assert [answer.cors.get("access-control-allow-origin") for answer in answers] == [PREVIEW] * 3
     assert (calls, said) == ([("f", PREVIEW)] * 3, [(True, True)] * 3)
 
@@ -390,7 +402,7 @@ def test_a_function_that_asks_what_it_is_asked() -> None:
     """It is told no, and not kept waiting for itself; nor is the answer, should it leave meanwhile."""
     said: list[bool] = []
     bp = Blueprint("bp", url_prefix="/bp")
-    bp.add_route(saying("item"), "/item", name="item")
+    bp.add_route(text_handler("item"), "/item", name="item")
 
     async def asks(origin: str, request: Request) -> bool:
         said.append(await group.allows(request))
@@ -398,7 +410,7 @@ def test_a_function_that_asks_what_it_is_asked() -> None:
         return True
 
     group = cors_group(bp, allow_origins=[TWO, asks])
-    (answer,) = send(new_app(group), ask("GET", "/bp/item", PREVIEW))
+    (answer,) = send(new_app(group), request("GET", "/bp/item", PREVIEW))
     assert (said, answer.body, answer.cors) == ([False], b"from in there", {"vary": "origin"})
 
 
@@ -408,7 +420,7 @@ def test_a_function_that_asks_what_it_is_asked() -> None:
 def test_recipes() -> None:
     """Timing-Allow-Origin for the same pages, unsafe methods for these alone, and a socket that asks."""
     bp = Blueprint("bp", url_prefix="/bp")
-    bp.add_route(saying("done"), "/", ["GET", "POST"], name="item")
+    bp.add_route(text_handler("done"), "/", ["GET", "POST"], name="item")
 
     @bp.on_response
     async def time_too(request: Request, response: HTTPResponse) -> None:
@@ -432,7 +444,7 @@ def test_recipes() -> None:
         ("POST", EVIL, 403, None),
         ("POST", None, 200, None),
     ]
-    answers = send(app, *(ask(method, "/bp/", origin) for method, origin, *_ in rows))
+    answers = send(app, *(request(method, "/bp/", origin) for method, origin, *_ in rows))
     seen = [(answer.status, dict(answer.headers).get("timing-allow-origin")) for answer in answers]
     assert seen == [(status, timing) for *_, status, timing in rows]
 
@@ -503,7 +515,7 @@ def test_policy_headers_and_declaration_agree() -> None:
             policy = CorsPolicy(allow_origins=declared)
         app, _ = section(policy)
         for origin, answer in zip(
-            origins, send(app, *(ask("GET", "/bp/item", o) for o in origins)), strict=True
+            origins, send(app, *(request("GET", "/bp/item", o) for o in origins)), strict=True
         ):
             expected = by_hand(declared, origin)
             granted = answer.cors.get("access-control-allow-origin") in ("*", origin)

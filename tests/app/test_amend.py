@@ -17,20 +17,19 @@ from ..support import (
     PUBLIC,
     REFUSED,
     TWO,
-    Ask,
-    Row,
-    ask,
+    Expectation,
+    HttpRequest,
     both_touchups,
-    check,
-    exchange,
+    expect,
     handler,
-    lists,
     new_app,
-    parse,
     preflight,
-    run_anew,
+    preflight_headers,
+    request,
+    run_server,
+    send_async,
+    send_through_asgi,
     serve,
-    through_asgi,
 )
 
 
@@ -46,20 +45,20 @@ def blueprint(name: str) -> Blueprint:
     return bp
 
 
-def rows_of(prefix: str, cors: dict[str, str]) -> dict[str, Row]:
+def rows_of(prefix: str, cors: dict[str, str]) -> dict[str, Expectation]:
     """The answers of such a blueprint."""
-    methods = lists("GET,OPTIONS")
-    rows: dict[str, Row] = {
-        "GET": (ask("GET", f"{prefix}/item"), 200, cors),
-        "GET, dynamic": (ask("GET", f"{prefix}/number/1"), 200, cors),
+    methods = preflight_headers("GET,OPTIONS")
+    rows: dict[str, Expectation] = {
+        "GET": (request("GET", f"{prefix}/item"), 200, cors),
+        "GET, dynamic": (request("GET", f"{prefix}/number/1"), 200, cors),
         "preflight": (preflight(f"{prefix}/item"), 204, cors | methods),
         "preflight, dynamic": (preflight(f"{prefix}/number/1"), 204, cors | methods),
-        "OPTIONS": (ask("OPTIONS", f"{prefix}/item"), 204, cors | (methods if cors == PUBLIC else {})),
-        "not allowed": (ask("POST", f"{prefix}/item"), 405, cors),
-        "not allowed, dynamic": (ask("POST", f"{prefix}/number/1"), 405, cors),
-        "not found": (ask("GET", f"{prefix}/none"), 404, cors),
-        "not found, preflight": (preflight(f"{prefix}/none"), 204, cors | lists()),
-        "wrong parameter": (ask("GET", f"{prefix}/number/one"), 404, cors),
+        "OPTIONS": (request("OPTIONS", f"{prefix}/item"), 204, cors | (methods if cors == PUBLIC else {})),
+        "not allowed": (request("POST", f"{prefix}/item"), 405, cors),
+        "not allowed, dynamic": (request("POST", f"{prefix}/number/1"), 405, cors),
+        "not found": (request("GET", f"{prefix}/none"), 404, cors),
+        "not found, preflight": (preflight(f"{prefix}/none"), 204, cors | preflight_headers()),
+        "wrong parameter": (request("GET", f"{prefix}/number/one"), 404, cors),
     }
     return {f"{prefix}: {name}": row for name, row in rows.items()}
 
@@ -89,58 +88,67 @@ def neighbours(app: Sanic, _: dict[str, Blueprint]) -> None:
     add(app, "/inside/number/<number:int>", "OPTIONS")
 
 
-OUTSIDE: dict[str, Row] = {
-    "outside": (ask("GET", "/web/item"), 200, {}),
-    "outside, not found": (ask("GET", "/web/none"), 404, {}),
-    "outside, not allowed": (ask("POST", "/web/item"), 405, {}),
+OUTSIDE: dict[str, Expectation] = {
+    "outside": (request("GET", "/web/item"), 200, {}),
+    "outside, not found": (request("GET", "/web/none"), 404, {}),
+    "outside, not allowed": (request("POST", "/web/item"), 405, {}),
     "outside, preflight": (preflight("/web/item"), 405, {}),
 }
 METHOD = {"vary": "origin, access-control-request-method"}
 TWOS = {"access-control-allow-origin": TWO}
-ALL_TWOS = TWOS | lists("GET,OPTIONS")
+ALL_TWOS = TWOS | preflight_headers("GET,OPTIONS")
 
-CHANGES: dict[Change, dict[str, Row]] = {
+CHANGES: dict[Change, dict[str, Expectation]] = {
     more_routes: {
-        "late": (ask("GET", "/inside/late"), 200, GRANTED),
-        "late, refused": (ask("GET", "/inside/late", EVIL), 200, REFUSED),
-        "late, preflight": (preflight("/inside/late"), 204, GRANTED | lists("GET,OPTIONS")),
-        "late, not allowed": (ask("POST", "/inside/late"), 405, GRANTED),
-        "late, another method": (ask("PUT", "/inside/item"), 200, GRANTED),
-        "/inside: preflight": (preflight("/inside/item", "PUT"), 204, GRANTED | lists("GET,PUT,OPTIONS")),
-        "late, outside": (ask("GET", "/web/late"), 200, {}),
+        "late": (request("GET", "/inside/late"), 200, GRANTED),
+        "late, refused": (request("GET", "/inside/late", EVIL), 200, REFUSED),
+        "late, preflight": (preflight("/inside/late"), 204, GRANTED | preflight_headers("GET,OPTIONS")),
+        "late, not allowed": (request("POST", "/inside/late"), 405, GRANTED),
+        "late, another method": (request("PUT", "/inside/item"), 200, GRANTED),
+        "/inside: preflight": (
+            preflight("/inside/item", "PUT"),
+            204,
+            GRANTED | preflight_headers("GET,PUT,OPTIONS"),
+        ),
+        "late, outside": (request("GET", "/web/late"), 200, {}),
         "late, outside, preflight": (preflight("/web/late"), 405, {}),
-        "late, outside under the prefix": (ask("GET", "/inside/outside"), 200, {}),
-        "late, outside under the prefix, not allowed": (ask("POST", "/inside/outside"), 405, {}),
+        "late, outside under the prefix": (request("GET", "/inside/outside"), 200, {}),
+        "late, outside under the prefix, not allowed": (request("POST", "/inside/outside"), 405, {}),
     },
     more_blueprints: {
         **rows_of("/late", PUBLIC),
-        "late, outside": (ask("GET", "/late-web/item"), 200, {}),
+        "late, outside": (request("GET", "/late-web/item"), 200, {}),
         "late, outside, preflight": (preflight("/late-web/item"), 405, {}),
-        "late, outside, not found": (ask("GET", "/late-web/none"), 404, {}),
+        "late, outside, not found": (request("GET", "/late-web/none"), 404, {}),
     },
-    a_copy: rows_of("/copied", TWOS) | {"/copied: OPTIONS": (ask("OPTIONS", "/copied/item"), 204, ALL_TWOS)},
+    a_copy: rows_of("/copied", TWOS)
+    | {"/copied: OPTIONS": (request("OPTIONS", "/copied/item"), 204, ALL_TWOS)},
     neighbours: {
-        "late, outside on its path": (ask("DELETE", "/inside/item"), 200, {}),
-        "/inside: preflight": (preflight("/inside/item"), 204, GRANTED | lists("GET,OPTIONS") | METHOD),
+        "late, outside on its path": (request("DELETE", "/inside/item"), 200, {}),
+        "/inside: preflight": (
+            preflight("/inside/item"),
+            204,
+            GRANTED | preflight_headers("GET,OPTIONS") | METHOD,
+        ),
         "late, outside on its path, preflight": (
             preflight("/inside/item", "DELETE"),
             204,
             {"vary": "access-control-request-method"},
         ),
-        "late, OPTIONS outside on its path": (ask("OPTIONS", "/inside/number/1"), 200, {}),
+        "late, OPTIONS outside on its path": (request("OPTIONS", "/inside/number/1"), 200, {}),
         "/inside: preflight, dynamic": (
             preflight("/inside/number/1"),
             204,
-            GRANTED | lists("GET,OPTIONS") | METHOD,
+            GRANTED | preflight_headers("GET,OPTIONS") | METHOD,
         ),
     },
 }
 
 
-async def ask_all(port: int, rows: dict[str, Row]) -> None:
+async def ask_all(port: int, rows: dict[str, Expectation]) -> None:
     seen = {}
     for name, (one, *_) in rows.items():
-        answer = parse(await exchange(port, one if isinstance(one, bytes) else one.raw()))
+        answer = await send_async(port, one)
         seen[name] = (answer.status, answer.cors)
     wrong = {name: answer for name, answer in seen.items() if answer != rows[name][1:]}
     assert not wrong
@@ -176,7 +184,7 @@ def test_amended_while_it_runs(change: Change, before: bool, touchup: bool) -> N
             app.middleware(lambda _, response: response.headers.update({"x-late": "1"}), "response")
         await ask_all(port, rows | changed)
 
-    run_anew(serve(app, talk))
+    run_server(serve(app, talk))
 
 
 def test_a_policy_that_comes_with_a_late_route() -> None:
@@ -187,19 +195,23 @@ def test_a_policy_that_comes_with_a_late_route() -> None:
     async def talk(port: int) -> None:
         with app.amend():
             add(bp, "/item", "DELETE", ctx_cors=CorsPolicy())
-        rows: dict[str, Row] = {
-            "GET": (ask("GET", "/inside/item"), 200, GRANTED),
-            "DELETE": (ask("DELETE", "/inside/item"), 200, PUBLIC),
-            "preflight": (preflight("/inside/item"), 204, GRANTED | lists("GET,OPTIONS") | METHOD),
+        rows: dict[str, Expectation] = {
+            "GET": (request("GET", "/inside/item"), 200, GRANTED),
+            "DELETE": (request("DELETE", "/inside/item"), 200, PUBLIC),
+            "preflight": (
+                preflight("/inside/item"),
+                204,
+                GRANTED | preflight_headers("GET,OPTIONS") | METHOD,
+            ),
             "preflight for DELETE": (
                 preflight("/inside/item", "DELETE"),
                 204,
-                PUBLIC | lists("DELETE,OPTIONS") | {"vary": "access-control-request-method"},
+                PUBLIC | preflight_headers("DELETE,OPTIONS") | {"vary": "access-control-request-method"},
             ),
         }
         await ask_all(port, rows)
 
-    run_anew(serve(app, talk))
+    run_server(serve(app, talk))
 
 
 @both_touchups
@@ -210,17 +222,17 @@ def test_the_same_app_again_and_again(touchup: bool) -> None:
     app.blueprint(blueprint("web"))
     rows = OUTSIDE | rows_of("/inside", GRANTED)
     for _ in range(3):
-        check(app, rows)
+        expect(app, rows)
     group.reconfigure(CorsPolicy(allow_origins=[TWO]))
     rows |= rows_of("/inside", TWOS)
-    rows["/inside: OPTIONS"] = (ask("OPTIONS", "/inside/item"), 204, ALL_TWOS)
+    rows["/inside: OPTIONS"] = (request("OPTIONS", "/inside/item"), 204, ALL_TWOS)
     for _ in range(3):
-        check(app, rows)
+        expect(app, rows)
 
 
 def test_the_same_app_again_and_again_through_asgi() -> None:
     app = new_app(cors_group(blueprint("inside"), **LISTED), blueprint("web"))
     rows = OUTSIDE | rows_of("/inside", GRANTED)
-    answers = through_asgi(app, [one for one, *_ in rows.values() if isinstance(one, Ask)])
+    answers = send_through_asgi(app, *[one for one, *_ in rows.values() if isinstance(one, HttpRequest)])
     seen = {name: (answer.status, answer.cors) for name, answer in zip(rows, answers, strict=True)}
     assert seen == {name: row[1:] for name, row in rows.items()}

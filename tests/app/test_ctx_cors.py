@@ -15,7 +15,7 @@ from sanic.views import HTTPMethodView
 from corsbp import CorsPolicy, cors_group
 
 from ..cases import EVIL, ONE, TWO
-from ..support import Answer, ask, new_app, preflight, send
+from ..support import ReceivedResponse, new_app, preflight, request, send
 from .test_websockets import handshake, open_all
 
 SECTION: dict[str, Any] = {"allow_origins": [ONE], "allow_headers": ["x-section"]}
@@ -74,14 +74,14 @@ def test_a_policy_of_its_own(way: str, uri: str) -> None:
     path = URIS[uri]
     methods = "GET,PUT,OPTIONS" if way == "view" else "GET,OPTIONS"
     expected = {
-        ask("GET", path): (200, OF_ROUTE),
-        ask("GET", path, origin=None): (200, OF_ROUTE),
-        ask("DELETE", path): (405, OF_ROUTE),
+        request("GET", path): (200, OF_ROUTE),
+        request("GET", path, origin=None): (200, OF_ROUTE),
+        request("DELETE", path): (405, OF_ROUTE),
         preflight(path): (204, OF_ROUTE | lists(methods, "7", "x-own")),
-        ask("OPTIONS", path): (204, OF_ROUTE | lists(methods, "7", "x-own")),
-        ask("GET", "/bp/plain/route"): (200, OF_SECTION),
+        request("OPTIONS", path): (204, OF_ROUTE | lists(methods, "7", "x-own")),
+        request("GET", "/bp/plain/route"): (200, OF_SECTION),
         preflight("/bp/plain/route"): (204, OF_SECTION | lists("GET,PUT,OPTIONS", "600", "x-section")),
-        ask("GET", "/bp/not/here"): (404, OF_SECTION),
+        request("GET", "/bp/not/here"): (404, OF_SECTION),
     }
     answers = send(wrapped(WAYS[way], uri, OWN), *expected)
     assert {
@@ -94,11 +94,11 @@ def test_a_policy_of_its_own(way: str, uri: str) -> None:
 def test_left_out_of_cors_it_answers_as_if_it_were_not_wrapped(way: str, uri: str) -> None:
     path = URIS[uri]
     requests = {
-        "GET": ask("GET", path),
-        "GET from elsewhere": ask("GET", path, EVIL),
-        "GET from nowhere": ask("GET", path, origin=None),
-        "405": ask("DELETE", path),
-        "OPTIONS": ask("OPTIONS", path),
+        "GET": request("GET", path),
+        "GET from elsewhere": request("GET", path, EVIL),
+        "GET from nowhere": request("GET", path, origin=None),
+        "405": request("DELETE", path),
+        "OPTIONS": request("OPTIONS", path),
         "preflight": preflight(path),
         "preflight for a 405": preflight(path, "DELETE"),
     }
@@ -112,7 +112,7 @@ def test_left_out_of_cors_it_answers_as_if_it_were_not_wrapped(way: str, uri: st
     assert answers(wrapped(WAYS[way], uri, False)) == answers(new_app(unwrapped))
 
 
-def comparable(answer: Answer) -> dict[str, str]:
+def comparable(answer: ReceivedResponse) -> dict[str, str]:
     """The headers, the methods of an Allow in order, without what the text of an error page decides."""
     headers = {name.lower(): value for name, value in answer.headers if name.lower() != "content-length"}
     if "allow" in headers:
@@ -138,8 +138,8 @@ def test_each_method_of_a_path_follows_its_own(uri: str, path: str) -> None:
         bp.add_route(handler, uri, methods=[method], name=method, **more)
     exposed = {"access-control-expose-headers": "x-n"}
     expected = {
-        **{ask(method, path): headers for method, (_, headers) in MIXED.items()},
-        ask("DELETE", path): MIXED["DELETE"][1] | exposed,
+        **{request(method, path): headers for method, (_, headers) in MIXED.items()},
+        request("DELETE", path): MIXED["DELETE"][1] | exposed,
         preflight(path, "GET"): OF_ROUTE | lists("GET,OPTIONS", "7", "x-own") | VARY,
         preflight(path, "POST"): OF_SECTION | lists("POST,OPTIONS", "600", "x-section") | VARY,
         preflight(path, "DELETE"): {
@@ -161,7 +161,7 @@ def test_the_users_own_options_handler_next_to_routes_with_policies() -> None:
     bp.add_route(handler, "/item", methods=["OPTIONS"], name="options", ctx_cors=False)
     expected = {
         preflight("/bp/item"): (204, b"", OF_ROUTE | lists("GET,OPTIONS", "7", "x-own") | VARY),
-        ask("OPTIONS", "/bp/item"): (200, b"here", {}),
+        request("OPTIONS", "/bp/item"): (200, b"here", {}),
     }
     answers = send(new_app(cors_group(bp, **SECTION)), *expected)
     seen = [(answer.status, answer.body, answer.cors) for answer in answers]
@@ -175,7 +175,7 @@ def test_a_view_that_attaches_itself_follows_its_section() -> None:
         def get(self, request: Request) -> HTTPResponse:
             return text("here")
 
-    assert send(new_app(cors_group(bp, **SECTION)), ask("GET", "/bp/attached"))[0].cors == OF_SECTION
+    assert send(new_app(cors_group(bp, **SECTION)), request("GET", "/bp/attached"))[0].cors == OF_SECTION
 
 
 def test_websockets() -> None:
@@ -208,7 +208,7 @@ def test_nested_sections_and_groups() -> None:
     section = cors_group(cors_group(inner), outer, url_prefix="/api", version=1, **SECTION)
     app = new_app(Blueprint.group(section, url_prefix="/site"))
     paths = [f"/v1/site/api/{bp}/{route}" for bp in ("inner", "outer") for route in ("own", "out")]
-    answers = send(app, *(ask("GET", path) for path in paths))
+    answers = send(app, *(request("GET", path) for path in paths))
     assert [(answer.status, answer.cors) for answer in answers] == [(200, OF_ROUTE), (200, {})] * 2
 
 
@@ -219,7 +219,7 @@ def test_routes_that_are_added_after_the_app_has_the_section() -> None:
     bp.add_route(handler, "/own", name="own", ctx_cors=OWN)
     bp.add_route(handler, "/out", name="out", ctx_cors=False)
     answers = send(
-        app, *(ask("GET", f"/bp/{path}") for path in ("first", "own", "out")), preflight("/bp/own")
+        app, *(request("GET", f"/bp/{path}") for path in ("first", "own", "out")), preflight("/bp/own")
     )
     assert [answer.cors for answer in answers] == [
         OF_SECTION,
@@ -238,7 +238,7 @@ def test_anything_else_stops_the_app_and_names_the_route(way: str, value: object
     app = wrapped(WAYS[way], "/<name:str>/item", value)
     route = next(route for route in app.router.routes if "cors" in vars(route.ctx))
     with pytest.raises(ValueError, match=re.escape(repr(value))) as stopped:
-        send(app, ask("GET", "/bp/any/item"))
+        send(app, request("GET", "/bp/any/item"))
     assert not isinstance(stopped.value, SanicException)
     for part in (f"ctx_cors={value!r}", repr(route.name), "/bp/<name:str>/item", "CorsPolicy", "False"):
         assert part in str(stopped.value)
@@ -266,7 +266,7 @@ def test_outside_of_a_section(value: object, ordinary: object, asked: object) ->
     app = new_app(cors_group(bp))
     own: dict[str, Any] = {} if value is None else {"ctx_cors": value}
     app.add_route(handler, "/out", name="out", **own)
-    answers = send(app, ask("GET", "/out"), preflight("/out"))
+    answers = send(app, request("GET", "/out"), preflight("/out"))
     assert [(answer.status, answer.cors) for answer in answers] == [ordinary, asked]
 
 
@@ -276,4 +276,4 @@ def test_outside_of_a_section_anything_else_stops_the_app_too() -> None:
     app = new_app(cors_group(bp))
     app.add_route(handler, "/out", name="out", ctx_cors="a typo")
     with pytest.raises(ValueError, match=r"ctx_cors='a typo' of the route 'app[0-9]+\.out' \(/out\)"):
-        send(app, ask("GET", "/out"))
+        send(app, request("GET", "/out"))

@@ -21,17 +21,16 @@ from ..support import (
     ORIGIN,
     PUBLIC,
     REFUSED,
-    Ask,
-    Row,
-    ask,
+    Expectation,
+    HttpRequest,
     both_touchups,
-    check,
+    expect,
     handler,
-    lists,
     new_app,
     preflight,
+    preflight_headers,
+    request,
     send,
-    send_anew,
 )
 
 ONES = {"access-control-allow-origin": ORIGIN}
@@ -68,27 +67,35 @@ def test_the_app_itself(when: str, touchup: bool, tmp_path: Path) -> None:
     if when == "before":
         routes()
     method = {"vary": "origin, access-control-request-method"}
-    rows: dict[str, Row] = {
-        "home": (ask("GET", "/"), 200, GRANTED),
-        "home, preflight": (preflight("/"), 204, GRANTED | lists("GET,OPTIONS")),
-        "item": (ask("GET", "/item"), 200, GRANTED),
-        "refused": (ask("GET", "/item", EVIL), 200, REFUSED),
-        "left out": (ask("PUT", "/item"), 200, {}),
+    rows: dict[str, Expectation] = {
+        "home": (request("GET", "/"), 200, GRANTED),
+        "home, preflight": (preflight("/"), 204, GRANTED | preflight_headers("GET,OPTIONS")),
+        "item": (request("GET", "/item"), 200, GRANTED),
+        "refused": (request("GET", "/item", EVIL), 200, REFUSED),
+        "left out": (request("PUT", "/item"), 200, {}),
         "left out, preflight": (preflight("/item", "PUT"), 204, {"vary": "access-control-request-method"}),
-        "beside it, preflight": (preflight("/item"), 204, GRANTED | lists("GET,OPTIONS") | method),
-        "own": (ask("PUT", "/own/1", EVIL), 200, PUBLIC),
-        "own, preflight": (preflight("/own/1", "PUT", origin=EVIL), 204, PUBLIC | lists("PUT,OPTIONS")),
-        "file": (ask("GET", "/files/a.txt"), 200, GRANTED),
-        "no such file": (ask("GET", "/files/b.txt"), 404, GRANTED),
-        "extension": (ask("GET", "/docs/item"), 200, GRANTED),
-        "member": (ask("GET", "/api/item"), 200, GRANTED),
-        "unknown": (ask("GET", "/none"), 404, GRANTED),
-        "unknown, preflight": (preflight("/none", "PUT"), 204, GRANTED | lists()),
-        "not allowed": (ask("DELETE", "/item"), 405, GRANTED),
-        "another section": (ask("GET", "/other/item", EVIL), 200, ONES),
-        "another section, unknown": (ask("GET", "/other/none", EVIL), 404, ONES),
+        "beside it, preflight": (
+            preflight("/item"),
+            204,
+            GRANTED | preflight_headers("GET,OPTIONS") | method,
+        ),
+        "own": (request("PUT", "/own/1", EVIL), 200, PUBLIC),
+        "own, preflight": (
+            preflight("/own/1", "PUT", origin=EVIL),
+            204,
+            PUBLIC | preflight_headers("PUT,OPTIONS"),
+        ),
+        "file": (request("GET", "/files/a.txt"), 200, GRANTED),
+        "no such file": (request("GET", "/files/b.txt"), 404, GRANTED),
+        "extension": (request("GET", "/docs/item"), 200, GRANTED),
+        "member": (request("GET", "/api/item"), 200, GRANTED),
+        "unknown": (request("GET", "/none"), 404, GRANTED),
+        "unknown, preflight": (preflight("/none", "PUT"), 204, GRANTED | preflight_headers()),
+        "not allowed": (request("DELETE", "/item"), 405, GRANTED),
+        "another section": (request("GET", "/other/item", EVIL), 200, ONES),
+        "another section, unknown": (request("GET", "/other/none", EVIL), 404, ONES),
     }
-    check(app, rows)
+    expect(app, rows)
 
 
 def test_the_app_alone_and_with_a_section_inside() -> None:
@@ -96,11 +103,11 @@ def test_the_app_alone_and_with_a_section_inside() -> None:
     app = new_app()
     app.add_route(handler, "/item", name="item")
     app.blueprint(cors_group(app, cors_group(inner, **ONE), **LISTED))
-    rows: dict[str, Row] = {
-        "app": (ask("GET", "/item", EVIL), 200, REFUSED),
-        "inner": (ask("GET", "/inner/item", EVIL), 200, ONES),
+    rows: dict[str, Expectation] = {
+        "app": (request("GET", "/item", EVIL), 200, REFUSED),
+        "inner": (request("GET", "/inner/item", EVIL), 200, ONES),
     }
-    check(app, rows)
+    expect(app, rows)
     route = app.router.find_route_by_view_name("item")
     assert route and route.name == f"{app.name}.item"  # as without corsbp
     assert app.url_for("item") == "/item"
@@ -132,15 +139,15 @@ def test_a_blueprint_that_is_registered_already(touchup: bool) -> None:
     app.blueprint(bp, url_prefix="/moved", version=2)
     app.blueprint(cors_group(app.blueprints["docs"], beside, **LISTED))
     beside.add_route(handler, "/late", name="late")
-    rows: dict[str, Row] = {
-        "where it is": (ask("GET", "/v2/moved/item"), 200, GRANTED),
-        "preflight": (preflight("/v2/moved/item"), 204, GRANTED | lists("GET,OPTIONS")),
-        "unknown": (ask("GET", "/v2/moved/none"), 404, GRANTED),
-        "nowhere else": (ask("GET", "/docs/item"), 404, {}),
-        "beside": (ask("GET", "/beside/item"), 200, GRANTED),
-        "later": (ask("GET", "/beside/late"), 200, GRANTED),
+    rows: dict[str, Expectation] = {
+        "where it is": (request("GET", "/v2/moved/item"), 200, GRANTED),
+        "preflight": (preflight("/v2/moved/item"), 204, GRANTED | preflight_headers("GET,OPTIONS")),
+        "unknown": (request("GET", "/v2/moved/none"), 404, GRANTED),
+        "nowhere else": (request("GET", "/docs/item"), 404, {}),
+        "beside": (request("GET", "/beside/item"), 200, GRANTED),
+        "later": (request("GET", "/beside/late"), 200, GRANTED),
     }
-    check(app, rows)
+    expect(app, rows)
     assert sorted(route.path for route in app.router.routes) == sorted(
         {route.path for route in app.router.routes}
     )
@@ -172,11 +179,11 @@ def test_the_documentation_of_sanic_ext() -> None:
     app.add_route(handler, "/item", name="item")
     app.extend()
     app.blueprint(cors_group(app.blueprints["openapi"]))
-    answers = check(
+    answers = expect(
         app,
         {
-            "in": (ask("GET", "/docs/openapi.json", EVIL), 200, PUBLIC),
-            "out": (ask("GET", "/item", None), 200, {}),
+            "in": (request("GET", "/docs/openapi.json", EVIL), 200, PUBLIC),
+            "out": (request("GET", "/item", None), 200, {}),
         },
     )
     assert b'"/item"' in answers["in"].body
@@ -188,17 +195,17 @@ def test_one_group_on_two_apps_of_which_one_has_the_blueprint() -> None:
     one, other = new_app(bp), new_app()
     for app in (one, other):
         app.blueprint(group)
-        answers = send_anew(app, ask("GET", "/docs/item"), ask("GET", "/docs/none"))
+        answers = send(app, request("GET", "/docs/item"), request("GET", "/docs/none"))
         assert [(answer.status, answer.cors) for answer in answers] == [(200, GRANTED), (404, GRANTED)]
 
 
 # --- S9: groups that were forgotten ---
 
 
-def warned(app: Sanic, *asks: Ask) -> list[str]:
+def warned(app: Sanic, *asks: HttpRequest) -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        send(app, *(asks or [ask("GET", "/none")]))
+        send(app, *(asks or [request("GET", "/none")]))
     return [str(each.message) for each in caught if isinstance(each.message, CorsPolicyWarning)]
 
 

@@ -23,18 +23,18 @@ from ..support import (
     PUBLIC,
     REFUSED,
     TWO,
-    Answer,
-    Row,
-    apart_from_cors,
-    ask,
-    bare,
+    Expectation,
+    ReceivedResponse,
+    as_handler,
     both_touchups,
-    check,
-    lists,
+    expect,
     new_app,
-    saying,
-    send_anew,
-    sync,
+    plain_group,
+    preflight_headers,
+    request,
+    send,
+    text_handler,
+    without_cors,
 )
 
 # --- response middleware ---
@@ -182,7 +182,7 @@ def site(make: Callable[..., Any], touchup: bool) -> Sanic:
 
 @both_touchups
 def test_whatever_other_middleware_does(touchup: bool) -> None:
-    rows: dict[str, Row] = {}
+    rows: dict[str, Expectation] = {}
     for place, priority, way in itertools.product(PLACES, PRIORITIES, WAYS):
         for behaviour, (listed, public) in BEHAVIOURS.items():
             act = f"{priority}/{place}/{way} {behaviour.__name__}"
@@ -191,30 +191,38 @@ def test_whatever_other_middleware_does(touchup: bool) -> None:
             )
             public_cors = PUBLIC if public is None else PUBLIC | {"vary": public}
             if behaviour not in (adds_to_vary, adds_cors_and_vary):
-                rows[f"public: {act}"] = (ask("GET", "/public/item", EVIL, x_act=act), status, public_cors)
+                rows[f"public: {act}"] = (
+                    request("GET", "/public/item", EVIL, x_act=act),
+                    status,
+                    public_cors,
+                )
             rows[f"granted: {act}"] = (
-                ask("GET", "/listed/item", TWO, x_act=act),
+                request("GET", "/listed/item", TWO, x_act=act),
                 status,
                 {"access-control-allow-origin": TWO, "vary": listed},
             )
-            rows[f"refused: {act}"] = (ask("GET", "/listed/item", EVIL, x_act=act), status, {"vary": listed})
+            rows[f"refused: {act}"] = (
+                request("GET", "/listed/item", EVIL, x_act=act),
+                status,
+                {"vary": listed},
+            )
     assert len(rows) == len(PLACES) * len(PRIORITIES) * len(WAYS) * (3 * len(BEHAVIOURS) - 2)
-    answers = check(site(cors_group, touchup), rows)
+    answers = expect(site(cors_group, touchup), rows)
 
-    without = send_anew(site(bare, touchup), *(row[0] for row in rows.values()))
+    without = send(site(plain_group, touchup), *(row[0] for row in rows.values()))
     for (name, answer), other in zip(answers.items(), without, strict=True):
-        assert apart_from_cors(answer) == apart_from_cors(other), name
+        assert without_cors(answer) == without_cors(other), name
 
 
 @both_touchups
 def test_outside_the_chain_is_as_without_corsbp(touchup: bool) -> None:
     asks = [
-        ask("GET", path, x_act=f"{priority}/{place}/{way} {behaviour.__name__}")
+        request("GET", path, x_act=f"{priority}/{place}/{way} {behaviour.__name__}")
         for place, priority, way in itertools.product(PLACES, PRIORITIES, WAYS)
         for behaviour in BEHAVIOURS
         for path in ("/web/item", "/web/none", "/none")
     ]
-    inside, without = (send_anew(site(make, touchup), *asks) for make in (cors_group, bare))
+    inside, without = (send(site(make, touchup), *asks) for make in (cors_group, plain_group))
     for one, answer, other in zip(asks, inside, without, strict=True):
         assert answer == other, one
 
@@ -222,7 +230,7 @@ def test_outside_the_chain_is_as_without_corsbp(touchup: bool) -> None:
 def test_sanic_cors_in_the_same_app_is_warned_of() -> None:
     """It cannot be installed beside this Sanic: its middleware is known by its module."""
     bp = Blueprint("bp", url_prefix="/api")
-    bp.add_route(saying("item"), "/item", name="item")
+    bp.add_route(text_handler("item"), "/item", name="item")
 
     def add_headers(_: Request, response: BaseHTTPResponse) -> None:
         response.headers["access-control-allow-origin"] = EVIL
@@ -231,13 +239,13 @@ def test_sanic_cors_in_the_same_app_is_warned_of() -> None:
     add_headers.__module__ = "sanic_cors.extension"
     app = new_app(cors_group(bp))
     app.middleware(add_headers, "response")
-    app.add_route(saying("web"), "/web", name="web")
-    rows: dict[str, Row] = {
-        "inside": (ask("GET", "/api/item"), 200, PUBLIC),
-        "outside": (ask("GET", "/web"), 200, {"access-control-allow-origin": EVIL, "vary": "Origin"}),
+    app.add_route(text_handler("web"), "/web", name="web")
+    rows: dict[str, Expectation] = {
+        "inside": (request("GET", "/api/item"), 200, PUBLIC),
+        "outside": (request("GET", "/web"), 200, {"access-control-allow-origin": EVIL, "vary": "Origin"}),
     }
     with pytest.warns(CorsPolicyWarning, match="two-layers"):
-        check(app, rows)
+        expect(app, rows)
 
 
 # --- request middleware ---
@@ -264,39 +272,39 @@ def test_request_middleware_that_answers_or_raises(priority: int, place: str, to
 
     app, bp = new_app(TOUCHUP=touchup), Blueprint("bp", url_prefix="/api")
     for path in ("/item", "/item/<number:int>"):
-        bp.add_route(saying("item"), path, name=f"get{len(path)}")
-    app.add_route(saying("web"), "/web", name="web")
+        bp.add_route(text_handler("item"), path, name=f"get{len(path)}")
+    app.add_route(text_handler("web"), "/web", name="web")
     for each in (stops, stops_later):
         (app if place == "app" else bp).on_request(each, priority=priority)
     app.blueprint(cors_group(bp, **LISTED))
 
-    rows: dict[str, Row] = {}
+    rows: dict[str, Expectation] = {}
     for act, status in {"none": 200, "returns": 401, "raises": 401, "fails": 500}.items():
         for later in ({}, {"x_later": "1"}):
             act_too = {"x_act": act, **later}
             everyone = status if place == "app" else 200
             rows |= {
-                f"granted: {act_too}": (ask("GET", "/api/item", **act_too), status, GRANTED),
-                f"refused: {act_too}": (ask("GET", "/api/item/1", EVIL, **act_too), status, REFUSED),
+                f"granted: {act_too}": (request("GET", "/api/item", **act_too), status, GRANTED),
+                f"refused: {act_too}": (request("GET", "/api/item/1", EVIL, **act_too), status, REFUSED),
                 f"unknown: {act_too}": (
-                    ask("GET", "/api/none", **act_too),
+                    request("GET", "/api/none", **act_too),
                     404 if everyone == 200 else everyone,
                     GRANTED,
                 ),
                 f"not allowed: {act_too}": (
-                    ask("POST", "/api/item/1", **act_too),
+                    request("POST", "/api/item/1", **act_too),
                     405 if everyone == 200 else everyone,
                     GRANTED,
                 ),
                 f"preflight: {act_too}": (
-                    ask("OPTIONS", "/api/item", access_control_request_method="GET", **act_too),
+                    request("OPTIONS", "/api/item", access_control_request_method="GET", **act_too),
                     204,
-                    GRANTED | lists("GET,OPTIONS"),
+                    GRANTED | preflight_headers("GET,OPTIONS"),
                 ),
             }
             if act != "returns" or place == "blueprint":
-                rows[f"outside: {act_too}"] = (ask("GET", "/web", **act_too), everyone, {})
-    check(app, rows)
+                rows[f"outside: {act_too}"] = (request("GET", "/web", **act_too), everyone, {})
+    expect(app, rows)
 
 
 # --- handlers ---
@@ -348,7 +356,7 @@ HANDLERS: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
 @both_touchups
 @pytest.mark.parametrize("assigned", [False, True])
 def test_handlers_own_headers(assigned: bool, touchup: bool) -> None:
-    @sync
+    @as_handler
     def item(request: Request) -> HTTPResponse:
         lines = HANDLERS[request.args.get("lines")][0]
         response = HTTPResponse("item", headers=Header(() if assigned else lines))
@@ -371,18 +379,18 @@ def test_handlers_own_headers(assigned: bool, touchup: bool) -> None:
             ("/listed/item", EVIL, [], listed),
             ("/public/item", EVIL, [("access-control-allow-origin", "*")], public),
         ):
-            asks.append(ask("GET", path + query, origin))
+            asks.append(request("GET", path + query, origin))
             expected.append((name, path, sorted([*grant, *(("vary", value) for value in vary)])))
-        asks.append(ask("GET", "/web" + query))
+        asks.append(request("GET", "/web" + query))
         expected.append((name, "/web", sorted((key.lower(), value.strip()) for key, value in lines)))
-    answers = send_anew(app, *asks)
+    answers = send(app, *asks)
     seen = [
         (name, path, cors_lines(answer)) for (name, path, _), answer in zip(expected, answers, strict=True)
     ]
     assert seen == expected
 
 
-def cors_lines(answer: Answer) -> list[tuple[str, str]]:
+def cors_lines(answer: ReceivedResponse) -> list[tuple[str, str]]:
     """Only the CORS headers of an answer, however often each is there."""
     lines = [(name.lower(), value) for name, value in answer.headers]
     return sorted(line for line in lines if line[0].startswith(("access-control-", "vary")))
@@ -399,25 +407,25 @@ def test_headers_that_are_a_plain_dict() -> None:
 
     app = new_app(cors_group(bp, **LISTED))
     app.middleware(lambda *_: None, "response")
-    answers = check(app, {"inside": (ask("GET", "/api/item"), 200, GRANTED)})
+    answers = expect(app, {"inside": (request("GET", "/api/item"), 200, GRANTED)})
     assert answers["inside"]["x-item"] == "1"
 
 
 def test_middleware_that_sends_the_answer_itself() -> None:
     bp = Blueprint("bp", url_prefix="/api")
-    bp.add_route(saying("item"), "/item", name="item")
+    bp.add_route(text_handler("item"), "/item", name="item")
     app = new_app(cors_group(bp, **LISTED))
 
     @app.on_response
     async def send_it(_: Request, response: HTTPResponse) -> None:
         await response.send(end_stream=True)
 
-    rows: dict[str, Row] = {
-        "granted": (ask("GET", "/api/item"), 200, GRANTED),
-        "refused": (ask("GET", "/api/item", EVIL), 200, REFUSED),
-        "unknown": (ask("GET", "/api/none"), 404, GRANTED),
+    rows: dict[str, Expectation] = {
+        "granted": (request("GET", "/api/item"), 200, GRANTED),
+        "refused": (request("GET", "/api/item", EVIL), 200, REFUSED),
+        "unknown": (request("GET", "/api/none"), 404, GRANTED),
     }
-    check(app, rows)
+    expect(app, rows)
 
 
 # --- errors after request.respond(), and in handlers of errors ---
@@ -565,9 +573,9 @@ def test_errors_before_anything_was_sent(middleware: bool, touchup: bool) -> Non
             app.middleware(lambda *_: None, "response")
         return app
 
-    rows: dict[str, Row] = {
+    rows: dict[str, Expectation] = {
         f"{name}: {failure.__name__} from {origin}": (
-            ask("GET", f"/{name}/{failure.__name__}", origin),
+            request("GET", f"/{name}/{failure.__name__}", origin),
             status,
             PUBLIC if name == "public" else GRANTED if origin == ORIGIN else REFUSED,
         )
@@ -575,9 +583,9 @@ def test_errors_before_anything_was_sent(middleware: bool, touchup: bool) -> Non
         for failure, status in FAILURES.items()
         for origin in (ORIGIN, EVIL)
     }
-    answers = check(make_site(cors_group), rows)
+    answers = expect(make_site(cors_group), rows)
     assert len(asked) == 2 * 2 * len(FAILURES)  # once for each request, however often it fails
 
-    without = send_anew(make_site(bare), *(row[0] for row in rows.values()))
+    without = send(make_site(plain_group), *(row[0] for row in rows.values()))
     for (name, answer), other in zip(answers.items(), without, strict=True):
-        assert apart_from_cors(answer) == apart_from_cors(other), name
+        assert without_cors(answer) == without_cors(other), name

@@ -21,19 +21,19 @@ from ..support import (
     PUBLIC,
     REFUSED,
     TWO,
-    Answer,
-    Ask,
-    Row,
-    apart_from_cors,
-    ask,
-    bare,
+    Expectation,
+    HttpRequest,
+    ReceivedResponse,
     both_touchups,
-    check,
+    expect,
     handler,
-    lists,
     new_app,
+    plain_group,
     preflight,
-    send_anew,
+    preflight_headers,
+    request,
+    send,
+    without_cors,
 )
 
 
@@ -88,9 +88,9 @@ def site(
     return app
 
 
-NOT_FOUND: dict[str, Row] = {
+NOT_FOUND: dict[str, Expectation] = {
     **{
-        f"under the prefix: {path}": (ask("GET", path), 404, GRANTED)
+        f"under the prefix: {path}": (request("GET", path), 404, GRANTED)
         for path in (
             "/v1",
             "/v1/",
@@ -103,20 +103,24 @@ NOT_FOUND: dict[str, Row] = {
             "http://api.example/v1/none",
         )
     },
-    "other methods": (ask("DELETE", "/v1/none", TWO), 404, {**GRANTED, "access-control-allow-origin": TWO}),
-    "HEAD": (ask("HEAD", "/v1/none"), 404, GRANTED),
-    "with a body": (ask("POST", "/v1/none", body="{}"), 404, GRANTED),
-    "refused": (ask("GET", "/v1/none", EVIL), 404, REFUSED),
-    "without Origin": (ask("GET", "/v1/none", None), 404, REFUSED),
+    "other methods": (
+        request("DELETE", "/v1/none", TWO),
+        404,
+        {**GRANTED, "access-control-allow-origin": TWO},
+    ),
+    "HEAD": (request("HEAD", "/v1/none"), 404, GRANTED),
+    "with a body": (request("POST", "/v1/none", body="{}"), 404, GRANTED),
+    "refused": (request("GET", "/v1/none", EVIL), 404, REFUSED),
+    "without Origin": (request("GET", "/v1/none", None), 404, REFUSED),
     "without Host": (f"GET /v1/none HTTP/1.0\r\nOrigin: {ORIGIN}\r\n\r\n".encode(), 404, GRANTED),
-    "wrong parameter": (ask("GET", "/v1/one/two"), 404, GRANTED),
-    "wrong parameter of a pair": (ask("POST", "/v1/pair/two"), 404, GRANTED),
-    "wrong parameter of a regex": (ask("GET", "/v1/word/four"), 404, GRANTED),
-    "strict slashes": (ask("PUT", "/v1/strict/"), 404, GRANTED),
-    "file": (ask("GET", "/v1/files/none.txt"), 404, GRANTED),
-    "file of a folder": (ask("GET", "/v1/files/none/none.txt"), 404, GRANTED),
+    "wrong parameter": (request("GET", "/v1/one/two"), 404, GRANTED),
+    "wrong parameter of a pair": (request("POST", "/v1/pair/two"), 404, GRANTED),
+    "wrong parameter of a regex": (request("GET", "/v1/word/four"), 404, GRANTED),
+    "strict slashes": (request("PUT", "/v1/strict/"), 404, GRANTED),
+    "file": (request("GET", "/v1/files/none.txt"), 404, GRANTED),
+    "file of a folder": (request("GET", "/v1/files/none/none.txt"), 404, GRANTED),
     **{
-        f"nobody's: {path}": (ask("GET", path), 404, {})
+        f"nobody's: {path}": (request("GET", path), 404, {})
         for path in (
             "/",
             "/none",
@@ -138,7 +142,7 @@ NOT_FOUND: dict[str, Row] = {
         )
     },
     **{
-        f"public: {path}": (ask("GET", path), 404, PUBLIC)
+        f"public: {path}": (request("GET", path), 404, PUBLIC)
         for path in (
             "/v1/admin/inner/none",
             "/out/in/none",
@@ -152,74 +156,82 @@ NOT_FOUND: dict[str, Row] = {
             "/caf%C3%A9/none",
         )
     },
-    "the innermost section": (ask("GET", "/deep/none"), 404, GRANTED),
+    "the innermost section": (request("GET", "/deep/none"), 404, GRANTED),
 }
 
-ALL = lists()
+ALL = preflight_headers()
 
 
-def at_host(host: str, path: str) -> Ask:
-    return ask("OPTIONS", path, access_control_request_method="GET", host=host)
+def at_host(host: str, path: str) -> HttpRequest:
+    return request("OPTIONS", path, access_control_request_method="GET", host=host)
 
 
-PREFLIGHTS: dict[str, Row] = {
+PREFLIGHTS: dict[str, Expectation] = {
     **{
         f"preflight: {path}": (preflight(path, "DELETE"), 204, GRANTED | ALL)
         for path in ("/v1", "/v1/none", "/v1/one/two", "/v1/item/none", "/deep/none", "/v1/strict/")
     },
     "preflight, refused": (preflight("/v1/none", origin=EVIL), 204, REFUSED),
     "preflight, public": (preflight("/1/api/none", origin=EVIL), 204, PUBLIC | ALL),
-    "preflight, file": (preflight("/v1/files/none"), 204, GRANTED | lists("GET,HEAD,OPTIONS")),
+    "preflight, file": (preflight("/v1/files/none"), 204, GRANTED | preflight_headers("GET,HEAD,OPTIONS")),
     **{
         f"preflight, nobody's: {path}": (preflight(path), 404, {})
         for path in ("/none", "/v1x", "/v1/admin/none", "/shared/none", "/rooted/two", "/original/none")
     },
     "preflight, outside": (preflight("/web/1"), 405, {}),
-    "OPTIONS that is no preflight": (ask("OPTIONS", "/v1/none"), 404, GRANTED),
+    "OPTIONS that is no preflight": (request("OPTIONS", "/v1/none"), 404, GRANTED),
 }
 
 # The last column is Allow.
-NOT_ALLOWED: dict[str, tuple[Row, str | None]] = {
-    "static path": ((ask("POST", "/v1/item"), 405, GRANTED), "GET, OPTIONS"),
-    "trailing slash": ((ask("POST", "/v1/item/"), 405, GRANTED), "GET, OPTIONS"),
-    "unknown method": ((ask("BREW", "/v1/item"), 405, GRANTED), "GET, OPTIONS"),
-    "lower case": ((ask("get", "/v1/item"), 405, GRANTED), "GET, OPTIONS"),
-    "HEAD": ((ask("HEAD", "/v1/item"), 405, GRANTED), "GET, OPTIONS"),
-    "refused": ((ask("POST", "/v1/item", EVIL), 405, REFUSED), "GET, OPTIONS"),
-    "dynamic path": ((ask("POST", "/v1/one/1"), 405, GRANTED), "GET, OPTIONS"),
-    "dynamic path of two routes": ((ask("PUT", "/v1/pair/1"), 405, GRANTED), "GET, POST, OPTIONS"),
-    "regex path": ((ask("POST", "/v1/word/abc"), 405, GRANTED), "GET, OPTIONS"),
-    "file": ((ask("POST", "/v1/files/a.txt"), 405, GRANTED), "GET, HEAD, OPTIONS"),
-    "root": ((ask("POST", "/rooted"), 405, PUBLIC), "GET, OPTIONS"),
-    "root, dynamic": ((ask("POST", "/rooted/1"), 405, PUBLIC), "GET, OPTIONS"),
-    "shared prefix": ((ask("POST", "/shared/in"), 405, PUBLIC), "GET, OPTIONS"),
-    "parametrised prefix": ((ask("POST", "/1/api/item"), 405, PUBLIC), "GET, OPTIONS"),
-    "version": ((ask("POST", "/v3/item"), 405, PUBLIC), "GET, OPTIONS"),
-    "outside": ((ask("POST", "/shared/out"), 405, {}), "GET"),
-    "outside, app": ((ask("POST", "/web/1"), 405, {}), "GET"),
-    "outside, deeper prefix": ((ask("POST", "/v1/admin/item"), 405, {}), "GET"),
-    "outside, OPTIONS": ((ask("OPTIONS", "/v1/admin/item"), 405, {}), "GET"),
+NOT_ALLOWED: dict[str, tuple[Expectation, str | None]] = {
+    "static path": ((request("POST", "/v1/item"), 405, GRANTED), "GET, OPTIONS"),
+    "trailing slash": ((request("POST", "/v1/item/"), 405, GRANTED), "GET, OPTIONS"),
+    "unknown method": ((request("BREW", "/v1/item"), 405, GRANTED), "GET, OPTIONS"),
+    "lower case": ((request("get", "/v1/item"), 405, GRANTED), "GET, OPTIONS"),
+    "HEAD": ((request("HEAD", "/v1/item"), 405, GRANTED), "GET, OPTIONS"),
+    "refused": ((request("POST", "/v1/item", EVIL), 405, REFUSED), "GET, OPTIONS"),
+    "dynamic path": ((request("POST", "/v1/one/1"), 405, GRANTED), "GET, OPTIONS"),
+    "dynamic path of two routes": ((request("PUT", "/v1/pair/1"), 405, GRANTED), "GET, POST, OPTIONS"),
+    "regex path": ((request("POST", "/v1/word/abc"), 405, GRANTED), "GET, OPTIONS"),
+    "file": ((request("POST", "/v1/files/a.txt"), 405, GRANTED), "GET, HEAD, OPTIONS"),
+    "root": ((request("POST", "/rooted"), 405, PUBLIC), "GET, OPTIONS"),
+    "root, dynamic": ((request("POST", "/rooted/1"), 405, PUBLIC), "GET, OPTIONS"),
+    "shared prefix": ((request("POST", "/shared/in"), 405, PUBLIC), "GET, OPTIONS"),
+    "parametrised prefix": ((request("POST", "/1/api/item"), 405, PUBLIC), "GET, OPTIONS"),
+    "version": ((request("POST", "/v3/item"), 405, PUBLIC), "GET, OPTIONS"),
+    "outside": ((request("POST", "/shared/out"), 405, {}), "GET"),
+    "outside, app": ((request("POST", "/web/1"), 405, {}), "GET"),
+    "outside, deeper prefix": ((request("POST", "/v1/admin/item"), 405, {}), "GET"),
+    "outside, OPTIONS": ((request("OPTIONS", "/v1/admin/item"), 405, {}), "GET"),
 }
 
-HOSTS: dict[str, Row] = {
-    "inside": (ask("GET", "/hosted/item", host="a.example"), 200, PUBLIC),
-    "outside": (ask("GET", "/hosted/item", host="b.example"), 200, {}),
+HOSTS: dict[str, Expectation] = {
+    "inside": (request("GET", "/hosted/item", host="a.example"), 200, PUBLIC),
+    "outside": (request("GET", "/hosted/item", host="b.example"), 200, {}),
     # Where a path has a host, Sanic says 404 instead of 405.
-    "inside, other method": (ask("POST", "/hosted/item", host="a.example"), 404, PUBLIC),
-    "outside, other method": (ask("POST", "/hosted/item", host="b.example"), 404, {}),
-    "inside, OPTIONS": (ask("OPTIONS", "/hosted/item", host="a.example"), 204, PUBLIC | lists("GET,OPTIONS")),
-    "outside, OPTIONS": (ask("OPTIONS", "/hosted/item", host="b.example"), 404, {}),
-    "inside, preflight": (at_host("a.example", "/hosted/item"), 204, PUBLIC | lists("GET,OPTIONS")),
+    "inside, other method": (request("POST", "/hosted/item", host="a.example"), 404, PUBLIC),
+    "outside, other method": (request("POST", "/hosted/item", host="b.example"), 404, {}),
+    "inside, OPTIONS": (
+        request("OPTIONS", "/hosted/item", host="a.example"),
+        204,
+        PUBLIC | preflight_headers("GET,OPTIONS"),
+    ),
+    "outside, OPTIONS": (request("OPTIONS", "/hosted/item", host="b.example"), 404, {}),
+    "inside, preflight": (
+        at_host("a.example", "/hosted/item"),
+        204,
+        PUBLIC | preflight_headers("GET,OPTIONS"),
+    ),
     "outside, preflight": (at_host("b.example", "/hosted/item"), 404, {}),
-    "inside, unknown": (ask("GET", "/hosted/none", host="a.example"), 404, PUBLIC),
-    "outside, unknown": (ask("GET", "/hosted/none", host="b.example"), 404, {}),
+    "inside, unknown": (request("GET", "/hosted/none", host="a.example"), 404, PUBLIC),
+    "outside, unknown": (request("GET", "/hosted/none", host="b.example"), 404, {}),
     "inside, unknown, preflight": (at_host("a.example", "/hosted/none"), 204, PUBLIC | ALL),
 }
 
 
 @both_touchups
 def test_not_found(touchup: bool) -> None:
-    check(site(TOUCHUP=touchup), NOT_FOUND)
+    expect(site(TOUCHUP=touchup), NOT_FOUND)
 
 
 def test_prefixes_of_copies() -> None:
@@ -228,30 +240,30 @@ def test_prefixes_of_copies() -> None:
     files = Blueprint("files", url_prefix="/files")
     files.static("/all", Path(__file__).parent, name="all")
     app = new_app(cors_group(twice), cors_group(files.copy("copied", url_prefix="/copied")))
-    rows: dict[str, Row] = {
-        "of a copy's copy": (ask("GET", "/twice/none"), 404, PUBLIC),
-        "of a copy with only files": (ask("GET", "/copied/none"), 404, PUBLIC),
-        "its file": (ask("GET", "/copied/all/test_send.py"), 200, PUBLIC),
+    rows: dict[str, Expectation] = {
+        "of a copy's copy": (request("GET", "/twice/none"), 404, PUBLIC),
+        "of a copy with only files": (request("GET", "/copied/none"), 404, PUBLIC),
+        "its file": (request("GET", "/copied/all/test_send.py"), 200, PUBLIC),
     }
-    check(app, rows)
+    expect(app, rows)
 
 
 @both_touchups
 def test_not_allowed(touchup: bool) -> None:
-    answers = check(site(TOUCHUP=touchup), {name: row for name, (row, _) in NOT_ALLOWED.items()})
+    answers = expect(site(TOUCHUP=touchup), {name: row for name, (row, _) in NOT_ALLOWED.items()})
     seen = {name: [v for k, v in answer.headers if k.lower() == "allow"] for name, answer in answers.items()}
     assert seen == {name: [allow] for name, (_, allow) in NOT_ALLOWED.items()}
 
 
 @both_touchups
 def test_preflights(touchup: bool) -> None:
-    answers = check(site(TOUCHUP=touchup), PREFLIGHTS)
+    answers = expect(site(TOUCHUP=touchup), PREFLIGHTS)
     assert {answer.body for answer in answers.values() if answer.status == 204} == {b""}
 
 
 @both_touchups
 def test_hosts(touchup: bool) -> None:
-    check(site(TOUCHUP=touchup), HOSTS)
+    expect(site(TOUCHUP=touchup), HOSTS)
 
 
 @both_touchups
@@ -263,16 +275,16 @@ def test_authorisation_of_the_whole_app_stops_errors_but_no_preflight(touchup: b
         seen.append((request.method, request.path))
         return text("who are you?", 401)
 
-    rows: dict[str, Row] = {
+    rows: dict[str, Expectation] = {
         "preflight": (preflight("/v1/none"), 204, GRANTED | ALL),
         "preflight, wrong parameter": (preflight("/v1/one/two"), 204, GRANTED | ALL),
-        "preflight, known": (preflight("/v1/item"), 204, GRANTED | lists("GET,OPTIONS")),
-        "unknown": (ask("GET", "/v1/none"), 401, GRANTED),
-        "not allowed": (ask("POST", "/v1/item"), 401, GRANTED),
-        "outside": (ask("GET", "/none"), 401, {}),
+        "preflight, known": (preflight("/v1/item"), 204, GRANTED | preflight_headers("GET,OPTIONS")),
+        "unknown": (request("GET", "/v1/none"), 401, GRANTED),
+        "not allowed": (request("POST", "/v1/item"), 401, GRANTED),
+        "outside": (request("GET", "/none"), 401, {}),
         "preflight, outside": (preflight("/none"), 401, {}),
     }
-    check(app, rows)
+    expect(app, rows)
     assert seen == [("GET", "/v1/none"), ("POST", "/v1/item"), ("GET", "/none"), ("OPTIONS", "/none")]
 
 
@@ -389,15 +401,15 @@ def same_but_for_cors(
 ) -> dict[tuple[str, str], bytes]:
     """Every error has its headers and is, but for them and Allow, what the app says without corsbp."""
     ((key, values),) = header.items()
-    rows: dict[Any, Row] = {
-        (value, name): (ask(method, path, **{key: value}), 0, cors)
+    rows: dict[Any, Expectation] = {
+        (value, name): (request(method, path, **{key: value}), 0, cors)
         for value in values
         for name, (method, path, cors) in ERRORS.items()
     }
     asks = [row[0] for row in rows.values()]
     with_cors, without = (
-        dict(zip(rows, send_anew(make_site(make), *asks, debug=debug), strict=True))
-        for make in (cors_group, bare)
+        dict(zip(rows, send(make_site(make), *asks, debug=debug), strict=True))
+        for make in (cors_group, plain_group)
     )
     assert {each: answer.cors for each, answer in with_cors.items()} == {
         each: row[2] for each, row in rows.items()
@@ -407,9 +419,9 @@ def same_but_for_cors(
     return {each: answer.body for each, answer in with_cors.items()}
 
 
-def comparable(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:
+def comparable(answer: ReceivedResponse) -> tuple[int, list[tuple[str, str]], bytes]:
     """An answer without CORS, without our OPTIONS in Allow, and without the number in the app's name."""
-    status, headers, body = apart_from_cors(answer)
+    status, headers, body = without_cors(answer)
     body = re.sub(rb"(?i)\bapp[0-9]+", b"app", body)
     headers = [(name, value.removesuffix(", OPTIONS")) for name, value in headers if name != "content-length"]
     return status, headers, body

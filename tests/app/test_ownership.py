@@ -17,15 +17,15 @@ from ..support import (
     PUBLIC,
     REFUSED,
     TWO,
-    Row,
-    ask,
+    Expectation,
     both_touchups,
-    check,
+    expect,
     handler,
-    lists,
     new_app,
     preflight,
-    send_anew,
+    preflight_headers,
+    request,
+    send,
 )
 
 ONES = {"access-control-allow-origin": TWO}
@@ -39,18 +39,18 @@ def blueprint(name: str) -> Blueprint:
     return bp
 
 
-def rows_of(prefix: str, cors: dict[str, str], refused: dict[str, str]) -> dict[str, Row]:
+def rows_of(prefix: str, cors: dict[str, str], refused: dict[str, str]) -> dict[str, Expectation]:
     """The answers of such a blueprint under a policy."""
-    methods = lists("GET,OPTIONS")
+    methods = preflight_headers("GET,OPTIONS")
     return {
-        f"{prefix} GET": (ask("GET", f"{prefix}/item"), 200, cors),
-        f"{prefix} refused": (ask("GET", f"{prefix}/item", EVIL), 200, refused),
+        f"{prefix} GET": (request("GET", f"{prefix}/item"), 200, cors),
+        f"{prefix} refused": (request("GET", f"{prefix}/item", EVIL), 200, refused),
         f"{prefix} preflight": (preflight(f"{prefix}/item"), 204, cors | methods),
-        f"{prefix} not allowed": (ask("POST", f"{prefix}/item"), 405, cors),
-        f"{prefix} not found": (ask("GET", f"{prefix}/x"), 404, cors),
-        f"{prefix} own policy": (ask("GET", f"{prefix}/own"), 200, ONES),
+        f"{prefix} not allowed": (request("POST", f"{prefix}/item"), 405, cors),
+        f"{prefix} not found": (request("GET", f"{prefix}/x"), 404, cors),
+        f"{prefix} own policy": (request("GET", f"{prefix}/own"), 200, ONES),
         f"{prefix} own policy, preflight": (preflight(f"{prefix}/own"), 204, ONES | methods),
-        f"{prefix} left out": (ask("GET", f"{prefix}/none"), 200, {}),
+        f"{prefix} left out": (request("GET", f"{prefix}/none"), 200, {}),
     }
 
 
@@ -74,11 +74,11 @@ def test_the_innermost_decides(appended: bool, touchup: bool) -> None:
         **rows_of("/v1/svc/middle/c", ONES, ONES),
         **rows_of("/v1/svc/d", PUBLIC, PUBLIC),
         **rows_of("/v1/svc/plain/e", PUBLIC, PUBLIC),
-        "outside": (ask("GET", "/svc/out/item"), 200, {}),
-        "outside, own policy": (ask("GET", "/svc/out/own"), 200, ONES),
+        "outside": (request("GET", "/svc/out/item"), 200, {}),
+        "outside, own policy": (request("GET", "/svc/out/own"), 200, ONES),
         "outside, preflight": (preflight("/svc/out/item"), 405, {}),
     }
-    check(app, rows)
+    expect(app, rows)
 
 
 @both_touchups
@@ -86,7 +86,7 @@ def test_directly_around_each_other(touchup: bool) -> None:
     bp = blueprint("a")
     app = new_app(cors_group(cors_group(cors_group(bp, **LISTED)), allow_origins=[TWO]), TOUCHUP=touchup)
     with pytest.warns(match="section-empty"):
-        check(app, rows_of("/a", GRANTED, REFUSED))
+        expect(app, rows_of("/a", GRANTED, REFUSED))
 
 
 @pytest.mark.parametrize("outer_first", [False, True])
@@ -98,7 +98,7 @@ def test_around_each_other_and_registered_both(outer_first: bool) -> None:
     app = new_app(*((outer, inner) if outer_first else (inner, outer)))
     rows = rows_of("/a", GRANTED, REFUSED) | rows_of("/outer/a", GRANTED, REFUSED)
     with pytest.warns(match="section-empty"):
-        check(app, rows)
+        expect(app, rows)
 
 
 def side_by_side(bp: Blueprint) -> list[Any]:
@@ -128,7 +128,7 @@ def test_side_by_side_after_registration() -> None:
     app = new_app(first, second)
     second.append(bp)
     with pytest.raises(ValueError, match=r"(?s)'a'.*cors_group\(b, a\).*cors_group\(c, a\).*a\.copy"):
-        send_anew(app, ask("GET", "/a/item"))
+        send(app, request("GET", "/a/item"))
 
 
 @both_touchups
@@ -147,20 +147,20 @@ def test_copies(touchup: bool) -> None:
         **rows_of("/a", PUBLIC, PUBLIC),
         **rows_of("/b", GRANTED, REFUSED),
         **rows_of("/c", ONES, ONES),
-        "outside": (ask("GET", "/plain/item"), 200, {}),
-        "outside, own policy": (ask("GET", "/plain/own"), 200, ONES),
-        "outside, not found": (ask("GET", "/plain/x"), 404, {}),
+        "outside": (request("GET", "/plain/item"), 200, {}),
+        "outside, own policy": (request("GET", "/plain/own"), 200, ONES),
+        "outside, not found": (request("GET", "/plain/x"), 404, {}),
     }
-    check(app, rows)
+    expect(app, rows)
 
 
 def test_one_section_on_several_apps() -> None:
     group = cors_group(blueprint("a"), **LISTED)
     one, other = new_app(group), new_app(cors_group(group, url_prefix="/x"))
     for _ in range(2):
-        check(one, rows_of("/a", GRANTED, REFUSED))
+        expect(one, rows_of("/a", GRANTED, REFUSED))
         with pytest.warns(match="section-empty"):
-            check(other, rows_of("/x/a", GRANTED, REFUSED))
+            expect(other, rows_of("/x/a", GRANTED, REFUSED))
 
 
 @both_touchups
@@ -173,10 +173,10 @@ def test_a_section_that_is_put_into_another_later(touchup: bool) -> None:
     outer.append(inner)
     app.blueprint(inner)
     with pytest.warns(CorsPolicyWarning, match="has no route"):
-        check(app, rows_of("/a", PUBLIC, PUBLIC))
+        expect(app, rows_of("/a", PUBLIC, PUBLIC))
 
 
 def test_a_group_without_its_own_prefix_in_another_section() -> None:
     """A list of groups is flattened as `Blueprint.group` does."""
     app = new_app(cors_group([Blueprint.group(blueprint("a")), [blueprint("b")]]))  # type: ignore[list-item]  # as Sanic, whose types leave out lists
-    check(app, rows_of("/a", PUBLIC, PUBLIC) | rows_of("/b", PUBLIC, PUBLIC))
+    expect(app, rows_of("/a", PUBLIC, PUBLIC) | rows_of("/b", PUBLIC, PUBLIC))

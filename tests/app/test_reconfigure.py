@@ -14,7 +14,19 @@ from sanic.response import HTTPResponse, text
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, cors_group
 
 from ..cases import EVIL, ONE, TWO
-from ..support import Ask, ask, exchange, new_app, parse, preflight, saying, send, serve
+from ..support import (
+    HttpRequest,
+    new_app,
+    parse_response,
+    preflight,
+    request,
+    run_server,
+    send,
+    send_async,
+    send_bytes,
+    serve,
+    text_handler,
+)
 from .test_websockets import handshake, opened
 
 OLD = CorsPolicy(allow_origins=[ONE, EVIL], allow_credentials=True, allow_headers=["x-old"])
@@ -34,7 +46,7 @@ LISTS_OF_NEW = {
 }
 
 
-handler = saying("here")
+handler = text_handler("here")
 
 
 def bp_of(name: str = "bp") -> Blueprint:
@@ -44,10 +56,10 @@ def bp_of(name: str = "bp") -> Blueprint:
 
 
 EVERYTHING = {
-    ask("GET", "/bp/item"): BY_NEW,
+    request("GET", "/bp/item"): BY_NEW,
     preflight("/bp/item"): LISTS_OF_NEW,
-    ask("GET", "/bp/nothing"): BY_NEW,
-    ask("POST", "/bp/item"): BY_NEW,
+    request("GET", "/bp/nothing"): BY_NEW,
+    request("POST", "/bp/item"): BY_NEW,
     preflight("/bp/nothing"): LISTS_OF_NEW
     | {"access-control-allow-methods": "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS"},
 }
@@ -56,7 +68,7 @@ EVERYTHING = {
 # --- when ------------------------------------------------------------------------------------------
 
 
-def cors(app: Sanic) -> dict[Ask, dict[str, str]]:
+def cors(app: Sanic) -> dict[HttpRequest, dict[str, str]]:
     return dict(zip(EVERYTHING, [answer.cors for answer in send(app, *EVERYTHING)], strict=True))
 
 
@@ -89,7 +101,7 @@ def test_while_it_serves_and_for_the_next_start() -> None:
 
     async def talk(port: int) -> None:
         async def get() -> dict[str, str]:
-            return parse(await exchange(port, ask("GET", "/bp/item").raw())).cors
+            return (await send_async(port, request("GET", "/bp/item"))).cors
 
         for _ in range(3):
             assert await get() == BY_OLD
@@ -98,7 +110,7 @@ def test_while_it_serves_and_for_the_next_start() -> None:
             group.reconfigure(OLD)
         group.reconfigure(NEW)
 
-    asyncio.run(serve(app, talk))
+    run_server(serve(app, talk))
     assert cors(app) == cors(app) == EVERYTHING
 
 
@@ -111,7 +123,9 @@ def test_a_handler_may_do_it() -> None:
         group.reconfigure(NEW)
         return text("switched")
 
-    answers = send(new_app(group), ask("GET", "/bp/item"), ask("GET", "/bp/switch"), ask("GET", "/bp/item"))
+    answers = send(
+        new_app(group), request("GET", "/bp/item"), request("GET", "/bp/switch"), request("GET", "/bp/item")
+    )
     assert [answer.cors for answer in answers] == [BY_OLD, BY_NEW, BY_NEW]
 
 
@@ -161,7 +175,7 @@ def test_what_decides_for_itself_keeps_its_policy(which: str) -> None:
         "/own/policy": {"access-control-allow-origin": "*", "access-control-expose-headers": "x-own"},
         "/own/none": {},
     }
-    answers = send(app, *(ask("GET", path) for path in expected))
+    answers = send(app, *(request("GET", path) for path in expected))
     assert dict(zip(expected, [answer.cors for answer in answers], strict=True)) == expected
 
 
@@ -182,7 +196,7 @@ def test_websockets_follow_it() -> None:
             statuses += [(await opened(port, handshake(origin))).status for origin in (ONE, TWO)]
         return statuses
 
-    statuses = asyncio.run(serve(new_app(group), talk))
+    statuses = run_server(serve(new_app(group), talk))
     assert statuses == [101, 101, 403, 101, 101, 403, 101, 101]
 
 
@@ -197,12 +211,12 @@ def test_two_apps_both_follow() -> None:
         for policy, headers in [(OLD, BY_OLD), (NEW, BY_NEW), (OLD, BY_OLD)]:
             group.reconfigure(policy)
             for port in (first, second):
-                assert parse(await exchange(port, ask("GET", "/bp/item").raw())).cors == headers
+                assert (await send_async(port, request("GET", "/bp/item"))).cors == headers
 
     async def both(first: int) -> None:
         await serve(apps[1], lambda second: talk(first, second))
 
-    asyncio.run(serve(apps[0], both))
+    run_server(serve(apps[0], both))
 
 
 # --- requests under way ----------------------------------------------------------------------------
@@ -282,16 +296,16 @@ async def _pass(*_: object) -> None:
 
 
 BUSY = {
-    "GET": ask("GET", "/bp/item"),
+    "GET": request("GET", "/bp/item"),
     "preflight": preflight("/bp/item", "PUT", "x-a"),
-    "OPTIONS": ask("OPTIONS", "/bp/item"),
+    "OPTIONS": request("OPTIONS", "/bp/item"),
     "preflight of an own OPTIONS": preflight("/bp/own", "PUT", "x-a"),
-    "own OPTIONS": ask("OPTIONS", "/bp/own"),
-    "error": ask("GET", "/bp/boom"),
-    "stream": ask("GET", "/bp/stream"),
-    "broken": ask("GET", "/bp/broken"),
-    "404": ask("GET", "/bp/nothing"),
-    "405": ask("PATCH", "/bp/item"),
+    "own OPTIONS": request("OPTIONS", "/bp/own"),
+    "error": request("GET", "/bp/boom"),
+    "stream": request("GET", "/bp/stream"),
+    "broken": request("GET", "/bp/broken"),
+    "404": request("GET", "/bp/nothing"),
+    "405": request("PATCH", "/bp/item"),
     "preflight of a 404": preflight("/bp/nothing", "PUT"),
 }
 
@@ -317,11 +331,11 @@ def test_a_request_under_way_sees_one_policy(moment: str, old: str, new: str) ->
                 current.append(Hold())
                 current[-1].reached.set()
                 group.reconfigure(policy)
-                answer = parse(await exchange(port, one.raw()))
+                answer = await send_async(port, one)
                 whole.append((answer.status, answer.cors))
             hold = Hold()
             current.append(hold)
-            asking = asyncio.create_task(exchange(port, one.raw()))
+            asking = asyncio.create_task(send_bytes(port, one.raw()))
             reaching = asyncio.create_task(hold.reached.wait())
             await asyncio.wait((asking, reaching), return_when=asyncio.FIRST_COMPLETED, timeout=60)
             if hold.reached.is_set():
@@ -329,13 +343,13 @@ def test_a_request_under_way_sees_one_policy(moment: str, old: str, new: str) ->
             reaching.cancel()
             group.reconfigure(policies[new])
             hold.release.set()
-            answer = parse(await asking)
+            answer = parse_response(await asking)
             if (answer.status, answer.cors) not in whole:
                 mixed[name] = (answer.status, answer.cors)
 
     current: list[Hold] = []
     group, app = busy(lambda bp: cors_group(bp, policy=OLD), moment, lambda *_: current[-1]())
-    asyncio.run(serve(app, lambda port: ask_both(port, group, current)))
+    run_server(serve(app, lambda port: ask_both(port, group, current)))
     assert held
     assert not mixed
 
@@ -350,15 +364,17 @@ def test_many_requests_while_it_changes_all_the_time() -> None:
         for policy in policies.values():
             group.reconfigure(policy)
             for name, one in BUSY.items():
-                whole[name].append(parse(await exchange(port, one.raw())).cors)
-        asking = {asyncio.create_task(exchange(port, one.raw())): name for name, one in [*BUSY.items()] * 10}
+                whole[name].append((await send_async(port, one)).cors)
+        asking = {
+            asyncio.create_task(send_bytes(port, one.raw())): name for name, one in [*BUSY.items()] * 10
+        }
         while not all(task.done() for task in asking):
             group.reconfigure(next(rounds))
             await asyncio.sleep(0)
         for task, name in asking.items():
-            assert parse(task.result()).cors in whole[name], name
+            assert parse_response(task.result()).cors in whole[name], name
 
-    asyncio.run(serve(app, talk))
+    run_server(serve(app, talk))
 
 
 def test_a_handshake_under_way_sees_one_policy() -> None:
@@ -390,5 +406,5 @@ def test_a_handshake_under_way_sees_one_policy() -> None:
         answer = await asking
         return answer.status, answer.cors
 
-    assert asyncio.run(serve(new_app(group), talk)) == (403, {"vary": "origin"})
+    assert run_server(serve(new_app(group), talk)) == (403, {"vary": "origin"})
     assert asked == ["old"]

@@ -19,18 +19,18 @@ from ..support import (
     ORIGIN,
     PUBLIC,
     REFUSED,
-    Answer,
-    Ask,
-    Row,
-    apart_from_cors,
-    ask,
-    bare,
+    Expectation,
+    HttpRequest,
+    ReceivedResponse,
     both_touchups,
-    check,
-    lists,
+    expect,
     new_app,
+    plain_group,
     preflight,
-    send_anew,
+    preflight_headers,
+    request,
+    send,
+    without_cors,
 )
 
 COOKIES: dict[str, Any] = {"allow_origins": [ORIGIN, EVIL], "allow_credentials": True}
@@ -47,12 +47,12 @@ def test_a_route_outside_for_one_host_below_the_prefix_of_a_section() -> None:
     app = new_app(cors_group(bp, **COOKIES))
     app.add_route(handler, "/api/admin", methods=["PUT"], host="h.example", name="admin")
     asked = {"access_control_request_method": "PUT"}
-    rows: dict[str, Row] = {
-        "outside": (ask("PUT", "/api/admin", host="h.example"), 200, {}),
-        "preflight": (ask("OPTIONS", "/api/admin", host="h.example", **asked), 404, {}),
-        "another method": (ask("GET", "/api/admin", host="h.example"), 404, {}),
+    rows: dict[str, Expectation] = {
+        "outside": (request("PUT", "/api/admin", host="h.example"), 200, {}),
+        "preflight": (request("OPTIONS", "/api/admin", host="h.example", **asked), 404, {}),
+        "another method": (request("GET", "/api/admin", host="h.example"), 404, {}),
         "another host": (
-            ask("OPTIONS", "/api/admin", host="i.example", **asked),
+            request("OPTIONS", "/api/admin", host="i.example", **asked),
             204,
             {
                 "access-control-allow-origin": ORIGIN,
@@ -63,7 +63,7 @@ def test_a_route_outside_for_one_host_below_the_prefix_of_a_section() -> None:
             },
         ),
     }
-    check(app, rows)
+    expect(app, rows)
 
 
 def overlapping(make: Callable[..., Any], *methods: list[str]) -> Sanic:
@@ -80,8 +80,8 @@ ONE_ROUTE, TWO_ROUTES = [["GET", "PUT"]], [["GET"], ["PUT"]]
 
 def test_sanics_second_try_without_the_slash_leads_outside() -> None:
     """It comes where a path has two routes; where it has one, the path has no such method."""
-    outside: dict[str, Row] = {
-        "outside": (ask("POST", "/api/5"), 200, {}),
+    outside: dict[str, Expectation] = {
+        "outside": (request("POST", "/api/5"), 200, {}),
         "outside, preflight": (preflight("/api/5", "POST"), 405, {}),
     }
     grant = {"access-control-allow-origin": ORIGIN, "access-control-allow-credentials": "true"}
@@ -92,33 +92,33 @@ def test_sanics_second_try_without_the_slash_leads_outside() -> None:
         "vary": "origin, access-control-request-headers",
     }
     asked = preflight("/api/5/", "POST", "content-type")
-    two: dict[str, Row] = {
-        "with the slash": (ask("POST", "/api/5/"), 200, {}),
+    two: dict[str, Expectation] = {
+        "with the slash": (request("POST", "/api/5/"), 200, {}),
         "preflight": (asked, 204, METHOD),
     }
-    one: dict[str, Row] = {
-        "with the slash": (ask("POST", "/api/5/"), 405, grant | {"vary": "origin"}),
+    one: dict[str, Expectation] = {
+        "with the slash": (request("POST", "/api/5/"), 405, grant | {"vary": "origin"}),
         "preflight": (asked, 204, granted),
     }
-    check(overlapping(cors_group, *TWO_ROUTES), outside | two)
-    check(overlapping(cors_group, *ONE_ROUTE), outside | one)
+    expect(overlapping(cors_group, *TWO_ROUTES), outside | two)
+    expect(overlapping(cors_group, *ONE_ROUTE), outside | one)
 
 
 @pytest.mark.parametrize("methods", [ONE_ROUTE, TWO_ROUTES])
 def test_with_a_section_the_router_finds_what_it_finds_without(methods: list[list[str]]) -> None:
     asks = [
-        ask(method, path)
+        request(method, path)
         for method in ("GET", "PUT", "POST", "DELETE", "HEAD")
         for path in ("/api/5", "/api/5/", "/api/x", "/api/x/", "/api", "/api/")
     ]
-    inside, without = (send_anew(overlapping(make, *methods), *asks) for make in (cors_group, bare))
+    inside, without = (send(overlapping(make, *methods), *asks) for make in (cors_group, plain_group))
     for one, answer, other in zip(asks, inside, without, strict=True):
         assert without_allow(answer) == without_allow(other), one
 
 
-def without_allow(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:
+def without_allow(answer: ReceivedResponse) -> tuple[int, list[tuple[str, str]], bytes]:
     """An answer without CORS and without Allow: that is completed in a section."""
-    status, headers, body = apart_from_cors(answer)
+    status, headers, body = without_cors(answer)
     return status, [line for line in headers if line[0].lower() != "allow"], body
 
 
@@ -127,11 +127,11 @@ def test_the_router_has_the_users_routes_and_no_others() -> None:
     bp.add_route(handler, "/item", name="item")
     bp.add_route(handler, "/<n:int>", name="number", methods=["PUT"])
     app = new_app(cors_group(bp, **LISTED))
-    rows: dict[str, Row] = {
-        "preflight": (preflight("/api/item"), 204, GRANTED | lists("GET,OPTIONS")),
-        "parameter": (preflight("/api/1", "PUT"), 204, GRANTED | lists("PUT,OPTIONS")),
+    rows: dict[str, Expectation] = {
+        "preflight": (preflight("/api/item"), 204, GRANTED | preflight_headers("GET,OPTIONS")),
+        "parameter": (preflight("/api/1", "PUT"), 204, GRANTED | preflight_headers("PUT,OPTIONS")),
     }
-    check(app, rows)
+    expect(app, rows)
     assert {route.name.partition(".")[2] for route in app.router.routes_all.values()} == {
         "api.item",
         "api.number",
@@ -152,19 +152,19 @@ def test_methods_beyond_those_of_sanic() -> None:
     bp.add_route(handler, "/item", methods=["GET", "QUERY"], name="item")
     app.blueprint(cors_group(bp, **LISTED))
     app.add_route(handler, "/outside", methods=["QUERY"], name="outside")
-    rows: dict[str, Row] = {
-        "served": (ask("QUERY", "/api/search"), 200, GRANTED),
-        "preflight": (preflight("/api/search", "QUERY"), 204, GRANTED | lists("QUERY,OPTIONS")),
-        "both": (preflight("/api/item", "QUERY"), 204, GRANTED | lists("GET,QUERY,OPTIONS")),
-        "not allowed": (ask("GET", "/api/search"), 405, GRANTED),
-        "not allowed outside": (ask("GET", "/outside"), 405, {}),
+    rows: dict[str, Expectation] = {
+        "served": (request("QUERY", "/api/search"), 200, GRANTED),
+        "preflight": (preflight("/api/search", "QUERY"), 204, GRANTED | preflight_headers("QUERY,OPTIONS")),
+        "both": (preflight("/api/item", "QUERY"), 204, GRANTED | preflight_headers("GET,QUERY,OPTIONS")),
+        "not allowed": (request("GET", "/api/search"), 405, GRANTED),
+        "not allowed outside": (request("GET", "/outside"), 405, {}),
         "unknown": (
             preflight("/api/none", "QUERY"),
             204,
-            GRANTED | lists("GET,HEAD,POST,PUT,PATCH,DELETE,QUERY,OPTIONS"),
+            GRANTED | preflight_headers("GET,HEAD,POST,PUT,PATCH,DELETE,QUERY,OPTIONS"),
         ),
     }
-    answers = check(app, rows)
+    answers = expect(app, rows)
     assert answers["not allowed"]["allow"] == "QUERY, OPTIONS"
     assert answers["not allowed outside"]["allow"] == "QUERY"
 
@@ -194,8 +194,8 @@ def test_the_prefix_of_the_group_is_the_sections_too(touchup: bool) -> None:
         TOUCHUP=touchup,
     )
     app.blueprints["j"].add_route(handler, "/item", name="item")
-    rows: dict[str, Row] = {
-        path: (ask("GET", path), 404, cors)
+    rows: dict[str, Expectation] = {
+        path: (request("GET", path), 404, cors)
         for path, cors in {
             "/v1/none": GRANTED,
             "/v1": GRANTED,
@@ -216,7 +216,7 @@ def test_the_prefix_of_the_group_is_the_sections_too(touchup: bool) -> None:
             "/none": {},
         }.items()
     }
-    check(app, rows)
+    expect(app, rows)
 
 
 def test_middleware_and_error_handlers_meet_an_unknown_path_as_without_a_section() -> None:
@@ -246,15 +246,15 @@ def test_middleware_and_error_handlers_meet_an_unknown_path_as_without_a_section
         return app, met
 
     asks = [
-        ask("GET", "/api/none"),
-        ask("GET", "/api/none/"),
-        ask("POST", "/api/item"),
-        ask("POST", "/api/item/"),
+        request("GET", "/api/none"),
+        request("GET", "/api/none/"),
+        request("POST", "/api/item"),
+        request("POST", "/api/item/"),
     ]
-    (app, met), (other, expected) = site(cors_group), site(bare)
-    answers, without = send_anew(app, *asks), send_anew(other, *asks)
+    (app, met), (other, expected) = site(cors_group), site(plain_group)
+    answers, without = send(app, *asks), send(other, *asks)
     assert met == expected and len(met) == 4 * 7
-    assert [apart_from_cors(answer) for answer in answers] == [apart_from_cors(answer) for answer in without]
+    assert [without_cors(answer) for answer in answers] == [without_cors(answer) for answer in without]
     assert [answer.cors for answer in answers] == [PUBLIC] * 4
 
 
@@ -280,13 +280,13 @@ def test_a_router_that_overrides_get() -> None:
     bp = Blueprint("api", url_prefix="/api")
     bp.add_route(handler, "/item", name="item")
     app.blueprint(cors_group(bp, **LISTED))
-    rows: dict[str, Row] = {
-        "granted": (ask("GET", "/api/item"), 200, GRANTED),
-        "refused": (ask("GET", "/api/item", "https://other.example"), 200, REFUSED),
-        "preflight": (preflight("/api/item"), 204, GRANTED | lists("GET,OPTIONS")),
-        "unknown": (ask("GET", "/api/none"), 404, GRANTED),
+    rows: dict[str, Expectation] = {
+        "granted": (request("GET", "/api/item"), 200, GRANTED),
+        "refused": (request("GET", "/api/item", "https://other.example"), 200, REFUSED),
+        "preflight": (preflight("/api/item"), 204, GRANTED | preflight_headers("GET,OPTIONS")),
+        "unknown": (request("GET", "/api/none"), 404, GRANTED),
     }
-    check(app, rows)
+    expect(app, rows)
     assert router.found == ["/api/item", "/api/item", "/api/item", "/api/none"]
 
 
@@ -299,11 +299,11 @@ class ConfusedRouter(Router):
         return super().resolve(path, **more)
 
 
-@pytest.mark.parametrize("one", [ask("GET", "/api/confused"), preflight("/api/confused")])
-def test_what_the_router_cannot_read_is_nobodys(one: Ask) -> None:
+@pytest.mark.parametrize("one", [request("GET", "/api/confused"), preflight("/api/confused")])
+def test_what_the_router_cannot_read_is_nobodys(one: HttpRequest) -> None:
     app = Sanic("confused", router=ConfusedRouter())
     app.config.update(AUTO_EXTEND=False, MOTD=False, ACCESS_LOG=False)
     bp = Blueprint("api", url_prefix="/api")
     bp.add_route(handler, "/item", name="item")
     app.blueprint(cors_group(bp))
-    check(app, {"confused": (one, 500, {})})
+    expect(app, {"confused": (one, 500, {})})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 import sys
@@ -19,7 +18,18 @@ from sanic.views import HTTPMethodView
 import corsbp
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, cors_group
 
-from ..support import ORIGIN, Ask, ask, exchange, new_app, parse, preflight, send, serve
+from ..support import (
+    ORIGIN,
+    HttpRequest,
+    new_app,
+    preflight,
+    request,
+    run_server,
+    send,
+    send_async,
+    send_bytes,
+    serve,
+)
 
 PUBLIC = {"access-control-allow-origin": "*"}
 LISTS = {"access-control-allow-headers": "*,authorization", "access-control-max-age": "600"}
@@ -86,14 +96,14 @@ GROUPS: dict[str, tuple[Callable[[], list[Any]], str, str | None]] = {
 def test_groups(name: str) -> None:
     make, inside, outside = GROUPS[name]
     app = new_app(*make())
-    got, listed = send(app, ask("GET", inside), preflight(inside))
+    got, listed = send(app, request("GET", inside), preflight(inside))
     assert (got.status, got.body, got.cors) == (200, b"here", PUBLIC)
     assert (listed.status, listed.cors) == (
         204,
         PUBLIC | {"access-control-allow-methods": "GET,OPTIONS"} | LISTS,
     )
     if outside:
-        got, listed = send(app, ask("GET", outside), preflight(outside))
+        got, listed = send(app, request("GET", outside), preflight(outside))
         assert (got.cors, listed.status, listed.cors) == ({}, 404 if got.status == 404 else 405, {})
 
 
@@ -132,8 +142,8 @@ def test_parameters(unquote: bool, strict: bool) -> None:
         assert (answer.status, answer.cors) == (204, expected), path
 
 
-def _get(path: str) -> Ask:
-    return ask("GET", path)
+def _get(path: str) -> HttpRequest:
+    return request("GET", path)
 
 
 def _with_parameter(number: int, uri: str, unquote: bool) -> Blueprint:
@@ -204,10 +214,10 @@ def test_views_static_files_and_websockets(tmp_path: Path) -> None:
         "/api/file": "GET,HEAD,OPTIONS",
     }
     for path, listed in methods.items():
-        got, answer = send(app, ask("GET", path), preflight(path))
+        got, answer = send(app, request("GET", path), preflight(path))
         assert (path, got.status, got.cors) == (path, 200, PUBLIC)
         assert answer.cors == PUBLIC | {"access-control-allow-methods": listed} | LISTS
-    put, site = send(app, ask("PUT", "/api/view"), ask("GET", "/site/a.txt"))
+    put, site = send(app, request("PUT", "/api/view"), request("GET", "/site/a.txt"))
     assert (put.body, put.cors, site.status, site.cors) == (b"put", PUBLIC, 200, {})
 
 
@@ -231,8 +241,8 @@ def test_hosts() -> None:
     for path, host, method, status, has in rows:
         got, listed = send(
             app,
-            ask(method, path, host=host),
-            ask("OPTIONS", path, host=host, access_control_request_method=method),
+            request(method, path, host=host),
+            request("OPTIONS", path, host=host, access_control_request_method=method),
         )
         assert (path, host, got.status, got.cors) == (path, host, status, PUBLIC if has else {})
         expected = PUBLIC | {"access-control-allow-methods": f"{method},OPTIONS"} | LISTS
@@ -271,34 +281,34 @@ def _site(app: Sanic) -> None:
 
 
 OUTSIDE = [
-    ask("GET", "/"),
-    ask("HEAD", "/"),
-    ask("POST", "/form/1"),
-    ask("GET", "/form/1"),
-    ask("GET", "/form/x"),
-    ask("GET", "/boom"),
-    ask("OPTIONS", "/own"),
+    request("GET", "/"),
+    request("HEAD", "/"),
+    request("POST", "/form/1"),
+    request("GET", "/form/1"),
+    request("GET", "/form/x"),
+    request("GET", "/boom"),
+    request("OPTIONS", "/own"),
     preflight("/own"),
-    ask("OPTIONS", "/"),
+    request("OPTIONS", "/"),
     preflight("/"),
     preflight("/boom", "DELETE"),
-    ask("GET", "/site/page"),
-    ask("DELETE", "/site/page"),
-    ask("GET", "/site/page/deeper"),
-    ask("GET", "/unknown"),
+    request("GET", "/site/page"),
+    request("DELETE", "/site/page"),
+    request("GET", "/site/page/deeper"),
+    request("GET", "/unknown"),
     preflight("/unknown"),
-    ask("GET", "/apix"),
-    ask("GET", "/API/x"),
-    ask("POST", "/form/1", body="x" * 2000),
-    ask("PROPFIND", "/site/page"),
+    request("GET", "/apix"),
+    request("GET", "/API/x"),
+    request("POST", "/form/1", body="x" * 2000),
+    request("PROPFIND", "/site/page"),
 ]
 
 
-def _raw(app: Sanic, requests: list[Ask]) -> list[bytes]:
+def _raw(app: Sanic, requests: list[HttpRequest]) -> list[bytes]:
     async def talk(port: int) -> list[bytes]:
-        return [await exchange(port, one.raw()) for one in requests]
+        return [await send_bytes(port, one.raw()) for one in requests]
 
-    raw: list[bytes] = asyncio.run(serve(app, talk))
+    raw: list[bytes] = run_server(serve(app, talk))
     return raw
 
 
@@ -320,7 +330,7 @@ def test_outside_byte_for_byte(touchup: bool, caplog: pytest.LogCaptureFixture) 
 def test_one_group_on_two_apps() -> None:
     group = cors_group(bp())
     for app in (new_app(group, TOUCHUP=False), new_app(group, TOUCHUP=False)):
-        got, listed = send(app, ask("GET", "/api/x"), preflight("/api/x"))
+        got, listed = send(app, request("GET", "/api/x"), preflight("/api/x"))
         assert (got.cors, listed.status) == (PUBLIC, 204)
 
 
@@ -435,7 +445,7 @@ def test_a_group_is_a_blueprint_group() -> None:
     def zero(_: Request) -> HTTPResponse:
         return text(str(1 / 0))
 
-    answer, listed = send(new_app(group), ask("GET", "/v1/g/api/zero"), preflight("/v1/g/api/zero"))
+    answer, listed = send(new_app(group), request("GET", "/v1/g/api/zero"), preflight("/v1/g/api/zero"))
     assert (answer.status, answer.body, answer.cors) == (418, b"divided", PUBLIC)
     assert seen == ["request", "response"]
     assert listed["access-control-max-age"] == "5"
@@ -470,15 +480,15 @@ def test_outside_a_section_no_code_of_ours_runs() -> None:
                 names.add(frame.f_code.co_name)
 
         async def talk(port: int) -> None:
-            await exchange(port, ask("GET", path).raw())  # now Sanic remembers which route it was
+            await send_async(port, request("GET", path))  # now Sanic remembers which route it was
             sys.setprofile(watch)
             try:
-                answer = parse(await exchange(port, ask("GET", path).raw()))
+                answer = await send_async(port, request("GET", path))
             finally:
                 sys.setprofile(None)
             assert answer.status == 200
 
-        asyncio.run(serve(app, talk))
+        run_server(serve(app, talk))
         return names
 
     assert called("/site/x") == set()

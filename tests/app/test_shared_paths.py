@@ -19,16 +19,16 @@ from ..support import (
     PUBLIC,
     REFUSED,
     TWO,
-    Ask,
-    Row,
-    ask,
+    Expectation,
+    HttpRequest,
     both_touchups,
-    check,
-    lists,
+    expect,
     new_app,
     preflight,
-    saying,
-    send_anew,
+    preflight_headers,
+    request,
+    send,
+    text_handler,
 )
 
 ONE = CorsPolicy(allow_origins=[TWO], allow_credentials=True, expose_headers=["x-out"], max_age=5)
@@ -70,22 +70,26 @@ def test_inside_and_outside(first: str, path: str, touchup: bool) -> None:
     if first == "inside":
         outside()
 
-    rows: dict[str, Row] = {
-        "GET": (ask("GET", at), 200, GRANTED),
-        "GET, refused": (ask("GET", at, EVIL), 200, REFUSED),
-        "POST": (ask("POST", at), 200, {}),
-        "DELETE": (ask("DELETE", at), 200, {}),
-        "PUT": (ask("PUT", at), 200, {}),
-        "PATCH": (ask("PATCH", at), 405, GRANTED),
-        "preflight for GET": (preflight(at), 204, GRANTED | lists("GET,OPTIONS") | ORIGIN_METHOD),
+    rows: dict[str, Expectation] = {
+        "GET": (request("GET", at), 200, GRANTED),
+        "GET, refused": (request("GET", at, EVIL), 200, REFUSED),
+        "POST": (request("POST", at), 200, {}),
+        "DELETE": (request("DELETE", at), 200, {}),
+        "PUT": (request("PUT", at), 200, {}),
+        "PATCH": (request("PATCH", at), 405, GRANTED),
+        "preflight for GET": (preflight(at), 204, GRANTED | preflight_headers("GET,OPTIONS") | ORIGIN_METHOD),
         "preflight for GET, refused": (preflight(at, origin=EVIL), 204, ORIGIN_METHOD),
         "preflight for POST": (preflight(at, "POST"), 204, METHOD),
         "preflight for DELETE": (preflight(at, "DELETE"), 204, METHOD),
         "preflight for PUT": (preflight(at, "PUT"), 204, METHOD),
-        "preflight for nobody": (preflight(at, "PATCH"), 204, GRANTED | lists("GET,OPTIONS") | ORIGIN_METHOD),
-        "OPTIONS": (ask("OPTIONS", at), 204, GRANTED),
+        "preflight for nobody": (
+            preflight(at, "PATCH"),
+            204,
+            GRANTED | preflight_headers("GET,OPTIONS") | ORIGIN_METHOD,
+        ),
+        "OPTIONS": (request("OPTIONS", at), 204, GRANTED),
     }
-    answers = check(app, rows)
+    answers = expect(app, rows)
     allow = "GET, POST, PUT, DELETE, OPTIONS"
     assert [value for key, value in answers["PATCH"].headers if key.lower() == "allow"] == [allow]
     assert answers["OPTIONS"]["allow"] == allow
@@ -103,12 +107,16 @@ def test_two_policies(path: str, touchup: bool) -> None:
 
     tail = {"access-control-allow-methods": "POST,OPTIONS", "access-control-max-age": "5"}
     ones = {key: value for key, value in ONES.items() if "expose" not in key}
-    rows: dict[str, Row] = {
-        "GET": (ask("GET", at), 200, GRANTED),
-        "POST": (ask("POST", at), 200, ONES),
-        "POST, refused": (ask("POST", at, EVIL), 200, ONES),
-        "DELETE": (ask("DELETE", at, EVIL), 200, PUBLIC),
-        "preflight for GET": (preflight(at), 204, GRANTED | lists("GET,PUT,OPTIONS") | ORIGIN_METHOD),
+    rows: dict[str, Expectation] = {
+        "GET": (request("GET", at), 200, GRANTED),
+        "POST": (request("POST", at), 200, ONES),
+        "POST, refused": (request("POST", at, EVIL), 200, ONES),
+        "DELETE": (request("DELETE", at, EVIL), 200, PUBLIC),
+        "preflight for GET": (
+            preflight(at),
+            204,
+            GRANTED | preflight_headers("GET,PUT,OPTIONS") | ORIGIN_METHOD,
+        ),
         "preflight for PUT, refused": (preflight(at, "PUT", origin=EVIL), 204, ORIGIN_METHOD),
         "preflight for POST": (
             preflight(at, "POST", "x-a"),
@@ -120,9 +128,13 @@ def test_two_policies(path: str, touchup: bool) -> None:
                 "vary": "access-control-request-method, access-control-request-headers",
             },
         ),
-        "preflight for DELETE": (preflight(at, "DELETE"), 204, PUBLIC | lists("DELETE,OPTIONS") | METHOD),
+        "preflight for DELETE": (
+            preflight(at, "DELETE"),
+            204,
+            PUBLIC | preflight_headers("DELETE,OPTIONS") | METHOD,
+        ),
     }
-    check(app, rows)
+    expect(app, rows)
 
 
 @both_touchups
@@ -136,8 +148,14 @@ def test_paths_that_are_left_out_altogether(path: str, touchup: bool) -> None:
         bp.add_route(handler, uri, methods=["GET"], name="get", ctx_cors=False)
         return new_app(make(bp), TOUCHUP=touchup)
 
-    asks = [ask("GET", at), ask("POST", at), ask("OPTIONS", at), preflight(at), preflight(at, "POST")]
-    assert send_anew(make_site(cors_group), *asks) == send_anew(make_site(Blueprint.group), *asks)
+    asks = [
+        request("GET", at),
+        request("POST", at),
+        request("OPTIONS", at),
+        preflight(at),
+        preflight(at, "POST"),
+    ]
+    assert send(make_site(cors_group), *asks) == send(make_site(Blueprint.group), *asks)
 
 
 @both_touchups
@@ -163,20 +181,20 @@ def test_options_handlers_of_the_users_own(where: str, late: bool, path: str, to
 
     mixed = ORIGIN_METHOD if where != "inside" else {}
     own_cors = GRANTED if where == "inside" else {}
-    rows: dict[str, Row] = {
-        "GET": (ask("GET", at), 200, GRANTED),
-        "preflight": (preflight(at), 204, GRANTED | lists("GET,OPTIONS") | mixed),
+    rows: dict[str, Expectation] = {
+        "GET": (request("GET", at), 200, GRANTED),
+        "preflight": (preflight(at), 204, GRANTED | preflight_headers("GET,OPTIONS") | mixed),
         "preflight, refused": (preflight(at, origin=EVIL), 204, REFUSED | mixed),
-        "OPTIONS": (ask("OPTIONS", at), 200, own_cors),
-        "OPTIONS, refused": (ask("OPTIONS", at, EVIL), 200, REFUSED if where == "inside" else {}),
+        "OPTIONS": (request("OPTIONS", at), 200, own_cors),
+        "OPTIONS, refused": (request("OPTIONS", at, EVIL), 200, REFUSED if where == "inside" else {}),
         "OPTIONS without Origin": (
-            Ask("OPTIONS", at, (("access-control-request-method", "GET"),)),
+            HttpRequest("OPTIONS", at, (("access-control-request-method", "GET"),)),
             200,
             REFUSED if where == "inside" else {},
         ),
-        "not allowed": (ask("PUT", at), 405, GRANTED),
+        "not allowed": (request("PUT", at), 405, GRANTED),
     }
-    answers = check(app, rows)
+    answers = expect(app, rows)
     for name, answer in answers.items():
         assert (answer.body == b"OPTIONS of own") == name.startswith("OPTIONS"), name
 
@@ -197,16 +215,16 @@ def test_views_with_options(touchup: bool) -> None:
     bp.add_route(View.as_view(), "/view")
     app = new_app(cors_group(bp, **LISTED), TOUCHUP=touchup)
     app.add_route(View.as_view(), "/web", name="web")
-    rows: dict[str, Row] = {
-        "GET": (ask("GET", "/api/view"), 200, GRANTED),
-        "preflight": (preflight("/api/view", "POST"), 204, GRANTED | lists("GET,POST,OPTIONS")),
-        "OPTIONS": (ask("OPTIONS", "/api/view"), 200, GRANTED),
-        "not allowed": (ask("PUT", "/api/view"), 405, GRANTED),
-        "outside": (ask("GET", "/web"), 200, {}),
+    rows: dict[str, Expectation] = {
+        "GET": (request("GET", "/api/view"), 200, GRANTED),
+        "preflight": (preflight("/api/view", "POST"), 204, GRANTED | preflight_headers("GET,POST,OPTIONS")),
+        "OPTIONS": (request("OPTIONS", "/api/view"), 200, GRANTED),
+        "not allowed": (request("PUT", "/api/view"), 405, GRANTED),
+        "outside": (request("GET", "/web"), 200, {}),
         "outside, preflight": (preflight("/web"), 200, {}),
-        "outside, not allowed": (ask("PUT", "/web"), 405, {}),
+        "outside, not allowed": (request("PUT", "/web"), 405, {}),
     }
-    answers = check(app, rows)
+    answers = expect(app, rows)
     assert [answers[name].body for name in ("OPTIONS", "outside, preflight")] == [b"options"] * 2
     assert answers["OPTIONS"]["allow"] == "mine"
 
@@ -224,21 +242,37 @@ def test_hosts(path: str, touchup: bool) -> None:
     app.blueprint(cors_group(bp, **LISTED))
     app.blueprint(cors_group(both))
 
-    def at_host(host: str, method: str, asks_for: str | None = None) -> Ask:
+    def at_host(host: str, method: str, asks_for: str | None = None) -> HttpRequest:
         more = {"access_control_request_method": asks_for} if asks_for else {}
-        return ask(method, at, host=f"{host}.example", **more)
+        return request(method, at, host=f"{host}.example", **more)
 
-    rows: dict[str, Row] = {
+    rows: dict[str, Expectation] = {
         "a, GET": (at_host("a", "GET"), 200, GRANTED),
         "a, DELETE": (at_host("a", "DELETE"), 200, PUBLIC),
-        "a, for GET": (at_host("a", "OPTIONS", "GET"), 204, GRANTED | lists("GET,OPTIONS") | ORIGIN_METHOD),
-        "a, for DELETE": (at_host("a", "OPTIONS", "DELETE"), 204, PUBLIC | lists("DELETE,OPTIONS") | METHOD),
+        "a, for GET": (
+            at_host("a", "OPTIONS", "GET"),
+            204,
+            GRANTED | preflight_headers("GET,OPTIONS") | ORIGIN_METHOD,
+        ),
+        "a, for DELETE": (
+            at_host("a", "OPTIONS", "DELETE"),
+            204,
+            PUBLIC | preflight_headers("DELETE,OPTIONS") | METHOD,
+        ),
         "b, POST": (at_host("b", "POST"), 200, PUBLIC),
         "b, PUT": (at_host("b", "PUT"), 200, {}),
-        "b, for POST": (at_host("b", "OPTIONS", "POST"), 204, PUBLIC | lists("POST,OPTIONS") | METHOD),
+        "b, for POST": (
+            at_host("b", "OPTIONS", "POST"),
+            204,
+            PUBLIC | preflight_headers("POST,OPTIONS") | METHOD,
+        ),
         "b, for PUT": (at_host("b", "OPTIONS", "PUT"), 204, METHOD),
         "c, DELETE": (at_host("c", "DELETE"), 200, PUBLIC),
-        "c, for DELETE": (at_host("c", "OPTIONS", "DELETE"), 204, PUBLIC | lists("DELETE,OPTIONS")),
+        "c, for DELETE": (
+            at_host("c", "OPTIONS", "DELETE"),
+            204,
+            PUBLIC | preflight_headers("DELETE,OPTIONS"),
+        ),
         # Where a path has hosts, Sanic says 404 instead of 405.
         "c, GET": (at_host("c", "GET"), 404, PUBLIC),
         "d, GET": (at_host("d", "GET"), 200, {}),
@@ -247,15 +281,15 @@ def test_hosts(path: str, touchup: bool) -> None:
         "e, GET": (at_host("e", "GET"), 404, {}),
         "e, for GET": (at_host("e", "OPTIONS", "GET"), 404, {}),
     }
-    check(app, rows)
+    expect(app, rows)
 
 
 @pytest.mark.parametrize("replaces", [False, True])
 def test_a_preflight_beside_a_handler_that_is_left_out(replaces: bool) -> None:
     """P7: other middleware may raise, or answer by itself: the preflight is outside of it."""
     bp = Blueprint("bp", url_prefix="/bp")
-    bp.add_route(saying("item"), "/item", name="item")
-    bp.add_route(saying("own"), "/item", methods=["OPTIONS"], name="own", ctx_cors=False)
+    bp.add_route(text_handler("item"), "/item", name="item")
+    bp.add_route(text_handler("own"), "/item", methods=["OPTIONS"], name="own", ctx_cors=False)
     app = new_app(cors_group(bp, **LISTED))
 
     @app.on_response
@@ -266,11 +300,11 @@ def test_a_preflight_beside_a_handler_that_is_left_out(replaces: bool) -> None:
         raise ZeroDivisionError
 
     vary = {"vary": "origin, access-control-request-method"}
-    check(
+    expect(
         app,
         {
-            "granted": (preflight("/bp/item"), 204, {**GRANTED, **lists("GET,OPTIONS"), **vary}),
+            "granted": (preflight("/bp/item"), 204, {**GRANTED, **preflight_headers("GET,OPTIONS"), **vary}),
             "refused": (preflight("/bp/item", origin=EVIL), 204, vary),
-            "no preflight": (ask("OPTIONS", "/bp/item"), 200, {"access-control-allow-origin": "*"}),
+            "no preflight": (request("OPTIONS", "/bp/item"), 200, {"access-control-allow-origin": "*"}),
         },
     )

@@ -15,7 +15,7 @@ from sanic.response import HTTPResponse, text
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyWarning, cors_group
 from corsbp.policy.problems import WARNINGS
 
-from ..support import ask, new_app, send
+from ..support import new_app, request, send
 
 Found = set[tuple[str, str, object]]
 
@@ -35,7 +35,7 @@ def warned(app: Sanic) -> list[CorsPolicyWarning]:
     """The warnings of one startup."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        (answer,) = send(app, ask("GET", "/elsewhere"))
+        (answer,) = send(app, request("GET", "/elsewhere"))
     assert (answer.status, answer.cors) == (404, {})
     return [each.message for each in caught if isinstance(each.message, CorsPolicyWarning)]
 

@@ -23,20 +23,20 @@ from ..support import (
     PUBLIC,
     REFUSED,
     TWO,
-    Answer,
-    Row,
-    apart_from_cors,
-    ask,
-    bare,
+    Expectation,
+    ReceivedResponse,
     both_touchups,
-    check,
-    lists,
+    expect,
     new_app,
-    parse,
+    parse_response,
+    plain_group,
     preflight,
-    run_anew,
-    send_anew,
+    preflight_headers,
+    request,
+    run_server,
+    send,
     serve,
+    without_cors,
 )
 
 LISTED = {"allow_origins": [ORIGIN, TWO], "expose_headers": ["content-range"]}
@@ -154,26 +154,26 @@ STREAMS: dict[str, tuple[str, str, dict[str, str], int, str | None]] = {
 
 @both_touchups
 def test_streams_and_files(files: Path, touchup: bool) -> None:
-    rows: dict[str, Row] = {}
+    rows: dict[str, Expectation] = {}
     for name, (method, path, headers, status, vary) in STREAMS.items():
         both = {"vary": f"{vary}, origin" if vary else "origin"}
         rows |= {
             f"granted: {name}": (
-                ask(method, f"/listed{path}", **headers),
+                request(method, f"/listed{path}", **headers),
                 status,
                 GRANTED | EXPOSED | both,
             ),
-            f"refused: {name}": (ask(method, f"/listed{path}", EVIL, **headers), status, REFUSED | both),
+            f"refused: {name}": (request(method, f"/listed{path}", EVIL, **headers), status, REFUSED | both),
             f"public: {name}": (
-                ask(method, f"/public{path}", EVIL, **headers),
+                request(method, f"/public{path}", EVIL, **headers),
                 status,
                 PUBLIC | ({"vary": vary} if vary else {}),
             ),
         }
-    answers = check(site(cors_group, files, touchup), rows)
-    without = send_anew(site(bare, files, touchup), *(row[0] for row in rows.values()))
+    answers = expect(site(cors_group, files, touchup), rows)
+    without = send(site(plain_group, files, touchup), *(row[0] for row in rows.values()))
     for (name, answer), other in zip(answers.items(), without, strict=True):
-        assert timeless(apart_from_cors(answer)) == timeless(apart_from_cors(other)), name
+        assert timeless(without_cors(answer)) == timeless(without_cors(other)), name
     assert answers["granted: static, range"].body == CONTENT[2:6]
     assert answers["granted: static, not modified"].body == b""
     assert b"data: 2" in answers["granted: events"].body
@@ -181,8 +181,8 @@ def test_streams_and_files(files: Path, touchup: bool) -> None:
 
 @both_touchups
 def test_outside_they_are_as_without_corsbp(files: Path, touchup: bool) -> None:
-    asks = [ask(method, f"/web{path}", **headers) for method, path, headers, *_ in STREAMS.values()]
-    inside, without = (send_anew(site(make, files, touchup), *asks) for make in (cors_group, bare))
+    asks = [request(method, f"/web{path}", **headers) for method, path, headers, *_ in STREAMS.values()]
+    inside, without = (send(site(make, files, touchup), *asks) for make in (cors_group, plain_group))
     for one, answer, other in zip(asks, inside, without, strict=True):
         assert (answer.status, answer.headers, answer.body) == (other.status, other.headers, other.body), one
 
@@ -194,18 +194,22 @@ def timeless(answer: tuple[int, list[tuple[str, str]], bytes]) -> tuple[int, lis
 
 def test_headers_that_change_after_respond(files: Path) -> None:
     """Until the first send() nothing has been sent: a handler can still touch the headers."""
-    rows: dict[str, Row] = {
-        "granted": (ask("GET", "/listed/respond-late"), 200, GRANTED | EXPOSED | {"vary": "Cookie, origin"}),
-        "refused": (ask("GET", "/listed/respond-late", EVIL), 200, {"vary": "Cookie, origin"}),
-        "public": (ask("GET", "/public/respond-late"), 200, PUBLIC | {"vary": "Cookie"}),
+    rows: dict[str, Expectation] = {
+        "granted": (
+            request("GET", "/listed/respond-late"),
+            200,
+            GRANTED | EXPOSED | {"vary": "Cookie, origin"},
+        ),
+        "refused": (request("GET", "/listed/respond-late", EVIL), 200, {"vary": "Cookie, origin"}),
+        "public": (request("GET", "/public/respond-late"), 200, PUBLIC | {"vary": "Cookie"}),
     }
-    check(site(cors_group, files, True), rows)
+    expect(site(cors_group, files, True), rows)
 
 
 @both_touchups
 def test_preflights(files: Path, touchup: bool) -> None:
-    rows: dict[str, Row] = {
-        path: (preflight(f"/listed{path}"), 204, GRANTED | lists(methods))
+    rows: dict[str, Expectation] = {
+        path: (preflight(f"/listed{path}"), 204, GRANTED | preflight_headers(methods))
         for path, methods in {
             "/stream": "GET,OPTIONS",
             "/file": "GET,HEAD,OPTIONS",
@@ -215,7 +219,7 @@ def test_preflights(files: Path, touchup: bool) -> None:
             "/socket": "GET,OPTIONS",
         }.items()
     }
-    check(site(cors_group, files, touchup), rows)
+    expect(site(cors_group, files, touchup), rows)
 
 
 # --- WebSockets ---
@@ -224,7 +228,9 @@ KEY = base64.b64encode(b"0123456789abcdef").decode()
 ACCEPTED = base64.b64encode(hashlib.sha1(f"{KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest())
 
 
-async def shake_hands(port: int, path: str, origin: str | None, version: str = "13") -> tuple[Answer, bytes]:
+async def shake_hands(
+    port: int, path: str, origin: str | None, version: str = "13"
+) -> tuple[ReceivedResponse, bytes]:
     """The answer to a handshake, and what a socket that was opened says to `hello`."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     lines = [
@@ -237,7 +243,7 @@ async def shake_hands(port: int, path: str, origin: str | None, version: str = "
         *([f"Origin: {origin}"] if origin else []),
     ]
     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
-    answer = parse(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60))
+    answer = parse_response(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60))
     answer.headers[:] = [line for line in answer.headers if line[0].lower() != "date"]
     said = b""
     if answer.status == 101:
@@ -251,11 +257,11 @@ async def shake_hands(port: int, path: str, origin: str | None, version: str = "
 @both_touchups
 @pytest.mark.parametrize("origin", [ORIGIN, None])
 def test_websockets_are_untouched(files: Path, origin: str | None, touchup: bool) -> None:
-    async def talk(port: int) -> list[tuple[Answer, bytes]]:
+    async def talk(port: int) -> list[tuple[ReceivedResponse, bytes]]:
         return [await shake_hands(port, f"/{where}/socket", origin) for where in ("listed", "public", "web")]
 
-    with_cors = run_anew(serve(site(cors_group, files, touchup), talk))
-    assert with_cors == run_anew(serve(site(bare, files, touchup), talk))
+    with_cors = run_server(serve(site(cors_group, files, touchup), talk))
+    assert with_cors == run_server(serve(site(plain_group, files, touchup), talk))
     for answer, said in with_cors:
         assert (answer.status, answer.cors, said) == (101, {}, b"\x81\x05hello")
         assert answer["sec-websocket-accept"].encode() == ACCEPTED
@@ -263,14 +269,17 @@ def test_websockets_are_untouched(files: Path, origin: str | None, touchup: bool
 
 @both_touchups
 def test_a_handshake_that_fails_can_be_read(files: Path, touchup: bool) -> None:
-    async def talk(port: int) -> list[Answer]:
+    async def talk(port: int) -> list[ReceivedResponse]:
         return [
             (await shake_hands(port, f"/{where}/socket", ORIGIN, "12"))[0]
             for where in ("listed", "public", "web")
         ]
 
-    answers = run_anew(serve(site(cors_group, files, touchup), talk))
-    without = run_anew(serve(site(bare, files, touchup), talk))
+    answers = run_server(serve(site(cors_group, files, touchup), talk))
+    without = run_server(serve(site(plain_group, files, touchup), talk))
     assert [answer.status for answer in answers] == [answer.status for answer in without]
     assert [answer.cors for answer in answers] == [GRANTED | EXPOSED, PUBLIC, {}]
-    check(site(cors_group, files, touchup), {"plain": (ask("GET", "/listed/socket"), 426, GRANTED | EXPOSED)})
+    expect(
+        site(cors_group, files, touchup),
+        {"plain": (request("GET", "/listed/socket"), 426, GRANTED | EXPOSED)},
+    )

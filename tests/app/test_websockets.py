@@ -18,7 +18,7 @@ from sanic.response import HTTPResponse, text
 from corsbp import CorsPolicy, cors_group
 
 from ..cases import EVIL, ONE, SUB, TWO
-from ..support import ROOT, Answer, ask, new_app, parse, send, serve
+from ..support import ROOT, ReceivedResponse, new_app, parse_response, request, run_server, send, serve
 
 CREDENTIALS = {"access-control-allow-credentials": "true"}
 
@@ -30,16 +30,16 @@ def handshake(*origins: str, path: str = "/bp/ws", host: str = "api.example") ->
     return "\r\n".join([f"GET {path} HTTP/1.1", f"host: {host}", *lines, "", ""]).encode()
 
 
-async def opened(port: int, raw: bytes) -> Answer:
+async def opened(port: int, raw: bytes) -> ReceivedResponse:
     """The answer to a handshake: the 101 with what the handler then says, or the refusal."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(raw)
     try:
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
         if head.startswith(b"HTTP/1.1 101 "):
-            return parse(head + await asyncio.wait_for(reader.readuntil(b"hello"), 60))
-        length = int(dict(parse(head).headers).get("content-length", 0))
-        return parse(head + await asyncio.wait_for(reader.readexactly(length), 60))
+            return parse_response(head + await asyncio.wait_for(reader.readuntil(b"hello"), 60))
+        length = int(dict(parse_response(head).headers).get("content-length", 0))
+        return parse_response(head + await asyncio.wait_for(reader.readexactly(length), 60))
     finally:
         writer.close()
         await writer.wait_closed()
@@ -64,11 +64,11 @@ def app_of(policy: CorsPolicy | None = None, **config: Any) -> Sanic:
     return app
 
 
-def open_all(app: Sanic, *raws: bytes, debug: bool = False) -> list[Answer]:
-    async def talk(port: int) -> list[Answer]:
+def open_all(app: Sanic, *raws: bytes, debug: bool = False) -> list[ReceivedResponse]:
+    async def talk(port: int) -> list[ReceivedResponse]:
         return [await opened(port, raw) for raw in raws]
 
-    answers: list[Answer] = asyncio.run(serve(app, talk, debug))
+    answers: list[ReceivedResponse] = run_server(serve(app, talk, debug))
     assert app.ctx.greeted == [answer.status for answer in answers].count(101)
     return answers
 
@@ -246,7 +246,11 @@ def test_it_comes_before_everything_else_and_replaces_nothing() -> None:
 def test_an_ordinary_request_to_a_checked_section_is_served() -> None:
     app = app_of(CorsPolicy(allow_origins=[ONE, TWO]))
 
-    asked = [ask("GET", "/bp/item", EVIL), ask("OPTIONS", "/bp/ws", EVIL), ask("GET", "/bp/nothing", EVIL)]
+    asked = [
+        request("GET", "/bp/item", EVIL),
+        request("OPTIONS", "/bp/ws", EVIL),
+        request("GET", "/bp/nothing", EVIL),
+    ]
     answers = [(answer.status, answer.cors) for answer in send(app, *asked)]
     assert answers == [(200, {"vary": "origin"}), (204, {"vary": "origin"}), (404, {"vary": "origin"})]
 

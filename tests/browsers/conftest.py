@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support import recorded
+from ..support import recorded_values
 from . import page
 from .bench import App, Bench, serving
 from .cases import CASES
@@ -82,17 +82,17 @@ def as_delivered(bench: Bench, pages: Pages, folder: Path) -> Iterator[Browser]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The engines, and the control's table: what came of each case with each kind of CORS."""
-    engines = dict(recorded(terminalreporter, ENGINE))
+    engines = dict(recorded_values(terminalreporter, ENGINE))
     if not engines:
         return
     write = terminalreporter.write_line
     terminalreporter.section("browsers")
-    verdicts = {(engine, *of): came for engine, *of, came in recorded(terminalreporter, VERDICT)}
+    verdicts = {(engine, *of): came for engine, *of, came in recorded_values(terminalreporter, VERDICT)}
     for engine, version in engines.items():
         seconds = [took for (of, *_), (_, took) in verdicts.items() if of == engine]
         write(f"{engine:9} {version}: {len(seconds)} runs of cases in {sum(seconds):.1f} s")
     agreement: dict[str, Counter[str]] = {}
-    for told, came in recorded(terminalreporter, AGREEMENT):
+    for told, came in recorded_values(terminalreporter, AGREEMENT):
         agreement.setdefault(told, Counter())[came] += 1
     for told, counts in agreement.items():
         counted = ", ".join(f"{counts[word]} {word}" for word in sorted(counts))

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from ..support import unavailable
+from ..support import skip_or_fail
 
 GUARD = Path(__file__).with_name("guard.py")
 T = TypeVar("T")
@@ -30,7 +30,7 @@ def installed(program: str, package: str) -> str:
     else:
         path = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin")
     if path is None:
-        unavailable(f"{program} is not installed: apt-get install --no-install-recommends {package}")
+        skip_or_fail(f"{program} is not installed: apt-get install --no-install-recommends {package}")
     return path
 
 

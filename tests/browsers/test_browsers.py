@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ..support import Recording
+from ..support import RecordProperty
 from .bench import Bench, Verdict
 from .cases import CASES, Case
 from .conftest import ENGINE, VERDICT
@@ -15,7 +15,7 @@ cases = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES]
 
 
 @pytest.fixture
-def verdict(bench: Bench, case: Case, record_property: Recording) -> Callable[[str], Verdict]:
+def verdict(bench: Bench, case: Case, record_property: RecordProperty) -> Callable[[str], Verdict]:
     """What comes of the case with a kind of CORS; the summary at the end tells of it."""
     record_property(ENGINE, [bench.browser.name, bench.browser.version])
 

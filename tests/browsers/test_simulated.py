@@ -10,7 +10,7 @@ import pytest
 
 from corsbp.testing.engines import EngineName
 
-from ..support import Recording
+from ..support import RecordProperty
 from .bench import Bench
 from .conftest import AGREEMENT, ENGINE
 from .differences import EXCEPTIONS
@@ -26,7 +26,7 @@ def real(bench: Bench, scripts: Scripts) -> Mapping[str, Outcome]:
 
 @pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
 def test_engine_does_as_its_model_does(
-    record_property: Recording,
+    record_property: RecordProperty,
     bench: Bench,
     real: Mapping[str, Outcome],
     simulated: Simulated,

@@ -22,7 +22,7 @@ from corsbp.command.audit import in_short
 from corsbp.command.findings import ERRORS, FINDINGS, find
 from corsbp.command.snapshot import changes, read, snapshot
 
-from ..support import ORIGIN, ROOT, TWO, ask, new_app, send
+from ..support import ORIGIN, ROOT, TWO, new_app, request, send
 
 
 async def handler(*_: object, **__: object) -> Any:
@@ -351,7 +351,7 @@ def test_a_policy_that_nothing_reads(audit: Any) -> None:
         return app, bp
 
     def sent(app: Sanic) -> list[str | None]:
-        answers = send(app, ask("GET", "/one/item"), ask("GET", "/own"))
+        answers = send(app, request("GET", "/one/item"), request("GET", "/own"))
         return [each.cors.get("access-control-allow-origin") for each in answers]
 
     app, _ = make()

@@ -17,7 +17,7 @@ from corsbp.command.other_cors import neighbours
 from corsbp.command.probe import STRANGER
 from corsbp.testing.result import NoAnswer
 
-from ..support import ORIGIN, TWO, new_app, sync
+from ..support import ORIGIN, TWO, as_handler, new_app
 
 WITH = {"credentials": True, "headers": "*", "exposes": ["x-total"]}
 
@@ -43,7 +43,7 @@ def api(calls: list[str], **policy: Any) -> Sanic:
     app.blueprint(cors_group(one, **policy))
     app.add_route(counted, "/plain", methods=["GET", "POST"], name="plain")
     app.add_route(counted, "/own", methods=["GET", "DELETE", "OPTIONS"], name="own")
-    app.add_route(sync(lambda _: redirect("/plain")), "/own/moved", name="moved")
+    app.add_route(as_handler(lambda _: redirect("/plain")), "/own/moved", name="moved")
     app.add_websocket_route(talk, "/chat", name="chat")
     app.add_route(counted, "/<name:(?:<script>)?>", name="script")
 

@@ -21,7 +21,7 @@ from corsbp.command.advice import Asked, Place, argument, change
 from corsbp.command.console_messages import CONSOLES
 from corsbp.testing import STOPS
 
-from ..support import EVIL, ORIGIN, ROOT, TWO, new_app, run_anew, serve, sync
+from ..support import EVIL, ORIGIN, ROOT, TWO, as_handler, new_app, run_server, serve
 
 
 async def handler(*_: object, **__: object) -> Any:
@@ -57,8 +57,8 @@ def app_of() -> Sanic:
     app = new_app(*groups)
     app.add_route(handler, "/plain", methods=["POST"], name="plain")
     odd = Blueprint("odd")
-    odd.add_route(sync(lambda _: redirect("https://other.example/z")), "/moved", name="moved")
-    odd.add_route(sync(lambda _: redirect("/plain")), "/inward", name="inward")
+    odd.add_route(as_handler(lambda _: redirect("https://other.example/z")), "/moved", name="moved")
+    odd.add_route(as_handler(lambda _: redirect("/plain")), "/inward", name="inward")
     odd.add_route(handler, "/hosted", host="hosted.example", name="hosted")
     app.blueprint(cors_group(odd))
     app.add_route(handler, "/own", ctx_cors=CorsPolicy(allow_origins=[ORIGIN]), name="own")
@@ -700,7 +700,7 @@ def socket_server() -> Iterator[int]:
         while not done.is_set():
             await asyncio.sleep(0.02)
 
-    thread = threading.Thread(target=lambda: run_anew(serve(sockets(), talk)))
+    thread = threading.Thread(target=lambda: run_server(serve(sockets(), talk)))
     thread.start()
     try:
         assert started.wait(60)

@@ -33,7 +33,17 @@ from corsbp.command.try_page import start
 from corsbp.command.try_page.reasons import Call
 from corsbp.command.try_page.watching import SEEN_AT_MOST, Watch
 
-from ..support import ORIGIN, ROOT, Answer, ask, exchange, new_app, over, preflight, sync
+from ..support import (
+    ORIGIN,
+    ROOT,
+    ReceivedResponse,
+    as_handler,
+    new_app,
+    preflight,
+    request,
+    send,
+    send_bytes,
+)
 
 FREE = ("--port", "0", "--page-port", "0")
 
@@ -81,10 +91,10 @@ class Tried:
 
     def call(
         self, method: str, path: str, *requests: Any, readable: bool = True, **more: Any
-    ) -> tuple[dict[str, Any], list[Answer]]:
+    ) -> tuple[dict[str, Any], list[ReceivedResponse]]:
         """What a call is explained by; `requests` is what the browser sent for it."""
         since = self.tells("/begin", {})["since"]
-        answers = over(self.ports[0], *requests)
+        answers = send(self.ports[0], *requests)
         call = {
             "since": since,
             "origin": self.own,
@@ -199,10 +209,10 @@ def test_the_app_is_the_only_one(attempted: Attempted, monkeypatch: pytest.Monke
     """For its own code, which may ask Sanic for the app without its name."""
     monkeypatch.setattr(Sanic, "_app_registry", {})  # without those of other tests' modules
     app = shop()
-    app.add_route(sync(lambda _: text(Sanic.get_app().name)), "/name", name="own_name")
+    app.add_route(as_handler(lambda _: text(Sanic.get_app().name)), "/name", name="own_name")
 
     def talk(tried: Tried) -> None:
-        (answer,) = over(tried.ports[0], ask("GET", "/name"))
+        (answer,) = send(tried.ports[0], request("GET", "/name"))
         assert (answer.status, answer.body.decode()) == (200, app.name)
 
     attempted(app, talk)
@@ -211,7 +221,7 @@ def test_the_app_is_the_only_one(attempted: Attempted, monkeypatch: pytest.Monke
 def test_it_is_on_this_machine_only(attempted: Attempted) -> None:
     def talk(tried: Tried) -> None:
         for number in [*tried.ports, int(tried.origins[3].rpartition(":")[2])]:
-            over(number)
+            send(number)
             for other in ("127.0.0.2", "::1"):
                 with pytest.raises(OSError, match=r"."):
                     socket.create_connection((other, number), timeout=1)
@@ -344,7 +354,7 @@ def test_origins(attempted: Attempted) -> None:
             "null",
         ]
         assert other != port
-        over(other)
+        send(other)
 
     attempted(shop(), talk)
 
@@ -359,8 +369,8 @@ def test_a_call_is_explained_by_what_was_seen(attempted: Attempted) -> None:
             "PUT",
             "/public/thing",
             preflight("/public/thing", "PUT", "authorization,x-a", tried.own),
-            ask("GET", "/public/thing", "https://else.example"),
-            ask("PUT", "/public/thing", tried.own, **headers),
+            request("GET", "/public/thing", "https://else.example"),
+            request("PUT", "/public/thing", tried.own, **headers),
             headers=[["Authorization", "Bearer secret"], ["X-A", "1"]],
         )
         assert calls == ["GET", "PUT"]
@@ -408,11 +418,13 @@ def test_a_refused_call(attempted: Attempted) -> None:
             "corsbp try shop:app --allow lets this page in while you try. "
             "Or pick an origin that a policy names: it is simulated."
         )
-        told, _ = tried.call("GET", "/nothing/else", ask("GET", "/nothing/else", tried.own), readable=False)
+        told, _ = tried.call(
+            "GET", "/nothing/else", request("GET", "/nothing/else", tried.own), readable=False
+        )
         assert (told["blockedBy"], told["seen"][0]["status"]) == ("origin-missing", 404)
         assert told["whose"] == "No route has this path. A 404 belongs to a section by its url_prefix."
         assert told["change"] is None
-        asked = ask("DELETE", "/listed/thing?a", tried.own)
+        asked = request("DELETE", "/listed/thing?a", tried.own)
         told, _ = tried.call("DELETE", "/listed/thing?a", asked, readable=False)
         assert (told["blockedBy"], told["remembered"]) == ("preflight-origin-other", True)
         assert "(/listed/thing) is in cors_group(listed)" in told["whose"]
@@ -471,17 +483,17 @@ def test_advice_outlives_the_try(attempted: Attempted) -> None:
         for path in ("/listed/thing", "/listed/1/2", "/own", "/public/thing", "/nothing", "/<script>"):
             for origin in tried.origins[:2]:
                 for credentials in ("omit", "include"):
-                    asked = ask("GET", path, origin)
+                    asked = request("GET", path, origin)
                     told, _ = tried.call(
                         "GET", path, asked, origin=origin, credentials=credentials, readable=False
                     )
                     assert not any(name in f"{told['change']}" for name in own_pages), told["change"]
-        told, _ = tried.call("GET", "/own", ask("GET", "/own", tried.own), readable=False)
+        told, _ = tried.call("GET", "/own", request("GET", "/own", tried.own), readable=False)
         assert told["change"] == (
             "None: --allow lets this page into sections, and this route has a policy of its own."
         )
         other = tried.origins[1]
-        told, _ = tried.call("GET", "/own", ask("GET", "/own", other), origin=other, readable=False)
+        told, _ = tried.call("GET", "/own", request("GET", "/own", other), origin=other, readable=False)
         assert told["change"].startswith("None: this origin stands for a stranger")
 
     attempted(shop(), talk, "--allow")
@@ -521,7 +533,9 @@ def test_documentation_is_told_apart(attempted: Attempted) -> None:
 
 def test_a_call_that_the_browser_had_otherwise(attempted: Attempted) -> None:
     def talk(tried: Tried) -> None:
-        told, _ = tried.call("GET", "/public/thing", ask("GET", "/public/thing", tried.own), readable=False)
+        told, _ = tried.call(
+            "GET", "/public/thing", request("GET", "/public/thing", tried.own), readable=False
+        )
         assert (told["blockedBy"], told["agrees"]) == (None, False)
 
     attempted(shop(), talk)
@@ -531,7 +545,7 @@ def test_a_preflight_that_the_browser_remembered(attempted: Attempted) -> None:
     calls: list[str] = []
 
     def talk(tried: Tried) -> None:
-        told, _ = tried.call("PUT", "/public/thing", ask("PUT", "/public/thing", tried.own))
+        told, _ = tried.call("PUT", "/public/thing", request("PUT", "/public/thing", tried.own))
         assert (told["blockedBy"], told["remembered"]) == (None, True)
         assert [each["method"] for each in told["seen"]] == ["PUT"]
 
@@ -561,7 +575,7 @@ def test_an_answer_that_does_not_come(attempted: Attempted) -> None:
     def talk(tried: Tried) -> None:
         with socket.create_connection(("127.0.0.1", tried.ports[0])) as connection:
             since = tried.tells("/begin", {})["since"]
-            connection.sendall(ask("GET", "/public/slow", tried.own).raw())
+            connection.sendall(request("GET", "/public/slow", tried.own).raw())
             while tried.tells("/begin", {})["since"] == since:
                 time.sleep(0.01)
             told = tried.tells(
@@ -586,8 +600,8 @@ def test_answers_of_every_kind_are_seen(attempted: Attempted) -> None:
             f"GET /public/thing HTTP/7\r\n{host}\r\n"
         )
         port = tried.ports[0]
-        asyncio.run(exchange(port, raw.encode()))
-        assert b" 400 " in asyncio.run(exchange(port, b"nonsense\r\n\r\n"))
+        asyncio.run(send_bytes(port, raw.encode()))
+        assert b" 400 " in asyncio.run(send_bytes(port, b"nonsense\r\n\r\n"))
         told = tried.tells(
             "/end", CALL | {"since": since, "origin": tried.own, "url": tried.app, "body": None}
         )
@@ -651,8 +665,8 @@ def test_allow(attempted: Attempted) -> None:
     """The page's own origin, and none of the others; and only if it is asked for."""
 
     def grants(tried: Tried) -> list[str | None]:
-        asked = [ask("GET", "/listed/thing", origin) for origin in [ORIGIN, *tried.origins]]
-        return [each.cors.get("access-control-allow-origin") for each in over(tried.ports[0], *asked)]
+        asked = [request("GET", "/listed/thing", origin) for origin in [ORIGIN, *tried.origins]]
+        return [each.cors.get("access-control-allow-origin") for each in send(tried.ports[0], *asked)]
 
     def talk(tried: Tried) -> None:
         assert grants(tried) == [ORIGIN, tried.own, None, None, None, None]
@@ -789,11 +803,13 @@ def test_the_command(end: int) -> None:
         said = "".join(started.stdout.readline() for _ in range(3))
         tried = Tried(said)
         path = "/v2/shop/items/"
-        told, answers = tried.call("GET", path, ask("GET", path, tried.own), credentials="include")
+        told, answers = tried.call("GET", path, request("GET", path, tried.own), credentials="include")
         assert (answers[0].status, told["blockedBy"]) == (200, None)
-        told, _ = tried.call("GET", path, ask("GET", path, "null"), origin="null", readable=False)
+        told, _ = tried.call("GET", path, request("GET", path, "null"), origin="null", readable=False)
         assert told["blockedBy"] == "origin-missing" and told["agrees"]
-        told, _ = tried.call("GET", "/shop/health/", ask("GET", "/shop/health/", tried.own), readable=False)
+        told, _ = tried.call(
+            "GET", "/shop/health/", request("GET", "/shop/health/", tried.own), readable=False
+        )
         assert told["blockedBy"] == "origin-missing" and told["agrees"]
         started.send_signal(end)
         out, err = started.communicate(timeout=60)

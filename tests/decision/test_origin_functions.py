@@ -16,7 +16,16 @@ from sanic.response import HTTPResponse, text
 from corsbp import CorsPolicy, cors_group
 
 from ..cases import EVIL, ONE
-from ..support import Ask, ask, exchange, new_app, parse, preflight, send, serve
+from ..support import (
+    HttpRequest,
+    new_app,
+    preflight,
+    request,
+    run_server,
+    send,
+    send_async,
+    serve,
+)
 
 GRANTED = {
     "access-control-allow-origin": ONE,
@@ -130,7 +139,7 @@ def test_it_is_given_the_origin_and_the_request(name: str) -> None:
     app = app_of(FUNCTIONS[name])
     app.ctx.answer = True
     one, evil, lists = send(
-        app, ask("GET", "/bp/item", ONE), ask("GET", "/bp/item", EVIL), preflight("/bp/item")
+        app, request("GET", "/bp/item", ONE), request("GET", "/bp/item", EVIL), preflight("/bp/item")
     )
     assert (one.cors, evil.cors) == (GRANTED, REFUSED)
     assert lists.cors == GRANTED | {
@@ -139,7 +148,7 @@ def test_it_is_given_the_origin_and_the_request(name: str) -> None:
         "vary": "origin, access-control-request-headers",
     }
     app.ctx.answer = False
-    assert send(app, ask("GET", "/bp/item", ONE))[0].cors == REFUSED
+    assert send(app, request("GET", "/bp/item", ONE))[0].cors == REFUSED
 
 
 INVALID = [
@@ -167,11 +176,11 @@ def test_it_is_asked_about_valid_origins_only(origins: tuple[str, ...]) -> None:
     lines = tuple(("origin", origin) for origin in origins)
     wants = (("access-control-request-method", "PUT"),)
     requests = [
-        Ask("GET", "/bp/item", lines),
-        Ask("GET", "/bp/boom", lines),
-        Ask("GET", "/bp/nothing", lines),
-        Ask("OPTIONS", "/bp/item", lines),
-        Ask("OPTIONS", "/bp/item", lines + wants),
+        HttpRequest("GET", "/bp/item", lines),
+        HttpRequest("GET", "/bp/boom", lines),
+        HttpRequest("GET", "/bp/nothing", lines),
+        HttpRequest("OPTIONS", "/bp/item", lines),
+        HttpRequest("OPTIONS", "/bp/item", lines + wants),
     ]
     answers = send(app_of(asked), *requests)
     assert [answer.status for answer in answers] == [200, 500, 404, 204, 204]
@@ -182,17 +191,17 @@ def test_it_is_asked_about_valid_origins_only(origins: tuple[str, ...]) -> None:
 # --- how often -------------------------------------------------------------------------------------
 
 ONCE = {
-    "a request": (ask("GET", "/bp/item"), 200),
+    "a request": (request("GET", "/bp/item"), 200),
     "a preflight": (preflight("/bp/item", "PUT"), 204),
     "a preflight of an unknown path": (preflight("/bp/nothing", "PUT"), 204),
-    "an OPTIONS that is none": (ask("OPTIONS", "/bp/item"), 204),
-    "an error after the handler": (ask("GET", "/bp/boom"), 500),
-    "a 404": (ask("GET", "/bp/nothing"), 404),
-    "a 405": (ask("DELETE", "/bp/item"), 405),
-    "a stream": (ask("GET", "/bp/stream"), 200),
-    "an error after respond()": (ask("GET", "/bp/broken-stream"), 500),
-    "a handshake that is refused": (ask("GET", "/bp/ws", EVIL, **UPGRADE), 403),
-    "a handshake that is none": (ask("GET", "/bp/ws"), 426),
+    "an OPTIONS that is none": (request("OPTIONS", "/bp/item"), 204),
+    "an error after the handler": (request("GET", "/bp/boom"), 500),
+    "a 404": (request("GET", "/bp/nothing"), 404),
+    "a 405": (request("DELETE", "/bp/item"), 405),
+    "a stream": (request("GET", "/bp/stream"), 200),
+    "an error after respond()": (request("GET", "/bp/broken-stream"), 500),
+    "a handshake that is refused": (request("GET", "/bp/ws", EVIL, **UPGRADE), 403),
+    "a handshake that is none": (request("GET", "/bp/ws"), 426),
 }
 
 
@@ -236,12 +245,12 @@ def test_it_is_asked_once_per_request(more: str, debug: bool, later: bool) -> No
     async def talk(port: int) -> None:
         for name, (one, status) in ONCE.items():
             asked.calls.clear()
-            answer = parse(await exchange(port, one.raw()))
+            answer = await send_async(port, one)
             if more == "nothing":
                 assert answer.status == status, name
             counts[name] = len(asked.calls)
 
-    asyncio.run(serve(app, talk, debug))
+    run_server(serve(app, talk, debug))
     assert counts == dict.fromkeys(ONCE, 1)
 
 
@@ -316,14 +325,14 @@ FAILURES = {
 def test_a_failure_refuses_is_logged_once_and_serves(name: str, errors: Callable[[], list[str]]) -> None:
     async def talk(port: int) -> None:
         for one, status, body in [
-            (ask("GET", "/bp/item"), 200, b"item"),
-            (ask("GET", "/bp/boom"), 500, None),
-            (ask("GET", "/bp/nothing"), 404, None),
+            (request("GET", "/bp/item"), 200, b"item"),
+            (request("GET", "/bp/boom"), 500, None),
+            (request("GET", "/bp/nothing"), 404, None),
             (preflight("/bp/item", "PUT"), 204, b""),
-            (ask("GET", "/bp/ws", **UPGRADE), 403, None),
+            (request("GET", "/bp/ws", **UPGRADE), 403, None),
         ]:
             before = len(errors())
-            answer = parse(await exchange(port, one.raw()))
+            answer = await send_async(port, one)
             assert answer.status == status
             assert body is None or answer.body == body
             assert not [header for header in answer.cors if header != "vary"]
@@ -331,7 +340,7 @@ def test_a_failure_refuses_is_logged_once_and_serves(name: str, errors: Callable
             (line,) = errors()[before:]
             assert repr(ONE) in line and "refused" in line
 
-    asyncio.run(serve(app_of(FAILURES[name]), talk))
+    run_server(serve(app_of(FAILURES[name]), talk))
 
 
 def test_a_client_that_goes_away_ends_a_function_that_hangs(errors: Callable[[], list[str]]) -> None:
@@ -348,7 +357,7 @@ def test_a_client_that_goes_away_ends_a_function_that_hangs(errors: Callable[[],
         return True
 
     async def talk(port: int) -> None:
-        for one in [ask("GET", "/bp/item"), preflight("/bp/item"), ask("GET", "/bp/ws", **UPGRADE)]:
+        for one in [request("GET", "/bp/item"), preflight("/bp/item"), request("GET", "/bp/ws", **UPGRADE)]:
             entered.clear()
             left.clear()
             _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -356,10 +365,10 @@ def test_a_client_that_goes_away_ends_a_function_that_hangs(errors: Callable[[],
             await asyncio.wait_for(entered.wait(), 60)
             writer.close()
             await asyncio.wait_for(left.wait(), 60)
-        answer = parse(await exchange(port, ask("GET", "/bp/item", EVIL).raw()))
+        answer = await send_async(port, request("GET", "/bp/item", EVIL))
         assert (answer.status, answer.cors) == (200, GRANTED | {"access-control-allow-origin": EVIL})
 
-    asyncio.run(serve(app_of(hangs), talk))
+    run_server(serve(app_of(hangs), talk))
     assert not errors()
 
 
@@ -371,7 +380,7 @@ def test_a_function_that_hangs_is_a_timeout_that_is_refused() -> None:
         await asyncio.Event().wait()
         return True
 
-    (answer,) = send(app_of(hangs, RESPONSE_TIMEOUT=0.1), ask("GET", "/bp/item"))
+    (answer,) = send(app_of(hangs, RESPONSE_TIMEOUT=0.1), request("GET", "/bp/item"))
     assert (answer.status, answer.cors, calls) == (503, REFUSED, [ONE])
 
 
@@ -395,13 +404,13 @@ def test_a_function_that_hangs_is_given_up_and_the_request_served(errors: Callab
 
     async def talk(port: int) -> None:
         before = asyncio.all_tasks()
-        answer = parse(await exchange(port, ask("GET", "/bp/item").raw()))
+        answer = await send_async(port, request("GET", "/bp/item"))
         assert (answer.status, answer.cors) == (200, REFUSED)
-        await exchange(port, ask("GET", "/bp/item", None).raw())
+        await send_async(port, request("GET", "/bp/item", None))
         assert asyncio.all_tasks() <= before
 
     for end in (list, raises):
-        asyncio.run(serve(app_of(hangs_and(end), origin_timeout=0.05), talk))
+        run_server(serve(app_of(hangs_and(end), origin_timeout=0.05), talk))
         gc.collect()  # what nobody took note of, asyncio would speak of now
     assert ended == [ONE, ONE]
     hangs = f"{hangs_and(list).__qualname__}"

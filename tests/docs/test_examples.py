@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ..browsers.processes import installed, running
-from ..support import ORIGIN, ROOT, ask, free_port, over, preflight, served
+from ..support import ORIGIN, ROOT, free_port, preflight, request, sanic_process, send
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PUBLIC = {"access-control-allow-origin": "*"}
@@ -32,9 +32,13 @@ def test_every_example_is_short_and_run_here() -> None:
 
 
 def test_quickstart() -> None:
-    with served("examples.quickstart:app", "--workers", "2") as port:
-        item, listed, site, outside = over(
-            port, ask("GET", "/api/items/7"), preflight("/api/items/7"), ask("GET", "/"), preflight("/")
+    with sanic_process("examples.quickstart:app", "--workers", "2") as port:
+        item, listed, site, outside = send(
+            port,
+            request("GET", "/api/items/7"),
+            preflight("/api/items/7"),
+            request("GET", "/"),
+            preflight("/"),
         )
     assert (item.status, item.body, item.cors) == (200, b'{"item":7}', PUBLIC)
     assert (listed.status, listed["access-control-allow-methods"]) == (204, "GET,OPTIONS")
@@ -44,8 +48,8 @@ def test_quickstart() -> None:
 
 def test_guide() -> None:
     """The guide's transcript: curl without any Origin."""
-    with served("examples.guide:app", "--workers", "2") as port:
-        got, options = over(port, ask("GET", "/", origin=None), ask("OPTIONS", "/", origin=None))
+    with sanic_process("examples.guide:app", "--workers", "2") as port:
+        got, options = send(port, request("GET", "/", origin=None), request("OPTIONS", "/", origin=None))
     granted = {
         "access-control-allow-origin": "https://mydomain.com",
         "access-control-allow-credentials": "true",
@@ -61,14 +65,14 @@ def test_guide() -> None:
 
 
 def test_versions() -> None:
-    with served("examples.versions:app", "--workers", "2") as port:
-        v1, v2, evil, put, health = over(
+    with sanic_process("examples.versions:app", "--workers", "2") as port:
+        v1, v2, evil, put, health = send(
             port,
-            ask("GET", "/v1/shop/items/"),
-            ask("GET", "/v2/shop/items/"),
-            ask("GET", "/v2/shop/items/", "https://evil.example"),
+            request("GET", "/v1/shop/items/"),
+            request("GET", "/v2/shop/items/"),
+            request("GET", "/v2/shop/items/", "https://evil.example"),
             preflight("/v2/shop/items/a", "PUT"),
-            ask("GET", "/shop/health/"),
+            request("GET", "/shop/health/"),
         )
     credentials = {"access-control-allow-origin": ORIGIN, "access-control-allow-credentials": "true"}
     assert (v1.status, v1.cors) == (200, PUBLIC)
@@ -91,7 +95,7 @@ def test_mistakes() -> None:
 
 def samples(port: int) -> dict[str, float]:
     """What Prometheus would read from /metrics."""
-    (answer,) = over(port, ask("GET", "/metrics", None))
+    (answer,) = send(port, request("GET", "/metrics", None))
     families = text_string_to_metric_families(answer.body.decode())
     assert answer.status == 200 and answer.cors == {}
     return {
@@ -105,16 +109,19 @@ def samples(port: int) -> dict[str, float]:
 def test_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two workers count, and either says what both have counted."""
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", os.fspath(tmp_path))
-    with served("examples.metrics:app", "--workers", "2") as port:
+    with sanic_process("examples.metrics:app", "--workers", "2") as port:
         rounds = 0
         while rounds < 20 or (rounds < 1000 and len(list(tmp_path.glob("counter_*.db"))) < 2):
             origin = f"https://{rounds}.example"
-            over(
-                port, ask("GET", "/api/item", origin), preflight("/api/item", "PUT"), ask("GET", "/api/item")
+            send(
+                port,
+                request("GET", "/api/item", origin),
+                preflight("/api/item", "PUT"),
+                request("GET", "/api/item"),
             )
             rounds += 1
-        over(port, *[ask("GET", "/api/item", f"https://{rounds + each}.example") for each in range(200)])
-        over(port, ask("GET", "/api/item", "https://\xff"))  # whatever is sent, the metrics can be read
+        send(port, *[request("GET", "/api/item", f"https://{rounds + each}.example") for each in range(200)])
+        send(port, request("GET", "/api/item", "https://\xff"))  # whatever is sent, the metrics can be read
         deadline = time.monotonic() + 60
         while sum(v for name, v in samples(port).items() if "refused_total" in name) < 2 * rounds + 201:
             assert time.monotonic() < deadline, samples(port)
@@ -135,8 +142,8 @@ def test_prometheus_reads_the_metrics(tmp_path: Path, monkeypatch: pytest.Monkey
     workers, data = tmp_path / "workers", tmp_path / "data"
     workers.mkdir()
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", os.fspath(workers))
-    with served("examples.metrics:app", "--workers", "2") as port:
-        over(port, *[ask("GET", "/api/item", "https://evil.example")] * 3)
+    with sanic_process("examples.metrics:app", "--workers", "2") as port:
+        send(port, *[request("GET", "/api/item", "https://evil.example")] * 3)
         target = {"job_name": "app", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
         configuration = {"global": {"scrape_interval": "1s"}, "scrape_configs": [target]}
         (tmp_path / "prometheus.yml").write_text(json.dumps(configuration))  # which is YAML, too
@@ -150,7 +157,7 @@ def test_prometheus_reads_the_metrics(tmp_path: Path, monkeypatch: pytest.Monkey
 
         def read() -> float | None:
             with contextlib.suppress(OSError, LookupError, ValueError):
-                (answer,) = over(own, ask("GET", "/api/v1/query?query=sum(cors_refused_total)", None))
+                (answer,) = send(own, request("GET", "/api/v1/query?query=sum(cors_refused_total)", None))
                 return float(json.loads(answer.body)["data"]["result"][0]["value"][1])
             return None
 

@@ -28,17 +28,17 @@ from ..support import (
     EVIL,
     ORIGIN,
     ROOT,
-    Ask,
-    ask,
-    exchange,
-    exchange_now,
+    HttpRequest,
     handler,
-    importable,
     preflight,
-    run_anew,
-    send_anew,
+    request,
+    require_package,
+    run_server,
+    sanic_process,
+    send,
+    send_async,
+    send_bytes,
     serve,
-    served,
 )
 
 README = (ROOT / "README.md").read_text()
@@ -160,6 +160,14 @@ def steps(transcript: str) -> list[tuple[str, str]]:
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 
+def send_as_curl(port: int, message: HttpRequest) -> bytes:
+    """Return the bytes of a response on a connection that stays open, as curl leaves it."""
+    # The second request closes the connection, so that the end of the first response need not be guessed.
+    both = message.raw().replace(b"Connection: close\r\n", b"") + HttpRequest("GET", "/").raw()
+    raw = asyncio.run(send_bytes(port, both))
+    return raw[: raw.rindex(b"HTTP/1.1 ")]
+
+
 def curl(command: str, port: int) -> str:
     """What `curl -i` prints, for the options that the README uses."""
     words = iter(shlex.split(command)[1:])
@@ -174,7 +182,7 @@ def curl(command: str, port: int) -> str:
             target = word
     host, _, path = target.partition("/")
     assert host == "localhost:8000"
-    raw = exchange_now(port, Ask(method, f"/{path}", tuple(headers)))
+    raw = send_as_curl(port, HttpRequest(method, f"/{path}", tuple(headers)))
     return raw.decode().replace("\r\n", "\n")
 
 
@@ -202,7 +210,7 @@ WITH_TRANSCRIPTS = [page for page in PAGES if transcripts(page)]
 def test_the_first_transcript(folder: Path) -> None:
     asked = transcripts("README.md")
     assert len(asked) == 3
-    with served("shop:app") as port:
+    with sanic_process("shop:app") as port:
         for command, output in asked:
             assert (command, curl(command, port).rstrip("\n")) == (command, output.rstrip("\n"))
 
@@ -254,43 +262,43 @@ CUSTOMER, PARTNER = "https://customer.example", "https://eu.partner.example"
 ITEM = "/api/items/7"
 
 # By a word of each block: what the app then answers, to https://app.example unless another page is named.
-ANSWERS: dict[str, list[tuple[Ask, int, dict[str, str]]]] = {
-    "group = cors_group(api": [(ask("GET", ITEM), 200, COOKIES)],
+ANSWERS: dict[str, list[tuple[HttpRequest, int, dict[str, str]]]] = {
+    "group = cors_group(api": [(request("GET", ITEM), 200, COOKIES)],
     "is_customer": [
-        (ask("GET", ITEM), 200, OURS | VARY),
-        (ask("GET", ITEM, CUSTOMER), 200, {"access-control-allow-origin": CUSTOMER} | VARY),
-        (ask("GET", ITEM, PARTNER), 200, {"access-control-allow-origin": PARTNER} | VARY),
-        (ask("GET", ITEM, "https://partner.example"), 200, VARY),
+        (request("GET", ITEM), 200, OURS | VARY),
+        (request("GET", ITEM, CUSTOMER), 200, {"access-control-allow-origin": CUSTOMER} | VARY),
+        (request("GET", ITEM, PARTNER), 200, {"access-control-allow-origin": PARTNER} | VARY),
+        (request("GET", ITEM, "https://partner.example"), 200, VARY),
     ],
-    "os.environ": [(ask("GET", ITEM), 200, {}), (preflight(ITEM), 405, {})],
+    "os.environ": [(request("GET", ITEM), 200, {}), (preflight(ITEM), 405, {})],
     "api.copy": [
-        (ask("GET", f"/v1/shop{ITEM}"), 200, ANY),
-        (ask("GET", f"/v2/shop{ITEM}"), 200, COOKIES),
-        (ask("GET", "/"), 200, {}),
+        (request("GET", f"/v1/shop{ITEM}"), 200, ANY),
+        (request("GET", f"/v2/shop{ITEM}"), 200, COOKIES),
+        (request("GET", "/"), 200, {}),
     ],
     "cors_group(app)": [
-        (ask("GET", "/"), 200, ANY),
-        (ask("GET", ITEM), 200, ANY),
-        (ask("GET", "/none"), 404, ANY),
+        (request("GET", "/"), 200, ANY),
+        (request("GET", ITEM), 200, ANY),
+        (request("GET", "/none"), 404, ANY),
     ],
     "ctx_cors=CorsPolicy()": [
-        (ask("GET", "/api/feed"), 200, ANY),
-        (ask("GET", ITEM), 200, OURS),
+        (request("GET", "/api/feed"), 200, ANY),
+        (request("GET", ITEM), 200, OURS),
     ],
     "fonts.static": [
-        (ask("GET", "/fonts/plain.woff2"), 200, ANY),
-        (ask("GET", ITEM), 200, {}),
-        (ask("GET", "/"), 200, {}),
+        (request("GET", "/fonts/plain.woff2"), 200, ANY),
+        (request("GET", ITEM), 200, {}),
+        (request("GET", "/"), 200, {}),
     ],
 }
 
 
-def answers(block: str, expected: list[tuple[Ask, int, dict[str, str]]]) -> None:
+def answers(block: str, expected: list[tuple[HttpRequest, int, dict[str, str]]]) -> None:
     names: dict[str, Any] = {}
     exec(BEFORE + block, names)
     app: Sanic = names["app"]
     app.config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})
-    came = send_anew(app, *(row[0] for row in expected))
+    came = send(app, *(row[0] for row in expected))
     for (one, status, cors), answer in zip(expected, came, strict=True):
         seen = {name: value for name, value in answer.cors.items() if name in {*COOKIES, *VARY}}
         assert (one.path, answer.status, seen) == (one.path, status, cors)
@@ -318,13 +326,15 @@ def test_origins_from_the_environment(
     (block,) = [block for block in BLOCKS if "os.environ" in block]
     pages = [ORIGIN, "https://two.example", "http://localhost:3000", "https://evil.example"]
     grants = [VARY | ({"access-control-allow-origin": page} if page in granted else {}) for page in pages]
-    answers(block, [(ask("GET", ITEM, page), 200, grant) for page, grant in zip(pages, grants, strict=True)])
+    answers(
+        block, [(request("GET", ITEM, page), 200, grant) for page, grant in zip(pages, grants, strict=True)]
+    )
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_name_is_defined(page: str) -> None:
     """Whatever block is pasted: it imports what it uses. Those of the README go on from its first one."""
-    importable("ruff")
+    require_package("ruff")
     blocks = [block for language, block in FENCED.findall((ROOT / page).read_text()) if language == "python"]
     for block in blocks:
         code = BEFORE + block if block in BLOCKS else block
@@ -376,10 +386,10 @@ def test_the_log_and_the_signal() -> None:
 
     async def talk(port: int) -> None:
         for page in (ORIGIN, EVIL):
-            await exchange(port, ask("GET", "/", page).raw())
+            await send_async(port, request("GET", "/", page))
         await asyncio.wait_for(counted(), 60)
 
-    run_anew(serve(app, talk))
+    run_server(serve(app, talk))
     assert counters == {("cors_group(api)", "origin-not-allowed"): 1}
 
 

@@ -23,17 +23,17 @@ from ..support import (
     PUBLIC,
     REFUSED,
     ROOT,
-    Answer,
-    Row,
-    ask,
-    check,
+    Expectation,
+    ReceivedResponse,
+    expect,
     handler,
-    importable,
-    lists,
     new_app,
     preflight,
-    run_anew,
-    send_anew,
+    preflight_headers,
+    request,
+    require_package,
+    run_server,
+    send,
     serve,
 )
 
@@ -61,14 +61,14 @@ def varies(cors: dict[str, str], *names: str) -> dict[str, str]:
     return cors | {"vary": ", ".join(names)}
 
 
-ROWS: dict[str, dict[str, Row]] = {
+ROWS: dict[str, dict[str, Expectation]] = {
     "Cookies between sites": {
-        "read": (ask("GET", "/account/"), 200, COOKIES),
-        "log in": (ask("POST", "/account/login"), 200, COOKIES),
+        "read": (request("GET", "/account/"), 200, COOKIES),
+        "log in": (request("POST", "/account/login"), 200, COOKIES),
     },
     "For everyone without cookies, and for your own pages with them": {
-        "everyone": (ask("GET", "/public/prices", EVIL), 200, PUBLIC),
-        "our own": (ask("GET", "/account/orders"), 200, COOKIES),
+        "everyone": (request("GET", "/public/prices", EVIL), 200, PUBLIC),
+        "our own": (request("GET", "/account/orders"), 200, COOKIES),
     },
     "Each tenant has its own origin": {
         "its own": (
@@ -81,7 +81,7 @@ ROWS: dict[str, dict[str, Row]] = {
             ),
         ),
         "its own, with the tenant": (
-            ask("PUT", "/north/api/orders/7", NORTH),
+            request("PUT", "/north/api/orders/7", NORTH),
             200,
             varies({**COOKIES, "access-control-allow-origin": NORTH}, "origin"),
         ),
@@ -90,34 +90,34 @@ ROWS: dict[str, dict[str, Row]] = {
             204,
             varies({}, "origin", "access-control-request-headers"),
         ),
-        "nobody's": (ask("PUT", "/east/api/orders/7", NORTH), 200, REFUSED),
+        "nobody's": (request("PUT", "/east/api/orders/7", NORTH), 200, REFUSED),
     },
     "Files with a policy of their own": {
-        "a font": (ask("GET", "/fonts/plain.woff2", EVIL), 200, PUBLIC),
-        "the API": (ask("GET", "/api/orders"), 200, OURS),
+        "a font": (request("GET", "/fonts/plain.woff2", EVIL), 200, PUBLIC),
+        "the API": (request("GET", "/api/orders"), 200, OURS),
     },
     "Class-based views with a policy of their own": {
-        "attached": (preflight("/api/orders", "PUT"), 204, OURS | lists("PUT,OPTIONS")),
-        "added": (ask("GET", "/api/feed", EVIL), 200, PUBLIC),
+        "attached": (preflight("/api/orders", "PUT"), 204, OURS | preflight_headers("PUT,OPTIONS")),
+        "added": (request("GET", "/api/feed", EVIL), 200, PUBLIC),
     },
-    "Routes that move into a blueprint": {"moved": (ask("GET", "/api/items/7"), 200, PUBLIC)},
-    EXT: {"read": (ask("GET", "/docs/openapi.json"), 200, PUBLIC)},
-    "Several apps, one group": {"first": (ask("GET", "/api/orders"), 200, OURS)},
+    "Routes that move into a blueprint": {"moved": (request("GET", "/api/items/7"), 200, PUBLIC)},
+    EXT: {"read": (request("GET", "/docs/openapi.json"), 200, PUBLIC)},
+    "Several apps, one group": {"first": (request("GET", "/api/orders"), 200, OURS)},
     "Fewer preflights": {
         "remembered": (
             preflight("/api/orders", "PUT"),
             204,
-            PUBLIC | lists("PUT,OPTIONS") | {"access-control-max-age": "7200"},
+            PUBLIC | preflight_headers("PUT,OPTIONS") | {"access-control-max-age": "7200"},
         )
     },
     "Timing-Allow-Origin": {
-        "granted": (ask("GET", "/api/orders"), 200, GRANTED),
-        "refused": (ask("GET", "/api/orders", EVIL), 200, REFUSED),
-        "no page": (ask("GET", "/api/orders", None), 200, REFUSED),
+        "granted": (request("GET", "/api/orders"), 200, GRANTED),
+        "refused": (request("GET", "/api/orders", EVIL), 200, REFUSED),
+        "no page": (request("GET", "/api/orders", None), 200, REFUSED),
     },
     SOCKET_IO: {
-        "polled": (ask("GET", "/socket.io/?EIO=4&transport=polling"), 200, COOKIES),
-        "refused by the engine": (ask("GET", "/socket.io/?EIO=4&transport=polling", EVIL), 400, COOKIES),
+        "polled": (request("GET", "/socket.io/?EIO=4&transport=polling"), 200, COOKIES),
+        "refused by the engine": (request("GET", "/socket.io/?EIO=4&transport=polling", EVIL), 400, COOKIES),
         "asked before": (
             preflight("/socket.io/?EIO=4&transport=polling", "POST"),
             204,
@@ -126,18 +126,18 @@ ROWS: dict[str, dict[str, Row]] = {
     },
     "An API inside a VPN": {
         "any page": (
-            ask("GET", "/api/salaries", EVIL),
+            request("GET", "/api/salaries", EVIL),
             200,
             {"access-control-allow-origin": "https://intranet.example"},
         )
     },
     "Keep a regular expression": {
         "matched": (
-            ask("GET", "/api/orders", PREVIEW),
+            request("GET", "/api/orders", PREVIEW),
             200,
             GRANTED | {"access-control-allow-origin": PREVIEW},
         ),
-        "matched at its beginning": (ask("GET", "/api/orders", f"{PREVIEW}.evil.example"), 200, REFUSED),
+        "matched at its beginning": (request("GET", "/api/orders", f"{PREVIEW}.evil.example"), 200, REFUSED),
     },
 }
 
@@ -152,7 +152,7 @@ def made(recipe: str, change: tuple[str, str] = ("", "")) -> dict[str, Any]:
     if recipe == EXT:
         pytest.importorskip("sanic_ext", reason="no sanic-ext: it refuses Sanic before 25.12")
     if recipe == SOCKET_IO:
-        importable("socketio")
+        require_package("socketio")
     assert change[0] in RECIPES[recipe]
     names: dict[str, Any] = {}
     exec(RECIPES[recipe].replace(*change), names)
@@ -173,7 +173,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("recipe", ROWS)
 def test_recipe(recipe: str) -> None:
-    check(made(recipe)["app"], ROWS[recipe])
+    expect(made(recipe)["app"], ROWS[recipe])
 
 
 # --- what the text around the blocks says ---
@@ -182,7 +182,7 @@ def test_recipe(recipe: str) -> None:
 def test_cookies_between_sites() -> None:
     """Three browsers say which of them comes back: tests/browsers/test_third_party.py."""
     app = made("Cookies between sites")["app"]
-    (answer,) = send_anew(app, ask("POST", "/account/login"))
+    (answer,) = send(app, request("POST", "/account/login"))
     sent = answer["set-cookie"].split("; ")
     assert sent[0] == "__Host-session=ann"
     assert {"SameSite=None", "Secure", "Partitioned"} <= {*sent}
@@ -197,8 +197,9 @@ def test_both_ways_at_one_path_need_a_copy() -> None:
         ("cors_group(orders,", 'cors_group(prices.copy("own", url_prefix="/account"),'),
     )
     rows = {"everyone": ("/public/prices", EVIL, PUBLIC), "our own": ("/account/prices", ORIGIN, COOKIES)}
-    check(
-        names["app"], {name: (ask("GET", path, page), 200, cors) for name, (path, page, cors) in rows.items()}
+    expect(
+        names["app"],
+        {name: (request("GET", path, page), 200, cors) for name, (path, page, cors) in rows.items()},
     )
 
 
@@ -213,10 +214,10 @@ def test_what_a_preflight_knows_of_the_tenant() -> None:
     api = Blueprint("api", url_prefix="/<tenant:str>/api")
     api.add_route(handler, "/orders", ["PUT"])
     app = new_app(cors_group(api, allow_origins=note))
-    send_anew(
+    send(
         app,
         preflight("/north/api/orders", "PUT", "x-tenant"),
-        ask("PUT", "/north/api/orders", x_tenant="north"),
+        request("PUT", "/north/api/orders", x_tenant="north"),
     )
     assert seen == [("OPTIONS", {}, None), ("PUT", {"tenant": "north"}, "north")]
 
@@ -229,7 +230,7 @@ def test_what_takes_no_policy_of_its_own(attach: Callable[..., Any]) -> None:
 
 def test_names_of_routes_that_move() -> None:
     app = made("Routes that move into a blueprint")["app"]
-    (answer,) = send_anew(app, ask("GET", "/api/items/7"))
+    (answer,) = send(app, request("GET", "/api/items/7"))
     assert answer.body == b"/api/items/7"
     with pytest.raises(URLBuildError):
         app.url_for("item", number=7)
@@ -251,7 +252,7 @@ def test_operations_of_routes_that_move(operation: str, written: str) -> None:
 
     api.add_route(openapi.operation(operation)(item) if operation else item, "/items/<number:int>")
     app.blueprint(cors_group(api))
-    (answer,) = send_anew(app, ask("GET", "/docs/openapi.json"))
+    (answer,) = send(app, request("GET", "/docs/openapi.json"))
     path = json.loads(answer.body)["paths"]["/api/items/{number}"]
     assert (path["get"]["operationId"], path["get"]["tags"]) == (written, ["api"])
 
@@ -262,17 +263,17 @@ def test_several_apps_are_one_section() -> None:
     for policy, granted in [(group.policy, OURS), (CorsPolicy(), PUBLIC)]:
         group.reconfigure(policy)
         for app in (names["app"], names["admin"]):
-            (answer,) = send_anew(app, ask("GET", "/api/orders"))
+            (answer,) = send(app, request("GET", "/api/orders"))
             assert answer.cors == granted
 
 
 def test_who_may_see_the_timing() -> None:
-    def timing(answer: Answer) -> list[str]:
+    def timing(answer: ReceivedResponse) -> list[str]:
         return [value for name, value in answer.headers if name == "timing-allow-origin"]
 
     app = made("Timing-Allow-Origin")["app"]
     pages = (ORIGIN, "https://two.example", EVIL, None, "http://api.example")  # the last is the server's own
-    answers = send_anew(app, *(ask("GET", "/api/orders", page) for page in pages))
+    answers = send(app, *(request("GET", "/api/orders", page) for page in pages))
     assert [timing(answer) for answer in answers] == [[ORIGIN], ["https://two.example"], [], [], []]
 
 
@@ -295,7 +296,7 @@ def test_who_may_open_an_engines_socket(engines: str, foreign: int) -> None:
     }
 
     async def status(port: int, page: str) -> int:
-        raw = ask("GET", "/socket.io/?EIO=4&transport=websocket", page, **handshake).raw()
+        raw = request("GET", "/socket.io/?EIO=4&transport=websocket", page, **handshake).raw()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(raw.replace(b"Connection: close\r\n", b""))
         line = await asyncio.wait_for(reader.readline(), 60)
@@ -306,7 +307,7 @@ def test_who_may_open_an_engines_socket(engines: str, foreign: int) -> None:
     async def both(port: int) -> list[int]:
         return [await status(port, page) for page in (ORIGIN, EVIL)]
 
-    assert run_anew(serve(app, both)) == [101, foreign]
+    assert run_server(serve(app, both)) == [101, foreign]
 
 
 def test_what_a_group_follows() -> None:
@@ -327,11 +328,11 @@ def test_what_a_group_follows() -> None:
     app.config.update({"USE_UVLOOP": False, "AUTO_EXTEND": False})
     app.ctx.db = Store()
     customer = {**COOKIES, "access-control-allow-origin": "https://customer.example"}
-    rows: dict[str, Row] = {
-        "followed": (ask("GET", "/api/", "https://customer.example"), 200, varies(customer, "origin")),
-        "declared": (ask("GET", "/api/"), 200, REFUSED),
+    rows: dict[str, Expectation] = {
+        "followed": (request("GET", "/api/", "https://customer.example"), 200, varies(customer, "origin")),
+        "declared": (request("GET", "/api/"), 200, REFUSED),
     }
-    check(app, rows)
+    expect(app, rows)
 
 
 # --- coming from elsewhere ---

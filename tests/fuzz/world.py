@@ -26,7 +26,7 @@ from sanic.server.protocols.http_protocol import HttpProtocol
 
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyWarning, cors_group
 from tests.benchmarks.driver import start
-from tests.support import ROOT, run_anew
+from tests.support import ROOT, run_server
 
 from .cases import Case
 from .meter import Meter
@@ -479,7 +479,7 @@ class World:
     """The apps; what they answer to a case is judged."""
 
     def __init__(self) -> None:
-        run_anew(asyncio.sleep(0))  # gives back what TOUCHUP has taken out of Sanic for another app
+        run_server(asyncio.sleep(0))  # gives back what TOUCHUP has taken out of Sanic for another app
         self.loop = asyncio.new_event_loop()
         self.loop.set_exception_handler(lambda _, context: self.notes.kinds.append(f"loop: {context}"))
         self.site = Pair(SITE, self.loop, explains=False)

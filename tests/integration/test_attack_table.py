@@ -14,7 +14,7 @@ from corsbp.app.inventory import list_routes
 from corsbp.testing import attack
 from corsbp.testing.attacks import STRANGERS, look_alikes
 
-from ..support import ROOT, ask, preflight, send_anew
+from ..support import ROOT, preflight, request, send
 from .test_cves import TABLE
 
 APPS = {"quickstart", "versions", "guide", "tenants"}
@@ -63,9 +63,9 @@ def test_raw_requests(app: Sanic) -> None:
     asked = [
         one
         for path, origin in rows
-        for one in (ask("GET", f"{path}", origin), preflight(f"{path}", "PUT", origin=origin))
+        for one in (request("GET", f"{path}", origin), preflight(f"{path}", "PUT", origin=origin))
     ]
-    answers = send_anew(app, *asked)
+    answers = send(app, *asked)
     granted = [answer.cors.get("access-control-allow-origin") for answer in answers]
     wrong = [
         (one, origin, origins()[origin])

@@ -11,7 +11,7 @@ from sanic.response import HTTPResponse, text
 
 from corsbp import cors_group
 
-from ..support import ORIGIN, Answer, new_app, parse, send
+from ..support import ORIGIN, ReceivedResponse, new_app, parse_response, send
 
 LOOKING: dict[str, dict[str, Any]] = {
     "list": {"allow_origins": [ORIGIN, "https://two.example"]},
@@ -71,7 +71,7 @@ def test_origins(policy: str) -> None:
         assert (name, answer.status, answer.cors) == (name, 204, VARY if name == "absent" else vary)
 
 
-def preflights(app: Sanic, *headers: tuple[bytes, bytes], method: bytes = b"GET") -> Answer:
+def preflights(app: Sanic, *headers: tuple[bytes, bytes], method: bytes = b"GET") -> ReceivedResponse:
     (answer,) = send(
         app,
         raw(
@@ -130,4 +130,4 @@ def test_what_is_no_request_at_all() -> None:
 def test_parse_sees_a_doubled_header() -> None:
     """The checks of this suite rest on it."""
     with pytest.raises(AssertionError, match="came twice"):
-        _ = parse(b"HTTP/1.1 200 OK\r\nvary: a\r\nVary: b\r\n\r\n").cors
+        _ = parse_response(b"HTTP/1.1 200 OK\r\nvary: a\r\nVary: b\r\n\r\n").cors

@@ -9,7 +9,7 @@ from sanic.response import HTTPResponse, text
 from corsbp import CorsGroup, cors_group
 
 from ..cases import CASES, LISTED, POLICIES, Case
-from ..support import Answer, Ask, new_app, send, through_asgi
+from ..support import HttpRequest, ReceivedResponse, new_app, send, send_through_asgi
 
 
 def sections() -> list[CorsGroup]:
@@ -28,16 +28,16 @@ def sections() -> list[CorsGroup]:
     return groups
 
 
-def as_request(case: Case) -> Ask:
+def as_request(case: Case) -> HttpRequest:
     headers = [("origin", origin) for origin in case.origins]
     if case.kind == LISTED:
         method, names = case.asks
         headers += [("access-control-request-method", method)]
         headers += [("access-control-request-headers", line) for line in names]
-    return Ask("GET" if case.kind == "GET" else "OPTIONS", f"/{case.policy}/item", tuple(headers))
+    return HttpRequest("GET" if case.kind == "GET" else "OPTIONS", f"/{case.policy}/item", tuple(headers))
 
 
-def check(answers: list[Answer], cases: list[Case]) -> None:
+def check(answers: list[ReceivedResponse], cases: list[Case]) -> None:
     seen = {case.name: (answer.status, answer.cors) for case, answer in zip(cases, answers, strict=True)}
     assert seen == {case.name: (200 if case.kind == "GET" else 204, case.headers) for case in cases}
     for case, answer in zip(cases, answers, strict=True):
@@ -63,4 +63,4 @@ def test_through_the_asgi_client() -> None:
         if all(origin.isprintable() and origin.strip() == origin for origin in case.origins)
     ]
     assert len(cases) > len(CASES) - 5
-    check(through_asgi(new_app(*sections()), map(as_request, cases)), cases)
+    check(send_through_asgi(new_app(*sections()), *map(as_request, cases)), cases)

@@ -20,7 +20,7 @@ from corsbp import CorsPolicy, CorsPolicyError, cors_group
 from corsbp.spec.fetch import MAX_REQUESTED_LENGTH, parse_requested_headers
 
 from ..cases import EVIL, ONE
-from ..support import Ask, ask, new_app, preflight, send
+from ..support import HttpRequest, new_app, preflight, request, send
 
 ADVISORIES = {
     "CVE-2026-37737",
@@ -233,8 +233,8 @@ def test_the_origin_is_not_allowed(row: Advisory) -> None:
             vary_of_lists, lists = vary, lists | {"access-control-allow-headers": "*,authorization"}
         asked = (("access-control-request-method", "GET"), *row.sends)
         requests += [
-            Ask("GET", "/item", (("origin", origin), *row.sends)),
-            Ask("OPTIONS", "/item", (("origin", origin), *asked)),
+            HttpRequest("GET", "/item", (("origin", origin), *row.sends)),
+            HttpRequest("OPTIONS", "/item", (("origin", origin), *asked)),
         ]
         expected += [grant | vary, grant | (lists if granted else {}) | vary_of_lists]
     answers = send(new_app(cors_group(bp, **row.policy)), *requests)
@@ -268,7 +268,7 @@ def test_each_route_its_own_cve_2024_6839_cve_2024_6844_cve_2024_6866(name: str,
     public, private = bp_of("public", uris[0]), bp_of("private", uris[1])
     app = new_app(cors_group(public), cors_group(private, allow_origins=[ONE], max_age=1))
     paths = [NEIGHBOURS[name][uri] for uri in uris]
-    requests = [one for path in paths for one in (ask("GET", path, EVIL), preflight(path, origin=EVIL))]
+    requests = [one for path in paths for one in (request("GET", path, EVIL), preflight(path, origin=EVIL))]
     answers = send(app, *requests)
     assert [answer.status for answer in answers] == [200, 204] * 2
     assert [answer.cors["access-control-allow-origin"] for answer in answers] == ["*", "*", ONE, ONE]
@@ -279,7 +279,7 @@ def test_nothing_forges_a_line_of_the_log_cve_2024_1681(path: str, caplog: pytes
     bp = bp_of("bp", "/<rest:path>", prefix="/bp")
     app = new_app(cors_group(bp, allow_origins=[ONE, "https://two.example"]))
     caplog.set_level(logging.DEBUG)
-    (answer,) = send(app, ask("GET", path, EVIL), debug=True)
+    (answer,) = send(app, request("GET", path, EVIL), debug=True)
     assert answer.status == 200
     (line,) = [each.getMessage() for each in caplog.records if "corsbp" in each.name]
     assert line.isprintable() and "forged" in line

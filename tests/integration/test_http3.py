@@ -8,7 +8,19 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from ..support import EVIL, GRANTED, ORIGIN, REFUSED, Ask, Row, ask, free_port, importable, lists, preflight
+from ..support import (
+    EVIL,
+    GRANTED,
+    ORIGIN,
+    REFUSED,
+    Expectation,
+    HttpRequest,
+    free_port,
+    preflight,
+    preflight_headers,
+    request,
+    require_package,
+)
 from .test_servers import program, workers
 
 SITE = f"""
@@ -45,24 +57,28 @@ async def web(_):
 """
 
 
-def rows_of(prefix: str) -> dict[str, Row]:
-    methods = lists("GET,DELETE,OPTIONS")
+def rows_of(prefix: str) -> dict[str, Expectation]:
+    methods = preflight_headers("GET,DELETE,OPTIONS")
     return {
-        f"{prefix}: granted": (ask("GET", f"{prefix}/item"), 200, GRANTED),
-        f"{prefix}: refused": (ask("GET", f"{prefix}/item", EVIL), 200, REFUSED),
+        f"{prefix}: granted": (request("GET", f"{prefix}/item"), 200, GRANTED),
+        f"{prefix}: refused": (request("GET", f"{prefix}/item", EVIL), 200, REFUSED),
         f"{prefix}: preflight": (preflight(f"{prefix}/item", "DELETE"), 204, GRANTED | methods),
         f"{prefix}: preflight, refused": (preflight(f"{prefix}/item", origin=EVIL), 204, REFUSED),
-        f"{prefix}: no content": (ask("DELETE", f"{prefix}/item"), 204, GRANTED),
-        f"{prefix}: not found": (ask("GET", f"{prefix}/none"), 404, GRANTED),
-        f"{prefix}: preflight, not found": (preflight(f"{prefix}/none"), 204, GRANTED | lists()),
-        f"{prefix}: OPTIONS": (ask("OPTIONS", f"{prefix}/item"), 204, GRANTED),
+        f"{prefix}: no content": (request("DELETE", f"{prefix}/item"), 204, GRANTED),
+        f"{prefix}: not found": (request("GET", f"{prefix}/none"), 404, GRANTED),
+        f"{prefix}: preflight, not found": (preflight(f"{prefix}/none"), 204, GRANTED | preflight_headers()),
+        f"{prefix}: OPTIONS": (request("OPTIONS", f"{prefix}/item"), 204, GRANTED),
     }
 
 
-ROWS: dict[str, Row] = {**rows_of("/api"), **rows_of("/other"), "outside": (ask("GET", "/web"), 200, {})}
+ROWS: dict[str, Expectation] = {
+    **rows_of("/api"),
+    **rows_of("/other"),
+    "outside": (request("GET", "/web"), 200, {}),
+}
 
 
-def answers(port: int, asks: list[Ask]) -> list[tuple[int, dict[str, str]]]:
+def answers(port: int, asks: list[HttpRequest]) -> list[tuple[int, dict[str, str]]]:
     """The status and the CORS headers of each answer, all on one connection."""
     from aioquic.asyncio.client import connect
     from aioquic.asyncio.protocol import QuicConnectionProtocol
@@ -92,7 +108,7 @@ def answers(port: int, asks: list[Ask]) -> list[tuple[int, dict[str, str]]]:
                 if part.stream_ended:
                     self.ends[part.stream_id].set_result(None)
 
-        async def ask(self, one: Ask) -> tuple[int, dict[str, str]]:
+        async def ask(self, one: HttpRequest) -> tuple[int, dict[str, str]]:
             stream = self._quic.get_next_available_stream_id()
             self.ends[stream] = asyncio.get_running_loop().create_future()
             head = {":method": one.method, ":scheme": "https", ":authority": "localhost", ":path": one.path}
@@ -114,7 +130,7 @@ def answers(port: int, asks: list[Ask]) -> list[tuple[int, dict[str, str]]]:
 
 
 def test_preflights_and_answers(tmp_path: Path) -> None:
-    importable("aioquic")
+    require_package("aioquic")
     (tmp_path / "site3.py").write_text(SITE)
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
     made += ["-addext", "subjectAltName=DNS:localhost"]
@@ -136,5 +152,7 @@ def test_preflights_and_answers(tmp_path: Path) -> None:
     with program(tmp_path, "sanic", "site3:app", *options) as server:
         server.until(lambda: workers(server) == 1, "started")  # the client asks again until it listens
         asks = [row[0] for row in ROWS.values()]
-        seen = dict(zip(ROWS, answers(port, [one for one in asks if isinstance(one, Ask)]), strict=True))
+        seen = dict(
+            zip(ROWS, answers(port, [one for one in asks if isinstance(one, HttpRequest)]), strict=True)
+        )
     assert seen == {name: (status, cors) for name, (_, status, cors) in ROWS.items()}

@@ -25,19 +25,20 @@ from ..support import (
     PUBLIC,
     REFUSED,
     TWO,
-    Answer,
-    Ask,
-    Row,
-    ask,
+    Expectation,
+    HttpRequest,
+    ReceivedResponse,
     both_touchups,
-    check,
-    exchange,
-    lists,
+    expect,
     new_app,
-    parse,
+    parse_response,
     preflight,
-    run_anew,
+    preflight_headers,
+    request,
+    run_server,
     send,
+    send_async,
+    send_bytes,
     serve,
 )
 
@@ -128,19 +129,19 @@ PLACES = {"listed": GRANTED, "public": PUBLIC, "asks": GRANTED, "web": {}}
 
 @both_touchups
 def test_limits_of_the_server(touchup: bool) -> None:
-    rows: dict[str, Row] = {}
+    rows: dict[str, Expectation] = {}
     for place, cors in PLACES.items():
         refused = PUBLIC if place == "public" else {} if place == "web" else REFUSED
         rows |= {
-            f"{place}, fits": (ask("POST", f"/{place}/upload", body="x" * 50), 200, cors),
-            f"{place}, too large": (ask("POST", f"/{place}/upload", body="x" * 3000), 413, cors),
+            f"{place}, fits": (request("POST", f"/{place}/upload", body="x" * 50), 200, cors),
+            f"{place}, too large": (request("POST", f"/{place}/upload", body="x" * 3000), 413, cors),
             f"{place}, too large, refused": (
-                ask("POST", f"/{place}/upload", EVIL, body="x" * 3000),
+                request("POST", f"/{place}/upload", EVIL, body="x" * 3000),
                 413,
                 refused,
             ),
             f"{place}, too large for a stream": (
-                ask("POST", f"/{place}/upload-stream", body="x" * 3000),
+                request("POST", f"/{place}/upload-stream", body="x" * 3000),
                 413,
                 cors,
             ),
@@ -150,32 +151,32 @@ def test_limits_of_the_server(touchup: bool) -> None:
                 400,
                 cors,
             ),
-            f"{place}, 408 of the handler": (ask("GET", f"/{place}/late"), 408, cors),
-            f"{place}, 503 of the handler": (ask("GET", f"/{place}/unavailable"), 503, cors),
+            f"{place}, 408 of the handler": (request("GET", f"/{place}/late"), 408, cors),
+            f"{place}, 503 of the handler": (request("GET", f"/{place}/unavailable"), 503, cors),
         }
-    check(site(TOUCHUP=touchup, REQUEST_MAX_SIZE=2000), rows)
+    expect(site(TOUCHUP=touchup, REQUEST_MAX_SIZE=2000), rows)
 
 
 @both_touchups
 def test_the_response_timeout(touchup: bool) -> None:
     """All wait at once, for as long as the server needs to notice."""
     app = site(TOUCHUP=touchup, RESPONSE_TIMEOUT=0.1)
-    asks: dict[str, tuple[Ask, dict[str, str]]] = {}
+    asks: dict[str, tuple[HttpRequest, dict[str, str]]] = {}
     for place, cors in PLACES.items():
         for path in ("hangs", "responds-and-hangs"):
-            asks[f"{place}, {path}"] = (ask("GET", f"/{place}/{path}"), cors)
-    asks["refused"] = (ask("GET", "/listed/hangs", EVIL), REFUSED)
+            asks[f"{place}, {path}"] = (request("GET", f"/{place}/{path}"), cors)
+    asks["refused"] = (request("GET", "/listed/hangs", EVIL), REFUSED)
     # Nobody said yes, so that nobody may read it; and it is not asked again.
-    asks["origin function hangs"] = (ask("GET", "/asks/item", x_origin="hangs"), REFUSED)
+    asks["origin function hangs"] = (request("GET", "/asks/item", x_origin="hangs"), REFUSED)
     asks["origin function hangs on a preflight"] = (
-        ask("OPTIONS", "/asks/item", access_control_request_method="GET", x_origin="hangs"),
+        request("OPTIONS", "/asks/item", access_control_request_method="GET", x_origin="hangs"),
         REFUSED,
     )
 
     async def talk(port: int) -> list[bytes]:
-        return await asyncio.gather(*(exchange(port, one.raw()) for one, _ in asks.values()))
+        return await asyncio.gather(*(send_bytes(port, one.raw()) for one, _ in asks.values()))
 
-    answers = [parse(raw) for raw in run_anew(serve(app, talk))]
+    answers = [parse_response(raw) for raw in run_server(serve(app, talk))]
     seen = {name: (answer.status, answer.cors) for name, answer in zip(asks, answers, strict=True)}
     assert seen == {name: (503, cors) for name, (_, cors) in asks.items()}
 
@@ -186,9 +187,9 @@ def test_the_request_timeout_has_no_route(touchup: bool) -> None:
     app = site(TOUCHUP=touchup, REQUEST_TIMEOUT=0.1)
 
     async def talk(port: int) -> bytes:
-        return await exchange(port, b"GET /listed/item HTTP/1.1\r\nHost: a\r\n")
+        return await send_bytes(port, b"GET /listed/item HTTP/1.1\r\nHost: a\r\n")
 
-    answer = parse(run_anew(serve(app, talk)))
+    answer = parse_response(run_server(serve(app, talk)))
     assert (answer.status, answer.cors) == (408, {})
 
 
@@ -197,18 +198,18 @@ def test_the_request_timeout_has_no_route(touchup: bool) -> None:
 def test_an_origin_function_that_is_cancelled(
     how: str, touchup: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rows: dict[str, Row] = {
-        "GET": (ask("GET", "/asks/item", x_origin=how), 200, REFUSED),
+    rows: dict[str, Expectation] = {
+        "GET": (request("GET", "/asks/item", x_origin=how), 200, REFUSED),
         "preflight": (
-            ask("OPTIONS", "/asks/item", access_control_request_method="GET", x_origin=how),
+            request("OPTIONS", "/asks/item", access_control_request_method="GET", x_origin=how),
             204,
             REFUSED,
         ),
-        "not found": (ask("GET", "/asks/none", x_origin=how), 404, REFUSED),
-        "afterwards": (ask("GET", "/asks/item"), 200, GRANTED),
-        "afterwards, preflight": (preflight("/asks/item"), 204, GRANTED | lists("GET,OPTIONS")),
+        "not found": (request("GET", "/asks/none", x_origin=how), 404, REFUSED),
+        "afterwards": (request("GET", "/asks/item"), 200, GRANTED),
+        "afterwards, preflight": (preflight("/asks/item"), 204, GRANTED | preflight_headers("GET,OPTIONS")),
     }
-    answers = check(site(TOUCHUP=touchup), rows)
+    answers = expect(site(TOUCHUP=touchup), rows)
     assert answers["GET"].body == b"item"
     assert [record.getMessage() for record in caplog.records if "origin function" in record.getMessage()] == [
         f"The origin function {allows.__qualname__}() failed for {ORIGIN!r}: refused"
@@ -246,9 +247,9 @@ def test_a_client_that_goes_away(place: str, touchup: bool) -> None:
     (where or app).add_route(stream, "/stream" if where else "/web/stream", name="client_stream")
     (where or app).add_route(waits, "/waits" if where else "/web/waits", name="client_waits")
 
-    async def talk(port: int) -> list[Answer]:
+    async def talk(port: int) -> list[ReceivedResponse]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(ask("GET", f"/{place}/stream").raw())
+        writer.write(request("GET", f"/{place}/stream").raw())
         head = await asyncio.wait_for(reader.readuntil(b"first"), 60)
         writer.transport.abort()
         gone.set()
@@ -256,13 +257,13 @@ def test_a_client_that_goes_away(place: str, touchup: bool) -> None:
 
         gone.clear()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(ask("GET", f"/{place}/waits").raw())
+        writer.write(request("GET", f"/{place}/waits").raw())
         await asyncio.wait_for(gone.wait(), 60)
         writer.transport.abort()
         await asyncio.wait_for(ended.wait(), 60)
-        return [parse(head), parse(await exchange(port, ask("GET", f"/{place}/item").raw()))]
+        return [parse_response(head), await send_async(port, request("GET", f"/{place}/item"))]
 
-    answers = run_anew(serve(app, talk))
+    answers = run_server(serve(app, talk))
     assert [(answer.status, answer.cors) for answer in answers] == [(200, PLACES[place])] * 2
 
 
@@ -270,26 +271,26 @@ def test_a_client_that_goes_away(place: str, touchup: bool) -> None:
 def test_requests_one_after_the_other_on_a_connection(touchup: bool) -> None:
     """Sent at once: each answer has its own headers, whatever came before."""
 
-    def raw(one: Ask) -> bytes:
+    def raw(one: HttpRequest) -> bytes:
         return one.raw().replace(b"Connection: close", b"Connection: keep-alive")
 
-    asks: list[tuple[Ask, int, dict[str, str]]] = [
-        (ask("GET", "/listed/none"), 404, GRANTED),
-        (ask("GET", "/web/item"), 200, {}),
-        (ask("POST", "/listed/item", EVIL), 405, REFUSED),
-        (ask("GET", "/web/none"), 404, {}),
-        (preflight("/asks/none"), 204, GRANTED | lists()),
-        (ask("HEAD", "/public/none"), 404, PUBLIC),
-        (ask("GET", "/listed/late"), 408, GRANTED),
-        (ask("GET", "/listed/item", TWO), 200, {**GRANTED, "access-control-allow-origin": TWO}),
+    asks: list[tuple[HttpRequest, int, dict[str, str]]] = [
+        (request("GET", "/listed/none"), 404, GRANTED),
+        (request("GET", "/web/item"), 200, {}),
+        (request("POST", "/listed/item", EVIL), 405, REFUSED),
+        (request("GET", "/web/none"), 404, {}),
+        (preflight("/asks/none"), 204, GRANTED | preflight_headers()),
+        (request("HEAD", "/public/none"), 404, PUBLIC),
+        (request("GET", "/listed/late"), 408, GRANTED),
+        (request("GET", "/listed/item", TWO), 200, {**GRANTED, "access-control-allow-origin": TWO}),
     ]
 
-    async def talk(port: int) -> list[Answer]:
+    async def talk(port: int) -> list[ReceivedResponse]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"".join(raw(one) for one, *_ in asks))
         answers = []
         for one, *_ in asks:
-            answer = parse(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60))
+            answer = parse_response(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60))
             length = next((int(v) for name, v in answer.headers if name.lower() == "content-length"), 0)
             await reader.readexactly(0 if one.method == "HEAD" else length)
             answers.append(answer)
@@ -297,7 +298,7 @@ def test_requests_one_after_the_other_on_a_connection(touchup: bool) -> None:
         await writer.wait_closed()
         return answers
 
-    answers = run_anew(serve(site(TOUCHUP=touchup), talk))
+    answers = run_server(serve(site(TOUCHUP=touchup), talk))
     assert [(answer.status, answer.cors) for answer in answers] == [row[1:] for row in asks]
 
 
@@ -313,5 +314,5 @@ def test_an_error_handler_that_reads_the_rest_of_the_request() -> None:
         await request.receive_body()
         return text(str(len(request.body)), status=418)
 
-    (answer,) = send(new_app(cors_group(bp)), ask("POST", "/api/upload", body="x" * 100_000))
+    (answer,) = send(new_app(cors_group(bp)), request("POST", "/api/upload", body="x" * 100_000))
     assert (answer.status, answer.body, answer.cors) == (418, b"100000", PUBLIC)

@@ -21,17 +21,17 @@ from ..support import (
     ORIGIN,
     PUBLIC,
     REFUSED,
-    Answer,
-    Ask,
-    Row,
-    ask,
-    bare,
+    Expectation,
+    HttpRequest,
+    ReceivedResponse,
     both_touchups,
-    check,
-    lists,
+    expect,
     new_app,
+    plain_group,
     preflight,
-    send_anew,
+    preflight_headers,
+    request,
+    send,
 )
 
 sanic_ext = pytest.importorskip("sanic_ext", reason="no sanic-ext: it refuses Sanic before 25.12")
@@ -124,35 +124,35 @@ def site(make: Callable[..., Any] = cors_group, order: str = "by itself", **conf
     return app
 
 
-def rows_of(prefix: str, origin: str, cors: dict[str, str]) -> dict[str, Row]:
+def rows_of(prefix: str, origin: str, cors: dict[str, str]) -> dict[str, Expectation]:
     """The answers of a section to an origin; sanic-ext's own policy allows only `THEIRS`."""
     vary = {"vary": ", ".join(["Accept-Encoding", *filter(None, [cors.get("vary")])])}
-    methods = lists("GET,HEAD,OPTIONS") if "access-control-allow-origin" in cors else {}
-    pairs = lists("GET,HEAD,POST,OPTIONS") if methods else {}
-    every = lists() if methods else {}
-    asks: dict[str, tuple[Ask, int, dict[str, str]]] = {
-        "GET": (ask("GET", f"{prefix}/item", origin), 200, cors | vary),
-        "automatic HEAD": (ask("HEAD", f"{prefix}/item", origin), 200, cors | vary),
-        "automatic HEAD of a pair": (ask("HEAD", f"{prefix}/pair/1", origin), 200, cors),
-        "POST": (ask("POST", f"{prefix}/pair/1", origin), 201, cors),
+    methods = preflight_headers("GET,HEAD,OPTIONS") if "access-control-allow-origin" in cors else {}
+    pairs = preflight_headers("GET,HEAD,POST,OPTIONS") if methods else {}
+    every = preflight_headers() if methods else {}
+    asks: dict[str, tuple[HttpRequest, int, dict[str, str]]] = {
+        "GET": (request("GET", f"{prefix}/item", origin), 200, cors | vary),
+        "automatic HEAD": (request("HEAD", f"{prefix}/item", origin), 200, cors | vary),
+        "automatic HEAD of a pair": (request("HEAD", f"{prefix}/pair/1", origin), 200, cors),
+        "POST": (request("POST", f"{prefix}/pair/1", origin), 201, cors),
         "preflight": (preflight(f"{prefix}/item", origin=origin), 204, cors | methods),
         "preflight for HEAD": (preflight(f"{prefix}/item", "HEAD", origin=origin), 204, cors | methods),
         "preflight of a pair": (preflight(f"{prefix}/pair/1", "POST", origin=origin), 204, cors | pairs),
         "preflight of a file": (preflight(f"{prefix}/files/cases.py", origin=origin), 204, cors | methods),
         "preflight, not found": (preflight(f"{prefix}/none", origin=origin), 204, cors | every),
-        "injected": (ask("GET", f"{prefix}/session?user=me", origin), 200, cors),
-        "injected, HEAD": (ask("HEAD", f"{prefix}/session?user=me", origin), 200, cors),
+        "injected": (request("GET", f"{prefix}/session?user=me", origin), 200, cors),
+        "injected, HEAD": (request("HEAD", f"{prefix}/session?user=me", origin), 200, cors),
         "injected, preflight": (preflight(f"{prefix}/session", origin=origin), 204, cors | methods),
-        "validated": (ask("GET", f"{prefix}/search?word=a", origin), 200, cors),
-        "not valid": (ask("GET", f"{prefix}/search?limit=3", origin), 400, cors),
-        "decorated": (ask("GET", f"{prefix}/decorated", origin), 200, cors),
+        "validated": (request("GET", f"{prefix}/search?word=a", origin), 200, cors),
+        "not valid": (request("GET", f"{prefix}/search?limit=3", origin), 400, cors),
+        "decorated": (request("GET", f"{prefix}/decorated", origin), 200, cors),
         "decorated, preflight": (preflight(f"{prefix}/decorated", origin=origin), 204, cors | methods),
-        "file": (ask("GET", f"{prefix}/files/cases.py", origin), 200, cors),
+        "file": (request("GET", f"{prefix}/files/cases.py", origin), 200, cors),
     }
     return {f"{prefix} from {origin}: {name}": row for name, row in asks.items()}
 
 
-INSIDE: dict[str, Row] = {
+INSIDE: dict[str, Expectation] = {
     **rows_of("/listed", ORIGIN, GRANTED),
     **rows_of("/listed", THEIRS, REFUSED),
     **rows_of("/listed", EVIL, REFUSED),
@@ -162,7 +162,7 @@ INSIDE: dict[str, Row] = {
 
 @orders
 def test_in_whatever_order_things_start(order: str, touchup: bool) -> None:
-    answers = check(site(order=order, TOUCHUP=touchup), INSIDE)
+    answers = expect(site(order=order, TOUCHUP=touchup), INSIDE)
     for name, answer in answers.items():
         body = {
             "GET": b"item",
@@ -175,8 +175,8 @@ def test_in_whatever_order_things_start(order: str, touchup: bool) -> None:
 
 @both_touchups
 def test_errors_of_the_router(touchup: bool) -> None:
-    rows: dict[str, Row] = {
-        f"{path} from {origin}": (ask(method, path, origin), status, cors)
+    rows: dict[str, Expectation] = {
+        f"{path} from {origin}": (request(method, path, origin), status, cors)
         for method, path, status in [
             ("GET", "/listed/none", 404),
             ("POST", "/listed/item", 405),
@@ -184,7 +184,7 @@ def test_errors_of_the_router(touchup: bool) -> None:
         ]
         for origin, cors in {ORIGIN: GRANTED, THEIRS: REFUSED, EVIL: REFUSED}.items()
     }
-    answers = check(site(TOUCHUP=touchup), rows)
+    answers = expect(site(TOUCHUP=touchup), rows)
     assert set(answers[f"/listed/pair/1 from {ORIGIN}"]["allow"].split(", ")) == {
         "GET",
         "HEAD",
@@ -196,11 +196,11 @@ def test_errors_of_the_router(touchup: bool) -> None:
 def test_its_vary_stays_on_errors_of_the_router() -> None:
     """Without a route, Sanic runs the app's middleware, and sanic-ext's among it: since 25 it adds one."""
     asks = [
-        ask(method, path, origin)
+        request(method, path, origin)
         for method, path in [("GET", "/public/none"), ("POST", "/public/item")]
         for origin in (ORIGIN, THEIRS)
     ]
-    answers = send_anew(site(), *asks)
+    answers = send(site(), *asks)
     assert [answer.status for answer in answers] == [404, 404, 405, 405]
     for answer in answers:
         assert answer.cors in (PUBLIC, PUBLIC | {"vary": "origin"})
@@ -208,22 +208,22 @@ def test_its_vary_stays_on_errors_of_the_router() -> None:
 
 OUTSIDE = [
     *(
-        ask(method, f"/{where}{path}", origin)
+        request(method, f"/{where}{path}", origin)
         for where in ("web", "app")
         for path in ("/item", "/pair/1", "/session?user=me", "/decorated", "/none", "/files/cases.py")
         for method in ("GET", "HEAD", "POST", "OPTIONS")
         for origin in (THEIRS, EVIL, None)
     ),
     *(preflight(f"/{where}{path}", origin=THEIRS) for where in ("web", "app") for path in ("/item", "/none")),
-    ask("GET", "/docs/redoc", THEIRS),
-    ask("GET", "/docs/none", THEIRS),
+    request("GET", "/docs/redoc", THEIRS),
+    request("GET", "/docs/none", THEIRS),
 ]
 
 
-def answers_to(app: Sanic, asks: list[Ask]) -> list[Answer]:
+def answers_to(app: Sanic, asks: list[HttpRequest]) -> list[ReceivedResponse]:
     """An automatic OPTIONS names its methods in no fixed order."""
     return [
-        Answer(
+        ReceivedResponse(
             answer.status,
             [
                 (name, ",".join(sorted(value.split(","))) if "allow" in name.lower() else value)
@@ -231,14 +231,14 @@ def answers_to(app: Sanic, asks: list[Ask]) -> list[Answer]:
             ],
             answer.body,
         )
-        for answer in send_anew(app, *asks)
+        for answer in send(app, *asks)
     ]
 
 
 @orders
 def test_outside_its_cors_head_and_options_work_as_without_corsbp(order: str, touchup: bool) -> None:
     inside = answers_to(site(order=order, TOUCHUP=touchup), OUTSIDE)
-    without = answers_to(site(bare, order=order, TOUCHUP=touchup), OUTSIDE)
+    without = answers_to(site(plain_group, order=order, TOUCHUP=touchup), OUTSIDE)
     for one, answer, other in zip(OUTSIDE, inside, without, strict=True):
         assert answer == other, one
     assert inside[0].cors["access-control-allow-origin"] == THEIRS  # its own CORS is on
@@ -257,8 +257,8 @@ def test_other_hosts_of_a_path_keep_its_automatic_options() -> None:
         app.blueprint(make(bp))
         return app
 
-    asks = [ask(method, "/item", host="b.example") for method in ("GET", "HEAD", "OPTIONS")]
-    assert answers_to(hosts(cors_group), asks) == answers_to(hosts(bare), asks)
+    asks = [request(method, "/item", host="b.example") for method in ("GET", "HEAD", "OPTIONS")]
+    assert answers_to(hosts(cors_group), asks) == answers_to(hosts(plain_group), asks)
 
 
 @pytest.mark.parametrize(
@@ -272,12 +272,12 @@ def test_pages_show_none_of_our_options(ignore: bool, order: str) -> None:
         for kept in builders:  # by the process, for all of its apps
             kept.reset()
         app = site(make, order, OAS_IGNORE_OPTIONS=ignore)
-        (page,) = send_anew(app, ask("GET", "/docs/openapi.json"))
+        (page,) = send(app, request("GET", "/docs/openapi.json"))
         assert page.status == 200
         found: dict[str, Any] = json.loads(page.body)["paths"]
         return found
 
-    ours, theirs = paths(cors_group), paths(bare)
+    ours, theirs = paths(cors_group), paths(plain_group)
     assert {path: set(operations) for path, operations in ours.items()} == {
         path: set(operations) for path, operations in theirs.items()
     }

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from ..support import served, unavailable
+from ..support import sanic_process, skip_or_fail
 from .scanned import HOST, WRONG
 
 REQUIREMENTS = ["corscanner==0.9.7", "requests", "tldextract"]
@@ -56,7 +56,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Scan:
     install: list[str | Path] = [sys.executable, "-m", "pip", "install", *options, "--target", folder]
     done = subprocess.run([*install, *REQUIREMENTS], capture_output=True, text=True, check=False)
     if done.returncode:
-        unavailable(f"the scanner could not be installed: {done.stderr.strip()[-300:]}")
+        skip_or_fail(f"the scanner could not be installed: {done.stderr.strip()[-300:]}")
 
     # It checks no certificate, and would read all that the machine trusts for each request.
     env = {**os.environ, "SSL_CERT_FILE": os.devnull}
@@ -78,7 +78,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Scan:
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Options by which Sanic serves https: a scanner's look-alikes have the scheme of the URL."""
     if shutil.which("openssl") is None:
-        unavailable("openssl is not installed: apt-get install openssl")
+        skip_or_fail("openssl is not installed: apt-get install openssl")
     folder = tmp_path_factory.mktemp("tls")
     options = (
         "-x509",
@@ -112,14 +112,14 @@ EXAMPLES: dict[str, dict[str, str | None]] = {
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example(name: str, scan: Scan, tls: tuple[str, ...]) -> None:
-    with served(f"examples.{name}:app", *tls) as port:
+    with sanic_process(f"examples.{name}:app", *tls) as port:
         urls = {_url(each, port): granted for each, granted in EXAMPLES[name].items()}
         found = scan(*urls)
     assert found == {url: (200, granted, {}) for url, granted in urls.items()}
 
 
 def test_it_can_find(scan: Scan, tls: tuple[str, ...]) -> None:
-    with served("tests.integration.scanned:app", *tls) as port:
+    with sanic_process("tests.integration.scanned:app", *tls) as port:
         found = scan(*(_url(f"{HOST}/{name}", port) for name in WRONG))
     assert {name: results[2].get(name) for name, results in zip(WRONG, found.values(), strict=True)} == (
         dict.fromkeys(WRONG, "true")

@@ -24,61 +24,65 @@ from ..support import (
     PUBLIC,
     REFUSED,
     ROOT,
-    Ask,
-    Row,
-    ask,
+    Expectation,
+    HttpRequest,
     free_port,
-    importable,
-    lists,
-    over,
     preflight,
+    preflight_headers,
+    request,
+    require_package,
+    send,
 )
 
 TWO, EVIL = "https://two.example", "https://evil.example"
 
 
-def section(prefix: str, policy: dict[str, str] = PUBLIC) -> dict[str, Row]:
+def section(prefix: str, policy: dict[str, str] = PUBLIC) -> dict[str, Expectation]:
     """What is asked of the quickstart's blueprint."""
     return {
-        f"{prefix}: granted": (ask("GET", f"{prefix}/items/7"), 200, policy),
-        f"{prefix}: preflight": (preflight(f"{prefix}/items/7"), 204, policy | lists("GET,OPTIONS")),
-        f"{prefix}: not found": (ask("GET", f"{prefix}/none"), 404, policy),
-        f"{prefix}: wrong parameter": (ask("GET", f"{prefix}/items/seven"), 404, policy),
-        f"{prefix}: not allowed": (ask("POST", f"{prefix}/items/7"), 405, policy),
+        f"{prefix}: granted": (request("GET", f"{prefix}/items/7"), 200, policy),
+        f"{prefix}: preflight": (
+            preflight(f"{prefix}/items/7"),
+            204,
+            policy | preflight_headers("GET,OPTIONS"),
+        ),
+        f"{prefix}: not found": (request("GET", f"{prefix}/none"), 404, policy),
+        f"{prefix}: wrong parameter": (request("GET", f"{prefix}/items/seven"), 404, policy),
+        f"{prefix}: not allowed": (request("POST", f"{prefix}/items/7"), 405, policy),
     }
 
 
-def outside(path: str) -> dict[str, Row]:
+def outside(path: str) -> dict[str, Expectation]:
     """What is asked of a route that is in no section."""
     return {
-        f"{path}: outside": (ask("GET", path), 200, {}),
+        f"{path}: outside": (request("GET", path), 200, {}),
         f"{path}: outside, preflight": (preflight(path), 405, {}),
-        f"{path}: outside, not allowed": (ask("POST", path), 405, {}),
-        f"{path}: outside, not found": (ask("GET", "/none"), 404, {}),
+        f"{path}: outside, not allowed": (request("POST", path), 405, {}),
+        f"{path}: outside, not found": (request("GET", "/none"), 404, {}),
     }
 
 
 QUICKSTART = section("/api") | outside("/")
 COOKIES = {"access-control-allow-origin": ORIGIN, "access-control-allow-credentials": "true"}
-VERSIONS: dict[str, Row] = {
-    "v1": (ask("GET", "/v1/shop/items/"), 200, PUBLIC),
-    "v1, preflight": (preflight("/v1/shop/items/"), 204, PUBLIC | lists("GET,OPTIONS")),
-    "v2": (ask("GET", "/v2/shop/items/", EVIL), 200, COOKIES),
+VERSIONS: dict[str, Expectation] = {
+    "v1": (request("GET", "/v1/shop/items/"), 200, PUBLIC),
+    "v1, preflight": (preflight("/v1/shop/items/"), 204, PUBLIC | preflight_headers("GET,OPTIONS")),
+    "v2": (request("GET", "/v2/shop/items/", EVIL), 200, COOKIES),
     "v2, preflight": (
         preflight("/v2/shop/items/a", "PUT", "x-a"),
         204,
         COOKIES
-        | lists("PUT,OPTIONS")
+        | preflight_headers("PUT,OPTIONS")
         | {"access-control-allow-headers": "x-a", "vary": "access-control-request-headers"},
     ),
-    "v2, not found": (ask("GET", "/v2/shop/items/a/b"), 404, COOKIES),
+    "v2, not found": (request("GET", "/v2/shop/items/a/b"), 404, COOKIES),
     **outside("/shop/health/"),
 }
 
 
-def wrong(port: int, rows: dict[str, Row]) -> list[str]:
+def wrong(port: int, rows: dict[str, Expectation]) -> list[str]:
     """What is answered otherwise than the rows say."""
-    answers = [(answer.status, answer.cors) for answer in over(port, *(row[0] for row in plain(rows)))]
+    answers = [(answer.status, answer.cors) for answer in send(port, *(row[0] for row in plain(rows)))]
     return [
         f"{name}: {answer}, not {row[1:]}"
         for (name, row), answer in zip(rows.items(), answers, strict=True)
@@ -86,9 +90,9 @@ def wrong(port: int, rows: dict[str, Row]) -> list[str]:
     ]
 
 
-def plain(rows: dict[str, Row]) -> Iterator[tuple[Ask, int, dict[str, str]]]:
+def plain(rows: dict[str, Expectation]) -> Iterator[tuple[HttpRequest, int, dict[str, str]]]:
     for one, status, cors in rows.values():
-        assert isinstance(one, Ask)
+        assert isinstance(one, HttpRequest)
         yield one, status, cors
 
 
@@ -136,7 +140,7 @@ def test_sanic_with_workers(tmp_path: Path, options: list[str]) -> None:
 @pytest.mark.parametrize("example", ["quickstart", "versions"])
 @pytest.mark.parametrize("server", ["uvicorn", "hypercorn", "granian"])
 def test_asgi(tmp_path: Path, server: str, example: str) -> None:
-    importable(server)
+    require_package(server)
     port = free_port()
     bind = {
         "uvicorn": ["--port", f"{port}"],
@@ -170,7 +174,7 @@ def test_auto_reload(tmp_path: Path) -> None:
     source = (ROOT / "examples" / "quickstart.py").read_text()
     example.write_text(source)
     rows = section("/api", GRANTED) | outside("/")
-    rows["/api: refused"] = (ask("GET", "/api/items/7", EVIL), 200, REFUSED)
+    rows["/api: refused"] = (request("GET", "/api/items/7", EVIL), 200, REFUSED)
     with sanic(tmp_path, "edited:app", "--auto-reload") as (port, server):
         assert not wrong(port, QUICKSTART)
         edited = source.replace("cors_group(api)", f"cors_group(api, allow_origins={[ORIGIN, TWO]})")
@@ -213,8 +217,8 @@ async def change(_):
         {change}
     return empty()
 """
-LISTED = section("/growing", GRANTED) | {"refused": (ask("GET", "/growing/items/7", EVIL), 200, REFUSED)}
-CHANGES: dict[str, tuple[str, dict[str, Row]]] = {
+LISTED = section("/growing", GRANTED) | {"refused": (request("GET", "/growing/items/7", EVIL), 200, REFUSED)}
+CHANGES: dict[str, tuple[str, dict[str, Expectation]]] = {
     "a section": (
         "app.blueprint(cors_group(api.copy('late', url_prefix='/late', with_registration=False)))",
         section("/late"),
@@ -226,11 +230,15 @@ CHANGES: dict[str, tuple[str, dict[str, Row]]] = {
     "bp.register after add_route": (
         "growing.add_route(item, '/late/<number:int>', name='late')",
         {
-            "late": (ask("GET", "/growing/late/7"), 200, GRANTED),
-            "late, refused": (ask("GET", "/growing/late/7", EVIL), 200, REFUSED),
-            "late, preflight": (preflight("/growing/late/7"), 204, GRANTED | lists("GET,OPTIONS")),
-            "late, not found": (ask("GET", "/growing/late/seven"), 404, GRANTED),
-            "late, not allowed": (ask("POST", "/growing/late/7"), 405, GRANTED),
+            "late": (request("GET", "/growing/late/7"), 200, GRANTED),
+            "late, refused": (request("GET", "/growing/late/7", EVIL), 200, REFUSED),
+            "late, preflight": (
+                preflight("/growing/late/7"),
+                204,
+                GRANTED | preflight_headers("GET,OPTIONS"),
+            ),
+            "late, not found": (request("GET", "/growing/late/seven"), 404, GRANTED),
+            "late, not allowed": (request("POST", "/growing/late/7"), 405, GRANTED),
         },
     ),
     "bp.register of an appended blueprint": (
@@ -249,7 +257,7 @@ def test_at_runtime(tmp_path: Path, change: str) -> None:
     (tmp_path / "late.py").write_text(LATE.format(origins=[ORIGIN, TWO], change=code))
     with sanic(tmp_path, "late:app", "--single-process") as (port, _):
         assert not wrong(port, QUICKSTART | LISTED)
-        assert over(port, ask("GET", "/change"))[0].status == 204
+        assert send(port, request("GET", "/change"))[0].status == 204
         assert not wrong(port, QUICKSTART | LISTED | rows)
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from ..browsers.processes import Program
 from ..integration.test_servers import program
-from ..support import ORIGIN, Ask, ask, free_port, importable, over, served
+from ..support import ORIGIN, HttpRequest, free_port, request, require_package, sanic_process, send
 from .stores import Server, postgres, valkey
 
 NEW, EVIL = "https://new.example", "https://evil.example"
@@ -34,7 +34,7 @@ def until_all(
     """Until twenty answers in a row, of whichever worker, are as expected; each is the one or the other."""
     deadline, in_a_row = time.monotonic() + 60, 0
     while in_a_row < 20:
-        (answer,) = over(port, ask("GET", path, origin, **headers))
+        (answer,) = send(port, request("GET", path, origin, **headers))
         assert answer.status == 200 and answer.cors in (REFUSED, granted(origin), expected)
         in_a_row = in_a_row + 1 if answer.cors == expected else 0
         assert time.monotonic() < deadline, f"not everywhere {expected}"
@@ -44,24 +44,26 @@ def until_well(port: int) -> None:
     """Until twenty in a row follow again, and no origin. Who lost the store says so, and goes on."""
     deadline, in_a_row = time.monotonic() + 60, 0
     while in_a_row < 20:
-        (health,) = over(port, ask("GET", "/health", None))
+        (health,) = send(port, request("GET", "/health", None))
         assert health.status == 200
         in_a_row = in_a_row + 1 if b'"origins":0,"error":null' in health.body else 0
         assert time.monotonic() < deadline, health
 
 
-def form(origin: str, **headers: str) -> Ask:
+def form(origin: str, **headers: str) -> HttpRequest:
     from urllib.parse import urlencode
 
     body = urlencode({"origin": origin})
-    return ask("POST", "/origins", None, body, content_type="application/x-www-form-urlencoded", **headers)
+    return request(
+        "POST", "/origins", None, body, content_type="application/x-www-form-urlencoded", **headers
+    )
 
 
 @contextmanager
 def store(
     make: Callable[[], Any], package: str, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Server]:
-    importable(package)
+    require_package(package)
     with make() as server:
         monkeypatch.setenv(variable, server.url)
         yield server
@@ -92,21 +94,21 @@ def sql(url: str, *statements: str) -> None:
 def test_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
     with (
         store(postgres, "asyncpg", "DATABASE_URL", monkeypatch) as server,
-        served("examples.live_postgres:app", "--workers", "2") as port,
+        sanic_process("examples.live_postgres:app", "--workers", "2") as port,
     ):
         until_all(port, ORIGIN, REFUSED)  # as in the table, which is empty
-        (added,) = over(port, form(NEW))
+        (added,) = send(port, form(NEW))
         assert added.status == 200 and f"<p>{NEW} is allowed.</p>".encode() in added.body
         until_all(port, NEW, granted(NEW))
         until_all(port, EVIL, REFUSED)
 
         # what is wrong is said, with what was meant, and nothing of it is markup
-        wrong, odd, foreign, page = over(
+        wrong, odd, foreign, page = send(
             port,
             form("https://New.example/"),
             form("<script>alert(1)</script>"),
             form(EVIL, sec_fetch_site="cross-site"),
-            ask("GET", "/origins", None),
+            request("GET", "/origins", None),
         )
         assert wrong.status == 400 and b"Meant: https://new.example<" in wrong.body
         assert b'value="https://new.example"' in wrong.body
@@ -136,7 +138,7 @@ def test_valkey(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with store(valkey, "valkey", "VALKEY_URL", monkeypatch) as server, contextlib.ExitStack() as stack:
         change(added=[NEW])
-        port = stack.enter_context(served("examples.live_valkey:app", "--workers", "2"))
+        port = stack.enter_context(sanic_process("examples.live_valkey:app", "--workers", "2"))
         until_all(port, NEW, granted(NEW))
         change(added=[EVIL], removed=[NEW])
         until_all(port, NEW, REFUSED)
@@ -162,8 +164,8 @@ def test_tenants(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def orders(origin: str, expected: dict[str, str], host: str) -> None:
         until_all(port, origin, expected, "/orders/", host=host)
 
-    with served("examples.tenants:app", "--single-process") as port:  # each worker looks by itself
-        over(port, ask("GET", "/prices/"))  # who answers has made the table
+    with sanic_process("examples.tenants:app", "--single-process") as port:  # each worker looks by itself
+        send(port, request("GET", "/prices/"))  # who answers has made the table
         change(
             f"INSERT INTO tenants VALUES ('a.example', '{ORIGIN}'), ('b.example', '{NEW}')",
             "INSERT INTO tenants VALUES ('a.example', 'http://a.example'), ('a.example', 'https://x.example/')",
@@ -176,7 +178,7 @@ def test_tenants(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         orders("http://a.example", REFUSED, "a.example")  # an http page, with cookies
 
         def prices(origin: str) -> dict[str, str]:
-            return over(port, ask("GET", "/prices/", origin))[0].cors
+            return send(port, request("GET", "/prices/", origin))[0].cors
 
         for origin in (ORIGIN, NEW):  # which come a moment after those of the hosts
             until_all(port, origin, {"access-control-allow-origin": origin, **REFUSED}, "/prices/")
@@ -216,7 +218,7 @@ group.follow(origins, wait=0.2, required=True)
 
 def started(way: str, folder: Path, target: str, port: int, wait: int) -> AbstractContextManager[Program]:
     module = way.partition(" ")[0]
-    importable(module)
+    require_package(module)
     options = [option.format(port=port) for option in WAYS[way]]
     return program(folder, module, target, *options, port=wait)
 
@@ -231,7 +233,7 @@ def test_every_way_to_start(way: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
         db.execute("INSERT INTO tenants VALUES ('a.example', ?)", [NEW])
     port = free_port()
     with started(way, tmp_path, "examples.tenants:app", port, port):
-        answers = over(port, *[ask("GET", "/prices/", NEW)] * 3, ask("GET", "/prices/", ORIGIN))
+        answers = send(port, *[request("GET", "/prices/", NEW)] * 3, request("GET", "/prices/", ORIGIN))
     assert [answer.cors for answer in answers] == [
         *[{"access-control-allow-origin": NEW, **REFUSED}] * 3,
         REFUSED,

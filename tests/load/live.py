@@ -17,7 +17,7 @@ from typing import Any
 
 from ..browsers.processes import running
 from ..live.stores import Proxy, Server, postgres, valkey
-from ..support import ROOT, ask, free_port
+from ..support import ROOT, free_port, request
 from .client import Connection
 
 STEADY, EVIL, CHANGING = "https://steady.example", "https://evil.example", "https://changing.example"
@@ -141,8 +141,8 @@ class Fleet:
     async def cors(self, connection: Connection, origin: str) -> dict[str, str]:
         """The CORS headers of an answer, which must be there in time."""
         began = time.monotonic()
-        request = ask("GET", "/api/hello", origin).raw().replace(b"Connection: close\r\n", b"")
-        connection.writer.write(request)
+        raw = request("GET", "/api/hello", origin).raw().replace(b"Connection: close\r\n", b"")
+        connection.writer.write(raw)
         answer = await connection.answer("GET")
         cors = dict(answer.cors)
         self.check(origin, answer.status, cors, time.monotonic() - began)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ..support import importable
+from ..support import require_package
 from .live import CHANGING, EVIL, STEADY, Fleet, granted, main
 
 
@@ -14,7 +14,7 @@ from .live import CHANGING, EVIL, STEADY, Fleet, granted, main
 def test_a_fleet(
     store: str, package: str, capsys: pytest.CaptureFixture[str], tell: Callable[[str], None]
 ) -> None:
-    importable(package)
+    require_package(package)
     ended = main(["--store", store, "--changes=10", "--down=2", "--storm=1", "--patience=1"])
     said = capsys.readouterr().out
     tell(said)

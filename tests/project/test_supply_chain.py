@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from ..support import ROOT, importable
+from ..support import ROOT, require_package
 from .test_packaging import INSIDE
 
 PERMISSIVE = {"MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0"}
@@ -178,7 +178,7 @@ def wheel(folder: Path, *options: str, hash_seed: int) -> Path:
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Of files of other times in other folders: one from the clone, one by way of the source distribution."""
     for name in ("build", "setuptools"):
-        importable(name)
+        require_package(name)
     folder = tmp_path_factory.mktemp("wheels")
     first, second = folder / "first", folder / "somewhere" / "else"
     first.mkdir()

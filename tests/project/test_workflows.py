@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support import ROOT, unavailable
+from ..support import ROOT, skip_or_fail
 
 GITHUB, SCRIPTS = ROOT / ".github", ROOT / ".ci"
 if not GITHUB.exists():
@@ -30,7 +30,7 @@ def said(program: str, *arguments: str | Path) -> str:
     """What a program beside this Python finds: nothing, where its status is 0."""
     path = Path(sys.executable).with_name(program)
     if not path.exists():
-        unavailable(f"{program} is not installed: pip install '.[dev]'")
+        skip_or_fail(f"{program} is not installed: pip install '.[dev]'")
     env = {**os.environ, "NO_COLOR": "1"}
     done = subprocess.run([path, *arguments], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr if done.returncode else ""

@@ -13,7 +13,17 @@ from corsbp import cors_group
 from corsbp.log import cors_logger, enable_debug
 
 from ..integration.test_servers import program
-from ..support import ORIGIN, TWO, Ask, ask, free_port, importable, new_app, over, saying, send
+from ..support import (
+    ORIGIN,
+    TWO,
+    HttpRequest,
+    free_port,
+    new_app,
+    request,
+    require_package,
+    send,
+    text_handler,
+)
 
 EVIL = "https://evil.example"
 
@@ -58,7 +68,11 @@ LINES = {
     "INFO": [f"INFO {TRIED}", f"ERROR {FAILED}"],
     "DEBUG": [f"DEBUG {REFUSED}", f"INFO {TRIED}", f"ERROR {FAILED}", f"DEBUG {OF_FAILED}"],
 }
-ASKED = [ask("GET", "/api/item", EVIL), ask("GET", "/api/item", TWO), ask("GET", "/asked/item", EVIL)]
+ASKED = [
+    request("GET", "/api/item", EVIL),
+    request("GET", "/api/item", TWO),
+    request("GET", "/asked/item", EVIL),
+]
 
 OWN = """
 logging.getLogger("corsbp").setLevel({level!r})
@@ -72,7 +86,7 @@ def lines(said: str) -> list[str]:
     return [f"{level} {message}" for level, message in found]
 
 
-def said(folder: Path, server: str, setup: str, *asked: Ask, debug: bool = False) -> str:
+def said(folder: Path, server: str, setup: str, *asked: HttpRequest, debug: bool = False) -> str:
     (folder / "site_.py").write_text(SITE.format(setup=setup, one=ORIGIN, two=TWO))
     port = free_port()
     options = {
@@ -81,7 +95,7 @@ def said(folder: Path, server: str, setup: str, *asked: Ask, debug: bool = False
         "hypercorn": ["--bind", f"127.0.0.1:{port}"],
     }[server]
     with program(folder, server, "site_:app", *options, port=port) as started:
-        over(port, *asked)
+        send(port, *asked)
         return started.output.read_text(errors="replace")
 
 
@@ -91,7 +105,7 @@ def said(folder: Path, server: str, setup: str, *asked: Ask, debug: bool = False
 )
 def test_each_level(tmp_path: Path, server: str, level: str) -> None:
     """By handlers of the user's own, and by Sanic's where there are none: each line once."""
-    importable(server)
+    require_package(server)
     assert lines(said(tmp_path, server, OWN.format(level=level), *ASKED)) == LINES[level]
     setup = f'logging.getLogger("corsbp").setLevel("{level}")'
     assert lines(said(tmp_path, server, setup, *ASKED)) == LINES[level]
@@ -99,8 +113,14 @@ def test_each_level(tmp_path: Path, server: str, level: str) -> None:
 
 @pytest.mark.parametrize("server", ["sanic", "uvicorn", "hypercorn"])
 def test_a_level_that_changes_while_the_app_runs(tmp_path: Path, server: str) -> None:
-    importable(server)
-    louder = [*ASKED, ask("GET", "/level/DEBUG", None), ASKED[0], ask("GET", "/level/ERROR", None), ASKED[0]]
+    require_package(server)
+    louder = [
+        *ASKED,
+        request("GET", "/level/DEBUG", None),
+        ASKED[0],
+        request("GET", "/level/ERROR", None),
+        ASKED[0],
+    ]
     assert lines(said(tmp_path, server, "", *louder)) == [*LINES["ERROR"], f"DEBUG {REFUSED}"]
 
 
@@ -121,11 +141,11 @@ def test_a_level_that_is_set_stays_in_debug_mode() -> None:
 def test_another_app_does_not_reset_it(caplog: pytest.LogCaptureFixture) -> None:
     """As each `Sanic(…)` does with the loggers below its own."""
     bp = Blueprint("api")
-    bp.add_route(saying("item"), "/item", name="item")
+    bp.add_route(text_handler("item"), "/item", name="item")
     caplog.set_level("DEBUG", "corsbp")
     app = new_app(cors_group(bp, allow_origins=[ORIGIN, TWO]))
     new_app()
-    send(app, ask("GET", "/item", EVIL))
+    send(app, request("GET", "/item", EVIL))
     assert [each.levelname for each in caplog.records if each.name == "corsbp"] == ["DEBUG"]
 
 

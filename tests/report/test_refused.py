@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import Callable
@@ -18,7 +17,16 @@ from corsbp.decision.refusal import REFUSALS
 
 from ..app.test_websockets import handshake, opened
 from ..cases import EVIL, ONE, TWO
-from ..support import Ask, ask, exchange, new_app, parse, preflight, serve
+from ..support import (
+    HttpRequest,
+    new_app,
+    preflight,
+    request,
+    run_server,
+    send_async,
+    send_bytes,
+    serve,
+)
 
 
 def is_one(origin: str, request: Request) -> bool:
@@ -78,7 +86,7 @@ def app_of(**config: Any) -> Sanic:
 def lines_of(
     app: Sanic,
     caplog: pytest.LogCaptureFixture,
-    *requests: Ask | bytes,
+    *requests: HttpRequest | bytes,
     debug: bool = True,
     level: int = logging.DEBUG,
 ) -> list[list[str]]:
@@ -91,19 +99,19 @@ def lines_of(
             if isinstance(one, bytes) and b"upgrade" in one:
                 await opened(port, one)
             else:
-                await exchange(port, one if isinstance(one, bytes) else one.raw())
+                await send_bytes(port, one if isinstance(one, bytes) else one.raw())
             records = [record for record in caplog.records if record.name.endswith("corsbp")]
             found.append([record.getMessage() for record in records if record.levelno == logging.DEBUG])
 
     caplog.set_level(level)
-    asyncio.run(serve(app, talk, debug))
+    run_server(serve(app, talk, debug))
     return found
 
 
 class Line(NamedTuple):
     """A request, the refusal of it, and what the line about it says there is to change."""
 
-    ask: Ask | bytes
+    ask: HttpRequest | bytes
     id: str
     value: object
     expected: str
@@ -124,13 +132,13 @@ class Line(NamedTuple):
         return f"{section}: a page of {origins[0]!r} cannot {wants}: {self.id}: {self.words}"
 
 
-def twice(path: str, method: str = "GET", **more: str) -> Ask:
+def twice(path: str, method: str = "GET", **more: str) -> HttpRequest:
     pairs = [
         ("origin", ONE),
         ("origin", EVIL),
         *((key.replace("_", "-"), value) for key, value in more.items()),
     ]
-    return Ask(method, path, tuple(pairs))
+    return HttpRequest(method, path, tuple(pairs))
 
 
 class Of(NamedTuple):
@@ -154,31 +162,31 @@ TWO_LINES = ([ONE, EVIL], "one Origin line", "the request has 2 Origin lines")
 
 REFUSED = [
     # the origin, on requests
-    Line(ask("GET", "/one/item", EVIL), "origin-not-allowed", EVIL, *OF_ONE),
-    Line(ask("GET", "/list/item", EVIL), "origin-not-allowed", EVIL, *OF_LIST),
-    Line(ask("GET", "/long/item", EVIL), "origin-not-allowed", EVIL, *OF_LONG),
-    Line(ask("GET", "/cookies/item", "file://"), "origin-not-allowed", "file://", *OF_FILES),
-    Line(ask("GET", "/list/item", "null"), "origin-null", "null", OF_LIST.expected, OPAQUE),
-    Line(ask("GET", "/one/item", "null"), "origin-null", "null", OF_ONE.expected, OPAQUE),
-    Line(ask("GET", "/list/item", f"{ONE}/"), "origin-malformed", f"{ONE}/", OF_LIST.expected, NO_ORIGIN),
-    Line(ask("GET", "/list/item", ""), "origin-malformed", "", OF_LIST.expected, NO_ORIGIN),
-    Line(ask("GET", "/function/item", "x"), "origin-malformed", "x", OF_FUNCTION.expected, NO_ORIGIN),
+    Line(request("GET", "/one/item", EVIL), "origin-not-allowed", EVIL, *OF_ONE),
+    Line(request("GET", "/list/item", EVIL), "origin-not-allowed", EVIL, *OF_LIST),
+    Line(request("GET", "/long/item", EVIL), "origin-not-allowed", EVIL, *OF_LONG),
+    Line(request("GET", "/cookies/item", "file://"), "origin-not-allowed", "file://", *OF_FILES),
+    Line(request("GET", "/list/item", "null"), "origin-null", "null", OF_LIST.expected, OPAQUE),
+    Line(request("GET", "/one/item", "null"), "origin-null", "null", OF_ONE.expected, OPAQUE),
+    Line(request("GET", "/list/item", f"{ONE}/"), "origin-malformed", f"{ONE}/", OF_LIST.expected, NO_ORIGIN),
+    Line(request("GET", "/list/item", ""), "origin-malformed", "", OF_LIST.expected, NO_ORIGIN),
+    Line(request("GET", "/function/item", "x"), "origin-malformed", "x", OF_FUNCTION.expected, NO_ORIGIN),
     Line(twice("/list/item"), "origin-repeated", *TWO_LINES),
     Line(twice("/one/item"), "origin-repeated", *TWO_LINES),
     Line(twice("/function/item"), "origin-repeated", *TWO_LINES),
-    Line(ask("GET", "/function/item", EVIL), "origin-function-refused", EVIL, *OF_FUNCTION),
-    Line(ask("GET", "/broken/item", EVIL), "origin-function-failed", EVIL, *OF_BROKEN),
+    Line(request("GET", "/function/item", EVIL), "origin-function-refused", EVIL, *OF_FUNCTION),
+    Line(request("GET", "/broken/item", EVIL), "origin-function-failed", EVIL, *OF_BROKEN),
     # on errors
-    Line(ask("GET", "/list/boom", EVIL), "origin-not-allowed", EVIL, *OF_LIST),
-    Line(ask("GET", "/list/nothing", EVIL), "origin-not-allowed", EVIL, *OF_LIST),
-    Line(ask("PATCH", "/list/item", EVIL), "origin-not-allowed", EVIL, *OF_LIST),
-    Line(ask("GET", "/function/boom", EVIL), "origin-function-refused", EVIL, *OF_FUNCTION),
+    Line(request("GET", "/list/boom", EVIL), "origin-not-allowed", EVIL, *OF_LIST),
+    Line(request("GET", "/list/nothing", EVIL), "origin-not-allowed", EVIL, *OF_LIST),
+    Line(request("PATCH", "/list/item", EVIL), "origin-not-allowed", EVIL, *OF_LIST),
+    Line(request("GET", "/function/boom", EVIL), "origin-function-refused", EVIL, *OF_FUNCTION),
     # on handshakes
     Line(handshake(EVIL, path="/one/ws"), "origin-not-allowed", EVIL, *OF_ONE),
     Line(handshake(EVIL, path="/function/ws"), "origin-function-refused", EVIL, *OF_FUNCTION),
     # on OPTIONS
-    Line(ask("OPTIONS", "/list/item", EVIL), "origin-not-allowed", EVIL, *OF_LIST),
-    Line(ask("OPTIONS", "/list/own", EVIL), "origin-not-allowed", EVIL, *OF_LIST),
+    Line(request("OPTIONS", "/list/item", EVIL), "origin-not-allowed", EVIL, *OF_LIST),
+    Line(request("OPTIONS", "/list/own", EVIL), "origin-not-allowed", EVIL, *OF_LIST),
     Line(preflight("/list/item", origin=EVIL), "origin-not-allowed", EVIL, *OF_LIST),
     Line(preflight("/one/own", origin=EVIL), "origin-not-allowed", EVIL, *OF_ONE),
     Line(preflight("/list/nothing", origin=EVIL), "origin-not-allowed", EVIL, *OF_LIST),
@@ -241,20 +249,20 @@ ELSEWHERE = [
     for section, methods in (("any", "GET, PUT, DELETE"), ("list", "GET, PUT"))
 ]
 
-GRANTED: list[Ask | bytes] = [
-    *(ask("GET", f"/{name}/item", ONE) for name in ("any", "one", "list", "reflects", "function")),
+GRANTED: list[HttpRequest | bytes] = [
+    *(request("GET", f"/{name}/item", ONE) for name in ("any", "one", "list", "reflects", "function")),
     *(preflight(f"/{name}/item", "PUT") for name in ("any", "one", "list", "reflects", "function")),
-    *(ask("GET", f"/{name}/item", None) for name in POLICIES),  # no browser asked
-    *(ask("OPTIONS", f"/{name}/item", None) for name in POLICIES),
-    ask("GET", "/any/item", "null"),
-    ask("GET", "/any/item", ""),
+    *(request("GET", f"/{name}/item", None) for name in POLICIES),  # no browser asked
+    *(request("OPTIONS", f"/{name}/item", None) for name in POLICIES),
+    request("GET", "/any/item", "null"),
+    request("GET", "/any/item", ""),
     twice("/any/item"),
-    ask("GET", "/any/nothing", EVIL),
+    request("GET", "/any/nothing", EVIL),
     preflight("/any/item", "PUT", "x-anything,authorization"),
     preflight("/list/item", "PUT", "x-b,X-A"),
     preflight("/list/item", "HEAD"),
-    ask("POST", "/list/item", EVIL),  # has no CORS
-    ask("GET", "/", EVIL),  # belongs to nobody
+    request("POST", "/list/item", EVIL),  # has no CORS
+    request("GET", "/", EVIL),  # belongs to nobody
     handshake(path="/one/ws"),
     handshake(ONE, path="/one/ws"),
 ]
@@ -282,7 +290,7 @@ def test_no_line_without_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
 def test_no_line_for_a_question_about_the_server(caplog: pytest.LogCaptureFixture) -> None:
     bp = Blueprint("root")
     bp.add_route(handler, "/", methods=["GET", "PUT"], name="root")
-    asked = [Ask("OPTIONS", "*"), Ask("OPTIONS", "*", (("origin", ONE),))]
+    asked = [HttpRequest("OPTIONS", "*"), HttpRequest("OPTIONS", "*", (("origin", ONE),))]
     assert lines_of(new_app(cors_group(bp, policy=POLICIES["list"])), caplog, *asked) == [[], []]
 
 
@@ -299,11 +307,11 @@ def test_the_answers_are_the_same_with_and_without_it() -> None:
 
         async def talk(port: int) -> None:
             for one in requests:
-                if isinstance(one, Ask):
-                    answer = parse(await exchange(port, one.raw()))
+                if isinstance(one, HttpRequest):
+                    answer = await send_async(port, one)
                     found.append((answer.status, answer.cors))
 
-        asyncio.run(serve(app_of(TOUCHUP=False), talk, debug))
+        run_server(serve(app_of(TOUCHUP=False), talk, debug))
         return found
 
     assert answers(True) == answers(False)
@@ -346,7 +354,7 @@ def test_the_section_is_named_by_what_it_wraps(caplog: pytest.LogCaptureFixture)
     for bp in (inner, one, two):
         bp.add_route(handler, "/item", name="item")
     outer = cors_group(cors_group(inner, allow_origins=[ONE, TWO]), one, two, allow_origins=[ONE])
-    asked = [ask("GET", f"/{name}/item", EVIL) for name in ("inner", "one", "two")]
+    asked = [request("GET", f"/{name}/item", EVIL) for name in ("inner", "one", "two")]
     lines = lines_of(new_app(outer), caplog, *asked)
     assert [line.split(": ")[0] for (line,) in lines] == [
         "cors_group(inner)",
@@ -394,7 +402,7 @@ def test_nothing_of_a_request_is_logged_raw(character: str, caplog: pytest.LogCa
 
 @pytest.mark.parametrize("end", ["%0d%0a", "%0A", "%1b[31m", "%00"])
 def test_an_encoded_line_end_does_not_become_one(end: str, caplog: pytest.LogCaptureFixture) -> None:
-    requests = [ask("GET", f"/list/{end}DEBUG", EVIL), preflight(f"/list/{end}DEBUG", origin=EVIL)]
+    requests = [request("GET", f"/list/{end}DEBUG", EVIL), preflight(f"/list/{end}DEBUG", origin=EVIL)]
     for (line,) in lines_of(app_of(), caplog, *requests):
         assert line.isprintable()
         assert "origin-not-allowed" in line
@@ -403,7 +411,7 @@ def test_an_encoded_line_end_does_not_become_one(end: str, caplog: pytest.LogCap
 def test_what_is_logged_has_an_end(caplog: pytest.LogCaptureFixture) -> None:
     long = "x" * 4000
     requests = [
-        ask("GET", "/list/item", f"https://{long}.example"),
+        request("GET", "/list/item", f"https://{long}.example"),
         preflight("/reflects/item", "GET", ",".join(["x-a b"] * 600)),
     ]
     for (line,) in lines_of(app_of(), caplog, *requests):

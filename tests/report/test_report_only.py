@@ -19,7 +19,17 @@ from corsbp.report.signals import MAX_CONCURRENT, SIGNAL
 
 from ..app.test_websockets import handshake, opened
 from ..cases import EVIL, ONE, TWO
-from ..support import Ask, ask, exchange, new_app, parse, preflight, run_anew, serve, sync
+from ..support import (
+    HttpRequest,
+    as_handler,
+    new_app,
+    preflight,
+    request,
+    run_server,
+    send_async,
+    send_bytes,
+    serve,
+)
 from .test_refused import (
     ELSEWHERE,
     GRANTED,
@@ -42,13 +52,16 @@ NEXT: dict[str, CorsPolicy] = {
 
 
 def said(
-    app: Sanic, asked: Iterable[Ask | bytes], caplog: pytest.LogCaptureFixture, level: int = logging.INFO
+    app: Sanic,
+    asked: Iterable[HttpRequest | bytes],
+    caplog: pytest.LogCaptureFixture,
+    level: int = logging.INFO,
 ) -> list[list[str]]:
     """Return what is reported after each request: lines at INFO, and `signal: id` for the signal."""
     found: list[list[str]] = []
 
     @app.signal(SIGNAL)
-    @sync
+    @as_handler
     def listener(refusal: Any, report_only: bool, **_: Any) -> None:
         if report_only:
             found[-1].append(f"signal: {refusal.id}")
@@ -60,14 +73,14 @@ def said(
             if isinstance(one, bytes):
                 await opened(port, one)
             else:
-                await exchange(port, one.raw())
+                await send_async(port, one)
             for _ in range(5):
                 await asyncio.sleep(0)
             lines = [each for each in caplog.records if (each.name, each.levelname) == ("corsbp", "INFO")]
             found[-1] += [each.getMessage() for each in lines]
 
     caplog.set_level(level)
-    run_anew(serve(app, talk))
+    run_server(serve(app, talk))
     return found
 
 
@@ -88,7 +101,7 @@ class Row(NamedTuple):
 
     now: CorsPolicy
     report_only: CorsPolicy
-    ask: Ask | bytes
+    ask: HttpRequest | bytes
     signal: str | None
     line: str | None
 
@@ -107,21 +120,21 @@ ROWS = [
     Row(
         LIST,
         ONLY,
-        ask("GET", "/api/item", TWO),
+        request("GET", "/api/item", TWO),
         "origin-not-allowed",
         f"{TWO!r} could no longer {READ}: {OUT}",
     ),
     Row(
         ANY,
         ONLY,
-        ask("GET", "/api/item", EVIL),
+        request("GET", "/api/item", EVIL),
         "origin-not-allowed",
         f"{EVIL!r} could no longer {READ}: {OUT}",
     ),
     Row(
         ANY,
         LIST,
-        ask("GET", "/api/none", "null"),
+        request("GET", "/api/none", "null"),
         "origin-null",
         "'null' could no longer read the answer to 'GET' '/api/none': origin-null: allow_origins cannot name "
         "what is opaque: a sandboxed frame, a file, a redirect between sites",
@@ -136,14 +149,14 @@ ROWS = [
     Row(
         ANY,
         CorsPolicy(allow_origins=is_one),
-        ask("GET", "/api/item", TWO),
+        request("GET", "/api/item", TWO),
         "origin-function-refused",
         f"{TWO!r} could no longer {READ}: origin-function-refused: is_one() did not return True",
     ),
     Row(
         CorsPolicy(allow_origins=[is_one, TWO]),
         CorsPolicy(allow_origins=[is_broken, ONE]),
-        ask("GET", "/api/item", TWO),
+        request("GET", "/api/item", TWO),
         "origin-function-failed",
         f"{TWO!r} could no longer {READ}: origin-function-failed: "
         "is_broken() failed: see the error in the log",
@@ -194,8 +207,8 @@ ROWS = [
         "is_one() did not return True",
     ),
     # what it would grant
-    Row(ONLY, LIST, ask("GET", "/api/item", TWO), None, f"{TWO!r} could {READ}: {OUT}"),
-    Row(LIST, ANY, ask("GET", "/api/item", EVIL), None, f"{EVIL!r} could {READ}: {HAS_BOTH}"),
+    Row(ONLY, LIST, request("GET", "/api/item", TWO), None, f"{TWO!r} could {READ}: {OUT}"),
+    Row(LIST, ANY, request("GET", "/api/item", EVIL), None, f"{EVIL!r} could {READ}: {HAS_BOTH}"),
     Row(
         ONLY,
         LIST,
@@ -216,28 +229,28 @@ ROWS = [
     Row(
         ONLY,
         CorsPolicy(allow_origins=lambda origin, request: True),
-        ask("GET", "/api/item", TWO),
+        request("GET", "/api/item", TWO),
         None,
         f"{TWO!r} could {READ}: {OUT}",
     ),
     # no difference
-    Row(LIST, ONLY, ask("GET", "/api/item", ONE), None, None),
-    Row(LIST, ONLY, ask("GET", "/api/item", EVIL), None, None),
-    Row(LIST, ONLY, ask("GET", "/api/item", None), None, None),
-    Row(ONLY, ANY, ask("GET", "/api/item", ONE), None, None),
+    Row(LIST, ONLY, request("GET", "/api/item", ONE), None, None),
+    Row(LIST, ONLY, request("GET", "/api/item", EVIL), None, None),
+    Row(LIST, ONLY, request("GET", "/api/item", None), None, None),
+    Row(ONLY, ANY, request("GET", "/api/item", ONE), None, None),
     Row(
         NARROW, ONLY, preflight("/api/item", "PUT", origin=TWO), None, None
     ),  # for other reasons, but refused
     Row(LIST, ONLY, preflight("/api/item", "POST", origin=TWO), None, None),  # has no CORS
-    Row(LIST, ONLY, ask("POST", "/api/item", TWO), None, None),
-    Row(LIST, ONLY, ask("GET", "/other", TWO), None, None),
-    Row(LIST, ONLY, ask("GET", "/api/theirs", TWO), None, None),  # has a policy of its own
+    Row(LIST, ONLY, request("POST", "/api/item", TWO), None, None),
+    Row(LIST, ONLY, request("GET", "/other", TWO), None, None),
+    Row(LIST, ONLY, request("GET", "/api/theirs", TWO), None, None),  # has a policy of its own
     Row(LIST, ONLY, handshake("http://127.0.0.1", path="/api/ws"), None, None),
     Row(LIST, ONLY, handshake(path="/api/ws"), None, None),
     Row(
         CorsPolicy(allow_origins=is_one),
         CorsPolicy(allow_origins=is_one),
-        ask("GET", "/api/item", TWO),
+        request("GET", "/api/item", TWO),
         None,
         None,
     ),
@@ -273,7 +286,7 @@ def test_each_kind_once_for_each_page(caplog: pytest.LogCaptureFixture) -> None:
     """The log is bounded; the signal tells of each."""
     app, _ = app_of(ANY, ONLY)
     origins = [f"https://{number}.example" for number in range(MAX_LOGGED + 3)]
-    asked = [ask("GET", "/api/item", origin) for origin in [*origins[:1] * 3, *origins[1:], *origins]]
+    asked = [request("GET", "/api/item", origin) for origin in [*origins[:1] * 3, *origins[1:], *origins]]
     found = said(app, [*asked, preflight("/api/item", "GET", origin=EVIL)], caplog)
     assert all(each.pop(0) == "signal: origin-not-allowed" for each in found)
     lines = [line for each in found for line in each]
@@ -287,7 +300,7 @@ def test_each_kind_once_for_each_page(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_long_origins_are_cut(caplog: pytest.LogCaptureFixture) -> None:
     app, group = app_of(ANY, ONLY)
-    said(app, [ask("GET", "/api/item", "https://" + "a" * 4000)], caplog)
+    said(app, [request("GET", "/api/item", "https://" + "a" * 4000)], caplog)
     (lines,) = told(group).values()
     assert max(map(len, lines)) < 500
 
@@ -299,10 +312,10 @@ def test_nothing_of_a_request_is_logged_raw(caplog: pytest.LogCaptureFixture) ->
 
     async def talk(port: int) -> None:
         for each in asked:
-            await exchange(port, each)
+            await send_bytes(port, each)
 
     caplog.set_level(logging.INFO)
-    run_anew(serve(app, talk))
+    run_server(serve(app, talk))
     lines = [each.getMessage() for each in caplog.records if each.name == "corsbp"]
     assert len(lines) > 10
     assert all(line.isprintable() for line in lines)
@@ -322,11 +335,11 @@ def test_nobody_hears_of_it(caplog: pytest.LogCaptureFixture) -> None:
     async def talk(port: int) -> None:
         for level in (logging.WARNING, logging.INFO):
             caplog.set_level(level)
-            for one in (ask("GET", "/api/item", TWO), preflight("/api/item", origin=TWO)):
-                await exchange(port, one.raw())
+            for one in (request("GET", "/api/item", TWO), preflight("/api/item", origin=TWO)):
+                await send_async(port, one)
                 await asyncio.sleep(0)
 
-    run_anew(serve(app, talk))
+    run_server(serve(app, talk))
     assert asked == [TWO, TWO]
     assert len([each for each in caplog.records if each.name == "corsbp"]) == 2
 
@@ -347,9 +360,9 @@ def test_words_are_found_only_for_who_hears_them(
 
     async def talk(port: int) -> None:
         for page in (EVIL, TWO, EVIL):
-            await exchange(port, ask("GET", "/api/item", page).raw())
+            await send_async(port, request("GET", "/api/item", page))
 
-    run_anew(serve(app, talk))
+    run_server(serve(app, talk))
     assert len([each for each in caplog.records if each.name == "corsbp"]) == 1
     assert worded == [TWO]
 
@@ -357,7 +370,7 @@ def test_words_are_found_only_for_who_hears_them(
 def test_who_listens_hears_of_it_without_any_log(caplog: pytest.LogCaptureFixture) -> None:
     app, group = app_of(ANY, ONLY)
     caplog.set_level(logging.WARNING, "corsbp")
-    assert said(app, [ask("GET", "/api/item", TWO)], caplog, logging.WARNING) == [
+    assert said(app, [request("GET", "/api/item", TWO)], caplog, logging.WARNING) == [
         ["signal: origin-not-allowed"]
     ]
     assert told(group) == {}
@@ -366,9 +379,9 @@ def test_who_listens_hears_of_it_without_any_log(caplog: pytest.LogCaptureFixtur
 # --- no answer is another one ---
 
 
-async def raw(port: int, one: Ask | bytes) -> Any:
-    if isinstance(one, Ask):
-        return await exchange(port, one.raw())
+async def raw(port: int, one: HttpRequest | bytes) -> Any:
+    if isinstance(one, HttpRequest):
+        return await send_bytes(port, one.raw())
     answer = await opened(port, one)  # which stays open, and tells the time
     return answer.status, [pair for pair in answer.headers if pair[0].lower() != "date"], answer.body
 
@@ -381,7 +394,7 @@ def answers(report_only: CorsPolicy | None, *, heard: bool) -> list[Any]:
     if heard:
 
         @app.signal(SIGNAL)
-        @sync
+        @as_handler
         def listener(**_: Any) -> None:
             pass
 
@@ -390,7 +403,7 @@ def answers(report_only: CorsPolicy | None, *, heard: bool) -> list[Any]:
     async def talk(port: int) -> list[Any]:
         return [await raw(port, one) for one in asked]
 
-    return list(run_anew(serve(app, talk)))
+    return list(run_server(serve(app, talk)))
 
 
 @pytest.mark.parametrize("heard", [True, False])
@@ -429,8 +442,8 @@ def test_a_function_that_both_have_is_asked_once(
     now = CorsPolicy(allow_origins=[function, *([ONE] if beside else [])])
     report_only = CorsPolicy(allow_origins=[other, function, another, EVIL])
     app, _ = app_of(now, report_only)
-    requests: list[Ask | bytes] = [
-        *(ask("GET", "/api/item", origin) for origin in (TWO, EVIL, "https://c.example")),
+    requests: list[HttpRequest | bytes] = [
+        *(request("GET", "/api/item", origin) for origin in (TWO, EVIL, "https://c.example")),
         *(preflight("/api/item", "PUT", origin=origin) for origin in (TWO, "https://c.example")),
         handshake(TWO, path="/api/ws"),
         handshake("https://c.example", path="/api/ws"),
@@ -454,16 +467,16 @@ class Bound:
 def test_a_method_that_both_have_is_asked_once(caplog: pytest.LogCaptureFixture) -> None:
     bound = Bound()
     app, _ = app_of(CorsPolicy(allow_origins=bound.allowed), CorsPolicy(allow_origins=[bound.allowed, ONE]))
-    said(app, [ask("GET", "/api/item", EVIL)], caplog)
+    said(app, [request("GET", "/api/item", EVIL)], caplog)
     assert bound.asked == 1
 
 
 @pytest.mark.parametrize(
     "one",
-    [ask("GET", "/api/item", TWO), preflight("/api/item", origin=TWO), handshake(TWO, path="/api/ws")],
+    [request("GET", "/api/item", TWO), preflight("/api/item", origin=TWO), handshake(TWO, path="/api/ws")],
     ids=["answer", "preflight", "handshake"],
 )
-def test_a_function_that_only_the_report_only_has_is_asked_after_the_answer(one: Ask | bytes) -> None:
+def test_a_function_that_only_the_report_only_has_is_asked_after_the_answer(one: HttpRequest | bytes) -> None:
     answered: list[bool] = []
 
     async def function(origin: str, request: Request) -> bool:
@@ -475,7 +488,7 @@ def test_a_function_that_only_the_report_only_has_is_asked_after_the_answer(one:
     app, _ = app_of(LIST, CorsPolicy(allow_origins=function))
 
     @app.signal(SIGNAL)
-    @sync
+    @as_handler
     def listener(**_: Any) -> None: ...
 
     @app.on_request
@@ -484,10 +497,10 @@ def test_a_function_that_only_the_report_only_has_is_asked_after_the_answer(one:
             await asyncio.sleep(0)
 
     async def talk(port: int) -> int:
-        answer = await opened(port, one) if isinstance(one, bytes) else parse(await exchange(port, one.raw()))
+        answer = await opened(port, one) if isinstance(one, bytes) else await send_async(port, one)
         return answer.status
 
-    assert run_anew(serve(app, talk)) in (101, 200, 204)
+    assert run_server(serve(app, talk)) in (101, 200, 204)
     assert answered == [True]
 
 
@@ -502,7 +515,7 @@ def test_so_many_functions_at_once(caplog: pytest.LogCaptureFixture) -> None:
         return True
 
     app, _ = app_of(LIST, CorsPolicy(allow_origins=function, origin_timeout=60))
-    found = said(app, [ask("GET", "/api/item", TWO)] * (MAX_CONCURRENT + 2), caplog)
+    found = said(app, [request("GET", "/api/item", TWO)] * (MAX_CONCURRENT + 2), caplog)
     assert asked == MAX_CONCURRENT
     busy = f"{MAX_CONCURRENT} functions are being asked"
     line = f"cors_group(api) report-only: {busy}, so that a request was not tried"
@@ -563,7 +576,7 @@ def test_a_change_of_policy_does_not_begin_the_report_only_anew(caplog: pytest.L
         next(steps)()
         return text("")
 
-    asked = [ask("GET", "/step", None), ask("GET", "/api/item", TWO)] * 4
+    asked = [request("GET", "/step", None), request("GET", "/api/item", TWO)] * 4
     found = said(app, asked, caplog)[1::2]
     line = f"{REPORT_ONLY}{TWO!r} could no longer {READ}: {OUT}"
     assert found == [

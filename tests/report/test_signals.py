@@ -29,30 +29,31 @@ from ..support import (
     EVIL,
     LISTED,
     ORIGIN,
-    Ask,
-    ask,
-    exchange,
+    HttpRequest,
+    as_handler,
     new_app,
-    parse,
-    run_anew,
-    saying,
-    send_anew,
+    parse_response,
+    request,
+    run_server,
+    send,
+    send_async,
+    send_bytes,
+    send_through_asgi,
     serve,
-    sync,
-    through_asgi,
+    text_handler,
 )
 from .test_refused import ELSEWHERE, GRANTED, REFUSED, app_of
 
 ALL = [*REFUSED, *ELSEWHERE]
 
 
-def talking(*requests: Ask | bytes) -> Callable[[int], Awaitable[None]]:
+def talking(*requests: HttpRequest | bytes) -> Callable[[int], Awaitable[None]]:
     async def talk(port: int) -> None:
         for one in requests:
             if isinstance(one, bytes):
                 await opened(port, one)
             else:
-                await exchange(port, one.raw())
+                await send_async(port, one)
         await asyncio.sleep(0)
 
     return talk
@@ -72,7 +73,7 @@ def listening(app: Sanic, event: str = SIGNAL) -> list[dict[str, Any]]:
 def test_what_is_told_of_every_refusal() -> None:
     app = app_of()
     told = listening(app)
-    run_anew(serve(app, talking(*(line.ask for line in ALL))))
+    run_server(serve(app, talking(*(line.ask for line in ALL))))
     assert {line.id for line in ALL} == set(REFUSALS)
     keys = {"request", "section", "refusal", "report_only"}
     assert [context.keys() for context in told] == [keys] * len(ALL)
@@ -89,13 +90,13 @@ def test_what_is_told_of_every_refusal() -> None:
 def test_nobody_else_is_told_of() -> None:
     app = app_of()
     told = listening(app)
-    run_anew(serve(app, talking(*GRANTED)))
+    run_server(serve(app, talking(*GRANTED)))
     assert told == []
 
 
 def one_section(**policy: Any) -> Sanic:
     bp = Blueprint("api")
-    bp.add_route(saying("here"), "/item", name="item")
+    bp.add_route(text_handler("here"), "/item", name="item")
     return new_app(cors_group(bp, **(policy or LISTED)))
 
 
@@ -109,14 +110,14 @@ def test_every_form_of_listener(event: str, blueprint: bool) -> None:
         app.blueprint(listener)
     else:
         told = listening(app, event)
-    run_anew(serve(app, talking(ask("GET", "/item", EVIL), ask("GET", "/item"))))
+    run_server(serve(app, talking(request("GET", "/item", EVIL), request("GET", "/item"))))
     assert [context["refusal"].id for context in told] == ["origin-not-allowed"]
 
 
 def test_through_asgi() -> None:
     app = one_section()
     told = listening(app)
-    through_asgi(app, [ask("GET", "/item", EVIL)])
+    send_through_asgi(app, request("GET", "/item", EVIL))
     assert [context["refusal"].value for context in told] == [EVIL]
 
 
@@ -128,10 +129,10 @@ def test_who_waits_for_the_event_hears_of_it() -> None:
     async def talk(port: int) -> Any:
         waiting = asyncio.ensure_future(app.event(SIGNAL, timeout=60))
         await asyncio.sleep(0)
-        await exchange(port, ask("GET", "/item", EVIL).raw())
+        await send_async(port, request("GET", "/item", EVIL))
         return await waiting
 
-    context = run_anew(serve(app, talk))
+    context = run_server(serve(app, talk))
     assert context["refusal"].id == "origin-not-allowed"
 
 
@@ -157,8 +158,10 @@ def test_a_listener_harms_no_answer(kind: str, caplog: pytest.LogCaptureFixture)
             raise FAILURES[kind]
         await asyncio.Event().wait()
 
-    answers = send_anew(app, *[ask("GET", "/item", EVIL)] * (MAX_CONCURRENT + 5), ask("GET", "/item", ORIGIN))
-    bare = send_anew(one_section(), ask("GET", "/item", EVIL), ask("GET", "/item", ORIGIN))
+    answers = send(
+        app, *[request("GET", "/item", EVIL)] * (MAX_CONCURRENT + 5), request("GET", "/item", ORIGIN)
+    )
+    bare = send(one_section(), request("GET", "/item", EVIL), request("GET", "/item", ORIGIN))
     assert [(a.status, a.headers, a.body) for a in answers[:-1]] == [
         (bare[0].status, bare[0].headers, bare[0].body)
     ] * (MAX_CONCURRENT + 5)
@@ -190,13 +193,13 @@ def test_no_refusal_goes_uncounted(failure: BaseException | None) -> None:
 
     async def talk(port: int) -> int:
         for origin in [EVIL] * MAX_CONCURRENT + [EVIL, "null", "https://a.example", "null", "null"]:
-            await exchange(port, ask("GET", "/item", origin).raw())
+            await send_async(port, request("GET", "/item", origin))
         gate.set()
         while len(told) < MAX_CONCURRENT + 2:
             await asyncio.sleep(0)
         return len(told)
 
-    assert run_anew(asyncio.wait_for(serve(app, talk), 60)) == MAX_CONCURRENT + 2
+    assert run_server(asyncio.wait_for(serve(app, talk), 60)) == MAX_CONCURRENT + 2
     assert told[:MAX_CONCURRENT] == [("cors_group(api)", "origin-not-allowed", False, 1)] * MAX_CONCURRENT
     assert told[MAX_CONCURRENT:] == [
         ("cors_group(api)", "origin-not-allowed", False, 2),
@@ -222,17 +225,17 @@ def test_a_flood_of_random_origins_takes_no_memory(caplog: pytest.LogCaptureFixt
         sizes = []
         for batch in range(3):
             raw = b"".join(
-                ask("GET", "/item", f"https://{batch}-{number}.example")
+                request("GET", "/item", f"https://{batch}-{number}.example")
                 .raw()
                 .replace(b"Connection: close\r\n", b"")
                 for number in range(400)
             )
-            await exchange(port, raw + ask("GET", "/item").raw())
+            await send_bytes(port, raw + request("GET", "/item").raw())
             sizes.append(kept())
         return sizes
 
     before = kept()
-    assert max(run_anew(serve(app, talk))) <= before + MAX_CONCURRENT + 20
+    assert max(run_server(serve(app, talk))) <= before + MAX_CONCURRENT + 20
 
 
 def test_fifty_thousand_refusals_in_a_second(caplog: pytest.LogCaptureFixture) -> None:
@@ -286,14 +289,14 @@ def test_the_answer_does_not_wait() -> None:
     order: list[object] = []
 
     @app.signal(SIGNAL)
-    @sync
+    @as_handler
     def listener(**_: Any) -> None:
         order.append("listener")
 
     async def talk(port: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(ask("GET", "/item", EVIL).raw())
-        answer = parse(await reader.read())
+        writer.write(request("GET", "/item", EVIL).raw())
+        answer = parse_response(await reader.read())
         order.append(answer.status)
         writer.close()
         await writer.wait_closed()
@@ -307,5 +310,5 @@ def test_the_answer_does_not_wait() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Call, "make", noted)
-        run_anew(serve(app, talk))
+        run_server(serve(app, talk))
     assert order == ["answered", "listener", 200]

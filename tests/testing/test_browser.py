@@ -21,7 +21,7 @@ from corsbp import cors_group
 from corsbp.spec.fetch import ALLOW_ORIGIN
 from corsbp.testing import Browser, Result, SyncBrowser
 
-from ..support import EVIL, ORIGIN, ask, new_app, run_anew, serve, sync, through_asgi
+from ..support import EVIL, ORIGIN, as_handler, new_app, request, run_server, send_through_asgi, serve
 from .script import sends
 
 
@@ -251,7 +251,7 @@ def test_the_app_is_started_once_and_left_as_it_was(
             assert app.ctx.diary == LIFE[:2]
             assert app.config.TOUCHUP is config.get("TOUCHUP", False)
 
-    run_anew(talk())
+    run_server(talk())
     assert app.ctx.diary == LIFE
     assert state(app) == before
 
@@ -319,7 +319,7 @@ def test_starts_of_others_are_forgotten_and_the_signals_of_an_app_are_not() -> N
     for number in range(1, 4):
         (result,) = fetched(Browser(app), {})
         assert result.ok_for_page
-        (answer,) = through_asgi(app, [ask("GET", "/api/echo")])
+        (answer,) = send_through_asgi(app, request("GET", "/api/echo"))
         assert answer.cors["access-control-allow-origin"] == ORIGIN
         asyncio.run(app.asgi_client.get("/api/echo"))
         assert len(heard) == 3 * number
@@ -447,7 +447,7 @@ def test_a_stream_without_an_end_of_a_server() -> None:
         async with Browser.at(f"http://127.0.0.1:{port}", reading=0.2) as browser:
             return [await browser.fetch("/events"), await browser.fetch("/slow")]
 
-    events, slow = run_anew(serve(streams(), talk))
+    events, slow = run_server(serve(streams(), talk))
     assert (events.text, slow.text) == ("data: news\n\n", "first second")
 
 
@@ -467,7 +467,7 @@ def test_addresses_that_a_page_or_a_server_may_name(url: str) -> None:
     """Nothing is raised: there is an answer, or there is none."""
     app = shop()
     app.add_route(
-        sync(lambda _: HTTPResponse(status=302, headers={"location": f"/{'x' * 70_000}"})), "/api/long"
+        as_handler(lambda _: HTTPResponse(status=302, headers={"location": f"/{'x' * 70_000}"})), "/api/long"
     )
     (result,) = fetched(Browser(app), {"url": url})
     assert result.blocked_by in (None, "origin-missing", "no-answer"), str(result)
@@ -478,7 +478,7 @@ def test_addresses_that_a_page_or_a_server_may_name(url: str) -> None:
         async with Browser.at(f"http://127.0.0.1:{port}") as browser:
             return await browser.fetch(url.replace("https://", "http://a.localhost:1/"))
 
-    assert run_anew(serve(app, talk)).blocked_by in (None, "origin-missing", "no-answer")
+    assert run_server(serve(app, talk)).blocked_by in (None, "origin-missing", "no-answer")
 
 
 def test_an_app_that_waits_for_more_than_there_is() -> None:
@@ -522,7 +522,7 @@ def test_in_memory_as_over_a_server(name: str) -> None:
         async with Browser.at(f"http://127.0.0.1:{port}") as browser:
             return await browser.fetch("/")
 
-    for result in [fetched(Browser(app), {"url": "/"})[0], run_anew(serve(app, talk))]:
+    for result in [fetched(Browser(app), {"url": "/"})[0], run_server(serve(app, talk))]:
         assert result.blocked_by == ("no-answer" if body is None else None), str(result)
         assert result.body == (body or b"")
         assert name != "a mark" or (result.text, result.json()) == ("{}", {})
@@ -580,7 +580,7 @@ def test_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
             names = [f"http://{host}:{port}/api/echo" for host in ("localhost", "api.localhost")]
             return results + [await browser.fetch(name) for name in names]
 
-    put, again, away, *named = run_anew(serve(shop(), talk))
+    put, again, away, *named = run_server(serve(shop(), talk))
     assert (put.json()["body"], put.json()["headers"]["origin"]) == ("x", ORIGIN)
     assert (put.sent[0].status, again.sent[0].cached) == (204, True)
     assert away.blocked_by == "redirect-location"
@@ -594,7 +594,7 @@ def test_a_page_of_the_server_itself() -> None:
         async with Browser.at(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port}") as browser:
             return await browser.fetch("/api/echo", "PUT")
 
-    result: Result = run_anew(serve(shop(), talk))
+    result: Result = run_server(serve(shop(), talk))
     assert (result.type, len(result.sent)) == ("basic", 1)
 
 

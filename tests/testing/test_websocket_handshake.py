@@ -14,7 +14,7 @@ from corsbp.testing import Browser, Result, SyncBrowser
 from corsbp.testing.result import NoAnswer
 from corsbp.testing.websocket_handshake import shaking_hands
 
-from ..support import EVIL, ORIGIN, new_app, run_anew, serve
+from ..support import EVIL, ORIGIN, new_app, run_server, serve
 from .script import Said, page, says
 
 
@@ -63,7 +63,7 @@ def test_who_opens_it(origin: str, path: str, stop: str | None) -> None:
         async with Browser.at(f"http://127.0.0.1:{port}", origin) as outside:
             return await outside.websocket(path)
 
-    for result in (inside, run_anew(serve(app_with_sockets(), talk))):
+    for result in (inside, run_server(serve(app_with_sockets(), talk))):
         assert result.blocked_by == stop, str(result)
         assert result.type == ("error" if stop else "websocket")
         assert ("The socket is open." in str(result)) is (stop is None)

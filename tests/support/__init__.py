@@ -1,0 +1,92 @@
+"""What all tests share: apps, a client, servers, and the comparison of responses with what is expected.
+
+A test builds an app, sends requests and compares the responses:
+
+    app = new_app(cors_group(blueprint, **LISTED))
+    expect(app, {"a page": (request("GET", "/item"), 200, GRANTED)})
+
+    requirements   programs and packages that may be missing here; values that tests record for the summary
+    apps           apps and handlers for tests; a whole Sanic after each test
+    client         requests, and responses as they arrive, with every header
+    servers        Sanic's own server in this process, and the `sanic` command in another
+    expectations   responses compared with a status and CORS headers, one line for each difference
+"""
+
+from .apps import (
+    EVIL,
+    LISTED,
+    ORIGIN,
+    TWO,
+    as_handler,
+    both_touchups,
+    compile_routers_once,
+    handler,
+    new_app,
+    plain_group,
+    restore_sanic,
+    text_handler,
+)
+from .client import (
+    HttpRequest,
+    ReceivedResponse,
+    parse_response,
+    preflight,
+    request,
+    send_async,
+    send_bytes,
+)
+from .expectations import (
+    GRANTED,
+    PUBLIC,
+    REFUSED,
+    Expectation,
+    differences,
+    expect,
+    explain_comparison,
+    preflight_headers,
+    without_cors,
+)
+from .requirements import ROOT, RecordProperty, recorded_values, require_package, skip_or_fail
+from .servers import free_port, run_server, sanic_process, send, send_through_asgi, serve
+
+__all__ = [
+    "EVIL",
+    "GRANTED",
+    "LISTED",
+    "ORIGIN",
+    "PUBLIC",
+    "REFUSED",
+    "ROOT",
+    "TWO",
+    "Expectation",
+    "HttpRequest",
+    "ReceivedResponse",
+    "RecordProperty",
+    "as_handler",
+    "both_touchups",
+    "compile_routers_once",
+    "differences",
+    "expect",
+    "explain_comparison",
+    "free_port",
+    "handler",
+    "new_app",
+    "parse_response",
+    "plain_group",
+    "preflight",
+    "preflight_headers",
+    "recorded_values",
+    "request",
+    "require_package",
+    "restore_sanic",
+    "run_server",
+    "sanic_process",
+    "send",
+    "send_async",
+    "send_bytes",
+    "send_through_asgi",
+    "serve",
+    "skip_or_fail",
+    "text_handler",
+    "without_cors",
+]

@@ -1,0 +1,83 @@
+"""Apps, groups and handlers for tests, and a whole Sanic between them."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Callable
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import sanic_routing.router
+from sanic import Blueprint, HTTPResponse, Request, Sanic, text
+from sanic.touchup import TouchUp
+
+ORIGIN = "https://app.example"
+TWO = "https://two.example"
+EVIL = "https://evil.example"
+LISTED: dict[str, Any] = {"allow_origins": [ORIGIN, TWO]}
+"""The arguments of cors_group() for a section that allows ORIGIN and TWO."""
+
+both_touchups = pytest.mark.parametrize("touchup", [True, False])
+"""Run a test with Sanic's `TOUCHUP` on and off."""
+
+_names = itertools.count(1)
+
+
+def new_app(*groups: Any, **config: Any) -> Sanic:
+    """Create an app with a name of its own, without sanic-ext unless `config` turns that on."""
+    app = Sanic(f"app{next(_names)}")
+    app.config.update(
+        {"AUTO_EXTEND": False, "MOTD": False, "ACCESS_LOG": False, "USE_UVLOOP": False, **config}
+    )
+    for group in groups:
+        app.blueprint(group)
+    return app
+
+
+def plain_group(*members: Any, **fields: Any) -> Any:
+    """Return the group that cors_group() returns for these arguments, without CORS.
+
+    Two apps that differ in this alone show what corsbp changes.
+    """
+    group = {name: fields[name] for name in ("url_prefix", "version", "name_prefix") if name in fields}
+    return Blueprint.group(*(each for each in members if not isinstance(each, Sanic)), **group)
+
+
+async def handler(request: Request, **_: object) -> HTTPResponse:
+    """Respond with the path of the request, on any route."""
+    return text(request.path)
+
+
+def text_handler(words: str) -> Any:
+    """Return a plain function that responds with `words`, for any route."""
+    return as_handler(lambda *_, **__: text(words))
+
+
+def as_handler(function: Callable[..., object]) -> Any:
+    """Return a function as it is, typed as a handler or listener.
+
+    Sanic accepts functions that are not coroutine functions; its types do not.
+    """
+    return function
+
+
+def restore_sanic() -> None:
+    """Undo Sanic's TOUCHUP, which removes from Sanic's classes what the app that starts does not need."""
+    for target, name in TouchUp._registry:
+        if original := vars(target).get(f"_{name}"):  # kept there by Sanic in test mode
+            setattr(target, name, original)
+
+
+def compile_routers_once() -> None:
+    """Make Sanic's routers compile the same source only once in a process.
+
+    Each app generates the source of its router anew, with sanic-ext for each route: most of it is the same.
+    """
+    steps = ("parse", "unparse", "fix_missing_locations")
+    kept = {name: lru_cache(1000)(getattr(ast, name)) for name in steps}
+    routers: Any = sanic_routing.router
+    routers.ast = SimpleNamespace(**{**vars(ast), **kept})
+    routers.compile = lru_cache(1000)(compile)
