@@ -1,26 +1,31 @@
-"""Values as safe text, for the log and for messages: escaped, and cut to size."""
+"""Values as safe text, for log lines and messages: escaped, and cut to size."""
 
 from __future__ import annotations
 
 from typing import Final
 
 MAX_SHOWN: Final = 200
-"""Characters of a value that are shown."""
+"""The number of characters of a value that are shown."""
 
 
 def safe_repr(value: object) -> str:
-    """A value as `repr()` has it, which escapes what is not printable, cut after `MAX_SHOWN` characters."""
-    # Text is cut before it is escaped: nobody makes us escape a megabyte.
-    length = len(value) if isinstance(value, str) else 0
-    text = _try_repr(value[: MAX_SHOWN + 1] if isinstance(value, str) else value)
+    """Return `repr(value)`, which escapes control characters, cut after `MAX_SHOWN` characters."""
+    if not isinstance(value, str):
+        return _cut(_try_repr(value), 0)
+    # A string is cut before it is escaped: a request cannot make corsbp escape a megabyte.
+    return _cut(_try_repr(value[: MAX_SHOWN + 1]), len(value))
+
+
+def _cut(text: str, length: int) -> str:
+    """Cut a text that is too long, and append its length, or that of the value that it shows."""
     if len(text) <= MAX_SHOWN:
         return text
     return f"{text[:MAX_SHOWN]}… ({max(length, len(text))} characters)"
 
 
 def _try_repr(value: object) -> str:
-    """`repr(value)`; or, where that fails, what it is."""
+    """Return `repr(value)`, or the name of the type where `repr()` fails."""
     try:
         return repr(value)
-    except Exception:  # the value's own, and it is only to be shown
+    except Exception:  # raised by the value's own __repr__; a log line must not fail for it
         return f"<a {type(value).__qualname__} that cannot be shown>"

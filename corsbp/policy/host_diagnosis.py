@@ -6,17 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from ..spec.origins import (
-    DEFAULT_PORTS,
-    MAX_LABEL,
-    MAX_NAME,
-    is_host,
-    is_ipv4,
-    is_number,
-    is_readable,
-    parse_ipv6,
-    to_ascii,
-)
+from ..spec.hosts import MAX_LABEL, MAX_NAME, is_host, is_ipv4, is_number, is_readable, parse_ipv6, to_ascii
+from ..spec.origins import DEFAULT_PORTS
 from ..spec.public_suffixes import is_public_suffix
 
 AddFault: TypeAlias = Callable[[str, str], None]

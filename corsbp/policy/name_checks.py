@@ -17,17 +17,12 @@ _UNLESS = {
 """What, besides its length, takes a safelisted request header's value from the list."""
 
 
-def normalise_method(method: str) -> str:
-    """A method as browsers send it. Fetch, "normalize a method"."""
-    return method.upper() if method.upper() in fetch.NORMALISED else method
-
-
 def check_method(entry: object) -> Problem | None:
     """What is wrong with, or odd about, an entry of `allow_methods`."""
     field = "allow_methods"
     if (problem := _check_name(field, entry)) is not None:
         return problem
-    method = normalise_method(str(entry))
+    method = fetch.normalise_method(str(entry))
     if method.upper() in fetch.FORBIDDEN_METHODS:
         return Problem("method-forbidden", field, entry, "is a method that browsers never let a page use")
     if method != method.upper():

@@ -9,17 +9,16 @@ import json
 import re
 from ipaddress import ip_network
 
+from ..spec.hosts import is_loopback, parse_ipv6
 from ..spec.origins import (
     DEFAULT_PORTS,
     FILE,
     MAX_SCHEME,
     NEVER_SENT,
     is_entry,
-    is_loopback,
     is_pattern,
     is_port,
     parse_entry,
-    parse_ipv6,
 )
 from .host_diagnosis import correct_host, report_unreadable_label
 from .problems import Problem

@@ -95,7 +95,7 @@ class Validator:
 
     def check_methods(self, value: object) -> Star | tuple[str, ...]:
         entries = self._check_names("allow_methods", value, name_checks.check_method)
-        return "*" if entries == "*" else fetch.sort_methods(map(name_checks.normalise_method, entries))
+        return "*" if entries == "*" else fetch.sort_methods(map(fetch.normalise_method, entries))
 
     def check_request_headers(self, value: object) -> Star | tuple[str, ...]:
         return _sort_lowercase(self._check_names("allow_headers", value, name_checks.check_request_header))

@@ -2,7 +2,8 @@
 
 The modules, from the entry inwards; imports run downwards only:
 
-    public_suffixes  names below which anybody can register others
+    public_suffixes  domains below which anybody can register names
     origins          the grammar of origins and patterns, and membership
+    hosts            domain names, IP addresses, international names
     fetch            names of headers and methods, safelists, tokens
 """

@@ -1,7 +1,7 @@
 """The vocabulary of the Fetch standard: header names, methods, safelists, tokens.
 
-https://fetch.spec.whatwg.org. Header names are spelt here and nowhere else, in lower case, as the
-case-insensitive strings of Sanic's own header mapping: that spares it the folding on every request.
+https://fetch.spec.whatwg.org. Header names are spelt here and nowhere else. They are in lower case, and of
+the type `istr` of Sanic's header mapping, which then does not fold their case on every request.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 
 from multidict import istr
 
-# Fetch, 3.3 "CORS protocol": requests
+# https://fetch.spec.whatwg.org/#http-requests: sent by browsers
 ORIGIN = istr("origin")
 REQUEST_METHOD = istr("access-control-request-method")
 REQUEST_HEADERS = istr("access-control-request-headers")
-# and responses
+# https://fetch.spec.whatwg.org/#http-responses: sent by servers
 ALLOW_ORIGIN = istr("access-control-allow-origin")
 ALLOW_CREDENTIALS = istr("access-control-allow-credentials")
 ALLOW_METHODS = istr("access-control-allow-methods")
@@ -23,7 +23,7 @@ ALLOW_HEADERS = istr("access-control-allow-headers")
 MAX_AGE = istr("access-control-max-age")
 EXPOSE_HEADERS = istr("access-control-expose-headers")
 PREFIX = "access-control-"
-# and what embeds
+# https://fetch.spec.whatwg.org/#cross-origin-resource-policy-header
 RESOURCE_POLICY = istr("cross-origin-resource-policy")
 # RFC 9110
 VARY = istr("vary")
@@ -39,54 +39,54 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """The methods that Sanic routes, in the order in which corsbp names them."""
 
 NORMALISED = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
-"""The methods that browsers put into upper case (Fetch, "normalize a method"). PATCH is not one of them."""
+"""The methods that browsers write in upper case (Fetch, "normalize a method"). PATCH is not one of them."""
 
 FORBIDDEN_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})
-"""Fetch, "forbidden method", compared without regard to case."""
+"""The methods that no page may use (Fetch, "forbidden method"), compared case-insensitively."""
 
 SAFELISTED_METHODS = frozenset({"GET", "HEAD", "POST"})
-"""Methods that need no permission (Fetch, "CORS-safelisted method")."""
+"""The methods that need no preflight (Fetch, "CORS-safelisted method")."""
 
 SAFELISTED_REQUEST_HEADERS = frozenset({"accept", "accept-language", "content-language"})
-"""Request headers that need no permission.
+"""Request headers that need no preflight with all usual values.
 
-Fetch's "CORS-safelisted request-header" has two more, `content-type` and `range`, but only with some of their
-values: `application/json` needs permission, so that naming them is no mistake.
+Fetch's "CORS-safelisted request-header" has two more, `content-type` and `range`, but with few of their
+values: `application/json` needs a preflight, so a policy may well name them.
 """
 
 SAFELISTED_RESPONSE_HEADERS = _names("""
     cache-control content-language content-length content-type expires last-modified pragma
 """)
-"""Response headers that a page may always read (Fetch, "CORS-safelisted response-header name")."""
+"""Response headers that every page may read (Fetch, "CORS-safelisted response-header name")."""
 
 FORBIDDEN_RESPONSE_HEADERS = frozenset({"set-cookie", "set-cookie2"})
 """Response headers that no page may read (Fetch, "forbidden response-header name")."""
 
 PREFLIGHT_ONLY_HEADERS = frozenset({ALLOW_METHODS, ALLOW_HEADERS, MAX_AGE})
-"""Response headers that only the answer to a preflight has, which no page sees."""
+"""Response headers of preflights only, which no page can read."""
 
 REQUEST_ONLY_HEADERS = _names("""
     access-control-request-headers access-control-request-method cookie expect host if-match
     if-modified-since if-none-match if-range if-unmodified-since max-forwards origin range referer te
     user-agent
 """)
-"""Headers that no response has (RFC 9110). Not `authorization`: there are APIs that answer with one."""
+"""Headers that no response has (RFC 9110). Not `authorization`: some APIs respond with one."""
 
 SET_BY_BROWSERS = frozenset({"accept-encoding", "dnt", "keep-alive", "origin"})
-"""Forbidden request headers that recipes are full of: useless to allow, and harmless."""
+"""Forbidden request headers that many recipes allow, the Sanic guide's among them: useless and harmless."""
 
 RESPONSE_ONLY_HEADERS = _names("""
     accept-ranges access-control-allow-credentials access-control-allow-headers access-control-allow-methods
     access-control-allow-origin access-control-expose-headers access-control-max-age age etag location
     retry-after server vary www-authenticate
 """)
-"""Headers that no request has (RFC 9110). Not `content-disposition`: there are uploads that send one."""
+"""Headers that no request has (RFC 9110). Not `content-disposition`: some uploads send one."""
 
 MAX_REQUESTED_LENGTH = 8192
-"""Longest list of requested headers that is read, in characters: Sanic's limit for a whole request head."""
+"""The longest list of requested headers that is read, in characters: Sanic's limit for a request head."""
 
 MAX_REQUESTED_NAMES = 128
-"""Most elements of such a list, empty ones included; a browser sends a handful and no empty ones."""
+"""The most elements of such a list that are read, empty ones included; browsers send a few."""
 
 _FORBIDDEN_REQUEST_HEADERS = _names("""
     accept-charset accept-encoding access-control-request-headers access-control-request-method connection
@@ -94,43 +94,52 @@ _FORBIDDEN_REQUEST_HEADERS = _names("""
     transfer-encoding upgrade via
 """)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_PLACE = {method: place for place, method in enumerate(METHODS)}
-_OTHERS = _PLACE["OPTIONS"] - 0.5
+_ORDER = {method: place for place, method in enumerate(METHODS)}
+_BEFORE_OPTIONS = _ORDER["OPTIONS"] - 0.5
 
 
 def is_token(text: str) -> bool:
-    """Whether `text` may be the name of a header or method (RFC 9110, 5.6.2 "token")."""
+    """Return whether `text` can be the name of a header or method. RFC 9110, 5.6.2 "token"."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def is_forbidden_request_header(name: str) -> bool:
-    """Whether browsers keep pages from setting the header `name`, given in lower case.
+    """Return whether browsers keep pages from setting the header `name`, given in lower case.
 
-    Fetch, "forbidden request-header". The names that it forbids for some values only (`x-http-method`,
-    `x-http-method-override`, `x-method-override`) are not forbidden as names.
+    https://fetch.spec.whatwg.org/#forbidden-request-header. The standard forbids some names with a few of
+    their values only (`x-http-method`, `x-http-method-override`, `x-method-override`): those are not
+    forbidden as names.
     """
     return name in _FORBIDDEN_REQUEST_HEADERS or name.startswith(("proxy-", "sec-"))
 
 
+def normalise_method(method: str) -> str:
+    """Return a method as browsers send it. https://fetch.spec.whatwg.org/#concept-method-normalize"""
+    upper = method.upper()
+    return upper if upper in NORMALISED else method
+
+
 def sort_methods(methods: Iterable[str]) -> tuple[str, ...]:
-    """The methods, each once, in the order of `METHODS`; others stand alphabetically before OPTIONS."""
-    return tuple(sorted(set(methods), key=lambda method: (_PLACE.get(method, _OTHERS), method)))
+    """Return the methods, each once, in the order of `METHODS`; others come before OPTIONS, sorted."""
+    return tuple(sorted(set(methods), key=lambda method: (_ORDER.get(method, _BEFORE_OPTIONS), method)))
 
 
 def parse_requested_headers(lines: Sequence[str]) -> str | None:
-    """The header names that a preflight asks for: all its Access-Control-Request-Headers lines as one list.
+    """Return the header names that a preflight requests, from its Access-Control-Request-Headers lines.
 
-    Returns the names in lower case, joined by commas without spaces, in the order and number in which they
-    came ("" for none); None if one is no token, or if the list is longer than `MAX_REQUESTED_LENGTH` or has
-    more than `MAX_REQUESTED_NAMES` elements. Empty elements, and spaces and tabs around names, are left out
-    (RFC 9110, 5.6.1.2). The work is one pass over a bounded text, cut no more often than the bound allows,
-    whatever a request is filled with.
+    The names come back in lower case, joined by commas without spaces, in the order and number in which they
+    were sent; "" if there are none. None is for a list with a name that is not a token, with more than
+    `MAX_REQUESTED_LENGTH` characters, or with more than `MAX_REQUESTED_NAMES` elements. Empty elements, and
+    spaces and tabs around names, are left out (RFC 9110, 5.6.1.2).
     """
     text = ",".join(lines)
+    # Both bounds hold before anything is split: the work stays small, whatever a request is filled with.
     if len(text) > MAX_REQUESTED_LENGTH:
         return None
     elements = text.split(",", MAX_REQUESTED_NAMES)
     if len(elements) > MAX_REQUESTED_NAMES:
         return None
     names = [name for element in elements if (name := element.strip(" \t"))]
-    return ",".join(names).lower() if all(map(is_token, names)) else None
+    if not all(map(is_token, names)):
+        return None
+    return ",".join(names).lower()

@@ -1,54 +1,72 @@
-"""Below which names strangers can register others: Mozilla's list of public suffixes."""
+"""Mozilla's list of public suffixes: domains below which anybody can register names.
+
+https://publicsuffix.org, https://github.com/publicsuffix/list/wiki/Format
+"""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
 
-from .origins import split_entry, to_ascii
+from .hosts import to_ascii
+from .origins import split_entry
 
 
 def is_below_public_suffix(entry: str) -> bool:
-    """Whether a valid `entry` has a wildcard that covers names of strangers.
+    """Return whether a valid `entry` has a wildcard that allows names which anybody can register.
 
-    `https://*.com`, `https://*.github.io`, and `https://*.amazonaws.com`, below which `s3.amazonaws.com` is a
-    suffix: a wildcard is any depth.
+    `https://*.com` and `https://*.github.io` do. So does `https://*.amazonaws.com`: a wildcard is any depth,
+    and `s3.amazonaws.com` is a public suffix.
     """
     if "://*." not in entry:
         return False
     name = split_entry(entry).host.removeprefix("*.")
-    return name != "localhost" and (is_public_suffix(name) or name in _list()[1])
+    # RFC 6761, 6.3: nobody can register `localhost`, though the list does not have it
+    return name != "localhost" and (is_public_suffix(name) or name in _read_list()[1])
 
 
 def is_public_suffix(name: str) -> bool:
-    """Whether strangers register names right below this one. https://github.com/publicsuffix/list/wiki/Format
+    """Return whether anybody can register names directly below `name`, by the list with its private section.
 
-    The list decides, with its private section and its default rule, by which any unlisted last label is a
-    public suffix.
+    The last label of a name is a public suffix even if it is not on the list: that is its default rule, `*`.
     """
-    compiled, _ = _list()
-    if f"!{name}" in compiled:
+    rules, _ = _read_list()
+    name = name.removesuffix(".")  # of the root, with which a host can be written
+    if f"!{name}" in rules:
         return False
     parent = name.partition(".")[2]
-    # where a rule is `*.ck`, `ck` is one as well
-    return not parent or not compiled.isdisjoint((name, f"*.{name}", f"*.{parent}"))
+    # where a rule is `*.ck`, `ck` is a public suffix as well
+    return not parent or not rules.isdisjoint((name, f"*.{name}", f"*.{parent}"))
+
+
+def registrable_domain(name: str) -> str | None:
+    """Return the registered name that `name` belongs to, `example.com`; None for a public suffix.
+
+    https://url.spec.whatwg.org/#host-registrable-domain
+    """
+    domain = None
+    # from the longest domain to the shortest: the first public suffix is the longest
+    while not is_public_suffix(name):
+        domain, name = name, name.partition(".")[2]
+    return domain
 
 
 @cache
-def _list() -> tuple[frozenset[str], frozenset[str]]:
-    """The rules, international names in the form that browsers send; and all names above one with a rule."""
-    # Reading the list takes 20 milliseconds, so only those pay who combine wildcards with credentials.
-    from publicsuffixlist import PSLFILE  # noqa: PLC0415, which takes time, too
+def _read_list() -> tuple[frozenset[str], frozenset[str]]:
+    """Read the list: its rules, in the ASCII form that browsers send, and all names above one with a rule."""
+    # Reading the list takes 20 milliseconds: only those pay who combine wildcards with credentials.
+    from publicsuffixlist import PSLFILE  # noqa: PLC0415, because the import takes time, too
 
-    compiled: set[str] = set()
+    rules: set[str] = set()
     above: set[str] = set()
     for line in Path(PSLFILE).read_text(encoding="utf-8").splitlines():
         rule = line.partition(" ")[0]
         if not rule or rule.startswith("//"):
             continue
-        compiled.add(rule := rule if rule.isascii() else to_ascii(rule))
+        rule = to_ascii(rule)
+        rules.add(rule)
         name = rule.lstrip("!*.").partition(".")[2]
         while name and name not in above:
             above.add(name)
             name = name.partition(".")[2]
-    return frozenset(compiled), frozenset(above)
+    return frozenset(rules), frozenset(above)

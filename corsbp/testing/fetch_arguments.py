@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from corsbp.spec.fetch import FORBIDDEN_METHODS, SAFELISTED_METHODS, is_token
+from corsbp.spec.fetch import FORBIDDEN_METHODS, SAFELISTED_METHODS, is_token, normalise_method
 from corsbp.text import safe_repr
 
 from .cookies import Cookies
@@ -16,7 +16,7 @@ from .cors_check import StoppedError
 from .engines import Engine
 from .preflight_cache import Preflights
 from .result import Pairs, Step, quoted
-from .safelists import is_forbidden, is_no_cors_safelisted, normalise_method
+from .safelists import is_forbidden, is_no_cors_safelisted
 from .urls import Url, parse
 
 Credentials: TypeAlias = Literal["omit", "same-origin", "include"]

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from corsbp.spec.fetch import (
     FORBIDDEN_METHODS,
-    NORMALISED,
     SAFELISTED_REQUEST_HEADERS,
     is_forbidden_request_header,
 )
@@ -35,11 +34,6 @@ _TYPE = re.compile(r"[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Z
 _FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
 _OVERRIDES = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
-
-
-def normalise_method(method: str) -> str:
-    """Upper case for the six methods that browsers put into it. https://fetch.spec.whatwg.org/#concept-method-normalize"""
-    return method.upper() if method.upper() in NORMALISED else method
 
 
 def is_forbidden(name: str, value: str) -> bool:

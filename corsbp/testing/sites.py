@@ -5,19 +5,11 @@ https://html.spec.whatwg.org/#same-site
 
 from __future__ import annotations
 
-from functools import cache
-
-from publicsuffixlist import PublicSuffixList
-
-from corsbp.spec.origins import is_ipv4
+from corsbp.spec import public_suffixes
+from corsbp.spec.hosts import is_ipv4
 
 from .engines import Engine
 from .urls import Url, parse
-
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()  # whose reading takes time
 
 
 def is_ip(host: str) -> bool:
@@ -27,12 +19,12 @@ def is_ip(host: str) -> bool:
 
 def is_public_suffix(host: str) -> bool:
     """Whether strangers register names right below this one: `com`, `github.io`, a name without a dot."""
-    return not is_ip(host) and _suffixes().privatesuffix(host) is None
+    return not is_ip(host) and public_suffixes.is_public_suffix(host)
 
 
 def registered(host: str) -> str:
     """The name above a host that somebody registered, `acme.com`; the host itself where there is none."""
-    return host if is_ip(host) else (_suffixes().privatesuffix(host) or host)
+    return host if is_ip(host) else (public_suffixes.registrable_domain(host) or host)
 
 
 def site(url: Url) -> str:

@@ -15,9 +15,11 @@ from sanic import Sanic
 from sanic.asgi import Lifespan
 from sanic.helpers import Default
 
+from corsbp.spec.hosts import is_loopback
+
 from .asgi import called
 from .result import Answer, NoAnswer, Sent
-from .urls import is_loopback, parse
+from .urls import parse
 
 PATIENCE = 30.0
 """Seconds that a server may take until the headers of its answer are there."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
 from corsbp.policy.origin_diagnosis import origin_problems
-from corsbp.spec.origins import is_origin, is_readable, to_ascii
+from corsbp.spec.hosts import is_loopback, is_readable, to_ascii
+from corsbp.spec.origins import is_origin
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 SOCKETS = {"http": "ws", "https": "wss"}
@@ -81,16 +82,6 @@ def check_origin(origin: object) -> None:
     if not (isinstance(origin, str) and is_origin(origin)):
         faults = "".join(f"; {each}" for each in origin_problems(origin))
         raise ValueError(f"no page has the origin {origin!r}{faults}")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host names this machine: `localhost`, names below it, 127.0.0.0/8, [::1]."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def parse(text: str, base: Url | None = None) -> Url | None:

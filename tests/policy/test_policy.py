@@ -589,15 +589,15 @@ def test_every_field_is_an_attribute_and_documented() -> None:
 
 
 def test_the_public_suffix_list_is_only_read_for_wildcards_with_credentials() -> None:
-    public_suffixes._list.cache_clear()
+    public_suffixes._read_list.cache_clear()
     CorsPolicy(allow_origins=["https://*.example.com"])
     CorsPolicy(allow_origins=[APP], allow_credentials=True)
     CorsPolicy(
         allow_origins=["https://*.com"], allow_credentials=True, dangerously_allow_public_suffixes=True
     )
-    assert public_suffixes._list.cache_info().currsize == 0
+    assert public_suffixes._read_list.cache_info().currsize == 0
     CorsPolicy(allow_origins=["https://*.example.com"], allow_credentials=True)
-    assert public_suffixes._list.cache_info().currsize == 1
+    assert public_suffixes._read_list.cache_info().currsize == 1
 
 
 def test_the_order_of_a_set_never_shows() -> None:

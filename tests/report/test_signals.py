@@ -275,7 +275,7 @@ def test_fifty_thousand_refusals_in_a_second(caplog: pytest.LogCaptureFixture) -
     with pytest.MonkeyPatch.context() as patch:
         for each in (cors_logger, strained):
             patch.setattr(each, "clock", lambda: 1e9)
-            patch.setattr(each, "written", {})
+            patch.setattr(each, "counts", {})
         patch.setattr(cors_logger, "lines", LINES_PER_SECOND)
         asyncio.run(flood())
     assert (counted, most) == (50_000, MAX_CONCURRENT + 1)

@@ -13,6 +13,7 @@ from corsbp.spec.fetch import (
     MAX_REQUESTED_LENGTH,
     MAX_REQUESTED_NAMES,
     is_token,
+    normalise_method,
     parse_requested_headers,
     sort_methods,
 )
@@ -89,6 +90,15 @@ def test_no_name_is_in_two_tables_that_contradict_each_other() -> None:
 )
 def test_methods_have_one_order_that_ends_in_options(methods: list[str], ordered: tuple[str, ...]) -> None:
     assert sort_methods(methods) == ordered
+
+
+@pytest.mark.parametrize(
+    ("method", "sent"),
+    [(name.lower(), name) for name in ("DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT")]
+    + [(name, name) for name in ("patch", "Patch", "PATCH", "chicken")],
+)
+def test_methods_are_put_into_upper_case_but_for_patch(method: str, sent: str) -> None:
+    assert normalise_method(method) == sent
 
 
 MOST = [f"x-{number}" for number in range(MAX_REQUESTED_NAMES)]

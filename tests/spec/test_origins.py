@@ -953,13 +953,13 @@ def test_which_wildcards_cover_names_of_strangers(entry: str, below: bool) -> No
 
 
 def test_the_public_suffix_list_is_read_once_and_only_for_wildcards() -> None:
-    public_suffixes._list.cache_clear()
+    public_suffixes._read_list.cache_clear()
     is_below_public_suffix("https://example.com")
     is_below_public_suffix("http://*.localhost")
-    assert public_suffixes._list.cache_info().currsize == 0
+    assert public_suffixes._read_list.cache_info().currsize == 0
     is_below_public_suffix("https://*.example.com")
     is_below_public_suffix("https://*.example.org")
-    assert public_suffixes._list.cache_info().misses == 1
+    assert public_suffixes._read_list.cache_info().misses == 1
 
 
 def test_every_name_above_a_public_suffix_is_one_for_wildcards() -> None:

@@ -1,4 +1,4 @@
-"""Which headers of a page need a permission, which no page may set, and how methods are put right."""
+"""Which headers of a page need a permission, and which no page may set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from corsbp.testing.safelists import (
     is_forbidden,
     is_no_cors_safelisted,
     is_safelisted,
-    normalise_method,
     unsafe_names,
 )
 
@@ -102,12 +101,3 @@ FORBIDDEN = [
 @pytest.mark.parametrize(("name", "value", "forbidden"), FORBIDDEN)
 def test_what_no_page_may_set(name: str, value: str, forbidden: bool) -> None:
     assert is_forbidden(name, value) is forbidden
-
-
-@pytest.mark.parametrize(
-    ("method", "sent"),
-    [(name.lower(), name) for name in ("DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT")]
-    + [(name, name) for name in ("patch", "Patch", "PATCH", "chicken")],
-)
-def test_methods_are_put_into_upper_case_but_for_patch(method: str, sent: str) -> None:
-    assert normalise_method(method) == sent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from corsbp.testing.urls import check_origin, is_loopback, parse
+from corsbp.testing.urls import check_origin, parse
 
 from .script import API
 
@@ -107,20 +107,6 @@ def test_a_user_is_seen_by_the_page_and_not_sent(text: str, seen: str) -> None:
     found = parse(text)
     assert found is not None and found.with_user == seen
     assert found.origin == "https://a.example" and "@" not in f"{found}".removesuffix("/@")
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [
-        *[(host, True) for host in ("localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "[::1]")],
-        *[
-            (host, False)
-            for host in ("localhost.example", "xlocalhost", "128.0.0.1", "[::2]", "127.0.0.1.nip.io")
-        ],
-    ],
-)
-def test_hosts_of_this_machine(host: str, loopback: bool) -> None:
-    assert is_loopback(host) is loopback
 
 
 def test_what_is_the_origin_of_no_page() -> None:
