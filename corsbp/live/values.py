@@ -36,11 +36,14 @@ def preload_tables() -> None:
 
 
 def collection_entries(value: object) -> list[object] | None:
-    """The entries of a collection; None for every other value, `["*"]` among them."""
+    """Return the entries of a collection as a list; None for every other value.
+
+    Unlike in a declared policy, `["*"]` is not `"*"`: where every other customer has been deleted, it would
+    open the section. Only the bare string opens it.
+    """
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Collection):
         return None
-    entries = list(value)
-    return None if entries == ["*"] else entries
+    return list(value)
 
 
 async def apply_value(value: object, policy: CorsPolicy) -> tuple[CorsPolicy, list[object]]:
@@ -113,4 +116,6 @@ def explain_entry(entry: object, policy: CorsPolicy) -> str:
     """Why an entry is left out, and what was meant. What is too long is not read: that would take time."""
     if isinstance(entry, str) and len(entry) > _EXPLAINED:
         return f"{safe_repr(entry)} is too long"
+    if isinstance(entry, str) and entry == "*":
+        return "'*' is not an origin; the source may yield it as a string of its own [star-not-alone]"
     return "; ".join(map(str, entry_problems(entry, fields_of(policy))))

@@ -145,7 +145,8 @@ def test_a_change_is_obeyed() -> None:
 
 
 ODD_VALUES: dict[str, tuple[Any, dict[str, str], dict[str, str], dict[str, Any]]] = {
-    "star": (["*"], {"access-control-allow-origin": "*", "vary": "origin"}, {}, {}),
+    "star in a list": (["*"], REFUSED, REFUSED, {}),
+    "star beside others": (["*", ORIGIN], GRANTED, REFUSED, {}),
     "star itself": ("*", {"access-control-allow-origin": "*", "vary": "origin"}, {}, {}),
     "a function": (lambda origin, _: origin == TWO, REFUSED, BY_TWO, {}),
     "a function beside others": ([ORIGIN, lambda origin, _: origin == TWO], GRANTED, BY_TWO, {}),
@@ -174,6 +175,27 @@ def test_values(case: str) -> None:
         )
 
     run(group, talk)
+
+
+@pytest.mark.parametrize("cookies", [True, False])
+def test_star_in_a_collection_is_a_bad_entry(cookies: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """The last customer is deleted: its origin is not allowed any more, and neither is every other."""
+    group, store = followed(["*", TWO], allow_origins=[EVIL], allow_credentials=cookies)
+    credentials = {"access-control-allow-credentials": "true"} if cookies else {}
+
+    async def talk(cors: Cors) -> None:
+        assert await cors(TWO, ORIGIN) == [BY_TWO | credentials, REFUSED]
+        store.put(["*"])
+        await until(lambda: group.live and group.live.origins == 0)
+        assert await cors(TWO, ORIGIN, EVIL) == [REFUSED, REFUSED, REFUSED]
+        assert group.live and group.live.error is None
+        store.put({"*"}, ("*", "*"))
+        await until(store.values.empty)
+        assert await cors(TWO) == [REFUSED]
+
+    run(group, talk)
+    (line,) = said(caplog, "left out of the live origins: ")
+    assert "'*' is not an origin" in line and "[star-not-alone]" in line
 
 
 def test_preflights_vary_too() -> None:
