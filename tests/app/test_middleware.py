@@ -13,7 +13,7 @@ from sanic.compat import Header
 from sanic.exceptions import SanicException, Unauthorized
 from sanic.response import BaseHTTPResponse, HTTPResponse, ResponseStream, text
 
-from corsbp import CorsPolicyWarning, cors_group
+from corsbp import cors_group
 
 from ..support import (
     EVIL,
@@ -225,27 +225,6 @@ def test_outside_the_chain_is_as_without_corsbp(touchup: bool) -> None:
     inside, without = (send(site(make, touchup), *asks) for make in (cors_group, plain_group))
     for one, answer, other in zip(asks, inside, without, strict=True):
         assert answer == other, one
-
-
-def test_sanic_cors_in_the_same_app_is_warned_of() -> None:
-    """It cannot be installed beside this Sanic: its middleware is known by its module."""
-    bp = Blueprint("bp", url_prefix="/api")
-    bp.add_route(text_handler("item"), "/item", name="item")
-
-    def add_headers(_: Request, response: BaseHTTPResponse) -> None:
-        response.headers["access-control-allow-origin"] = EVIL
-        response.headers["vary"] = "Origin"
-
-    add_headers.__module__ = "sanic_cors.extension"
-    app = new_app(cors_group(bp))
-    app.middleware(add_headers, "response")
-    app.add_route(text_handler("web"), "/web", name="web")
-    rows: dict[str, Expectation] = {
-        "inside": (request("GET", "/api/item"), 200, PUBLIC),
-        "outside": (request("GET", "/web"), 200, {"access-control-allow-origin": EVIL, "vary": "Origin"}),
-    }
-    with pytest.warns(CorsPolicyWarning, match="two-layers"):
-        expect(app, rows)
 
 
 # --- request middleware ---

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import partial, update_wrapper
 from typing import Any
 
 import pytest
 from sanic import Blueprint, Request, Sanic
-from sanic.middleware import Middleware, MiddlewareLocation
 from sanic.response import HTTPResponse, text
 
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyWarning, cors_group
@@ -265,52 +263,6 @@ def test_with_the_automatic_heads_of_sanic_ext() -> None:
     pytest.importorskip("sanic_ext")
     app = new_app(cors_group(bp_of("a", "GET"), allow_methods=["GET", "HEAD", "PUT"]), AUTO_EXTEND=True)
     assert seen(app) == unserved("PUT")
-
-
-# --- other CORS packages ---------------------------------------------------------------------------
-
-
-def of_module(module: str) -> Callable[[Request, HTTPResponse], None]:
-    def middleware(_: Request, __: HTTPResponse) -> None:
-        pass
-
-    middleware.__module__ = module
-    return middleware
-
-
-ATTACH: dict[str, Callable[[Any, Any], object]] = {
-    "app": lambda app, middleware: app.on_response(middleware),
-    "decorator": lambda app, middleware: app.middleware("response")(middleware),
-    "register": lambda app, middleware: app.register_middleware(middleware, "response"),
-    # as sanic-cors 2.2 does it, on an app and on a blueprint
-    "appended": lambda app, middleware: app.response_middleware.append(as_sanic_cors(middleware)),
-    "named": lambda app, middleware: app.register_named_middleware(
-        as_sanic_cors(middleware), [route.name for route in app.router.routes][:1], "response"
-    ),
-}
-
-
-def as_sanic_cors(middleware: Any) -> Middleware:
-    return Middleware(update_wrapper(partial(middleware), middleware), MiddlewareLocation.RESPONSE)
-
-
-@pytest.mark.parametrize("how", ATTACH)
-@pytest.mark.parametrize(
-    ("module", "found"),
-    [
-        ("sanic_cors.extension", True),
-        ("sanic_cors.core", True),
-        ("sanic_cors", True),
-        ("my_sanic_cors", False),
-        ("sanic_corsair.extension", False),
-        ("sanic_ext.extensions.http.cors", False),
-        ("tests", False),
-    ],
-)
-def test_another_package_in_the_same_app(how: str, module: str, found: bool) -> None:
-    app = new_app(cors_group(bp_of("a", "GET")))
-    ATTACH[how](app, of_module(module))
-    assert seen(app) == ({("two-layers", "cors_group", app.name)} if found else set())
 
 
 def test_every_warning_of_a_startup_is_reached() -> None:

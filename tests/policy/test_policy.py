@@ -1,483 +1,34 @@
-"""Policies: what is refused, all of it at once; what is doubted; what a policy is once it is made."""
+"""Policies as objects: frozen, compared, copied, pickled, printed, replaced; and the origins they allow."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
 import dataclasses
-import enum
 import inspect
-import os
 import pickle
 import re
-import subprocess
-import sys
-import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from corsbp.policy.fields import CHROMIUM_MAX_AGE, LONGEST_MAX_AGE
-from corsbp.policy.policy import CorsPolicy
-from corsbp.policy.problems import CorsPolicyError, CorsPolicyWarning, Problem
-from corsbp.spec import public_suffixes
+from corsbp import CorsPolicy
+from corsbp.policy.problems import CorsPolicyError
+
+from ..cases import EVIL, ONE, SUB, TWO
 
 APP = "https://app.example"
 
-REFUSED: list[tuple[dict[str, Any], str]] = [
-    # origins
-    ({"allow_origins": APP}, "bare-string"),
-    ({"allow_origins": ""}, "bare-string"),
-    ({"allow_origins": APP.encode()}, "not-a-collection"),
-    ({"allow_origins": bytearray(b"*")}, "not-a-collection"),
-    ({"allow_origins": None}, "not-a-collection"),
-    ({"allow_origins": True}, "not-a-collection"),
-    ({"allow_origins": 3}, "not-a-collection"),
-    ({"allow_origins": {APP: True}}, "not-a-collection"),
-    ({"allow_origins": (origin for origin in [APP])}, "not-a-collection"),
-    ({"allow_origins": re.compile("https://.*")}, "origin-regex"),
-    ({"allow_origins": [re.compile("https://.*")]}, "origin-regex"),
-    ({"allow_origins": []}, "origins-empty"),
-    ({"allow_origins": set()}, "origins-empty"),
-    ({"allow_origins": ["*", APP]}, "star-not-alone"),
-    ({"allow_origins": [[APP]]}, "entry-type"),
-    ({"allow_origins": [APP, "null", "app.example", "null"]}, "origin-null origin-scheme-missing"),
-    ({"allow_origins": [APP, re.compile("https://.*")]}, "origin-regex"),
-    ({"allow_origins": ["https://a/", lambda origin, request: True]}, "origin-trailing-slash"),
-    ({"allow_origins": ["*", lambda origin, request: True]}, "star-not-alone"),
-    ({"allow_origins": ["https://*.example.com", "https://xn--f"]}, "origin-punycode"),
-    (
-        {"allow_origins": [APP, lambda origin: True, lambda: True]},
-        "origin-function-arguments origin-function-arguments",
-    ),
-    (
-        {"allow_origins": "app.example, https://b.example/"},
-        "bare-string origin-scheme-missing origin-trailing-slash",
-    ),
-    ({"allow_origins": "https://a.example *"}, "bare-string star-not-alone"),
-    ({"allow_origins": lambda origin: True}, "origin-function-arguments"),
-    ({"allow_origins": lambda origin, request, more: True}, "origin-function-arguments"),
-    # credentials
-    ({"allow_credentials": True}, "credentials-any-origin"),
-    ({"allow_credentials": True, "allow_origins": ["*"]}, "credentials-any-origin"),
-    ({"allow_credentials": True, "allow_origins": [APP], "expose_headers": "*"}, "credentials-any-exposed"),
-    ({"allow_credentials": True, "allow_origins": ["http://app.example"]}, "credentials-insecure-origin"),
-    ({"allow_credentials": True, "allow_origins": ["http://10.0.0.1:*"]}, "credentials-insecure-origin"),
-    ({"allow_credentials": True, "allow_origins": ["https://*.github.io"]}, "credentials-public-suffix"),
-    ({"allow_credentials": True, "allow_origins": ["https://*.co.uk:*"]}, "credentials-public-suffix"),
-    (
-        {"allow_credentials": True, "allow_origins": ["http://*.com"]},
-        "credentials-insecure-origin credentials-public-suffix",
-    ),
-    (
-        {
-            "allow_credentials": True,
-            "allow_origins": ["http://*.com"],
-            "dangerously_allow_insecure_origins": True,
-        },
-        "credentials-public-suffix",
-    ),
-    (
-        {
-            "allow_credentials": True,
-            "allow_origins": ["http://*.com"],
-            "dangerously_allow_public_suffixes": True,
-        },
-        "credentials-insecure-origin",
-    ),
-    ({"allow_credentials": True, "allow_origins": ["https://*.amazonaws.com"]}, "credentials-public-suffix"),
-    ({"allow_credentials": True, "allow_origins": [APP, "file://"]}, "credentials-file"),
-    (
-        {
-            "allow_credentials": True,
-            "allow_origins": ["file://"],
-            "dangerously_allow_insecure_origins": True,
-            "dangerously_allow_public_suffixes": True,
-        },
-        "credentials-file",
-    ),
-    (
-        {"allow_credentials": True, "allow_origins": [APP, lambda origin, request: True, "http://a.example"]},
-        "credentials-insecure-origin",
-    ),
-    # switches
-    ({"allow_credentials": "true"}, "not-a-bool"),
-    ({"check_websockets": 1}, "not-a-bool"),
-    ({"dangerously_allow_insecure_origins": None}, "not-a-bool"),
-    ({"dangerously_allow_public_suffixes": 0}, "not-a-bool"),
-    # methods
-    ({"allow_methods": "GET"}, "bare-string"),
-    ({"allow_methods": None}, "not-a-collection"),
-    ({"allow_methods": ["*", "GET"]}, "star-not-alone"),
-    ({"allow_methods": ["GET", b"PUT"]}, "entry-type"),
-    ({"allow_methods": ["GET POST"]}, "name-not-token"),
-    ({"allow_methods": [""]}, "name-not-token"),
-    ({"allow_methods": ["CONNECT", "trace", "Track"]}, "method-forbidden method-forbidden method-forbidden"),
-    ({"allow_methods": "GET, TRACE"}, "bare-string method-forbidden"),
-    ({"allow_methods": ["P*"]}, "name-wildcard"),
-    # headers
-    ({"allow_headers": ["X-Custom-*", "*-token"]}, "name-wildcard name-wildcard"),
-    ({"allow_headers": "application/json"}, "bare-string header-media-type"),
-    ({"allow_headers": "x-a, ETag, x b"}, "bare-string header-of-response"),
-    ({"allow_headers": ["application/json", "text/*"]}, "header-media-type header-media-type"),
-    ({"allow_headers": ["text/html; charset=utf-8"]}, "name-not-token"),
-    ({"expose_headers": ["X-Rate-*"]}, "name-wildcard"),
-    ({"expose_headers": ["application/json"]}, "header-media-type"),
-    (
-        {"expose_headers": ["Access-Control-Allow-Methods", "access-control-allow-headers"]},
-        "header-of-preflight header-of-preflight",
-    ),
-    ({"expose_headers": ["Access-Control-Max-Age", "x-a"]}, "header-of-preflight"),
-    ({"allow_headers": "x-token"}, "bare-string"),
-    ({"allow_headers": 1}, "not-a-collection"),
-    ({"allow_headers": ["*", "authorization"]}, "star-not-alone"),
-    ({"allow_headers": [None]}, "entry-type"),
-    ({"allow_headers": ["x-token:"]}, "name-not-token"),
-    ({"allow_headers": ["Host", "Sec-Fetch-Site", "proxy-x"]}, " ".join(["header-forbidden"] * 3)),
-    ({"allow_headers": ["Access-Control-Allow-Origin"]}, "header-of-response"),
-    ({"allow_headers": ["ETag"]}, "header-of-response"),
-    ({"expose_headers": "x-total"}, "bare-string"),
-    ({"expose_headers": {"x-total": 1}}, "not-a-collection"),
-    ({"expose_headers": ["*", "x-total"]}, "star-not-alone"),
-    ({"expose_headers": ["x total"]}, "name-not-token"),
-    ({"expose_headers": ["Set-Cookie", "set-cookie2"]}, "header-set-cookie header-set-cookie"),
-    ({"expose_headers": ["Origin"]}, "header-of-request"),
-    ({"expose_headers": ["If-None-Match"]}, "header-of-request"),
-    # ages
-    ({"max_age": "600"}, "max-age-type"),
-    ({"max_age": 600.0}, "max-age-type"),
-    ({"max_age": 0.5}, "max-age-type"),
-    ({"max_age": True}, "max-age-type"),
-    ({"max_age": False}, "max-age-type"),
-    ({"max_age": timedelta(milliseconds=1500)}, "max-age-fraction"),
-    ({"max_age": -1}, "max-age-range"),
-    ({"max_age": 86401}, "max-age-range"),
-    ({"max_age": timedelta(days=1, microseconds=1)}, "max-age-fraction"),
-    ({"max_age": timedelta(days=2)}, "max-age-range"),
-    ({"origin_timeout": "5"}, "origin-timeout-type"),
-    ({"origin_timeout": None}, "origin-timeout-type"),
-    ({"origin_timeout": True}, "origin-timeout-type"),
-    ({"origin_timeout": 0}, "origin-timeout-range"),
-    ({"origin_timeout": -1.5}, "origin-timeout-range"),
-    ({"origin_timeout": 60.5}, "origin-timeout-range"),
-    ({"origin_timeout": float("nan")}, "origin-timeout-range"),
-    ({"origin_timeout": float("inf")}, "origin-timeout-range"),
-    ({"origin_timeout": 10**400}, "origin-timeout-range"),
-    ({"origin_timeout": timedelta(minutes=2)}, "origin-timeout-range"),
-]
-DOUBTED: list[tuple[dict[str, Any], str]] = [
-    ({"max_age": 7201}, "max-age-capped"),
-    ({"max_age": timedelta(days=1)}, "max-age-capped"),
-    ({"allow_origins": ["https://a.example.com", "https://*.example.com"]}, "origin-covered"),
-    ({"allow_origins": ["https://*.example.com:*", "https://*.b.example.com:1", APP]}, "origin-covered"),
-    ({"allow_headers": ["Origin", "x-a"]}, "header-set-by-browser"),
-    ({"allow_headers": ["DNT", "Accept-Encoding", "keep-alive"]}, " ".join(["header-set-by-browser"] * 3)),
-    ({"allow_headers": ["Accept", "content-language", "x-a"]}, "header-safelisted header-safelisted"),
-    ({"expose_headers": ["Content-Type"]}, "header-safelisted"),
-    ({"allow_methods": ["patch", "GET"]}, "method-case"),
-    ({"allow_methods": ["Lock"], "max_age": 7201}, "method-case max-age-capped"),
-]
+
+def f(origin: str, request: object) -> bool:
+    return bool(origin and request)
 
 
-def problems(**declared: Any) -> tuple[Problem, ...]:
-    with pytest.raises(CorsPolicyError) as caught:
-        CorsPolicy(**declared)
-    return caught.value.problems
-
-
-def ids(**declared: Any) -> str:
-    return " ".join(problem.id for problem in problems(**declared))
-
-
-@pytest.mark.parametrize(
-    ("declared", "expected"), REFUSED, ids=lambda value: re.sub(r" at 0x\w+", "", str(value))[:60]
-)
-def test_what_is_refused(declared: dict[str, Any], expected: str) -> None:
-    found = problems(**declared)
-    assert " ".join(problem.id for problem in found) == expected
-    assert {problem.field for problem in found} <= declared.keys() | {"allow_origins"}
-
-
-def doubts(caught: pytest.WarningsRecorder) -> list[Problem]:
-    messages: list[Any] = [warning.message for warning in caught]
-    return [message.problem for message in messages]
-
-
-@pytest.mark.parametrize(("declared", "expected"), DOUBTED, ids=lambda value: str(value)[:60])
-def test_what_is_doubted_but_made(declared: dict[str, Any], expected: str) -> None:
-    with pytest.warns(CorsPolicyWarning) as caught:
-        policy = CorsPolicy(**declared)
-    assert " ".join(problem.id for problem in doubts(caught)) == expected
-    assert isinstance(policy, CorsPolicy)
-
-
-# warnings are errors in these tests: what passes here is not doubted either
-@pytest.mark.parametrize(
-    ("declared", "field", "value"),
-    [
-        ({}, "allow_origins", "*"),
-        ({"allow_origins": "*"}, "allow_origins", "*"),
-        ({"allow_origins": ["*"]}, "allow_origins", "*"),
-        ({"allow_origins": ("*", "*")}, "allow_origins", "*"),
-        ({"allow_origins": [APP]}, "allow_origins", (APP,)),
-        ({"allow_origins": ["http://b", "http://a", "http://b"]}, "allow_origins", ("http://b", "http://a")),
-        ({"allow_origins": {"http://b", "http://a"}}, "allow_origins", ("http://a", "http://b")),
-        ({"allow_origins": frozenset({"http://b", "http://a"})}, "allow_origins", ("http://a", "http://b")),
-        ({"allow_origins": {APP: 1}.keys()}, "allow_origins", (APP,)),
-        ({"allow_origins": [APP], "allow_credentials": True}, "allow_credentials", True),
-        ({"allow_origins": ["http://localhost:*"], "allow_credentials": True}, "allow_credentials", True),
-        ({"allow_origins": ["https://*.com"]}, "allow_origins", ("https://*.com",)),
-        (
-            {
-                "allow_origins": ["http://app.example"],
-                "allow_credentials": True,
-                "dangerously_allow_insecure_origins": True,
-            },
-            "dangerously_allow_insecure_origins",
-            True,
-        ),
-        (
-            {
-                "allow_origins": ["https://*.github.io"],
-                "allow_credentials": True,
-                "dangerously_allow_public_suffixes": True,
-            },
-            "dangerously_allow_public_suffixes",
-            True,
-        ),
-        ({}, "allow_methods", "*"),
-        ({"allow_methods": ["*"]}, "allow_methods", "*"),
-        ({"allow_methods": []}, "allow_methods", ()),
-        (
-            {"allow_methods": {"OPTIONS", "delete", "get", "GET"}},
-            "allow_methods",
-            ("GET", "DELETE", "OPTIONS"),
-        ),
-        ({"allow_methods": ["ZAP", "PATCH", "LOCK"]}, "allow_methods", ("PATCH", "LOCK", "ZAP")),
-        ({}, "allow_headers", "*"),
-        ({"allow_headers": ["*"]}, "allow_headers", "*"),
-        ({"allow_headers": ()}, "allow_headers", ()),
-        (
-            {"allow_headers": ["X-Token", "Content-Type", "x-token", "range", "Authorization"]},
-            "allow_headers",
-            ("authorization", "content-type", "range", "x-token"),
-        ),
-        ({}, "expose_headers", ()),
-        ({"expose_headers": "*"}, "expose_headers", "*"),
-        ({"expose_headers": ["*"]}, "expose_headers", "*"),
-        ({"expose_headers": ["X-B", "x-a", "ETag"]}, "expose_headers", ("etag", "x-a", "x-b")),
-        ({}, "max_age", 600),
-        ({"max_age": None}, "max_age", None),
-        ({"max_age": 0}, "max_age", 0),
-        ({"max_age": CHROMIUM_MAX_AGE}, "max_age", 7200),
-        ({"max_age": timedelta(hours=1)}, "max_age", 3600),
-        ({}, "origin_timeout", 5.0),
-        ({"origin_timeout": 60}, "origin_timeout", 60.0),
-        ({"origin_timeout": timedelta(milliseconds=250)}, "origin_timeout", 0.25),
-        ({}, "check_websockets", True),
-        ({"check_websockets": False}, "check_websockets", False),
-    ],
-    ids=lambda value: str(value)[:18],  # short of what sets hold, in an order of chance
-)
-def test_what_fields_become(declared: dict[str, Any], field: str, value: object) -> None:
-    policy = CorsPolicy(**declared)
-    assert getattr(policy, field) == value
-    assert type(getattr(policy, field)) is type(value)
-    assert policy.replace() == policy
-
-
-def test_the_bounds_of_max_age() -> None:
-    assert (CHROMIUM_MAX_AGE, LONGEST_MAX_AGE) == (7200, 86400)
-    with pytest.warns(CorsPolicyWarning):
-        assert CorsPolicy(max_age=LONGEST_MAX_AGE).max_age == LONGEST_MAX_AGE
-
-
-def test_seven_faults_are_reported_at_once() -> None:
-    with pytest.raises(CorsPolicyError) as caught:
-        CorsPolicy(
-            allow_origins=["https://app.example/", "http://partner.example"],
-            allow_credentials=True,
-            allow_methods=["GET", "TRACE"],
-            allow_headers="X-Token",  # type: ignore[arg-type]  # wrong on purpose
-            expose_headers=["Set-Cookie"],
-            max_age=-1,
-            check_websockets="yes",  # type: ignore[arg-type]  # wrong on purpose
-        )
-    assert str(caught.value).splitlines() == [
-        "7 problems in a CORS policy:",
-        "- allow_origins: 'https://app.example/' ends in a slash, which browsers do not send;"
-        " meant: https://app.example [origin-trailing-slash]",
-        "- allow_methods: 'TRACE' is a method that browsers never let a page use [method-forbidden]",
-        "- allow_headers: 'X-Token' is one string: Python would take it as a list of characters;"
-        ' meant: ["X-Token"] [bare-string]',
-        "- expose_headers: 'Set-Cookie' is a header that browsers never show to a page [header-set-cookie]",
-        "- max_age: -1 is not from 0 to 86400 seconds; meant: 0 [max-age-range]",
-        "- check_websockets: 'yes' is neither True nor False [not-a-bool]",
-        "- allow_origins: 'http://partner.example' with credentials trusts whoever can change that page"
-        " on its way: use https; meant: https://partner.example [credentials-insecure-origin]",
-    ]
-
-
-COMMONEST: list[tuple[dict[str, Any], str, str, str | None]] = [
-    (
-        {"allow_origins": ["https://app.example/"]},
-        "origin-trailing-slash",
-        "ends in a slash, which browsers do not send",
-        "https://app.example",
-    ),
-    (
-        {"allow_origins": ["https://app.example/api"]},
-        "origin-path",
-        "has a path; an origin is only scheme://host[:port]",
-        "https://app.example",
-    ),
-    (
-        {"allow_origins": ["app.example"]},
-        "origin-scheme-missing",
-        "does not begin with a scheme and ://",
-        "https://app.example",
-    ),
-    (
-        {"allow_origins": ["https://app.example:443"]},
-        "origin-port-default",
-        "names the default port of https, which browsers leave out",
-        "https://app.example",
-    ),
-    (
-        {"allow_origins": ["https://App.Example"]},
-        "origin-upper-case",
-        "has capital letters; browsers send lower case",
-        "https://app.example",
-    ),
-    (
-        {"allow_origins": ["https://münchen.example"]},
-        "origin-unicode",
-        "has an international name, which browsers send in its ASCII form",
-        "https://xn--mnchen-3ya.example",
-    ),
-    (
-        {"allow_origins": ["null"]},
-        "origin-null",
-        "is what every sandboxed frame and local file sends: it would allow everyone",
-        None,
-    ),
-    (
-        {"allow_origins": "https://app.example"},
-        "bare-string",
-        "is one string: Python would take it as a list of characters",
-        '["https://app.example"]',
-    ),
-    (
-        {"allow_credentials": True},
-        "credentials-any-origin",
-        "with credentials lets every page on the web act as each of your users: name the origins",
-        None,
-    ),
-    (
-        {"allow_origins": ["https://*example.com"]},
-        "origin-wildcard-place",
-        "has * where it is not the whole leftmost label of a longer host",
-        "https://*.example.com",
-    ),
-]
-
-
-@pytest.mark.parametrize(("declared", "problem_id", "message", "suggestion"), COMMONEST)
-def test_the_words_for_the_commonest_mistakes(
-    declared: dict[str, Any], problem_id: str, message: str, suggestion: str | None
-) -> None:
-    (problem,) = problems(**declared)
-    assert (problem.id, problem.message, problem.suggestion) == (problem_id, message, suggestion)
-
-
-@pytest.mark.parametrize(
-    ("declared", "suggestion"),
-    [
-        ({"allow_origins": ""}, None),
-        ({"allow_methods": "GET, POST"}, '["GET", "POST"]'),
-        ({"allow_headers": "X-A;X-B"}, '["X-A", "X-B"]'),
-        ({"expose_headers": "X-A X-A"}, '["X-A"]'),
-        ({"allow_headers": ["*", "authorization"]}, "*"),
-        ({"allow_headers": ["X-A: "]}, "X-A"),
-        ({"allow_headers": ["x a"]}, None),
-        ({"max_age": 600.0}, "600"),
-        ({"max_age": 0.5}, None),
-        ({"max_age": 100_000}, "86400"),
-        ({"max_age": timedelta(milliseconds=1500)}, "1"),
-        ({"allow_credentials": True, "allow_origins": ["http://a.example"]}, "https://a.example"),
-        ({"allow_credentials": True, "allow_origins": ["http://a.example:8080"]}, None),
-    ],
-)
-def test_what_was_meant(declared: dict[str, Any], suggestion: str | None) -> None:
-    assert [problem.suggestion for problem in problems(**declared)] == [suggestion]
-
-
-@pytest.mark.parametrize(
-    ("declared", "suggestions"),
-    [
-        ({"allow_origins": "app.example"}, ['["https://app.example"]', "https://app.example"]),
-        (
-            {"allow_origins": f"{APP}, http://localhost:3000/"},
-            [f'["{APP}", "http://localhost:3000"]', "http://localhost:3000"],
-        ),
-        ({"allow_origins": f"{APP},null"}, [None, None]),
-        ({"allow_headers": "application/json, x-a"}, ['["content-type", "x-a"]', "content-type"]),
-        ({"allow_methods": "GET, TRACE"}, [None, None]),
-        ({"allow_methods": "patch,GET"}, ['["patch", "GET"]']),
-    ],
-)
-def test_what_was_meant_by_a_string(declared: dict[str, Any], suggestions: list[str | None]) -> None:
-    """The list, and each of its words."""
-    assert [problem.suggestion for problem in problems(**declared)] == suggestions
-
-
-@pytest.mark.parametrize(
-    ("header", "message"),
-    [
-        (
-            "Accept",
-            "is a header that every page may set anyway, unless its value has more than 128 characters, "
-            'or one of "():<>?@[\\]{} in it',
-        ),
-        (
-            "Accept-Language",
-            "is a header that every page may set anyway, unless its value has more than 128 characters, or "
-            "another character in it than letters, digits, spaces and *,-.;=",
-        ),
-        ("Origin", "is a header that browsers set themselves: no page has to ask for it"),
-    ],
-)
-def test_what_every_page_may_set(header: str, message: str) -> None:
-    with pytest.warns(CorsPolicyWarning) as caught:
-        CorsPolicy(allow_headers=[header])
-    assert [problem.message for problem in doubts(caught)] == [message]
-
-
-def test_a_warning_says_what_covers_what() -> None:
-    with pytest.warns(CorsPolicyWarning, match=re.escape("is already allowed by 'https://*.example.com'")):
-        CorsPolicy(allow_origins=["https://*.example.com", "https://a.example.com"])
-
-
-def test_warnings_point_to_the_line_that_made_the_policy() -> None:
-    with pytest.warns(CorsPolicyWarning) as made:
-        CorsPolicy(max_age=7201)
-    with pytest.warns(CorsPolicyWarning) as replaced:
-        CorsPolicy().replace(max_age=7201)
-    assert {made[0].filename, replaced[0].filename} == {__file__}
-    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
-    assert lines[made[0].lineno - 1].strip() == "CorsPolicy(max_age=7201)"
-    assert lines[replaced[0].lineno - 1].strip() == "CorsPolicy().replace(max_age=7201)"
-
-
-def test_a_refused_policy_is_not_also_doubted() -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        assert ids(max_age=7201, allow_methods=["patch", "TRACE"]) == "method-forbidden"
-    assert caught == []
+def g(origin: str, request: object) -> bool:
+    return f(origin, request)
 
 
 def by_name(origin: str, request: object) -> bool:
@@ -515,18 +66,6 @@ def test_origin_functions(function: Callable[..., Any]) -> None:
     assert policy.allow_origins is function
     assert policy == CorsPolicy(allow_origins=function, allow_credentials=True)
     assert policy != CorsPolicy(allow_origins=Tenants(), allow_credentials=True)
-
-
-def test_strings_of_other_types_become_plain() -> None:
-    class Name(str, enum.Enum):
-        APP = "https://app.example"
-        TOKEN = "X-Token"
-
-    policy = CorsPolicy(allow_origins=[Name.APP], allow_headers=[Name.TOKEN])
-    assert policy == CorsPolicy(allow_origins=[APP], allow_headers=["x-token"])
-    assert isinstance(policy.allow_origins, tuple)
-    assert [type(value) for value in policy.allow_origins] == [str]
-    assert repr(policy).count("Name") == 0
 
 
 def test_a_policy_cannot_be_changed() -> None:
@@ -588,37 +127,76 @@ def test_every_field_is_an_attribute_and_documented() -> None:
     assert [name for name in declared if not re.search(rf"^(\w+, )*{name}[:,]", text, re.M)] == []
 
 
-def test_the_public_suffix_list_is_only_read_for_wildcards_with_credentials() -> None:
-    public_suffixes._read_list.cache_clear()
-    CorsPolicy(allow_origins=["https://*.example.com"])
-    CorsPolicy(allow_origins=[APP], allow_credentials=True)
-    CorsPolicy(
-        allow_origins=["https://*.com"], allow_credentials=True, dangerously_allow_public_suffixes=True
-    )
-    assert public_suffixes._read_list.cache_info().currsize == 0
-    CorsPolicy(allow_origins=["https://*.example.com"], allow_credentials=True)
-    assert public_suffixes._read_list.cache_info().currsize == 1
+@pytest.mark.parametrize(
+    ("declared", "held"),
+    [
+        ([f, ONE, g, TWO], (f, ONE, g, TWO)),
+        ((f, f, ONE, f), (f, ONE)),
+        ({g, TWO, f, ONE}, (ONE, TWO, f, g)),
+        (frozenset({g, f}), (f, g)),
+        ([f], f),
+        ({f}, f),
+        (f, f),
+    ],
+)
+def test_what_a_policy_holds(declared: Any, held: object) -> None:
+    policy = CorsPolicy(allow_origins=declared)
+    assert policy.allow_origins == held
+    assert policy.replace() == policy == CorsPolicy(allow_origins=held)
+    assert hash(policy) == hash(CorsPolicy(allow_origins=held))
 
 
-def test_the_order_of_a_set_never_shows() -> None:
-    code = """if True:
-        from corsbp import CorsPolicy
-        names = {f"x-{number}" for number in range(20)}
-        print(CorsPolicy(
-            allow_origins={f"https://{name}.example" for name in names},
-            allow_methods={name.upper() for name in names}, allow_headers=names, expose_headers=names,
-        ))
-    """
-    runs = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(runs) == 1
-    assert "x-19" in runs.pop()
+# --- asking the policy ---
+
+
+@pytest.mark.parametrize(
+    ("declared", "origin", "expected"),
+    [
+        ("*", EVIL, True),
+        ("*", "null", True),
+        ("*", "anything", True),
+        ([ONE], ONE, True),
+        ([ONE], EVIL, False),
+        ([ONE], ONE.upper(), False),
+        ([ONE], "null", False),
+        (["https://*.tenants.example", "http://localhost:*"], SUB, True),
+        (["https://*.tenants.example", "http://localhost:*"], "http://localhost:3000", True),
+        (["https://*.tenants.example"], "https://tenants.example", False),
+        (["https://*.tenants.example"], "https://*.tenants.example", False),
+        (["file://", "app://."], "file://", True),
+        ([ONE, f], ONE, True),
+        ([ONE, f], "null", False),
+        ([ONE, f], EVIL, TypeError),
+        (f, ONE, TypeError),
+        (f, "https://app.example/", False),
+        ([ONE], None, TypeError),
+        ("*", None, TypeError),
+        ([ONE], ONE.encode(), TypeError),
+    ],
+)
+def test_what_is_declared(declared: Any, origin: Any, expected: Any) -> None:
+    policy = CorsPolicy(allow_origins=declared)
+    if expected is TypeError:
+        with pytest.raises(TypeError, match=r"group\.allows\(request\)|takes an origin"):
+            policy.allows(origin)
+    else:
+        assert policy.allows(origin) is expected
+
+
+def test_nothing_public_answers_otherwise() -> None:
+    """`policy.origins.match` said False of an exact entry."""
+    policy = CorsPolicy(allow_origins=[ONE])
+    public = [name for name in dir(policy) if name[0] != "_"]
+    assert [name for name in public if callable(getattr(policy, name))] == ["allows", "replace"]
+    assert not hasattr(policy, "origins")
+
+
+def test_a_function_that_cannot_be_hashed_is_one_all_the_same() -> None:
+    class Unhashable:
+        __hash__: Any = None
+
+        def __call__(self, origin: str, request: object) -> bool:
+            return f(origin, request)
+
+    one, two = Unhashable(), Unhashable()
+    assert CorsPolicy(allow_origins=[one, ONE, two, one]).allow_origins == (one, ONE, two)

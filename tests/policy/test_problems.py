@@ -14,8 +14,9 @@ import pytest
 
 from corsbp.policy import name_checks, validation
 from corsbp.policy.problems import PROBLEMS, WARNINGS, CorsPolicyError, CorsPolicyWarning, Problem, warn
-from tests.policy.test_policy import DOUBTED, REFUSED
-from tests.spec.test_origins import BAD, TYPED
+
+from .test_origin_diagnosis import BAD, TYPED
+from .test_validation import DOUBTED, REFUSED
 
 SLASH = Problem(
     "origin-trailing-slash", "allow_origins", "https://a.example/", "ends in a slash", "https://a.example"

@@ -13,8 +13,9 @@ from sanic.response import HTTPResponse, text
 
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, cors_group
 
-from ..cases import EVIL, ONE, TWO
-from ..support import (
+from .app.test_websockets import handshake, opened
+from .cases import EVIL, ONE, TWO
+from .support import (
     HttpRequest,
     new_app,
     parse_response,
@@ -27,7 +28,6 @@ from ..support import (
     serve,
     text_handler,
 )
-from .test_websockets import handshake, opened
 
 OLD = CorsPolicy(allow_origins=[ONE, EVIL], allow_credentials=True, allow_headers=["x-old"])
 NEW = CorsPolicy(allow_origins=[TWO], expose_headers=["x-new"], max_age=7)

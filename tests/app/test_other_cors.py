@@ -1,0 +1,92 @@
+"""The middleware of other CORS packages in the same app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, update_wrapper
+from typing import Any
+
+import pytest
+from sanic import Blueprint, Request
+from sanic.middleware import Middleware, MiddlewareLocation
+from sanic.response import BaseHTTPResponse, HTTPResponse
+
+from corsbp import CorsPolicyWarning, cors_group
+
+from ..support import (
+    EVIL,
+    PUBLIC,
+    Expectation,
+    expect,
+    new_app,
+    request,
+    text_handler,
+)
+from .test_startup_checks import bp_of, seen
+
+
+def test_sanic_cors_in_the_same_app_is_warned_of() -> None:
+    """It cannot be installed beside this Sanic: its middleware is known by its module."""
+    bp = Blueprint("bp", url_prefix="/api")
+    bp.add_route(text_handler("item"), "/item", name="item")
+
+    def add_headers(_: Request, response: BaseHTTPResponse) -> None:
+        response.headers["access-control-allow-origin"] = EVIL
+        response.headers["vary"] = "Origin"
+
+    add_headers.__module__ = "sanic_cors.extension"
+    app = new_app(cors_group(bp))
+    app.middleware(add_headers, "response")
+    app.add_route(text_handler("web"), "/web", name="web")
+    rows: dict[str, Expectation] = {
+        "inside": (request("GET", "/api/item"), 200, PUBLIC),
+        "outside": (request("GET", "/web"), 200, {"access-control-allow-origin": EVIL, "vary": "Origin"}),
+    }
+    with pytest.warns(CorsPolicyWarning, match="two-layers"):
+        expect(app, rows)
+
+
+# --- other CORS packages ---------------------------------------------------------------------------
+
+
+def as_sanic_cors(middleware: Any) -> Middleware:
+    return Middleware(update_wrapper(partial(middleware), middleware), MiddlewareLocation.RESPONSE)
+
+
+def of_module(module: str) -> Callable[[Request, HTTPResponse], None]:
+    def middleware(_: Request, __: HTTPResponse) -> None:
+        pass
+
+    middleware.__module__ = module
+    return middleware
+
+
+ATTACH: dict[str, Callable[[Any, Any], object]] = {
+    "app": lambda app, middleware: app.on_response(middleware),
+    "decorator": lambda app, middleware: app.middleware("response")(middleware),
+    "register": lambda app, middleware: app.register_middleware(middleware, "response"),
+    # as sanic-cors 2.2 does it, on an app and on a blueprint
+    "appended": lambda app, middleware: app.response_middleware.append(as_sanic_cors(middleware)),
+    "named": lambda app, middleware: app.register_named_middleware(
+        as_sanic_cors(middleware), [route.name for route in app.router.routes][:1], "response"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", ATTACH)
+@pytest.mark.parametrize(
+    ("module", "found"),
+    [
+        ("sanic_cors.extension", True),
+        ("sanic_cors.core", True),
+        ("sanic_cors", True),
+        ("my_sanic_cors", False),
+        ("sanic_corsair.extension", False),
+        ("sanic_ext.extensions.http.cors", False),
+        ("tests", False),
+    ],
+)
+def test_another_package_in_the_same_app(how: str, module: str, found: bool) -> None:
+    app = new_app(cors_group(bp_of("a", "GET")))
+    ATTACH[how](app, of_module(module))
+    assert seen(app) == ({("two-layers", "cors_group", app.name)} if found else set())

@@ -1,0 +1,80 @@
+"""Wildcards that cover names of others, by the public suffix list."""
+
+from __future__ import annotations
+
+import pytest
+
+from corsbp.spec import public_suffixes
+from corsbp.spec.public_suffixes import is_below_public_suffix
+
+from .test_origins import problems_of
+
+
+@pytest.mark.parametrize(
+    ("entry", "below"),
+    [
+        ("https://*.com", True),
+        ("https://*.co.uk", True),
+        ("https://*.github.io", True),
+        ("https://*.github.io:8443", True),
+        ("https://*.foo.ck", True),
+        ("https://*.xn--p1ai", True),
+        ("https://*.internal", True),
+        # above one: a wildcard is any depth
+        ("https://*.amazonaws.com", True),
+        ("https://*.compute.amazonaws.com", True),
+        ("https://*.eu-west-1.amazonaws.com", True),
+        ("https://*.windows.net", True),
+        ("https://*.on.aws", True),
+        ("https://*.fastly.net", True),
+        ("https://*.amazoncognito.com", True),
+        ("https://*.s3.amazonaws.com", True),
+        ("https://*.mine.s3.amazonaws.com", False),
+        # which the list does not know
+        ("https://*.cloudapp.azure.com", False),
+        ("https://*.devtunnels.ms", False),
+        ("https://*.example.com", False),
+        ("https://*.me.github.io", False),
+        ("https://*.www.ck", False),
+        ("https://*.localhost", False),
+        ("https://*.app.localhost:*", False),
+        ("https://github.io", False),
+        ("https://github.io:*", False),
+        ("http://[::1]:*", False),
+    ],
+)
+def test_which_wildcards_cover_names_of_strangers(entry: str, below: bool) -> None:
+    assert problems_of(entry) == ()
+    assert is_below_public_suffix(entry) is below
+
+
+def test_the_public_suffix_list_is_read_once_and_only_for_wildcards() -> None:
+    public_suffixes._read_list.cache_clear()
+    is_below_public_suffix("https://example.com")
+    is_below_public_suffix("http://*.localhost")
+    assert public_suffixes._read_list.cache_info().currsize == 0
+    is_below_public_suffix("https://*.example.com")
+    is_below_public_suffix("https://*.example.org")
+    assert public_suffixes._read_list.cache_info().misses == 1
+
+
+def test_every_name_above_a_public_suffix_is_one_for_wildcards() -> None:
+    """Counted in the list itself, read in another way; names that are no origin's host are left out."""
+    import publicsuffixlist
+
+    with open(publicsuffixlist.PSLFILE, encoding="utf-8") as file:
+        rules = [line.split()[0] for line in file if line.strip() and not line.startswith("//")]
+    assert len(rules) > 9000
+    above = set()
+    for rule in rules:
+        labels = rule.lstrip("!*.").encode("idna").decode().split(".")
+        above |= {".".join(labels[start:]) for start in range(1, len(labels))}
+    assert len(above) > 900
+    assert not [name for name in above if not is_below_public_suffix(f"https://*.{name}")]
+    # what is public right there, the package says in its own way
+    theirs = publicsuffixlist.PublicSuffixList().is_public
+    plain = {rule.lstrip("!*.").encode("idna").decode() for rule in rules} | above
+    names = [f"{label}{name}" for name in plain for label in ("", "a.", "www.", "a.b.")]
+    assert [name for name in names if public_suffixes.is_public_suffix(name) is not theirs(name)] == []
+    hidden = [name for name in above if not public_suffixes.is_public_suffix(name)]
+    assert 400 < len(hidden) < 600, len(hidden)
