@@ -103,7 +103,7 @@ def test_links(page: str) -> None:
 
 def test_links_that_lead_nowhere_are_found() -> None:
     assert {"readmemd", "a-b", "a-b-1"} == anchors("# README.md\n## A b\n```sh\n# no\n```\n### `A` b?")
-    assert leads_somewhere("README.md#use") and not leads_somewhere("README.md#abuse")
+    assert leads_somewhere("README.md#usage") and not leads_somewhere("README.md#abuse")
     assert not leads_somewhere("READYOU.md")
 
 
@@ -117,7 +117,7 @@ def test_the_fields() -> None:
     """Their names, order and defaults, on both pages that list them."""
     fields = inspect.signature(CorsPolicy).parameters.values()
     written = [(f"`{each.name}`", f"`{each.default!r}`".replace("'", '"')) for each in fields]
-    assert [(name, default) for name, _, default in rows("README.md", "Fields")] == written
+    assert [(name, default) for name, _, default in rows("README.md", "Configuration")] == written
     assert [name for name, *_ in rows("corsbp/README.md", "Policy fields")] == [name for name, _ in written]
 
 

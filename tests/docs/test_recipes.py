@@ -66,11 +66,11 @@ ROWS: dict[str, dict[str, Expectation]] = {
         "read": (request("GET", "/account/"), 200, COOKIES),
         "log in": (request("POST", "/account/login"), 200, COOKIES),
     },
-    "For everyone without cookies, and for your own pages with them": {
+    "Public for everyone, with cookies for your own pages": {
         "everyone": (request("GET", "/public/prices", EVIL), 200, PUBLIC),
         "our own": (request("GET", "/account/orders"), 200, COOKIES),
     },
-    "Each tenant has its own origin": {
+    "One origin for each tenant": {
         "its own": (
             preflight("/north/api/orders/7", "PUT", origin=NORTH),
             204,
@@ -100,7 +100,7 @@ ROWS: dict[str, dict[str, Expectation]] = {
         "attached": (preflight("/api/orders", "PUT"), 204, OURS | preflight_headers("PUT,OPTIONS")),
         "added": (request("GET", "/api/feed", EVIL), 200, PUBLIC),
     },
-    "Routes that move into a blueprint": {"moved": (request("GET", "/api/items/7"), 200, PUBLIC)},
+    "Move routes into a blueprint": {"moved": (request("GET", "/api/items/7"), 200, PUBLIC)},
     EXT: {"read": (request("GET", "/docs/openapi.json"), 200, PUBLIC)},
     "Several apps, one group": {"first": (request("GET", "/api/orders"), 200, OURS)},
     "Fewer preflights": {
@@ -193,7 +193,7 @@ def test_cookies_between_sites() -> None:
 
 def test_both_ways_at_one_path_need_a_copy() -> None:
     names = made(
-        "For everyone without cookies, and for your own pages with them",
+        "Public for everyone, with cookies for your own pages",
         ("cors_group(orders,", 'cors_group(prices.copy("own", url_prefix="/account"),'),
     )
     rows = {"everyone": ("/public/prices", EVIL, PUBLIC), "our own": ("/account/prices", ORIGIN, COOKIES)}
@@ -229,7 +229,7 @@ def test_what_takes_no_policy_of_its_own(attach: Callable[..., Any]) -> None:
 
 
 def test_names_of_routes_that_move() -> None:
-    app = made("Routes that move into a blueprint")["app"]
+    app = made("Move routes into a blueprint")["app"]
     (answer,) = send(app, request("GET", "/api/items/7"))
     assert answer.body == b"/api/items/7"
     with pytest.raises(URLBuildError):
@@ -335,11 +335,11 @@ def test_what_a_group_follows() -> None:
     expect(app, rows)
 
 
-# --- coming from elsewhere ---
+# --- migration from other packages ---
 
-COMING = PAGE.partition("\n## Coming from elsewhere\n")[2]
+MIGRATION = PAGE.partition("\n## Migration from other packages\n")[2]
 FIELDS = [
-    each for each in re.findall(r"`([a-z_]+=[^`]*)`", COMING) if each.startswith(("allow", "expose", "max"))
+    each for each in re.findall(r"`([a-z_]+=[^`]*)`", MIGRATION) if each.startswith(("allow", "expose", "max"))
 ]
 
 
@@ -347,7 +347,7 @@ FIELDS = [
 def test_fields_that_the_tables_name(fields: str) -> None:
     """What stands in the tables is either a policy, or another package's word for one."""
     if fields in ("allow_origins=()", 'allow_methods=("GET",)', "allow_headers=()", 'expose_headers="x-a"'):
-        assert f"| `{fields}`" in COMING  # theirs
+        assert f"| `{fields}`" in MIGRATION  # theirs
     elif not fields.startswith("allow_origin_regex"):
         more = {"allow_origins": [ORIGIN]} if "credentials" in fields else {}
         eval(f"CorsPolicy({fields}, **more)", {"CorsPolicy": CorsPolicy, "more": more})
