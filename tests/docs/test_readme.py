@@ -53,6 +53,12 @@ BEFORE = SHOP[: SHOP.rindex("app.blueprint(")]  # each block stands in place of 
 A_TEST = BLOCKS.pop()
 
 MOST_LINES, MOST_WORDS = 220, 1800
+HEADINGS = """
+    Quick start, Requirements, Installation, Usage, Multiple origins, WebSockets, Streaming, Configuration,
+    Troubleshooting, Testing, Metrics, Security, License
+"""
+WORDS = "multiple origins, cache, tenant, metrics, nginx, supported versions, response, SSE, 404, proxy"
+FIRST_SCREEN = 40  # lines
 
 
 # --- length, links, and what is written down in two places ---
@@ -65,6 +71,55 @@ def test_lengths(tell: Callable[[str], None]) -> None:
         tell(f"{page}: {len(text.splitlines())} lines, {len(text.split())} words")
     assert len(README.splitlines()) <= MOST_LINES
     assert len(README.split()) <= MOST_WORDS
+
+
+def listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",")]
+
+
+@pytest.mark.parametrize("heading", listed(HEADINGS))
+def test_headings_that_people_search_for(heading: str) -> None:
+    assert re.search(rf"^##+ {heading}\b", README, re.M)
+
+
+@pytest.mark.parametrize("word", listed(WORDS))
+def test_words_that_people_search_for(word: str) -> None:
+    """In the text and not only within the address of a link."""
+    text = re.sub(r"\]\([^)]*\)", "]", README)
+    assert re.search(rf"\b{word}", text, re.I)
+
+
+def test_the_first_screen() -> None:
+    """It has a command for a clone in one line each: one serves the example, one runs the tests."""
+    screen = "\n".join(README.splitlines()[:FIRST_SCREEN])
+    (commands,) = [block for language, block in FENCED.findall(screen) if language == "sh"]
+    assert [line.partition("#")[0].strip() for line in commands.splitlines()] == [
+        "pip install . && sanic examples.quickstart:app",
+        "pip install '.[test]' && python -m pytest",
+    ]
+    assert "$ curl -i " in screen
+
+
+def test_extras_that_the_pages_install() -> None:
+    """While nothing is on PyPI, each page installs from a path; and each extra exists."""
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    found = {
+        target
+        for page in (
+            "README.md",
+            "corsbp/README.md",
+            "examples/README.md",
+            "tests/README.md",
+            "CONTRIBUTING.md",
+        )
+        for target in re.findall(r"pip install (?:-e )?'([^']+)'", (ROOT / page).read_text())
+    }
+    for target in found:
+        path, _, extras = target.rstrip("]").partition("[")
+        assert path in (".", "../corsbp"), target
+        assert {*extras.split(",")} <= {*setup["options.extras_require"]}, target
+    assert found
 
 
 def prose(text: str) -> str:
@@ -191,8 +246,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The reader's own, with what the README tells them to write there."""
     (tmp_path / "shop.py").write_text(SHOP)
     (tmp_path / "test_shop.py").write_text(A_TEST)
-    (tmp_path / "fonts").mkdir()
-    (tmp_path / "fonts" / "plain.woff2").write_text("a font")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
     return tmp_path
@@ -207,12 +260,10 @@ def transcripts(page: str) -> list[tuple[str, str]]:
 WITH_TRANSCRIPTS = [page for page in PAGES if transcripts(page)]
 
 
-def test_the_first_transcript(folder: Path) -> None:
-    asked = transcripts("README.md")
-    assert len(asked) == 3
-    with sanic_process("shop:app") as port:
-        for command, output in asked:
-            assert (command, curl(command, port).rstrip("\n")) == (command, output.rstrip("\n"))
+def test_the_transcript_of_the_readme() -> None:
+    ((command, output),) = transcripts("README.md")
+    with sanic_process("examples.quickstart:app") as port:
+        assert curl(command, port).rstrip("\n") == output.rstrip("\n")
 
 
 @pytest.mark.parametrize("page", [page for page in WITH_TRANSCRIPTS if page != "README.md"])
@@ -232,9 +283,12 @@ def test_transcripts(page: str, tmp_path: Path) -> None:
 
 
 def test_commands_within_lines(folder: Path) -> None:
-    """Of an app in which nothing is wrong."""
+    """For an app in which nothing is wrong: its pages may send cookies."""
+    (block,) = [block for block in BLOCKS if "allow_credentials=True))" in block]
+    (folder / "shop.py").write_text(BEFORE + block)
     commands = re.findall(r"`(corsbp [a-z]+ shop:app[^`]*)`", README)
     assert len(commands) == 2
+    assert [option for option in ("--origin", "--credentials", "--header") if option not in commands[0]] == []
     for command in commands:
         done = run_in(folder, command)
         assert (command, done.returncode) == (command, 0), done.stdout + done.stderr
@@ -263,7 +317,7 @@ ITEM = "/api/items/7"
 
 # By a word of each block: what the app then answers, to https://app.example unless another page is named.
 ANSWERS: dict[str, list[tuple[HttpRequest, int, dict[str, str]]]] = {
-    "group = cors_group(api": [(request("GET", ITEM), 200, COOKIES)],
+    "allow_credentials=True))": [(request("GET", ITEM), 200, COOKIES)],
     "is_customer": [
         (request("GET", ITEM), 200, OURS | VARY),
         (request("GET", ITEM, CUSTOMER), 200, {"access-control-allow-origin": CUSTOMER} | VARY),
@@ -284,11 +338,6 @@ ANSWERS: dict[str, list[tuple[HttpRequest, int, dict[str, str]]]] = {
     "ctx_cors=CorsPolicy()": [
         (request("GET", "/api/feed"), 200, ANY),
         (request("GET", ITEM), 200, OURS),
-    ],
-    "fonts.static": [
-        (request("GET", "/fonts/plain.woff2"), 200, ANY),
-        (request("GET", ITEM), 200, {}),
-        (request("GET", "/"), 200, {}),
     ],
 }
 

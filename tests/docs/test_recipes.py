@@ -339,7 +339,9 @@ def test_what_a_group_follows() -> None:
 
 MIGRATION = PAGE.partition("\n## Migration from other packages\n")[2]
 FIELDS = [
-    each for each in re.findall(r"`([a-z_]+=[^`]*)`", MIGRATION) if each.startswith(("allow", "expose", "max"))
+    each
+    for each in re.findall(r"`([a-z_]+=[^`]*)`", MIGRATION)
+    if each.startswith(("allow", "expose", "max"))
 ]
 
 
