@@ -1,10 +1,13 @@
-"""An app's routes and who may call them, as data: for reviews, and for tests that try every route."""
+"""The routes of an app with their policies, as data: for reviews, and for tests that call every route."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sanic_routing.route import Route
+
+from ..decision.compiled import ActivePolicy
 from ..policy.policy import CorsPolicy
 from ..policy.problems import Problem
 from ..spec.fetch import sort_methods
@@ -18,78 +21,95 @@ from .websockets import is_websocket
 
 @dataclass(frozen=True, slots=True)
 class RouteInfo:
-    """A route: what it serves, and under which policy.
-
-    `section` is None outside every section, where a `ctx_cors` can still give the route a policy. `policy` is
-    None where the route has no CORS. `example` is a path that leads to the route, None where its pattern is
-    too special to make one. `blueprint` is the name of the one that it was declared on, None for the app.
-    `own` and `left_out`: whether the policy is the route's own, and whether it wants none, by `ctx_cors`.
-    `report_only` is the report-only policy beside it. `live`: whether its origins are followed from a store.
-    """
+    """A route: what it serves, and under which policy."""
 
     path: str
     methods: tuple[str, ...]
     host: str | None
     name: str
     section: str | None
+    """The section's label; None outside of sections, where `ctx_cors` can set a policy."""
+
     policy: CorsPolicy | None
+    """The policy in force; None for a route without CORS."""
+
     example: str | None
+    """A path that leads to the route; None if the route's pattern is too special to make one."""
+
     websocket: bool = False
     blueprint: str | None = None
-    own: bool = False
-    left_out: bool = False
+    """The name of the blueprint that declares the route; None for the app itself."""
+
+    has_own_policy: bool = False
+    """The policy comes from the route's `ctx_cors`, not from its section."""
+
+    opts_out: bool = False
+    """The route has `ctx_cors=False`."""
+
     report_only: CorsPolicy | None = None
     live: bool = False
+    """The origins are followed from a store."""
 
     @property
-    def whose(self) -> str | None:
-        """Whose policy it follows, in words: the section's, or its own where it is in none."""
+    def policy_source(self) -> str | None:
+        """The section, or `ctx_cors` of a route outside of sections, in words."""
         return self.section or (f"ctx_cors of {self.name}" if self.policy else None)
 
 
 def list_sections(app: AnySanic) -> list[Owner]:
-    """The app's sections."""
+    """Return the app's sections."""
     mount = AppHooks.of(app)
     return list(mount.registered) if mount else []
 
 
 def list_routes(app: AnySanic) -> list[RouteInfo]:
-    """The routes of an app, sorted by path, host and methods; the app need not be started.
+    """Return the routes of an app, sorted by path, host and methods; the app need not be started.
 
     Raises:
-        ValueError: what would stop the app at startup, too: a blueprint in two sections, a bad `ctx_cors`.
+        ValueError: a fault that would stop the app at startup, too: a blueprint in two sections, or a
+            `ctx_cors` that is not a policy.
     """
     mount = AppHooks.of(app)
     bound = mount.bound() if mount else ((route, None, None) for route in app.router.routes)
-    on = routes_of(app, app.blueprints.values())
-    blueprints = {id(route): blueprint.name for blueprint, its in on.items() for route in its}
+    blueprints = {
+        id(route): blueprint.name
+        for blueprint, routes in routes_of(app, app.blueprints.values()).items()
+        for route in routes
+    }
     found = [
-        RouteInfo(
-            path=f"/{route.path}",
-            methods=sort_methods(route.methods),
-            host=route.requirements.get("host"),
-            name=route.name,
-            section=section.compiled.label() if section else None,
-            policy=active.policy if active else None,
-            example=example_path(route),
-            websocket=is_websocket(route),
-            blueprint=blueprints.get(id(route)),
-            own=isinstance(getattr(route.ctx, "cors", None), CorsPolicy),
-            left_out=getattr(route.ctx, "cors", None) is False,
-            report_only=active.report_only if active else None,
-            live=active is not None and active.compiled.followed,
-        )
-        for route, section, active in bound
+        _route_info(route, section, active, blueprints.get(id(route))) for route, section, active in bound
     ]
     return sorted(found, key=lambda each: (each.path, each.host or "", each.methods, each.name))
 
 
+def _route_info(
+    route: Route, section: ActivePolicy | None, active: ActivePolicy | None, blueprint: str | None
+) -> RouteInfo:
+    """Collect the facts of one route; `active` is the policy that it follows, `section` that around it."""
+    ctx_cors = getattr(route.ctx, "cors", None)
+    return RouteInfo(
+        path=f"/{route.path}",
+        methods=sort_methods(route.methods),
+        host=route.requirements.get("host"),
+        name=route.name,
+        section=section.compiled.label() if section else None,
+        policy=active.policy if active else None,
+        example=example_path(route),
+        websocket=is_websocket(route),
+        blueprint=blueprint,
+        has_own_policy=isinstance(ctx_cors, CorsPolicy),
+        opts_out=ctx_cors is False,
+        report_only=active.report_only if active else None,
+        live=active is not None and active.compiled.followed,
+    )
+
+
 def list_startup_problems(app: AnySanic) -> list[Problem]:
-    """What an app is warned about at startup, without starting it."""
+    """Return the problems that the app's startup would warn about; the app is not started."""
     mount = AppHooks.of(app)
     return [*unregistered_groups(app), *(oddities_of(app, mount.registered, mount.bound()) if mount else ())]
 
 
 def list_policies(served: Iterable[RouteInfo]) -> list[CorsPolicy]:
-    """The policies of some routes, each once."""
+    """Return the policies of these routes, each once."""
     return list(dict.fromkeys(each.policy for each in served if each.policy))

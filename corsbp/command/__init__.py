@@ -2,27 +2,30 @@
 
 The modules, from the entry inwards; imports run downwards only:
 
-    cli               the arguments, and who gets them
-    why               what an id means, and what to do
-    audit             an app's whole CORS surface on one screen
-    audit_observed    the same of an app that is asked: as a table, for machines, as a file
+    cli               the arguments, and the module that each command runs
+    why               an id: what it means, and what to do
+    audit             every route of an app with its policy, and the findings
+    audit_declared    the declared policies of all routes, as a table and as JSON
+    audit_observed    what the responses of an app allow, as a table, as JSON, and as a file
     try_page          the page of `corsbp try`, and the servers behind it
-    explain           one fetch, step by step, as a browser has it
-    websockets        who may open a WebSocket
-    tried             what a report-only policy would have decided
-    probe             what an app lets pages do, asked of it in memory
+    explain           one call of a page, step by step, as a browser makes it
+    explain_output    what it prints
+    explain_call      the call, the route that it reaches, and what to change
+    websockets        which pages can open a WebSocket
+    report_only       what report-only policies report
+    probe             requests to each route of an app in memory
     advice            which argument of which section to change
-    loading           `module:app` as typed: the app, or what was found instead
-    findings          what is odd about a surface
-    other_cors        what other packages for CORS are set to in an app
-    header_writers    who writes the headers of CORS while an app is asked
-    snapshot          a surface as a file, and what changed since
-    console           what is printed, for people and for programs
-    proxy_sender      a sender that sends through another one
-    errors            what is said instead of a traceback
+    loading           `module:app` as typed: the app, or a message that says what was found instead
+    findings          what is odd about the routes of an app
+    other_cors        the settings of other CORS packages in an app
+    header_writers    the code that wrote the CORS headers of a response
+    snapshot          an audit as a file, and what changed since
+    console           tables and lines, for people and for programs
+    proxy_sender      a sender that passes requests on to another sender
+    errors            errors that are printed without a traceback
     console_messages  what browsers print in their consoles
 
-Needs the extra `corsbp[cli]`, but for `why`.
+Needs the extra `corsbp[cli]`, except for `why`.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
-    from .cli import run  # noqa: PLC0415  # so that nothing is imported of a command that does not run
+    """Run the command; return its exit status."""
+    from .cli import run  # noqa: PLC0415  # `import corsbp.command` imports no command
 
     return run(arguments)

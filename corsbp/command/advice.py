@@ -1,8 +1,9 @@
-"""Whose route it is that a page called, and what to change: never more than what was asked for."""
+"""The route that a URL leads to, and what to change so that a page can call it: no more than it needs."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
@@ -19,194 +20,233 @@ from corsbp.spec.fetch import sort_methods
 from corsbp.testing import STOPS
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
-ORIGINS: Final = frozenset({"origin-missing", "origin-other", "origin-any", "credentials"})
-ABOUT_CORS: Final = ORIGINS | frozenset(each for each in STOPS if each.startswith("preflight-"))
-"""Where a page is stopped by what a policy says."""
-MISTYPED: Final = 0.8
-"""How like another route's path one has to be, that it is taken for a slip."""
+ORIGIN_STOPS: Final = frozenset({"origin-missing", "origin-other", "origin-any", "credentials"})
+"""Ids of `STOPS` that a policy's origins or credentials decide; for preflights, after `preflight-`."""
+
+CORS_STOPS: Final = ORIGIN_STOPS | frozenset(id_ for id_ in STOPS if id_.startswith("preflight-"))
+"""Ids of `STOPS` that a policy decides."""
+
+SIMILAR: Final = 0.6
+TYPO: Final = 0.8
+"""How similar a path has to be to that of another route, from 0 to 1, to be taken for a typing error."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the page wanted."""
+class PageRequest:
+    """The call of a page, as far as a policy can decide it."""
 
     origin: str
     method: str
     headers: tuple[str, ...]
     credentials: bool
 
-    def as_policy(self) -> str:
-        """The arguments of a policy that allows just this origin."""
+    def policy_arguments(self) -> str:
+        """Return the arguments of a policy that allows just this origin."""
         if self.origin == "null":
-            return ""  # nobody is let in by that name: the default lets everyone in
-        return f"allow_origins=[{self.origin!r}]" + (", allow_credentials=True" if self.credentials else "")
+            return ""  # No list can name it; the default allows every origin.
+        arguments = f"allow_origins=[{self.origin!r}]"
+        return f"{arguments}, allow_credentials=True" if self.credentials else arguments
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a URL leads in an app; `methods`: of its path, by whichever of its routes."""
+class RouteMatch:
+    """The route that a URL leads to, and what else there is to know about its path."""
 
     route: RouteInfo | None
     methods: tuple[str, ...] = ()
-    near: str | None = None
-    """Another path that may have been meant."""
+    """The methods of the path, by whichever of its routes."""
 
-    forgotten: Problem | None = None
-    """The group that was made around the route's blueprint, and registered nowhere."""
+    similar_path: str | None = None
+    """A path of another route that the user may have meant."""
+
+    unregistered_group: Problem | None = None
+    """A group around the route's blueprint that is registered on no app."""
 
     has_sections: bool = False
 
     @property
     def is_catch_all(self) -> bool:
-        """Whether the route takes whatever no other route has, from the root on."""
+        """The route takes every path that no other route has, from the root on."""
         return self.route is not None and self.route.path.startswith("/<") and ":path>" in self.route.path
 
     @property
-    def is_slip(self) -> bool:
-        """Whether another route was meant."""
-        return self.near is not None and (self.route is None or ":path>" in self.route.path)
+    def is_typo(self) -> bool:
+        """The user probably meant the similar path."""
+        return self.similar_path is not None and (self.route is None or ":path>" in self.route.path)
 
 
-def place_of(app: Sanic[Any, Any], url: str, method: str) -> Place:
-    """Where a URL leads; where its method has no route, to any of that path."""
-    names: dict[str, None] = {}
+def match_url(app: Sanic[Any, Any], url: str, method: str) -> RouteMatch:
+    """Find the route that a URL leads to: with this method, otherwise with another one."""
     parts = urlsplit(url)
+    routes = list_routes(app)
+    has_sections = bool(list_sections(app))
+    route = _find_route(app, routes, parts.path or "/", parts.netloc, method)
+    if route is None:
+        return RouteMatch(None, (), _find_similar(parts.path, routes, SIMILAR), None, has_sections)
+    methods = {
+        name for each in routes if (each.path, each.host) == (route.path, route.host) for name in each.methods
+    }
+    similar = None
+    if ":path>" in route.path:
+        others = [each for each in routes if _is_specific(each) and each.policy_source != route.policy_source]
+        similar = _find_similar(parts.path, others, TYPO)
+    groups = unregistered_groups(app, route.blueprint) if route.blueprint else []
+    return RouteMatch(route, sort_methods(methods), similar, next(iter(groups), None), has_sections)
+
+
+def _find_route(
+    app: Sanic[Any, Any], routes: Iterable[RouteInfo], path: str, host: str, method: str
+) -> RouteInfo | None:
+    """Ask the app's router for the route, first with the method of the page."""
+    by_name = {route.name: route for route in routes}
     for each in (method.upper(), *METHODS):
         try:
-            route, *_ = app.router.get(parts.path or "/", each, parts.netloc)
-        except Exception:  # NotFound and MethodNotAllowed, and what a router does with an odd path
+            found, *_ = app.router.get(path, each, host)
+        except Exception:  # NotFound, MethodNotAllowed, and others for a path that cannot be decoded
             continue
-        names.setdefault(route.name, None)
-    everything = list_routes(app)
-    served = {each.name: each for each in everything}
-    here = next((served[name] for name in names if name in served), None)
-    if here is None:
-        return Place(None, near=_near(parts.path, everything, 0.6), has_sections=bool(list_sections(app)))
-    alike = [each for each in everything if (each.path, each.host) == (here.path, here.host)]
-    others = [
-        each for each in everything if each.policy and each.whose != here.whose and ":path>" not in each.path
-    ]
-    unregistered = unregistered_groups(app, here.blueprint) if here.blueprint else ()
-    return Place(
-        here,
-        sort_methods({name for each in alike for name in each.methods}),
-        _near(parts.path, others, MISTYPED) if ":path>" in here.path else None,
-        next(iter(unregistered), None),
-        bool(list_sections(app)),
-    )
-
-
-def _near(path: str, served: list[RouteInfo], cutoff: float) -> str | None:
-    near = get_close_matches(path, [each.example or each.path for each in served], 1, cutoff)
-    return near[0] if near else None
-
-
-def whose(place: Place, method: str) -> str:
-    """Whose route it is that was called."""
-    route = place.route
-    if route is None:
-        meant = f"; near it is {place.near}" if place.near else ""
-        return f"No route has this path{meant}. A 404 belongs to a section by its url_prefix."
-    name = f"The route {route.name} ({route.path})"
-    if place.is_slip:
-        return f"{name} takes what no other route has; near it is {place.near}."
-    serves = "" if method in place.methods else f" The path serves {', '.join(place.methods)}, not {method}."
-    if place.forgotten is not None:
-        return f"{name} is in a group that was made, and never registered: {place.forgotten.value}.{serves}"
-    if route.left_out:
-        return f"{name} is in {route.section or 'no section'}, and left out by ctx_cors=False.{serves}"
-    if route.policy is None:
-        where = f"on the blueprint {route.blueprint}" if route.blueprint else "on the app itself"
-        return f"{name} is in no section; it is declared {where}.{serves}"
-    own = f", and has a policy of its own, ctx_cors={route.policy!r}" if route.own else f": {route.policy!r}"
-    return f"{name} is in {route.section or 'no section'}{own}.{serves}"
-
-
-def change(place: Place, stop: str, asked: Asked) -> str | None:
-    """What to change where a page was stopped; None where no argument is to blame."""
-    route = place.route
-    if place.is_slip:
-        return f"Call {place.near} in the page, if that was meant."
-    if route is None or stop not in ABOUT_CORS:
-        return None
-    if asked.method not in (*place.methods, "HEAD", "OPTIONS"):
-        return f"Call it with {' or '.join(place.methods)}: no route of this path serves {asked.method}."
-    if route.policy is None:
-        return _opening(place, route, asked)
-    return argument(route, route.policy, stop, asked)
-
-
-def _opening(place: Place, route: RouteInfo, asked: Asked) -> str:
-    """What gives a route CORS that has none: to itself or to its blueprint, for one origin."""
-    policy = asked.as_policy()
-    if place.is_catch_all:
-        return "See whether the path is right: CORS on this route would open every page of the site."
-    if place.forgotten is not None:
-        return f"Register it: app.blueprint(cors_group(...)), in place of the blueprint {route.blueprint}."
-    alone = f"ctx_cors=CorsPolicy({policy}) on the route"
-    if route.left_out:
-        return (
-            "Remove ctx_cors=False from the route." if route.section else f"Write {alone}, in place of False."
-        )
-    if route.blueprint:
-        wrapped = _wrapping(route.blueprint, policy)
-        return f"{wrapped}; or, for this route alone, {alone}." if place.has_sections else f"{wrapped}."
-    in_a_blueprint = f"Declare it on a blueprint: bp = Blueprint('api'), and {_wrapping('bp', policy)}."
-    return f"Write {alone}." if place.has_sections else in_a_blueprint
-
-
-def _wrapping(blueprint: str, policy: str) -> str:
-    return f"app.blueprint(cors_group({', '.join(filter(None, [blueprint, policy]))}))"
-
-
-def argument(route: RouteInfo, policy: CorsPolicy, stop: str, asked: Asked) -> str | None:
-    """The argument to change, and of which section; None where no argument is to blame.
-
-    What is proposed has been tried: where the policy would be refused, it says so.
-    """
-    if stop == "preflight-status":
-        return "Let preflights pass through what stands before the app: the section answers them itself."
-    whose_policy = f"ctx_cors of {route.name}" if route.own else route.whose
-    more: dict[str, Any] = {}
-    remark = ""
-    if stop.removeprefix("preflight-") in ORIGINS:
-        if said := _of_origin(policy, asked):
-            return f"{whose_policy}: {said}"
-        everyone = policy.allow_origins == "*"
-        if everyone and not asked.credentials:
-            return None  # it lets everyone in: the answer came from elsewhere
-        if asked.origin not in origin_set(policy):
-            more["allow_origins"] = [*origin_entries(policy), asked.origin]
-        if asked.credentials and not policy.allow_credentials:
-            more["allow_credentials"] = True
-        if everyone:
-            remark = ", which shuts out every other origin; or leave out credentials: 'include' in the page"
-    elif stop == "preflight-method" and policy.allow_methods != "*":
-        more["allow_methods"] = [*policy.allow_methods, asked.method]
-    elif stop == "preflight-header" and policy.allow_headers != "*":
-        names = [name.lower() for name in asked.headers if name.lower() not in policy.allow_headers]
-        more["allow_headers"] = [*policy.allow_headers, *names]
-    changed = ", ".join(f"{name}={value!r}" for name, value in more.items())
-    return f"{whose_policy}: {changed}{_refused(policy, more) or remark}" if changed else None
-
-
-def _of_origin(policy: CorsPolicy, asked: Asked) -> str | None:
-    """What is to be said of an origin that no list can take."""
-    if origin_functions(policy) and asked.origin not in origin_set(policy):
-        asking = " or ".join(f"{function_name(each)}()" for each in origin_functions(policy))
-        named_too = ", or allow_origins to name it" if origin_entries(policy) else ""
-        return f"{asking} has to return True for {asked.origin!r}{named_too}"
-    if asked.origin == "null":
-        return "only allow_origins='*' lets null in, as everyone, and without credentials"
+        if found.name in by_name:  # which the internal routes of an app are not
+            return by_name[found.name]
     return None
 
 
-def _refused(policy: CorsPolicy, more: dict[str, Any]) -> str:
-    """Why a policy with these changes would be refused; nothing if it is not."""
+def _is_specific(route: RouteInfo) -> bool:
+    """Return whether a route has a policy, and does not take whole paths."""
+    return route.policy is not None and ":path>" not in route.path
+
+
+def _find_similar(path: str, routes: Iterable[RouteInfo], cutoff: float) -> str | None:
+    similar = get_close_matches(path, [each.example or each.path for each in routes], 1, cutoff)
+    return similar[0] if similar else None
+
+
+def describe_route(match: RouteMatch, method: str) -> str:
+    """Describe the route that a URL leads to, and its policy."""
+    route, similar = match.route, match.similar_path
+    if route is None:
+        hint = f"; {similar} is similar" if similar else ""
+        return f"No route has this path{hint}. A 404 belongs to a section by its url_prefix."
+    name = f"The route {route.name} ({route.path})"
+    if match.is_typo:
+        return f"{name} takes every path that no other route has; {similar} is similar."
+    text = f"{name} {_describe_policy(match, route)}."
+    if method not in match.methods:
+        text += f" The path serves {', '.join(match.methods)}, not {method}."
+    return text
+
+
+def _describe_policy(match: RouteMatch, route: RouteInfo) -> str:
+    section = route.section or "no section"
+    if match.unregistered_group is not None:
+        return f"is in a group that is registered on no app: {match.unregistered_group.value}"
+    if route.opts_out:
+        return f"is in {section}, and has no CORS by ctx_cors=False"
+    if route.policy is None:
+        where = f"on the blueprint {route.blueprint}" if route.blueprint else "on the app itself"
+        return f"is in no section; it is declared {where}"
+    if route.has_own_policy:
+        return f"is in {section}, and has its own policy, ctx_cors={route.policy!r}"
+    return f"is in {section}: {route.policy!r}"
+
+
+# --- what to change ---
+
+
+def suggest_change(match: RouteMatch, stop: str, request: PageRequest) -> str | None:
+    """Return what to change if a page was stopped; None if no argument of a policy is the reason."""
+    route = match.route
+    if match.is_typo:
+        return f"Call {match.similar_path} in the page, if you meant that path."
+    if route is None or stop not in CORS_STOPS:
+        return None
+    if request.method not in (*match.methods, "HEAD", "OPTIONS"):
+        methods = " or ".join(match.methods)
+        return f"Call it with {methods}: no route of this path serves {request.method}."
+    if route.policy is None:
+        return _suggest_wrapping(match, route, request)
+    return suggest_argument(route, route.policy, stop, request)
+
+
+def _suggest_wrapping(match: RouteMatch, route: RouteInfo, request: PageRequest) -> str:
+    """Suggest how to give CORS to a route that has none: to the route or its blueprint, for one origin."""
+    arguments = request.policy_arguments()
+    if match.is_catch_all:
+        return "Check the path: CORS on this route would cover every page of the site."
+    if match.unregistered_group is not None:
+        return f"Register it: app.blueprint(cors_group(...)), instead of the blueprint {route.blueprint}."
+    own_policy = f"ctx_cors=CorsPolicy({arguments}) on the route"
+    if route.opts_out:
+        in_place = f"Write {own_policy}, in place of False."
+        return "Remove ctx_cors=False from the route." if route.section else in_place
+    if route.blueprint:
+        wrapped = _wrap(route.blueprint, arguments)
+        return f"{wrapped}; or, for this route alone, {own_policy}." if match.has_sections else f"{wrapped}."
+    if match.has_sections:
+        return f"Write {own_policy}."
+    # Without any section, corsbp does not read ctx_cors.
+    return f"Declare it on a blueprint: bp = Blueprint('api'), and {_wrap('bp', arguments)}."
+
+
+def _wrap(blueprint: str, arguments: str) -> str:
+    return f"app.blueprint(cors_group({', '.join(filter(None, [blueprint, arguments]))}))"
+
+
+def suggest_argument(route: RouteInfo, policy: CorsPolicy, stop: str, request: PageRequest) -> str | None:
+    """Return the argument to change, and its section; None if no argument is the reason.
+
+    The new policy is made, and the text says so if it would be refused.
+    """
+    if stop == "preflight-status":
+        return "Let preflights pass through the proxy before the app: the section responds to them itself."
+    where = f"ctx_cors of {route.name}" if route.has_own_policy else route.policy_source
+    changes: dict[str, Any] = {}
+    remark = ""
+    if stop.removeprefix("preflight-") in ORIGIN_STOPS:
+        if reason := _explain_unlistable(policy, request):
+            return f"{where}: {reason}"
+        changes = _change_origins(policy, request)
+        if changes and policy.allow_origins == "*":
+            remark = ", which denies every other origin; or leave out credentials: 'include' in the page"
+    elif stop == "preflight-method" and policy.allow_methods != "*":
+        changes["allow_methods"] = [*policy.allow_methods, request.method]
+    elif stop == "preflight-header" and policy.allow_headers != "*":
+        names = [name.lower() for name in request.headers if name.lower() not in policy.allow_headers]
+        changes["allow_headers"] = [*policy.allow_headers, *names]
+    if not changes:
+        return None
+    arguments = ", ".join(f"{name}={value!r}" for name, value in changes.items())
+    return f"{where}: {arguments}{_describe_refusal(policy, changes) or remark}"
+
+
+def _change_origins(policy: CorsPolicy, request: PageRequest) -> dict[str, Any]:
+    """Return the arguments that allow this origin, and credentials if the page sends them."""
+    changes: dict[str, Any] = {}
+    if policy.allow_origins == "*" and not request.credentials:
+        return changes  # The policy allows the page: the response came from something else.
+    if request.origin not in origin_set(policy):
+        changes["allow_origins"] = [*origin_entries(policy), request.origin]
+    if request.credentials and not policy.allow_credentials:
+        changes["allow_credentials"] = True
+    return changes
+
+
+def _explain_unlistable(policy: CorsPolicy, request: PageRequest) -> str | None:
+    """Explain what allows an origin that only a function decides, or that no list can contain."""
+    functions = origin_functions(policy)
+    if functions and request.origin not in origin_set(policy):
+        names = " or ".join(f"{function_name(each)}()" for each in functions)
+        text = f"{names} has to return True for {request.origin!r}"
+        return f"{text}, or allow_origins to name it" if origin_entries(policy) else text
+    if request.origin == "null":
+        return "only allow_origins='*' allows null, as every origin, and without credentials"
+    return None
+
+
+def _describe_refusal(policy: CorsPolicy, changes: dict[str, Any]) -> str:
+    """Return why corsbp would refuse the policy with these changes; "" if it would not."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            policy.replace(**more)
+            policy.replace(**changes)
     except CorsPolicyError as error:
         return f" would be refused: {error.problems[0]}"
     return ""

@@ -1,142 +1,165 @@
-"""`corsbp audit --observed`: what was asked of an app, as a table, for machines, and as a file."""
+"""`corsbp audit --observed`: what the responses of an app allow, as a table, as JSON, and as a file."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from sanic import Sanic
 
-from .console import counted, print_table
+from . import console
+from .console import count_of
 from .errors import CommandError
-from .loading import aside, quiet
-from .probe import NOBODY, STRANGER, UNCHECKED, Observed, observe
-from .snapshot import VERSION, Change, Entry, differences
+from .loading import collect_errors, redirect_app_output
+from .probe import NO_CHECK, NO_WRITER, UNKNOWN_ORIGIN, ObservedMethod, observe_app
+from .snapshot import VERSION, Change, Entry, compare_entries
 
-MOST_LOGGED = 5
+MAX_LOGGED = 5
 """Different lines of the app's log that are shown: each request can leave one."""
 
 
-def asked(
+def observe(
     app: Sanic[Any, Any], target: str, origins: Sequence[str], leave_out: Sequence[str], err: Console
-) -> list[Observed]:
-    """Ask an app as pages of a stranger and of these origins. Raises CommandError where it does not start."""
-    with aside(err, f"asking {target}"), quiet() as failures:
+) -> list[ObservedMethod]:
+    """Send requests to each route, as pages of an unknown origin and of these origins.
+
+    Raises:
+        CommandError: the app does not start, or an origin is not an origin.
+    """
+    pages = list(dict.fromkeys([UNKNOWN_ORIGIN, *origins]))
+    with redirect_app_output(err, f"sending requests to {target}"), collect_errors() as logged:
         try:
-            found = asyncio.run(observe(app, list(dict.fromkeys([STRANGER, *origins])), leave_out))
-        except (ValueError, RuntimeError) as error:  # an origin that is none; an app that does not start
+            observed = asyncio.run(observe_app(app, pages, leave_out))
+        except (ValueError, RuntimeError) as error:
             raise CommandError(f"{error}".replace("allow_origins: ", "--origin: ")) from error
-    lines = list(dict.fromkeys(failures))
-    for line in lines[:MOST_LOGGED]:
+    lines = list(dict.fromkeys(logged))
+    for line in lines[:MAX_LOGGED]:
         err.print(f"logged: {line}", markup=False)
-    if len(lines) > MOST_LOGGED:
-        err.print(f"logged: {len(lines) - MOST_LOGGED} more lines", markup=False)
-    return found
+    if len(lines) > MAX_LOGGED:
+        err.print(f"logged: {len(lines) - MAX_LOGGED} more lines", markup=False)
+    return observed
 
 
 # --- on the screen ---
 
 
-def show(app: Sanic[Any, Any], found: Sequence[Observed], out: Console) -> None:
-    """What pages may do, a line for the methods of a path that are alike."""
-    origins = list(found[0].grants) if found else []
-    hosts = any(each.route.host for each in found)
-    rows: dict[tuple[str, ...], list[str]] = {}
-    for each in found:
-        host = [each.route.host or ""] if hosts else []
-        cells = (_in_words(each, each.grants[origin]) for origin in origins)
-        rows.setdefault((each.route.path, *host, each.by, *cells), []).append(each.method)
-    names = [
-        *(["host"] if hosts else []),
-        "CORS by",
-        *("a stranger" if each == STRANGER else each for each in origins),
-    ]
-    table = [(",".join(methods), *row) for row, methods in rows.items()]
-    print_table(("methods", "path", *names), table, out, dim=lambda row: NOBODY in row)
-    asked_ = f"{counted(len(found), 'method')} asked"
-    out.print(f"{app.name}: {asked_}; CORS: {_by(each.by for each in found)}", style="bold", markup=False)
+def print_table(app: Sanic[Any, Any], observed: Sequence[ObservedMethod], out: Console) -> None:
+    """Print what pages may do; methods of a path with the same cells share a row."""
+    origins = list(observed[0].grants) if observed else []
+    with_hosts = any(each.route.host for each in observed)
+    columns = ["methods", "path", "CORS by", *map(describe_origin, origins)]
+    if with_hosts:
+        columns.insert(2, "host")
+    methods_by_row: dict[tuple[str, ...], list[str]] = {}
+    for each in observed:
+        place = [each.route.path, each.route.host or ""] if with_hosts else [each.route.path]
+        cells = [_describe_grant(each, each.grants[origin]) for origin in origins]
+        methods_by_row.setdefault((*place, each.writer, *cells), []).append(each.method)
+    rows = [(",".join(methods), *row) for row, methods in methods_by_row.items()]
+    console.print_table(columns, rows, out, is_dim=lambda row: NO_WRITER in row)
+    count = count_of(len(observed), "method")
+    writers = _count_writers(each.writer for each in observed)
+    out.print(f"{app.name}: {count} observed; CORS: {writers}", style="bold", markup=False)
 
 
-def _by(layers: Iterable[str]) -> str:
-    """How many methods have their CORS from whom."""
-    counts = sorted(Counter(layers).items())
-    return ", ".join(f"{n} {'with' if by == UNCHECKED else 'by'} {by}" for by, n in counts) or "none"
+def describe_origin(origin: str) -> str:
+    """Return the origin; in words if it is the one that no policy names."""
+    return "an unknown origin" if origin == UNKNOWN_ORIGIN else origin
 
 
-def _in_words(observed: Observed, grant: Entry | None) -> str:
+def _describe_grant(observed: ObservedMethod, grant: Entry | None) -> str:
     if grant is None:
         return "no"
     if observed.route.websocket:
-        return "opens it"
-    words = ["yes", "with credentials" if grant["credentials"] else ""]
-    return ", ".join(filter(None, [*words, "" if grant["headers"] else "no request headers"]))
+        return "opens"
+    words = ["yes"]
+    if grant["credentials"]:
+        words.append("with credentials")
+    if not grant["headers"]:
+        words.append("no request headers")
+    return ", ".join(words)
 
 
-def as_data(app: Sanic[Any, Any], found: Sequence[Observed]) -> dict[str, Any]:
-    """For machines."""
+def _count_writers(writers: Iterable[str]) -> str:
+    """Describe how many methods have their CORS headers from which code."""
+    phrases = {NO_CHECK: f"with {NO_CHECK}", NO_WRITER: "without"}
+    counts = sorted(Counter(writers).items())
+    return ", ".join(f"{count} {phrases.get(each, f'by {each}')}" for each, count in counts) or "none"
+
+
+def to_json(app: Sanic[Any, Any], observed: Sequence[ObservedMethod]) -> str:
+    """Return what was observed as JSON."""
     routes = [
         {
             "method": each.method,
             "path": each.route.path,
             "host": each.route.host,
             "name": each.route.name,
-            "by": each.by,
+            "by": each.writer,
             "status": each.status,
             "grants": dict(each.grants),
         }
-        for each in found
+        for each in observed
     ]
-    return {"app": app.name, "routes": routes}
+    return json.dumps({"app": app.name, "routes": routes}, indent=2)
 
 
 # --- as a file ---
 
 
-def snapshot(found: Iterable[Observed]) -> dict[str, Any]:
-    """What was observed; sorted, so that equal surfaces are equal bytes."""
-    found = list(found)
-    routes = {each.key: {"by": each.by, "grants": dict(each.grants)} for each in found}
-    origins = sorted({origin for each in found for origin in each.grants})
+def take_snapshot(observed: Iterable[ObservedMethod]) -> dict[str, Any]:
+    """Return what was observed; sorted, so that equal observations are equal bytes."""
+    observed = list(observed)
+    routes = {each.key: {"by": each.writer, "grants": dict(each.grants)} for each in observed}
+    origins = sorted({origin for each in observed for origin in each.grants})
     return {"version": VERSION, "observed": origins, "routes": dict(sorted(routes.items()))}
 
 
-def origins_of(before: Mapping[str, Any], named: Sequence[str]) -> list[str]:
-    """The origins that a snapshot knows. Raises CommandError where others are named."""
-    known = before.get("observed")
-    if known is None:
+def origins_of(snapshot: Mapping[str, Any], options: Sequence[str]) -> list[str]:
+    """Return the origins of a snapshot. Raises CommandError if `--origin` has another one."""
+    origins = snapshot.get("observed")
+    if origins is None:
         raise CommandError("the file was made without --observed: compare it without, or make one with it")
-    if unknown := [each for each in named if each not in known]:
+    if unknown := [each for each in options if each not in origins]:
         raise CommandError(
-            f"the file knows nothing of --origin {unknown[0]}; it was asked for {', '.join(known)}"
+            f"the file was made without --origin {unknown[0]}; its origins are {', '.join(origins)}"
         )
-    return list(known)
+    return list(origins)
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """What each route gained and lost, origin by origin, in the newer of two snapshots."""
-    found: list[Change] = []
+def compare_snapshots(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """Return what each route gained and lost, origin by origin."""
     before, after = old["routes"], new["routes"]
+    changes: list[Change] = []
     for route in sorted({*before, *after}):
-        was, now = (each.get(route, {}).get("grants", {}) for each in (before, after))
+        old_grants, new_grants = (each.get(route, {}).get("grants", {}) for each in (before, after))
         for origin in new["observed"]:
-            who = "a stranger" if origin == STRANGER else origin
-            old_, new_ = was.get(origin), now.get(origin)
-            if old_ is None and new_ is not None:
-                credentials = ", with credentials" if new_.get("credentials") else ""
-                found.append(Change(route, f"gained {who}{credentials}", True))
-            elif old_ is not None and new_ is None:
-                found.append(
-                    Change(route, f"lost {who}{'' if route in after else ': the route is gone'}", False)
-                )
-            elif old_ is not None and new_ is not None:
-                found += (Change(route, f"{who}: {text}", wider) for text, wider in differences(old_, new_))
-    return found
+            found = _compare_grants(describe_origin(origin), old_grants.get(origin), new_grants.get(origin))
+            for text, is_wider in found:
+                is_gone = route not in after
+                changes.append(Change(route, f"{text}: the route is gone" if is_gone else text, is_wider))
+    return changes
 
 
-def movement(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """From whom the routes had their CORS, and have it now."""
-    before, now = (_by(each["by"] for each in routes.values()) for routes in (old["routes"], new["routes"]))
+def _compare_grants(origin: str, old: Entry | None, new: Entry | None) -> Iterator[tuple[str, bool]]:
+    """Yield what pages of an origin gained and lost, and whether it is wider."""
+    if old is None and new is not None:
+        credentials = ", with credentials" if new.get("credentials") else ""
+        yield f"gained {origin}{credentials}", True
+    elif old is not None and new is None:
+        yield f"lost {origin}", False
+    elif old is not None and new is not None:
+        for text, is_wider in compare_entries(old, new):
+            yield f"{origin}: {text}", is_wider
+
+
+def describe_writers(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Describe which code wrote the CORS headers before, and which writes them now."""
+    before, now = (
+        _count_writers(each["by"] for each in snapshot["routes"].values()) for snapshot in (old, new)
+    )
     return f"CORS before: {before}; now: {now}"

@@ -1,4 +1,4 @@
-"""The arguments, and who gets them."""
+"""The arguments of the command line, and the module that each command runs."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ import corsbp
 from .errors import CommandError
 
 COMMANDS: Final = {
-    "audit": "every route, who may call it, and what is odd",
-    "explain": "why a page can, or cannot, read an answer",
-    "try": "call an app's routes from a page in your own browser",
-    "why": "what an id in an error or a log line means, and what to do",
+    "audit": "list every route, the origins that may call it, and what is odd",
+    "explain": "explain why a page can or cannot read a response",
+    "try": "call the routes of an app from a page in your own browser",
+    "why": "explain an id of an error, a warning or a log line, and what to do",
 }
-ROOMS: Final = {"try": "try_page"}
-"""Of the commands that have not the name of their room."""
-NEEDED: Final = ("httpx", "rich")
-"""What the extra brings: for requests, and for the terminal. Only `why` does without."""
+MODULES: Final = {"try": "try_page"}
+"""The modules of commands whose names Python does not allow for a module."""
+
+REQUIRED: Final = ("httpx", "rich")
+"""Packages that the extra `corsbp[cli]` installs: for requests, and for the terminal. `why` needs none."""
 
 EXAMPLES = """\
 examples:
   corsbp audit shop:app
   corsbp audit shop:app --snapshot cors.json      # for a review, or for CI to compare with
   corsbp audit shop:app --check cors.json
-  corsbp audit shop:app --observed --origin https://app.example    # asked, whatever answers
-  corsbp audit shop:app -- --port 80              # behind --, what the app itself reads of sys.argv
+  corsbp audit shop:app --observed --origin https://app.example    # what the responses say
+  corsbp audit shop:app -- --port 80              # arguments after -- are passed to the app as sys.argv
   corsbp explain shop:app /v1/items PUT --origin https://app.example --header 'x-token: 1'
   corsbp explain https://api.example/items --origin https://app.example --credentials
   corsbp try shop:app
@@ -42,37 +43,24 @@ examples:
 
 
 def run(arguments: Sequence[str] | None) -> int:
-    """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="corsbp",
-        description="What pages of other origins may do with an app: all of it, one fetch, or by hand.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"corsbp {corsbp.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    ours, theirs = _apart(sys.argv[1:] if arguments is None else list(arguments))
-    named = next((each for each in ours if not each.startswith("-")), None)
-    missing = [name for name in NEEDED if named in COMMANDS and named != "why" and find_spec(name) is None]
-    if missing:
+    """Run a command; return its exit status."""
+    own, of_app = _split_arguments(sys.argv[1:] if arguments is None else list(arguments))
+    name = next((each for each in own if not each.startswith("-")), None)
+    if missing := _missing_packages(name):
         print(f"corsbp: {' and '.join(missing)} missing: pip install 'corsbp[cli]'", file=sys.stderr)
         return 2
-    for name, what in COMMANDS.items():
-        one = commands.add_parser(name, help=what)
-        if name == named:  # the others are not even imported
-            import_module(f".{ROOMS.get(name, name)}", __package__).add_to(one)
-    chosen = parser.parse_args(ours)
+    parsed = _parser(name).parse_args(own)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal may not have every character
+        if isinstance(stream, io.TextIOWrapper):  # A terminal may not have every character.
             stream.reconfigure(errors="backslashreplace")
-    argv, sys.argv = sys.argv, [getattr(chosen, "target", "corsbp"), *theirs]
+    argv, sys.argv = sys.argv, [getattr(parsed, "target", "corsbp"), *of_app]
     try:
-        return int(chosen.run(chosen, *([] if named == "why" else _consoles())))
+        return int(parsed.run(parsed, *_consoles_for(name)))
     except CommandError as error:
         print(f"corsbp: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `corsbp audit … | head`
-        with suppress(OSError):  # so that Python does not try once more as it ends
+        with suppress(OSError):  # Python flushes stdout once more as it ends, which would raise again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except KeyboardInterrupt:
@@ -81,14 +69,45 @@ def run(arguments: Sequence[str] | None) -> int:
         sys.argv = argv
 
 
-def _apart(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The command's arguments, and those of the app, which follow `--`."""
-    at = arguments.index("--") if "--" in arguments else len(arguments)
-    return arguments[:at], arguments[at + 1 :]
+def _split_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Split the arguments at `--`: those of the command, and those of the app."""
+    if "--" not in arguments:
+        return arguments, []
+    separator = arguments.index("--")
+    return arguments[:separator], arguments[separator + 1 :]
 
 
-def _consoles() -> tuple[Any, Any]:
-    """For what the command says, and what it says beside."""
-    from .console import console  # noqa: PLC0415  # which imports what the extra brings
+def _missing_packages(command: str | None) -> list[str]:
+    """Return the packages that this command needs and that are not installed."""
+    if command not in COMMANDS or command == "why":
+        return []
+    return [package for package in REQUIRED if find_spec(package) is None]
 
-    return console(), console(stderr=True)
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    """Return a parser that knows all commands, but only the arguments of this one.
+
+    The module of another command is not imported: it may need packages that are not installed.
+    """
+    parser = argparse.ArgumentParser(
+        prog="corsbp",
+        description="Find out which pages of other origins can call an app.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"corsbp {corsbp.__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary)
+        if name == command:
+            import_module(f".{MODULES.get(name, name)}", __package__).add_to(subparser)
+    return parser
+
+
+def _consoles_for(command: str | None) -> tuple[Any, ...]:
+    """Open the consoles for stdout and stderr; `why` needs none."""
+    if command == "why":
+        return ()
+    from .console import open_console  # noqa: PLC0415  # imports rich, which `why` must not need
+
+    return open_console(), open_console(stderr=True)

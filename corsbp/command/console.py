@@ -1,4 +1,4 @@
-"""What is printed, for people and for programs."""
+"""The two consoles of the command, tables, and numbers of things."""
 
 from __future__ import annotations
 
@@ -11,41 +11,44 @@ from rich.text import Text
 
 
 def print_table(
-    names: Sequence[str],
+    columns: Sequence[str],
     rows: Iterable[Sequence[str]],
     out: Console,
     *,
-    dim: Callable[[Sequence[str]], bool],
+    is_dim: Callable[[Sequence[str]], bool],
 ) -> None:
-    """Print a table: within the width of a terminal; for programs as wide as it is."""
+    """Print a table: within the width of a terminal, and for programs with one line for each row."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name in names:
-        table.add_column(name, no_wrap=not out.is_terminal, overflow="fold")
+    for column in columns:
+        table.add_column(column, no_wrap=not out.is_terminal, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row), style="dim" if dim(row) else "")
+        table.add_row(*map(Text, row), style="dim" if is_dim(row) else "")
     if out.is_terminal:
         out.print(table)
         return
     with out.capture() as captured:
         out.print(table)
-    out.print("\n".join(line.strip() for line in captured.get().strip().splitlines()), markup=False)
+    # Rich pads each line to the width of the table.
+    lines = captured.get().strip().splitlines()
+    out.print("\n".join(line.strip() for line in lines), markup=False)
 
 
-def counted(number: int, what: str) -> str:
-    """A number of things: `1 route`, `2 routes`."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 route`, `2 routes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-class Terminal(Console):
-    """A console that leaves it to the command what happens when nobody reads any more."""
+class CommandConsole(Console):
+    """A console that raises if its reader is gone; Rich would exit with a status of its own."""
 
     def on_broken_pipe(self) -> None:
+        """Raise what `cli.run` catches."""
         raise BrokenPipeError
 
 
-def console(stderr: bool = False) -> Console:
-    """A console whose lines are as long as need be where a program reads them."""
-    made = Terminal(stderr=stderr, highlight=False, soft_wrap=True)
-    if not made.is_terminal:
-        made.width = 10_000
-    return made
+def open_console(stderr: bool = False) -> Console:
+    """Open a console that breaks lines on a terminal only: programs read whole lines."""
+    console = CommandConsole(stderr=stderr, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = 10_000
+    return console

@@ -1,4 +1,4 @@
-"""What browsers print in their consoles, in short: by what stopped them."""
+"""The messages that browsers print in their consoles, by the id of the check that failed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _HEADER = (
     "Request header field … is not allowed by Access-Control-Allow-Headers",
 )
 
-CONSOLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+CONSOLE_MESSAGES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
         "origin-missing": _MISSING,
         "origin-other": _OTHER,
@@ -67,4 +67,4 @@ CONSOLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "preflight-header": _HEADER,
     }
 )
-"""By the id of what stopped the fetch: what Chromium, Firefox and Safari say, where they say something."""
+"""By an id of `STOPS`: the messages of Chromium, Firefox and Safari; … stands for what differs."""

@@ -1,5 +1,5 @@
-"""What is said instead of a traceback."""
+"""Errors of the user, which are printed without a traceback."""
 
 
 class CommandError(Exception):
-    """What is said instead of a traceback, with the exit status 2."""
+    """An error that is printed as one message, with exit status 2."""

@@ -1,4 +1,4 @@
-"""What is odd about an app's CORS surface: each finding with an id, and whether it is an error."""
+"""What is odd about the routes of an app: findings, each with an id and a level."""
 
 from __future__ import annotations
 
@@ -18,122 +18,144 @@ from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
 from corsbp.policy.problems import PROBLEMS, WARNINGS, ids
 from corsbp.spec import origins, public_suffixes
 
-from .other_cors import neighbours, routes, settled_by_sanic_ext
+from .other_cors import applied_sanic_ext_origins, find_other_cors, iterate_routes
 
-MORE: Final = ids("""
+AUDIT_FINDINGS: Final = ids("""
     any-beside-restricted credentials-pattern credentials-function insecure-origin websocket-unchecked
     set-too-late two-sections duplicate-names group-unused ctx-cors-unread
 """)
-"""Ids of what only a review looks for; the others are those of the policies' problems and warnings."""
+"""Ids of what only an audit looks for. The other ids are those of problems and warnings of policies."""
 
-FINDINGS: Final = PROBLEMS | WARNINGS | MORE
+FINDINGS: Final = PROBLEMS | WARNINGS | AUDIT_FINDINGS
 """Every id that a finding can have."""
 
 ERRORS: Final = frozenset({"credentials-insecure-origin", "credentials-public-suffix"})
-"""Entries of a policy by which somebody can act as a user."""
+"""Entries of a policy that let somebody act as a user."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """Something to look at: `where` is a section, a route or the app; `paths` are those that it is about."""
+    """One thing to look at."""
 
-    error: bool
+    is_error: bool
     id: str
     where: str
+    """The label of a section, a route, or the name of the app."""
+
     text: str
     paths: tuple[str, ...] = ()
+    """The paths of all routes that the finding is about."""
+
+    @property
+    def level(self) -> str:
+        """The word for it in the output."""
+        return "error" if self.is_error else "warning"
 
 
-def find(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[RouteInfo], list[Finding]]:
-    """The app's routes, and what is odd about them: errors first, in one order whatever the run.
+def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[RouteInfo], list[Finding]]:
+    """Return the routes of an app and the findings: errors first, in the same order at each run.
 
     Args:
-        made: the sections that were made with the app, on it or not.
+        made: the sections that were made while the app was imported, registered on it or not.
     """
     try:
-        served = inventory.list_routes(app)
-        odd = inventory.list_startup_problems(app)
+        routes = inventory.list_routes(app)
+        problems = inventory.list_startup_problems(app)
     except ValueError as error:
         return [], [Finding(True, "two-sections", app.name, str(error))]
-    here = inventory.list_sections(app)
-    around = {section.label(): section.active_policy.policy for section in here}
-    found = [
+    sections = inventory.list_sections(app)
+    policies = {section.label(): section.active_policy.policy for section in sections}
+    findings = {
         *(
             Finding(each.id == "group-forgotten", each.id, f"{each.value}", each.message)
-            for each in odd
-            if each.id != "two-layers"  # of which more is known here
+            for each in problems
+            if each.id != "two-layers"  # find_other_cors knows more about it
         ),
-        *_of_groups(made),
-        *_of_names(app),
-        *([] if here else _of_unread(served)),
-        *_of_policies(served, around),
-        *_of_neighbours(served),
-        *_of_sockets(served),
-        *_of_packages(app, served),
-    ]
-    return served, sorted(set(found), key=lambda each: (not each.error, each.id, each.where, each.text))
+        *_check_groups(made),
+        *_check_names(app),
+        *([] if sections else _check_ctx_cors(routes)),
+        *_check_policies(routes, policies),
+        *_check_neighbouring_routes(routes),
+        *_check_websockets(routes),
+        *_check_other_cors(app, routes),
+    }
+    return routes, sorted(findings, key=lambda each: (not each.is_error, each.id, each.where, each.text))
 
 
-def _of_groups(made: Iterable[Section]) -> Iterator[Finding]:
-    """Groups of which nothing is on any app; those inside of another go with it."""
-    unused = {
-        each: innermost_sections(each)
-        for each in made
-        if not (each.registered or each.whole or any(bp.registered for bp in innermost_sections(each)))
-    }
-    inner = {
-        section for each, claimed in unused.items() for section in claimed.values() if section is not each
-    }
-    for each, claimed in unused.items():
-        if each not in inner:
-            where = f"cors_group({', '.join(bp.name for bp in claimed)})"
-            text = f"made at {os.path.relpath(each.made_at)}, and on no app: app.blueprint(...) registers it"
+def _route_label(route: RouteInfo) -> str:
+    return f"{','.join(route.methods)} {route.path}"
+
+
+def _check_groups(made: Iterable[Section]) -> Iterator[Finding]:
+    """Find groups that are on no app; inner groups belong to the finding of the outer group."""
+    unused = {}
+    for section in made:
+        members = innermost_sections(section)
+        if not (section.registered or section.whole or any(bp.registered for bp in members)):
+            unused[section] = members
+    inner = {each for section, members in unused.items() for each in members.values() if each is not section}
+    for section, members in unused.items():
+        if section not in inner:
+            where = f"cors_group({', '.join(blueprint.name for blueprint in members)})"
+            text = f"made at {os.path.relpath(section.made_at)}, on no app: app.blueprint(...) registers it"
             yield Finding(False, "group-unused", where, text)
 
 
-def _of_unread(served: Iterable[RouteInfo]) -> Iterator[Finding]:
-    """What routes of an app without sections ask for."""
-    for route in served:
-        if route.own:
+def _check_ctx_cors(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
+    """Find routes with `ctx_cors` in an app without sections, which does not read it."""
+    for route in routes:
+        if route.has_own_policy:
             first = "" if route.blueprint else "declare it on a blueprint bp, and "
             wrapped = f"{first}app.blueprint(cors_group({route.blueprint or 'bp'}, ...)) makes one"
             text = f"its ctx_cors does nothing, as the app has no section: {wrapped}"
-            where = f"{','.join(route.methods)} {route.path}"
-            yield Finding(False, "ctx-cors-unread", where, text, (route.path,))
+            yield Finding(False, "ctx-cors-unread", _route_label(route), text, (route.path,))
 
 
-def _of_names(app: Sanic[Any, Any]) -> Iterator[Finding]:
-    """Names that Sanic refuses to start with."""
-    places: dict[str, list[str]] = {}
-    for route in routes(app):
-        places.setdefault(route.extra.ident, []).append(f"/{route.path}")
-    for name, paths in places.items():
+def _check_names(app: Sanic[Any, Any]) -> Iterator[Finding]:
+    """Find names that two routes have: Sanic does not start then."""
+    paths_by_name: dict[str, list[str]] = {}
+    for route in iterate_routes(app):
+        paths_by_name.setdefault(route.extra.ident, []).append(f"/{route.path}")
+    for name, paths in paths_by_name.items():
         if len(paths) > 1:
             text = f"is the name of {' and of '.join(sorted(paths))}: give one of them another, name=..."
             yield Finding(True, "duplicate-names", name, text, tuple(sorted(set(paths))))
 
 
-def _of_policies(served: Iterable[RouteInfo], around: dict[str, CorsPolicy]) -> Iterator[Finding]:
-    """Of each policy once, with the paths that follow it."""
-    following: dict[tuple[str, CorsPolicy], list[str]] = {}
-    for route in served:
-        if route.policy is not None:
-            shared = route.section if around.get(f"{route.section}") == route.policy else None
-            where = shared or f"{','.join(route.methods)} {route.path}"
-            following.setdefault((where, route.policy), []).append(route.path)
-    for (where, policy), paths in following.items():
-        entries, about = origin_entries(policy), tuple(sorted(set(paths)))
-        patterns = frozenset(filter(origins.is_pattern, entries))
-        for entry in entries:
-            for each in _of_entry(entry, policy.allow_credentials):
-                yield Finding(each in ERRORS, each, where, entry, about)
-            if wider := origins.find_wider_entry(entry, patterns):
-                yield Finding(False, "origin-covered", where, f"{entry} is already allowed by {wider}", about)
-        for function in origin_functions(policy) if policy.allow_credentials else ():
-            yield Finding(False, "credentials-function", where, f"{function_name(function)}()", about)
+def _check_policies(routes: Iterable[RouteInfo], policies: dict[str, CorsPolicy]) -> Iterator[Finding]:
+    """Check each policy once, with the paths of the routes that follow it.
+
+    Args:
+        policies: the policy of each section, by its label.
+    """
+    paths_by_policy: dict[tuple[str, CorsPolicy], set[str]] = {}
+    for route in routes:
+        if route.policy is None:
+            continue
+        where = _route_label(route)
+        if route.section and policies.get(route.section) == route.policy:
+            where = route.section
+        paths_by_policy.setdefault((where, route.policy), set()).add(route.path)
+    for (where, policy), paths in paths_by_policy.items():
+        for id_, text in _check_policy(policy):
+            yield Finding(id_ in ERRORS, id_, where, text, tuple(sorted(paths)))
 
 
-def _of_entry(entry: str, credentials: bool) -> Iterator[str]:
+def _check_policy(policy: CorsPolicy) -> Iterator[tuple[str, str]]:
+    """Yield ids, each with the entry or function that it is about."""
+    entries = origin_entries(policy)
+    patterns = frozenset(filter(origins.is_pattern, entries))
+    for entry in entries:
+        for id_ in _check_entry(entry, policy.allow_credentials):
+            yield id_, entry
+        if covering := origins.find_wider_entry(entry, patterns):
+            yield "origin-covered", f"{entry} is already allowed by {covering}"
+    if policy.allow_credentials:
+        for function in origin_functions(policy):
+            yield "credentials-function", f"{function_name(function)}()"
+
+
+def _check_entry(entry: str, credentials: bool) -> Iterator[str]:
     if origins.is_insecure(entry):
         yield "credentials-insecure-origin" if credentials else "insecure-origin"
     if credentials and public_suffixes.is_below_public_suffix(entry):
@@ -142,46 +164,47 @@ def _of_entry(entry: str, credentials: bool) -> Iterator[str]:
         yield "credentials-pattern"
 
 
-def _of_neighbours(served: Iterable[RouteInfo]) -> Iterator[Finding]:
-    """Of the routes of a section, or of a path, one is open to all and another is not."""
+def _check_neighbouring_routes(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
+    """Find routes that are open to all beside one that is not, in the same section or on the same path."""
     restricted: dict[object, RouteInfo] = {}
-    for route in served:
+    for route in routes:
         if route.policy and not _is_open(route.policy):
-            restricted.setdefault(route.whose, route)
+            restricted.setdefault(route.policy_source, route)
             restricted.setdefault((route.path, route.host), route)
-    for route in served:
-        other = restricted.get((route.path, route.host)) or restricted.get(route.whose)
+    for route in routes:
+        other = restricted.get((route.path, route.host)) or restricted.get(route.policy_source)
         if other and _is_open(route.policy):
-            text = f"any origin, while {','.join(other.methods)} {other.path} names its own"
-            yield Finding(
-                False, "any-beside-restricted", f"{','.join(route.methods)} {route.path}", text, (route.path,)
-            )
+            text = f"any origin, while {_route_label(other)} names its own"
+            yield Finding(False, "any-beside-restricted", _route_label(route), text, (route.path,))
 
 
 def _is_open(policy: CorsPolicy | None) -> bool:
     return policy is not None and policy.allow_origins == "*"
 
 
-def _of_sockets(served: Iterable[RouteInfo]) -> Iterator[Finding]:
-    for route in served:
+def _check_websockets(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
+    """Find WebSockets that do not check the origin, though the policy names origins."""
+    for route in routes:
         policy = route.policy
         if route.websocket and policy and not _is_open(policy) and not policy.check_websockets:
-            text = "check_websockets=False lets pages of every site open it"
+            text = "check_websockets=False: pages of every site can open it"
             where = f"WebSocket {route.path}"
+            # With cookies, pages of every site act as the user.
             yield Finding(policy.allow_credentials, "websocket-unchecked", where, text, (route.path,))
 
 
-def _of_packages(app: Sanic[Any, Any], served: Iterable[RouteInfo]) -> Iterator[Finding]:
-    """What other packages for CORS let in: everywhere but in sections."""
-    inside = {route.name for route in served if route.whose}  # where ours hold
-    outside = " outside of the sections" if inside else ""
-    for each in neighbours(app):
+def _check_other_cors(app: Sanic[Any, Any], routes: Iterable[RouteInfo]) -> Iterator[Finding]:
+    """Find what other CORS packages allow: everywhere but in sections."""
+    covered = {route.name for route in routes if route.policy_source}
+    outside = " outside of the sections" if covered else ""
+    for each in find_other_cors(app):
         if each.route is None:
-            yield Finding(False, "two-layers", app.name, f"{each.package} lets in{outside}: {each.allows}")
-        elif each.route.name not in inside:
+            text = f"{each.package} allows{outside}: {each.allows}"
+            yield Finding(False, "two-layers", app.name, text)
+        elif each.route.name not in covered:
             path = f"/{each.route.path}"
             yield Finding(False, "two-layers", path, f"has the decorator of {each.package}", (path,))
     declared = app.config.get("CORS_ORIGINS", "")
-    if settled_by_sanic_ext(app) == "" and declared:
-        text = f"CORS_ORIGINS={declared!r} came after app.extend()"
+    if declared and applied_sanic_ext_origins(app) == "":
+        text = f"CORS_ORIGINS={declared!r} was set after app.extend()"
         yield Finding(False, "set-too-late", app.name, text)

@@ -1,4 +1,4 @@
-"""Who writes an app's headers of CORS: noted in Sanic's and our own classes, while an app is asked."""
+"""Find the code that wrote the CORS headers of a response, while an app runs in memory."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from corsbp.app.other_cors import package_of
 from corsbp.app.send import SendWrapper
 from corsbp.spec.fetch import ALLOW_ORIGIN, PREFIX
 
-OURS: Final = "corsbp"
-OWN: Final = "its own code"
-"""Whoever is no package for CORS: handlers and middleware of the app, and what they raise."""
+CORSBP: Final = "corsbp"
+APP_CODE: Final = "the app's code"
+"""Handlers, middleware and exceptions of the app: everything but a CORS package."""
 
-_NOTES: Final = "corsbp_written_by"
-"""In the instance of a response's headers: by name, who was the last to write it."""
-_KEEPS: Final = MappingProxyType(
+_WRITERS: Final = "corsbp_writers"
+"""An attribute of a response's headers: by header name, the last writer."""
+
+_KEEPS_VALUES: Final = MappingProxyType(
     {
         "__init__": False,
         "__setitem__": False,
@@ -31,76 +32,82 @@ _KEEPS: Final = MappingProxyType(
         "extend": False,
         "update": False,
         "setdefault": True,
-        "merge": True,  # which multidict has since 6.6
+        "merge": True,  # multidict 6.6 and later
     }
 )
-"""How headers are written, and whether what is there stays."""
+"""The methods that write headers, and whether they keep the values that are there."""
 
 
-class Writers:
-    """To be entered before an app is asked, and left after: all is as it was then.
+class HeaderWriters:
+    """A context manager that records the writer of each CORS header; on leaving it undoes its patches.
 
-    A package for CORS writes its headers with a line of its own: the one that calls Sanic's `Header`. What
-    Sanic writes there, it was given by the app: `headers=` of a response, or of an exception.
+    A CORS package writes its headers in a line of its own, which calls Sanic's `Header`: the module of that
+    line tells which package it is. What Sanic itself writes there comes from the app: `headers=` of a
+    response or of an exception.
     """
 
     def __init__(self) -> None:
         self.last: str | None = None
-        """Whose headers of CORS the answer has that left last; None if it has none."""
-        self._stack = ExitStack()
+        """The writer of the CORS headers of the last response; None if it had none."""
+        self._undo = ExitStack()
 
-    def __enter__(self) -> Writers:
-        for name in filter(partial(hasattr, Header), _KEEPS):
-            self._put(Header, name, _noting(getattr(Header, name), _KEEPS[name]))
-        for cls, whose in ((BaseHTTPResponse, _whose), (SendWrapper, lambda _: OURS)):
-            self._put(
-                cls, "processed_headers", property(self._seeing(vars(cls)["processed_headers"].fget, whose))
-            )
+    def __enter__(self) -> HeaderWriters:
+        for name in filter(partial(hasattr, Header), _KEEPS_VALUES):
+            self._patch(Header, name, _recording(getattr(Header, name), _KEEPS_VALUES[name]))
+        self._observe(BaseHTTPResponse, _writer_of)
+        # A section's headers come last: its wrapper is read after the response that it wraps.
+        self._observe(SendWrapper, lambda _: CORSBP)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stack.close()
+        self._undo.close()
 
-    def _put(self, cls: type, name: str, value: object) -> None:
+    def _patch(self, cls: type, name: str, value: object) -> None:
         """Set an attribute of a class, until the end."""
         if name in vars(cls):
-            self._stack.callback(setattr, cls, name, vars(cls)[name])
+            self._undo.callback(setattr, cls, name, vars(cls)[name])
         else:
-            self._stack.callback(delattr, cls, name)
+            self._undo.callback(delattr, cls, name)
         setattr(cls, name, value)
 
-    def _seeing(self, read: Callable[[Any], Any], whose: Callable[[Any], str | None]) -> Callable[[Any], Any]:
-        """What reads the headers of an answer as it leaves. A section's are read after those of others."""
+    def _observe(self, cls: type, writer_of: Callable[[Any], str | None]) -> None:
+        """Record the writer each time that a server reads the headers of a response, as it sends them."""
+        read = vars(cls)["processed_headers"].fget
 
-        def processed_headers(answer: Any) -> Any:
-            headers = read(answer)
-            self.last = whose(answer)
+        def processed_headers(response: Any) -> Any:
+            headers = read(response)
+            self.last = writer_of(response)
             return headers
 
-        return processed_headers
+        self._patch(cls, "processed_headers", property(processed_headers))
 
 
-def _noting(write: Callable[..., Any], keeps: bool) -> Callable[..., Any]:
-    def noting(self: Any, *args: Any, **named: Any) -> Any:
+def _recording(write: Callable[..., Any], keeps_values: bool) -> Callable[..., Any]:
+    """Wrap a method of `Header`: it also notes which module called it, for each CORS header."""
+
+    def recording(self: Any, *args: Any, **named: Any) -> Any:
         args = tuple(list(each) if isinstance(each, Iterator) else each for each in args)
-        there = {name.lower() for name in self} if keeps else ()
-        done = write(self, *args, **named)
-        alone = CIMultiDict[Any]()
-        write(alone, *args, **named)  # once more, to see what it was
-        by = package_of(sys._getframe(1).f_globals.get("__name__", "")) or OWN
-        copied = vars(args[0]).get(_NOTES, {}) if args and isinstance(args[0], Header) else {}
-        notes = vars(self).setdefault(_NOTES, {})
-        for name in map(str.lower, alone):
-            if name.startswith(PREFIX) and name not in there:
-                notes[name] = copied.get(name, by)
-        return done
+        kept = {name.lower() for name in self} if keeps_values else ()
+        result = write(self, *args, **named)
+        # The same call on an empty dictionary shows the names that it writes, whatever its arguments are.
+        written = CIMultiDict[Any]()
+        write(written, *args, **named)
+        caller = package_of(sys._getframe(1).f_globals.get("__name__", "")) or APP_CODE
+        copied = vars(args[0]).get(_WRITERS, {}) if args and isinstance(args[0], Header) else {}
+        writers = vars(self).setdefault(_WRITERS, {})
+        for name in map(str.lower, written):
+            if name.startswith(PREFIX) and name not in kept:
+                writers[name] = copied.get(name, caller)
+        return result
 
-    return noting
+    return recording
 
 
-def _whose(response: BaseHTTPResponse) -> str | None:
+def _writer_of(response: BaseHTTPResponse) -> str | None:
+    """Return the writer of a response's CORS headers: of the allowed origin, if it is there."""
     names = {name.lower() for name in response.headers if name.lower().startswith(PREFIX)}
     if not names:
         return None
-    notes: dict[str, str] = getattr(response.headers, "__dict__", {}).get(_NOTES, {})
-    return notes.get(ALLOW_ORIGIN if ALLOW_ORIGIN in names else min(names), OWN)  # which wrote before we came
+    writers: dict[str, str] = getattr(response.headers, "__dict__", {}).get(_WRITERS, {})
+    # Headers without a writer are older than the patches: the app made the response before it started.
+    return writers.get(ALLOW_ORIGIN if ALLOW_ORIGIN in names else min(names), APP_CODE)

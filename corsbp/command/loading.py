@@ -1,4 +1,4 @@
-"""`module:app` as typed: the app, or a word on what was found instead."""
+"""Import an app that is named as `module:app`, and keep what it prints and logs apart."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from rich.console import Console
@@ -25,106 +26,134 @@ from corsbp.text import safe_repr
 
 from .errors import CommandError
 
+INSTALLED: Final = tuple(
+    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
+"""Folders with code that is not the app's own: Python's, and what pip installs."""
+
+LOGGERS: Final = (None, "sanic.root", "sanic.error", "corsbp", "httpx", "httpcore")
+
 
 @contextmanager
-def aside(err: Console, doing: str) -> Iterator[None]:
-    """While the app's own code runs: what it prints is not what the command prints. A spinner, for people."""
-    spinner = err.status(doing) if err.is_terminal and sys.stderr.isatty() else nullcontext()
+def redirect_app_output(err: Console, task: str) -> Iterator[None]:
+    """Send what the app prints to stderr, while its code runs; on a terminal, show a spinner."""
+    spinner = err.status(task) if err.is_terminal and sys.stderr.isatty() else nullcontext()
     with spinner, redirect_stdout(sys.stderr):
         yield
 
 
 @contextmanager
-def quiet() -> Iterator[list[str]]:
-    """Keep what is logged from what the command says; yields the errors among it, a line each."""
+def collect_errors() -> Iterator[list[str]]:
+    """Keep log records out of the output; collect the errors among them, one line each."""
     lines: list[str] = []
-    collect = logging.Handler(logging.ERROR)
-    collect.emit = lambda record: lines.append(_logged(record))  # type: ignore[method-assign]  # a handler of one line
-    names = (None, "sanic.root", "sanic.error", "corsbp", "httpx", "httpcore")
-    loggers = [logging.getLogger(name) for name in names]
+    collector = logging.Handler(logging.ERROR)
+    collector.emit = lambda record: lines.append(_format_record(record))  # type: ignore[method-assign]  # a handler of one line
+    loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [(each, each.level, each.propagate, each.handlers[:]) for each in loggers]
-    for each in loggers:
-        each.propagate, each.handlers[:] = False, [collect]
-        each.setLevel(logging.ERROR)
+    for logger in loggers:
+        logger.propagate, logger.handlers[:] = False, [collector]
+        logger.setLevel(logging.ERROR)
     try:
         yield lines
     finally:
-        for each, level, propagate, handlers in before:
-            each.propagate, each.handlers[:] = propagate, handlers
-            each.setLevel(level)
+        for logger, level, propagate, handlers in before:
+            logger.propagate, logger.handlers[:] = propagate, handlers
+            logger.setLevel(level)
 
 
-def _logged(record: logging.LogRecord) -> str:
+def _format_record(record: logging.LogRecord) -> str:
+    """Format a log record as one line, with the exception if it has one."""
     error = record.exc_info[1] if record.exc_info else None
-    return f"{record.getMessage().splitlines()[0]}: {_last_line(error)}" if error else record.getMessage()
+    if error is None:
+        return record.getMessage()
+    return f"{record.getMessage().splitlines()[0]}: {format_error(error)}"
 
 
 @contextmanager
-def groups() -> Iterator[list[Section]]:
-    """Find the sections that are made meanwhile; the list that is yielded has them at the end.
+def collect_sections() -> Iterator[list[Section]]:
+    """Collect the sections that are made meanwhile; the list is filled on leaving.
 
-    Nothing is collected meanwhile: else it would be chance whether one is found that nobody keeps.
+    Python's garbage collector is off meanwhile: otherwise chance would decide whether it removes a section
+    that the app dropped before this function lists it.
     """
-    before, resume = set(existing_sections()), gc.enable if gc.isenabled() else gc.disable
-    found: list[Section] = []
+    before = set(existing_sections())
+    was_enabled = gc.isenabled()
+    made: list[Section] = []
     gc.disable()
     try:
-        yield found
-        found += (each for each in existing_sections() if each not in before)
+        yield made
+        made += (each for each in existing_sections() if each not in before)
     finally:
-        resume()
+        if was_enabled:
+            gc.enable()
 
 
-def load(target: str) -> Sanic[Any, Any]:
-    """The app that `module:app` names: an app, or a function without arguments that makes one.
+# --- the app ---
 
-    The module is looked for in the current directory first, as by `sanic` itself. Without `:app`, the name is
-    `app`.
+
+def load_app(target: str) -> Sanic[Any, Any]:
+    """Return the app that `module:app` names: an app, or a function without arguments that returns one.
+
+    The current directory comes first in the search path, as with the command `sanic`. Without `:app`, the
+    name is `app`.
 
     Raises:
-        CommandError: there is no such module, or no app in it; or importing it failed.
+        CommandError: the module cannot be imported, or it has no such app.
     """
     name, _, attribute = target.partition(":")
     attribute = attribute.removesuffix("()") or "app"
     if name.endswith(".py") or os.sep in name:
-        meant = ".".join(Path(name).with_suffix("").parts).lstrip(".")
-        raise CommandError(f"{safe_repr(name)} is a file; meant: {meant}:{attribute}")
+        module_name = ".".join(Path(name).with_suffix("").parts).lstrip(".")
+        raise CommandError(f"{safe_repr(name)} is a file; meant: {module_name}:{attribute}")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    module = _module(name)
+    module = _import_module(name)
     found = getattr(module, attribute, None)
     if found is None:
-        apps = [key for key, value in vars(module).items() if isinstance(value, Sanic)]
-        makers = [key for key, value in vars(module).items() if _may_make(value, name)]
-        makers.sort(key=lambda key: "app" not in key)
-        there = f"apps there: {', '.join(apps)}" if apps else "there is no app in it"
-        meant = f"; meant: {name}:{(apps or makers)[0]}" if apps or makers else ""
-        raise CommandError(f"{name} has no {safe_repr(attribute)}; {there}{meant}")
+        raise CommandError(f"{name} has no {safe_repr(attribute)}; {_list_apps(module, name)}")
     if callable(found) and not isinstance(found, Sanic):
-        try:
-            found = found()
-        except (Exception, SystemExit) as error:
-            raise CommandError(f"{name}:{attribute}() failed: {_last_line(error)}") from error
-        if inspect.iscoroutine(found):
-            found.close()
-            raise CommandError(
-                f"{name}:{attribute} is a coroutine: a function that makes an app is no async one"
-            )
+        found = _call_factory(found, f"{name}:{attribute}")
     if not isinstance(found, Sanic):
-        raise CommandError(f"{target} is {safe_repr(found)}, which is no Sanic app")
+        raise CommandError(f"{target} is {safe_repr(found)}, not a Sanic app")
     return found
 
 
-def _may_make(value: object, module: str) -> bool:
-    """Whether something in a module is a function without arguments, declared there."""
-    if not inspect.isfunction(value) or value.__module__ != module:
+def _call_factory(factory: Any, name: str) -> object:
+    """Call a function that makes an app."""
+    try:
+        made = factory()
+    except (Exception, SystemExit) as error:
+        raise CommandError(f"{name}() failed: {format_error(error)}") from error
+    if inspect.iscoroutine(made):
+        made.close()
+        raise CommandError(f"{name} is a coroutine function: the function that makes the app cannot be async")
+    return made
+
+
+def _list_apps(module: ModuleType, name: str) -> str:
+    """List the apps of a module, and suggest an app or a function that may make one."""
+    apps = [key for key, value in vars(module).items() if isinstance(value, Sanic)]
+    factories = [key for key, value in vars(module).items() if _is_factory(value, name)]
+    factories.sort(key=lambda key: "app" not in key)
+    text = f"apps there: {', '.join(apps)}" if apps else "there is no app in it"
+    if apps or factories:
+        text += f"; meant: {name}:{(apps or factories)[0]}"
+    return text
+
+
+def _is_factory(value: object, module_name: str) -> bool:
+    """Return whether a value is a function without arguments that this module defines."""
+    if not inspect.isfunction(value) or value.__module__ != module_name:
         return False
     return not inspect.iscoroutinefunction(value) and not inspect.signature(value).parameters
 
 
-def _module(name: str) -> Any:
+# --- its module ---
+
+
+def _import_module(name: str) -> ModuleType:
     if not name:
-        raise CommandError("MODULE:APP has no module: as in shop:app")
+        raise CommandError("MODULE:APP has no module: write shop:app")
     if name in ("http", "https"):
         raise CommandError("a URL is for explain: corsbp explain URL --origin …")
     try:
@@ -132,36 +161,42 @@ def _module(name: str) -> Any:
     except CorsPolicyError as error:
         raise CommandError(f"{name} could not be imported. {error}") from error
     except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise CommandError(f"{name} could not be imported: {_last_line(error)}") from error
-        here = sorted(path.stem for path in Path.cwd().glob("*.py")) + sorted(
-            path.parent.name for path in Path.cwd().glob("*/__init__.py")
-        )
-        near = get_close_matches(name.partition(".")[0], here)
-        parent, _, last = name.rpartition(".")
-        meant = f"; meant: {near[0]}" if near else ""
-        if error.name == name and parent and hasattr(sys.modules.get(parent), last):
-            meant = f"; meant: {parent}:{last}"
-        tried = f"no module {safe_repr(error.name)}, from {os.getcwd()}"
-        raise CommandError(f"{safe_repr(name)} could not be imported: {tried}{meant}") from error
+        raise CommandError(_describe_missing_module(name, error)) from error
     except (Exception, SystemExit) as error:
-        raise CommandError(f"{name} could not be imported: {_last_line(error)}") from error
+        raise CommandError(f"{name} could not be imported: {format_error(error)}") from error
 
 
-def _last_line(error: BaseException) -> str:
-    """An error in a line, with the last line of the app's own code that led to it."""
-    frames = [each for each in traceback.extract_tb(error.__traceback__) if _is_code(each.filename)]
-    theirs = [each for each in frames if not any(map(Path(each.filename).is_relative_to, INSTALLED))]
-    last = (theirs or frames)[-1:]
-    where = f" ({os.path.relpath(last[0].filename)}, line {last[0].lineno})" if last else ""
-    return f"{type(error).__name__}: {error}{where}"
+def _describe_missing_module(name: str, error: ModuleNotFoundError) -> str:
+    """Describe a missing module: the target itself, or another module that it imports."""
+    if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+        return f"{name} could not be imported: {format_error(error)}"
+    text = f"{safe_repr(name)} could not be imported: no module {safe_repr(error.name)}, from {os.getcwd()}"
+    parent, _, last = name.rpartition(".")
+    if error.name == name and parent and hasattr(sys.modules.get(parent), last):
+        return f"{text}; meant: {parent}:{last}"
+    modules = sorted(path.stem for path in Path.cwd().glob("*.py"))
+    packages = sorted(path.parent.name for path in Path.cwd().glob("*/__init__.py"))
+    similar = get_close_matches(name.partition(".")[0], modules + packages)
+    return f"{text}; meant: {similar[0]}" if similar else text
 
 
-INSTALLED: Final = tuple(
-    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-)
-"""Where the code of nobody's app is: Python's own, and what pip installs."""
+# --- errors ---
 
 
-def _is_code(file: str) -> bool:
+def format_error(error: BaseException) -> str:
+    """Format an error as one line, with the last line of the app's own code that led to it."""
+    where = locate_error(error)
+    return f"{type(error).__name__}: {error} ({where})" if where else f"{type(error).__name__}: {error}"
+
+
+def locate_error(error: BaseException) -> str:
+    """Return file and line of the app's own code that led to an error, else of any code; "" if unknown."""
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if _is_source(each.filename)]
+    of_app = [each for each in frames if not any(map(Path(each.filename).is_relative_to, INSTALLED))]
+    last = (of_app or frames)[-1:]
+    return f"{os.path.relpath(last[0].filename)}, line {last[0].lineno}" if last else ""
+
+
+def _is_source(file: str) -> bool:
+    """Return whether a file exists and is not of this package: `<frozen importlib>` is not a file."""
     return not file.startswith("<") and not Path(file).is_relative_to(Path(__file__).parent)

@@ -1,4 +1,4 @@
-"""What other packages for CORS are set to in an app, with or without a section of corsbp."""
+"""The settings of other CORS packages in an app, with or without a section of corsbp."""
 
 from __future__ import annotations
 
@@ -13,85 +13,98 @@ from sanic import Sanic
 from sanic_routing.route import Route
 
 ANY = "*"
-"""What both packages take for every origin, and keep as the expression `.*`."""
+"""Every origin, in the settings of both packages. They store the regular expression `.*` in its place."""
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
-    """A package, and what it lets in; `route` is one with its decorator, else it is app-wide."""
+class OtherCors:
+    """One setting of another CORS package: for the whole app, or for a route with its decorator."""
 
     package: str
     allows: str = ""
+    """The allowed origins in words; "" for a decorator, which hides them."""
+
     route: Route | None = None
 
 
-def neighbours(app: Sanic[Any, Any]) -> list[Neighbour]:
-    """The packages that have a say in an app, whether it runs already or not."""
-    return [*_sanic_ext(app), *_sanic_cors(app), *_decorated(app)]
+def find_other_cors(app: Sanic[Any, Any]) -> list[OtherCors]:
+    """Return the settings of other CORS packages, whether the app is started or not."""
+    return [*_sanic_ext(app), *_sanic_cors(app), *_decorators(app)]
 
 
-def settled_by_sanic_ext(app: Sanic[Any, Any]) -> str | None:
-    """What `app.extend()` has settled on, in the user's own writing; None before it was called."""
-    settled = getattr(getattr(app.ctx, "cors", None), "allow_origins", None)
-    return None if settled is None else _as_written(settled)
+def applied_sanic_ext_origins(app: Sanic[Any, Any]) -> str | None:
+    """Return the origins that `app.extend()` has applied, as the user wrote them; None before that call."""
+    applied = getattr(getattr(app.ctx, "cors", None), "allow_origins", None)
+    return None if applied is None else _as_written(applied)
 
 
-def _sanic_ext(app: Sanic[Any, Any]) -> Iterator[Neighbour]:
-    """As settled in `app.extend()`, or as it will be settled when the app starts."""
-    allowed, config = settled_by_sanic_ext(app), app.config
-    extends = config.get("CORS", True) and config.get("AUTO_EXTEND", True) and find_spec("sanic_ext")
-    if allowed is None and extends:
+def _sanic_ext(app: Sanic[Any, Any]) -> Iterator[OtherCors]:
+    """Yield what `app.extend()` has applied, or what it will apply when the app starts."""
+    config = app.config
+    allowed = applied_sanic_ext_origins(app)
+    if allowed is None and _will_extend(app):
         declared = config.get("CORS_ORIGINS", "")
-        allowed = _as_written([declared] if hasattr(declared, "pattern") else _split(declared))
+        if isinstance(declared, str):
+            declared = declared.split(",")
+        elif hasattr(declared, "pattern"):  # one regular expression
+            declared = [declared]
+        allowed = _as_written(declared or ())
     if allowed:
-        yield Neighbour("sanic-ext", allowed)
+        yield OtherCors("sanic-ext", allowed)
 
 
-def _sanic_cors(app: Sanic[Any, Any]) -> Iterator[Neighbour]:
-    """As it is set on the app, or on blueprints of it."""
-    contexts = [app.ctx, *(blueprint.ctx for blueprint in app.blueprints.values())]
-    set_on = [getattr(each, "sanic_cors", None) for each in contexts]
-    for pattern, options in (pair for each in set_on for pair in getattr(each, "resources", ())):
-        path = getattr(pattern, "pattern", pattern)
-        where = "" if path in ("/*", "/.*", ".*", ANY) else f" on {path}"
-        if allowed := _as_written(options.get("origins") or ()):
-            credentials = ", with credentials" if options.get("supports_credentials") else ""
-            yield Neighbour("sanic-cors", f"{allowed}{where}{credentials}")
+def _will_extend(app: Sanic[Any, Any]) -> bool:
+    """Return whether Sanic will load sanic-ext at startup, with its CORS."""
+    config = app.config
+    return bool(config.get("CORS", True) and config.get("AUTO_EXTEND", True) and find_spec("sanic_ext"))
 
 
-def _decorated(app: Sanic[Any, Any]) -> Iterator[Neighbour]:
-    for route in routes(app):
-        if package := decorator_of(route):
-            yield Neighbour(package, route=route)
+def _sanic_cors(app: Sanic[Any, Any]) -> Iterator[OtherCors]:
+    """Yield the settings of sanic-cors on the app, and on its blueprints."""
+    for context in (app.ctx, *(blueprint.ctx for blueprint in app.blueprints.values())):
+        for pattern, options in getattr(getattr(context, "sanic_cors", None), "resources", ()):
+            allowed = _as_written(options.get("origins") or ())
+            if not allowed:
+                continue
+            path = getattr(pattern, "pattern", pattern)
+            if path not in ("/*", "/.*", ".*", ANY):
+                allowed += f" on {path}"
+            if options.get("supports_credentials"):
+                allowed += ", with credentials"
+            yield OtherCors("sanic-cors", allowed)
 
 
-def routes(app: Sanic[Any, Any]) -> Iterator[Route]:
-    """Every route of an app, those of one path after each other."""
+def _decorators(app: Sanic[Any, Any]) -> Iterator[OtherCors]:
+    for route in iterate_routes(app):
+        if package := _decorator_of(route):
+            yield OtherCors(package, route=route)
+
+
+def iterate_routes(app: Sanic[Any, Any]) -> Iterator[Route]:
+    """Yield every route of an app, the routes of one path one after the other."""
     return (route for group in app.router.groups.values() for route in group.routes)
 
 
-def decorator_of(route: Route) -> str | None:
-    """The package whose decorator is on a route's handler."""
+def _decorator_of(route: Route) -> str | None:
+    """Return the package whose decorator is on a route's handler."""
     handler = route.handler
     if hasattr(handler, "__cors__"):
         return "sanic-ext"
-    # sanic-cors leaves no mark on what it wraps, but the code that runs is its own
+    # sanic-cors leaves no mark on the handler, but the function that it returns is defined in its files.
     if inspect.isfunction(handler) and "sanic_cors" in handler.__code__.co_filename:
         return "sanic-cors"
     return None
 
 
-def _split(declared: Any) -> Iterable[Any]:
-    return declared.split(",") if isinstance(declared, str) else declared or ()
-
-
 def _as_written(origins: Iterable[Any]) -> str:
-    """Origins as their user wrote them: sanic-ext and sanic-cors make expressions of them."""
-    texts = (f"{getattr(each, 'pattern', each)}".strip() for each in origins)
-    return ", ".join(ANY if text == ".*" else _unescaped(text) for text in texts if text)
+    """Join origins as the user wrote them: both packages store regular expressions."""
+    texts = [f"{getattr(each, 'pattern', each)}".strip() for each in origins]
+    return ", ".join(_unescape(text) for text in texts if text)
 
 
-def _unescaped(text: str) -> str:
-    """Undo `re.escape(origin) + "$"`, as sanic-ext does; what is another expression stays as it is."""
+def _unescape(text: str) -> str:
+    """Undo `re.escape(origin) + "$"`, which sanic-ext stores; return other expressions unchanged."""
+    if text == ".*":
+        return ANY
     plain = text.removesuffix("$").replace("\\", "")
     return plain if text == f"{re.escape(plain)}$" else text

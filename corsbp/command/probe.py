@@ -1,7 +1,7 @@
-"""What an app lets pages do, asked of the app itself: in memory, by nothing that changes anything.
+"""Requests to each route of an app in memory, as pages send them; none of them changes anything.
 
-A page's browser asks for each route: preflights for every method, and GET. What passes is judged by the
-browser of `corsbp.testing`, whatever it is that answers.
+The browser of `corsbp.testing` sends preflights for every method, and GET. It judges the responses, whatever
+code wrote them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import partial
 from typing import Any, Final
 
 from sanic import Sanic
@@ -22,140 +21,160 @@ from corsbp.testing.cors_check import names_in
 from corsbp.testing.result import NoAnswer
 from corsbp.testing.transports import GLANCE, AppSender, Sender
 
-from .header_writers import OURS, OWN, Writers
-from .proxy_sender import Through
+from .header_writers import APP_CODE, CORSBP, HeaderWriters
+from .proxy_sender import ProxySender
 from .snapshot import Entry
 
-STRANGER: Final = "https://stranger.example"
-"""The origin of a page that nobody has named."""
+UNKNOWN_ORIGIN: Final = "https://unknown.example"
+"""The origin of a page that no policy names."""
 
 HOST: Final = "api.example"
-"""Where the app is, for the browser, if its route names no host."""
+"""The host of the app, for the browser, if the route does not name a host."""
 
-PATIENCE: Final = 10.0
-"""Seconds that an answer may take."""
+TIMEOUT: Final = 10.0
+"""Seconds that a response may take."""
 
-ASKED_FOR: Final = {"authorization": "Bearer 0", "content-type": "application/json", "x-corsbp": "1"}
-"""Request headers that a page asks for: two that most send, and one that only "any" allows."""
+REQUEST_HEADERS: Final = {"authorization": "Bearer 0", "content-type": "application/json", "x-corsbp": "1"}
+"""Request headers of the page: two that most pages send, and one that only "any header" allows."""
+
 ANY_HEADER: Final = "x-corsbp"
 
-NOBODY: Final = "nobody"
-UNCHECKED: Final = "no check"
-"""Of a WebSocket that a stranger's page opens."""
+NO_WRITER: Final = "none"
+"""The column "CORS by" of a method whose responses have no CORS headers."""
+
+NO_CHECK: Final = "no check"
+"""The same of a WebSocket that a page of any origin can open."""
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """What pages may do with one method of a route; `by`: whose answers say so, in words."""
+class ObservedMethod:
+    """What pages may do with one method of a route."""
 
     route: RouteInfo
     method: str
-    by: str
+    writer: str
+    """The code that wrote the CORS headers of the responses, in words."""
+
     grants: Mapping[str, Entry | None]
-    """By origin; None where its pages may do nothing."""
+    """By origin; None if its pages may do nothing."""
 
     status: int | None
-    """Of the answer that the first origin was given: to GET, else to the preflight."""
+    """The status for the first origin: of GET, otherwise of the preflight."""
 
     @property
     def key(self) -> str:
-        """As snapshots name it."""
+        """The name of the method in snapshots."""
         return f"{self.method} {self.route.host or ''}{self.route.path}"
 
 
-async def observe(
+async def observe_app(
     app: Sanic[Any, Any], origins: Sequence[str], leave_out: Sequence[str] = ()
-) -> list[Observed]:
-    """Start an app in memory, and ask about each of its routes as pages of these origins.
+) -> list[ObservedMethod]:
+    """Start an app in memory, and send requests to each of its routes as pages of these origins.
 
     Args:
-        leave_out: paths that are not asked, with `*` for anything: `"/docs*"`.
+        leave_out: paths of routes that get no request; `*` stands for any text: `"/docs*"`.
 
     Raises:
         RuntimeError: the app does not start.
-        ValueError: one of the origins is none.
+        ValueError: one of the origins is not an origin.
     """
-    found = []
-    with Writers() as writers:
+    observed = []
+    with HeaderWriters() as writers:
         async with AppSender(app, GLANCE) as sender:
             for route in list_routes(app):
-                if any(fnmatchcase(route.path, each) for each in leave_out):
+                if any(fnmatchcase(route.path, pattern) for pattern in leave_out):
                     continue
-                for method in _methods(route):
-                    asked = _Asked(route, method, sender, writers)
-                    grants = {origin: await asked.grant(origin) for origin in origins}
-                    found.append(Observed(route, method, asked.by(grants), grants, asked.status))
-    return found
+                for method in _methods_to_probe(route):
+                    probe = _MethodProbe(route, method, sender, writers)
+                    grants = {origin: await probe.grant_for(origin) for origin in origins}
+                    writer = probe.describe_writer(grants)
+                    observed.append(ObservedMethod(route, method, writer, grants, probe.status))
+    return observed
 
 
-def _methods(route: RouteInfo) -> Iterable[str]:
-    """The methods that differ: HEAD and OPTIONS come with GET, and are not asked where it is there."""
-    if route.websocket or route.example is None:
-        return ("WebSocket",) if route.websocket else ()
-    return [each for each in route.methods if each not in ("HEAD", "OPTIONS")]
+def _methods_to_probe(route: RouteInfo) -> Iterable[str]:
+    """Return the methods of a route without HEAD and OPTIONS, which follow from GET."""
+    if route.websocket:
+        return ["WebSocket"]
+    if route.example is None:
+        return []
+    return [method for method in route.methods if method not in ("HEAD", "OPTIONS")]
 
 
-class _Asked(Through):
-    """One method of a route, asked by pages; a sender that holds back what could change something."""
+class _MethodProbe(ProxySender):
+    """One method of one route; a sender that holds back requests that could change something."""
 
-    def __init__(self, route: RouteInfo, method: str, sender: Sender, writers: Writers) -> None:
+    def __init__(self, route: RouteInfo, method: str, sender: Sender, writers: HeaderWriters) -> None:
         super().__init__(sender)
         self.route, self.method, self.writers = route, method, writers
         self.url = f"https://{route.host or HOST}{route.example}"
         self.held_back = False
-        self.wrote: dict[str, dict[str, None]] = {"preflight": {}, "answer": {}}
-        """Whose headers of CORS there were, each once, in the order in which they came."""
         self.status: int | None = None
+        # Dictionaries without values, as they keep the order in which the writers were found.
+        self.preflight_writers: dict[str, None] = {}
+        self.response_writers: dict[str, None] = {}
 
     async def send(self, sent: Sent) -> Answer | NoAnswer:
+        """Send preflights and GET only; note the status and the writer of the CORS headers."""
         if not sent.preflight and sent.method != "GET":
             self.held_back = True
             return NoAnswer("it was held back")
         self.writers.last = None
         try:
-            answer = await asyncio.wait_for(super().send(sent), PATIENCE)
+            response = await asyncio.wait_for(super().send(sent), TIMEOUT)
         except asyncio.TimeoutError:
-            return NoAnswer(f"nothing came within {PATIENCE:g} s")
-        if isinstance(answer, Answer):
-            self.status = self.status or answer.status
-            has_cors = any(name.lower().startswith(PREFIX) for name, _ in answer.headers)
-            if by := self.writers.last or (OWN if has_cors else None):
-                self.wrote["preflight" if sent.preflight else "answer"][by] = None
-        return answer
+            return NoAnswer(f"nothing came within {TIMEOUT:g} s")
+        if isinstance(response, Answer):
+            self.status = self.status or response.status
+            if writer := self._writer_of(response):
+                found = self.preflight_writers if sent.preflight else self.response_writers
+                found[writer] = None
+        return response
 
-    def by(self, grants: Mapping[str, Entry | None]) -> str:
-        """Whose answers they were: of methods that are held back, the preflights'."""
+    def _writer_of(self, response: Answer) -> str | None:
+        has_cors = any(name.lower().startswith(PREFIX) for name, _ in response.headers)
+        return self.writers.last or (APP_CODE if has_cors else None)
+
+    def describe_writer(self, grants: Mapping[str, Entry | None]) -> str:
+        """Name the code that wrote the CORS headers; for methods that are held back, those of preflights."""
         if self.route.websocket:
-            return self._checked_by(grants)
-        answers, preflights = self.wrote["answer"], self.wrote["preflight"]
+            return self._describe_check(grants)
+        preflights, responses = self.preflight_writers, self.response_writers
         if self.method != "GET":
-            return " and ".join(preflights) or NOBODY
-        others = " and ".join(each for each in preflights if each not in answers)
-        return (" and ".join(answers) or NOBODY) + (f" (preflights: {others})" if others else "")
+            return " and ".join(preflights) or NO_WRITER
+        text = " and ".join(responses) or NO_WRITER
+        others = " and ".join(each for each in preflights if each not in responses)
+        return f"{text} (preflights: {others})" if others else text
 
-    def _checked_by(self, grants: Mapping[str, Entry | None]) -> str:
-        """Who refuses pages that open a WebSocket."""
-        if grants.get(STRANGER):
-            return UNCHECKED
+    def _describe_check(self, grants: Mapping[str, Entry | None]) -> str:
+        """Name the code that refuses pages that open a WebSocket."""
+        if grants.get(UNKNOWN_ORIGIN):
+            return NO_CHECK
         if self.route.policy:
-            return OURS
-        return OWN if self.status else NOBODY
+            return CORSBP
+        return APP_CODE if self.status else NO_WRITER
 
-    async def grant(self, origin: str) -> Entry | None:
-        """What a page of this origin may do; None where it may do nothing."""
+    async def grant_for(self, origin: str) -> Entry | None:
+        """Return what a page of this origin may do; None if nothing."""
         if self.route.websocket:
             opened = await Browser.using(self, origin, base_url=self.url).websocket(self.url)
             return {"opens": True} if opened.ok_for_page else None
-        ask = partial(self._fetch, origin)
         for credentials in (True, False):
-            result = await ask(credentials)
-            if self._passed(result):
-                headers = await ask(credentials, headers=ASKED_FOR)
-                exposes = self.method == "GET"  # of all others the preflight decides, as they are held back
-                exposed = {"exposes": _names(result, EXPOSE_HEADERS, credentials)} if exposes else {}
-                allowed = self._headers(headers, credentials)
-                return {"credentials": credentials, "headers": allowed, **exposed}
+            result = await self._fetch(origin, credentials)
+            if self._passes(result):
+                return await self._entry(origin, credentials, result)
         return None
+
+    async def _entry(self, origin: str, credentials: bool, result: Result) -> Entry:
+        with_headers = await self._fetch(origin, credentials, REQUEST_HEADERS)
+        entry: dict[str, Any] = {
+            "credentials": credentials,
+            "headers": self._allowed_headers(with_headers, credentials),
+        }
+        if self.method == "GET":  # Other methods are held back, so that no response shows what it exposes.
+            entry["exposes"] = _list_names(result, EXPOSE_HEADERS, credentials)
+        return entry
 
     async def _fetch(
         self, origin: str, credentials: bool, headers: Mapping[str, str] | None = None
@@ -168,24 +187,32 @@ class _Asked(Through):
             headers=headers or {},
             credentials="include" if credentials else "omit",
             redirect="error",
-            upload_listener=self.method == "POST",  # which makes a preflight necessary
+            # A listener on the upload makes a preflight necessary, which POST alone does not.
+            upload_listener=self.method == "POST",
         )
 
-    def _passed(self, result: Result) -> bool:
-        """Whether nothing of CORS stood in the way; a redirect is not followed."""
+    def _passes(self, result: Result) -> bool:
+        """Return whether CORS allows the request; a redirect counts, and is not followed."""
         return result.ok_for_page or self.held_back or result.blocked_by == "redirect-refused"
 
-    def _headers(self, result: Result, credentials: bool) -> str | list[str]:
-        """The request headers that the answer to a preflight allows."""
-        judged = ("preflight-header", "preflight-authorization")
-        if not (self._passed(result) or result.blocked_by in judged):
+    def _allowed_headers(self, result: Result, credentials: bool) -> str | list[str]:
+        """Return the request headers that the response to the preflight allows."""
+        if not self._passes(result) and result.blocked_by not in (
+            "preflight-header",
+            "preflight-authorization",
+        ):
             return []
-        names = _names(result, ALLOW_HEADERS, credentials)
+        names = _list_names(result, ALLOW_HEADERS, credentials)
         return "*" if ANY_HEADER in names else names
 
 
-def _names(result: Result, header: str, credentials: bool) -> str | list[str]:
-    """The names in a header of the first answer; `"*"` where it stands for all, as without credentials."""
-    answer = result.sent[0].answer
-    names = {name.lower() for name in (names_in(answer, header) if answer else None) or ()}
+def _list_names(result: Result, header: str, credentials: bool) -> str | list[str]:
+    """Return the names in a header of the first response; `"*"` for all, which it means without credentials.
+
+    https://fetch.spec.whatwg.org/#http-access-control-allow-headers
+    """
+    response = result.sent[0].answer
+    if response is None:
+        return []
+    names = {name.lower() for name in names_in(response, header) or ()}
     return "*" if "*" in names and not credentials else sorted(names)

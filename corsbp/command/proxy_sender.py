@@ -1,4 +1,4 @@
-"""A sender that sends through another one, for those that look at what goes by."""
+"""A sender that passes requests on to another sender."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from corsbp.testing.result import NoAnswer
 from corsbp.testing.transports import Sender
 
 
-class Through:
-    """Sends all as the other does, which it opens and closes."""
+class ProxySender:
+    """Pass each request on to another sender, and open and close that sender.
+
+    Its subclasses look at requests and responses, or answer some requests themselves.
+    """
 
     def __init__(self, sender: Sender) -> None:
         self.sender = sender
 
-    async def __aenter__(self) -> Through:
+    async def __aenter__(self) -> ProxySender:
         await self.sender.__aenter__()
         return self
 
@@ -23,4 +26,5 @@ class Through:
         await self.sender.__aexit__(*error)
 
     async def send(self, sent: Sent) -> Answer | NoAnswer:
+        """Send a request with the other sender."""
         return await self.sender.send(sent)

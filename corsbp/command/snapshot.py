@@ -1,4 +1,4 @@
-"""An app's CORS surface as a file, and in words what changed since."""
+"""An audit as a file, and the changes since it was written."""
 
 from __future__ import annotations
 
@@ -14,143 +14,175 @@ from corsbp.spec import origins
 from corsbp.spec.fetch import SAFELISTED_METHODS
 
 Entry: TypeAlias = Mapping[str, Any]
+"""What one method of a route allows: origins, credentials, names of headers."""
+
 VERSION = 1
 _FUNCTION = "function "
+"""Begins the name of an origin function in a list of origins: no origin has a space."""
 
 
-def snapshot(served: Iterable[RouteInfo]) -> dict[str, Any]:
-    """What other origins may do, method by method; sorted, so that equal surfaces are equal bytes."""
-    routes = {}
-    for route in served:
+def take_snapshot(routes: Iterable[RouteInfo]) -> dict[str, Any]:
+    """Return what the routes allow, method by method; sorted, so that equal audits are equal bytes."""
+    entries = {}
+    for route in routes:
+        policy = route.policy
+        if policy is None:
+            continue
+        if route.websocket:
+            entries[_key("WebSocket", route)] = _websocket_entry(policy)
+            continue
         for method in route.methods:
-            policy = route.policy
-            if policy is None or not (route.websocket or allows(policy, method)):
-                continue
-            kind = "WebSocket" if route.websocket else method
-            routes[f"{kind} {route.host or ''}{route.path}"] = _entry(policy, route.websocket)
-    return {"version": VERSION, "routes": dict(sorted(routes.items()))}
+            if allows_method(policy, method):
+                entries[_key(method, route)] = _entry(policy)
+    return {"version": VERSION, "routes": dict(sorted(entries.items()))}
 
 
-def written(found: Mapping[str, Any]) -> str:
-    """A snapshot as text."""
-    return json.dumps(found, indent=2, sort_keys=True) + "\n"
+def to_json(snapshot: Mapping[str, Any]) -> str:
+    """Return a snapshot as text."""
+    return json.dumps(snapshot, indent=2, sort_keys=True) + "\n"
 
 
-def read(text: str) -> dict[str, Any]:
-    """A snapshot from its text. Raises ValueError where it is none."""
+def from_json(text: str) -> dict[str, Any]:
+    """Read a snapshot from text. Raises ValueError if the text is not a snapshot."""
     found = json.loads(text)
     if not isinstance(found, dict) or not isinstance(found.get("routes"), dict):
-        raise ValueError("it is no snapshot of corsbp audit")  # noqa: TRY004  # of the file, not of a type
+        raise ValueError("it is not a snapshot of corsbp audit")  # noqa: TRY004  # of the file, not of a type
     if found.get("version") != VERSION:
         raise ValueError(f"its version is {found.get('version')!r}, not {VERSION}")
     return found
 
 
-def allows(policy: CorsPolicy, method: str) -> bool:
-    """Whether a policy's preflights allow a method: three need no permission."""
+def allows_method(policy: CorsPolicy, method: str) -> bool:
+    """Return whether pages may use a method; GET, HEAD and POST need no permission.
+
+    https://fetch.spec.whatwg.org/#cors-safelisted-method
+    """
     return method in SAFELISTED_METHODS or policy.allow_methods == "*" or method in policy.allow_methods
 
 
-def _entry(policy: CorsPolicy, websocket: bool) -> Entry:
-    if websocket:
-        checked = policy.check_websockets and policy.allow_origins != "*"
-        return {"origins": _origins(policy) if checked else "*"}
+def _key(method: str, route: RouteInfo) -> str:
+    return f"{method} {route.host or ''}{route.path}"
+
+
+def _entry(policy: CorsPolicy) -> Entry:
     return {
-        "origins": _origins(policy),
+        "origins": _list_origins(policy),
         "credentials": policy.allow_credentials,
-        "headers": _sorted(policy.allow_headers),
-        "exposes": _sorted(policy.expose_headers),
+        "headers": _list_names(policy.allow_headers),
+        "exposes": _list_names(policy.expose_headers),
     }
 
 
-def _origins(policy: CorsPolicy) -> str | list[str]:
-    """`"*"`, the name of a function alone, or what is named and then the functions."""
+def _websocket_entry(policy: CorsPolicy) -> Entry:
+    return {"origins": _list_origins(policy) if policy.check_websockets else "*"}
+
+
+def _list_origins(policy: CorsPolicy) -> str | list[str]:
+    """Return `"*"`, the name of a single function, or the entries followed by the functions."""
     if policy.allow_origins == "*":
         return "*"
-    asked = [
+    functions = [
         f"{_FUNCTION}{getattr(each, '__module__', '')}.{function_name(each)}"
         for each in origin_functions(policy)
     ]
     entries = sorted(origin_entries(policy))
-    return [*entries, *asked] if entries or len(asked) > 1 else asked[0]
+    if not entries and len(functions) == 1:
+        return functions[0]
+    return [*entries, *functions]
 
 
-def _sorted(names: str | Iterable[str]) -> str | list[str]:
+def _list_names(names: str | Iterable[str]) -> str | list[str]:
     return names if isinstance(names, str) else sorted(names)
 
 
-# --- what changed ---
+# --- changes ---
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference, in words; `wider`: pages may do what they could not before."""
+    """One difference between two snapshots, in words."""
 
     route: str
     text: str
-    wider: bool
+    is_wider: bool
+    """Pages may do something that they could not do before."""
 
     def __str__(self) -> str:
         return f"{self.route}: {self.text}"
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """What is different in the newer of two snapshots, route by route."""
-    found: list[Change] = []
+def compare_snapshots(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """Return what changed between two snapshots, route by route."""
+    changes: list[Change] = []
     before, after = old["routes"], new["routes"]
     for route in sorted({*before, *after}):
         if route not in before:
-            found.append(Change(route, f"new, for {_in_words(after[route])}", True))
+            changes.append(Change(route, f"new, for {_describe_entry(after[route])}", is_wider=True))
         elif route not in after:
-            found.append(Change(route, "no longer for other origins", False))
+            changes.append(Change(route, "no longer for other origins", is_wider=False))
         else:
-            found += (Change(route, text, wider) for text, wider in differences(before[route], after[route]))
-    return found
+            found = compare_entries(before[route], after[route])
+            changes += (Change(route, text, is_wider) for text, is_wider in found)
+    return changes
 
 
-def differences(old: Entry, new: Entry) -> Iterator[tuple[str, bool]]:
-    """What is different in what a route lets pages do, and whether they may do more."""
-    yield from _of_names("", "any origin", old.get("origins", []), new.get("origins", []))
+def compare_entries(old: Entry, new: Entry) -> Iterator[tuple[str, bool]]:
+    """Yield what changed between two entries, and whether the new one is wider."""
+    yield from _compare_names("", "any origin", old.get("origins", []), new.get("origins", []))
     if old.get("credentials") != new.get("credentials"):
-        wider = bool(new.get("credentials"))
-        yield f"{'now' if wider else 'no longer'} with credentials", wider
-    for field, what in (("headers", "the request header "), ("exposes", "for pages to read: ")):
-        everything = "every request header" if field == "headers" else "every response header to read"
-        yield from _of_names(what, everything, old.get(field, []), new.get(field, []))
+        if new.get("credentials"):
+            yield "now with credentials", True
+        else:
+            yield "no longer with credentials", False
+    for field, noun, everything in (
+        ("headers", "the request header ", "every request header"),
+        ("exposes", "for pages to read: ", "every response header to read"),
+    ):
+        yield from _compare_names(noun, everything, old.get(field, []), new.get(field, []))
 
 
-def _of_names(what: str, everything: str, old: Any, new: Any) -> Iterator[tuple[str, bool]]:
-    """What changed in a list of names, `"*"`, or the name of a function."""
+def _compare_names(
+    noun: str, everything: str, old: str | list[str], new: str | list[str]
+) -> Iterator[tuple[str, bool]]:
+    """Yield what changed between two lists of names, each of which can be `"*"` or the name of a function."""
     if old == new:
         return
     if new == "*":
         yield f"now {everything}", True
     elif isinstance(new, str):
-        yield f"now {_name(new)}", True  # which nobody can compare
+        yield f"now {_describe_name(new)}", True  # A function cannot be compared: assume that it is wider.
     elif isinstance(old, str):
-        yield f"now only {what}{', '.join(map(_name, new)) or 'none'}", old != "*"
+        names = ", ".join(map(_describe_name, new)) or "none"
+        yield f"now only {noun}{names}", old != "*"
     else:
-        patterns = frozenset(entry for entry in old if "://" in entry and origins.is_pattern(entry))
-        for name in new:
-            if name not in old:
-                covered = "://" in name and origins.find_wider_entry(name, patterns)
-                yield (
-                    f"now also {what}{_name(name)}{f', as {covered} before' if covered else ''}",
-                    not covered,
-                )
-        for name in old:
-            if name not in new:
-                yield f"no longer {what}{_name(name)}", False
+        yield from _compare_lists(noun, old, new)
 
 
-def _name(name: str) -> str:
-    return f"whom the {name} allows" if name.startswith(_FUNCTION) else name
+def _compare_lists(noun: str, old: list[str], new: list[str]) -> Iterator[tuple[str, bool]]:
+    """Yield the names that are only in the new list, and those that are only in the old one."""
+    patterns = frozenset(entry for entry in old if "://" in entry and origins.is_pattern(entry))
+    for name in new:
+        if name in old:
+            continue
+        text = f"now also {noun}{_describe_name(name)}"
+        # Only origins can be covered by a pattern: names of headers have no scheme.
+        if covering := "://" in name and origins.find_wider_entry(name, patterns):
+            yield f"{text}, as {covering} before", False
+        else:
+            yield text, True
+    for name in old:
+        if name not in new:
+            yield f"no longer {noun}{_describe_name(name)}", False
 
 
-def _in_words(entry: Entry) -> str:
+def _describe_name(name: str) -> str:
+    return f"origins that the {name} allows" if name.startswith(_FUNCTION) else name
+
+
+def _describe_entry(entry: Entry) -> str:
     allowed = entry["origins"]
     if allowed == "*":
-        who = "any origin"
+        text = "any origin"
     else:
-        who = ", ".join(map(_name, [allowed] if isinstance(allowed, str) else allowed))
-    return f"{who}{', with credentials' if entry.get('credentials') else ''}"
+        text = ", ".join(map(_describe_name, [allowed] if isinstance(allowed, str) else allowed))
+    return f"{text}, with credentials" if entry.get("credentials") else text

@@ -1,4 +1,4 @@
-"""Who may open a WebSocket: a handshake as the page's browser sends it, and one as a stranger's."""
+"""WebSockets in `corsbp explain`: which pages can open one, and what to change."""
 
 from __future__ import annotations
 
@@ -10,35 +10,43 @@ from corsbp.testing import Browser, Result
 from corsbp.testing.transports import Sender
 from corsbp.testing.urls import SOCKETS
 
-from .probe import STRANGER
+from .probe import UNKNOWN_ORIGIN
 
-OPEN_TO_ALL = "Pages of every site can open it: a WebSocket has no CORS, and nothing looks at the origin."
+OPEN_TO_ALL = (
+    "Pages of every site can open it: CORS does not cover WebSockets, and nothing checks the origin."
+)
 
 
-def is_socket(url: str) -> bool:
-    """Whether a URL is that of a WebSocket."""
+def is_websocket_url(url: str) -> bool:
+    """Return whether a URL has the scheme of a WebSocket."""
     return url.partition("://")[0] in SOCKETS.values()
 
 
-async def is_open_to_all(sender: Sender, url: str, base: str, cookies: Sequence[str]) -> bool:
-    """Whether a page that nobody has named may open a socket, too."""
-    browser = Browser.using(sender, STRANGER, base_url=base)
+async def is_open_to_all(sender: Sender, url: str, base_url: str, cookies: Sequence[str]) -> bool:
+    """Send the handshake of a page that no policy names; return whether the socket opens."""
+    browser = Browser.using(sender, UNKNOWN_ORIGIN, base_url=base_url)
     for cookie in cookies:
         browser.set_cookie(cookie, url)
     return (await browser.websocket(url)).ok_for_page
 
 
-def change(route: RouteInfo, result: Result, origin: str, open_to_all: bool) -> str | None:
-    """What lets this page in, or keeps strangers out; None where nothing is to change."""
+def suggest_change(route: RouteInfo, result: Result, origin: str, open_to_all: bool) -> str | None:
+    """Return the change that allows this page, or refuses all others; None if nothing is to change."""
     policy = route.policy
     if not result.ok_for_page:
         if policy is None or result.blocked_by == "no-answer":
-            return "Corsbp refuses nothing here: look for what the app itself, or a middleware, checks."
-        return f"{route.whose}: allow_origins={[*origin_entries(policy), origin]!r}"
-    if not open_to_all or (policy and policy.check_websockets):
-        return None  # or every page is meant
-    if policy is not None:
-        return f"{route.whose}: check_websockets=True"
-    wrapped = f"app.blueprint(cors_group({route.blueprint or 'bp'}, allow_origins=[{origin!r}]))"
-    where = "" if route.blueprint else "Declare it on a blueprint, and "
-    return f"{where}{wrapped} refuses every other page. Who sends no Origin, and so is no browser, passes."
+            return "corsbp refuses nothing here: look for a check in the app itself, or in its middleware."
+        return f"{route.policy_source}: allow_origins={[*origin_entries(policy), origin]!r}"
+    if not open_to_all:
+        return None
+    if policy is None:
+        return _suggest_wrapping(route, origin)
+    if policy.check_websockets:
+        return None  # The section is public: the user means every page.
+    return f"{route.policy_source}: check_websockets=True"
+
+
+def _suggest_wrapping(route: RouteInfo, origin: str) -> str:
+    group = f"app.blueprint(cors_group({route.blueprint or 'bp'}, allow_origins=[{origin!r}]))"
+    first = "" if route.blueprint else "Declare it on a blueprint, and "
+    return f"{first}{group} refuses every other page. Clients that send no Origin, and so no browser, pass."

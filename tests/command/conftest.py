@@ -23,7 +23,9 @@ def audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     """Audit an app, or what makes one: the status, what was printed, and what was said beside it."""
 
     def run(app: Sanic | Callable[[], Sanic], *options: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("corsbp.command.audit.load", lambda _: app if isinstance(app, Sanic) else app())
+        monkeypatch.setattr(
+            "corsbp.command.audit.load_app", lambda _: app if isinstance(app, Sanic) else app()
+        )
         status = main(["audit", "x:app", *options])
         said = capsys.readouterr()
         return status, said.out, said.err

@@ -18,9 +18,9 @@ from sanic.exceptions import ServerError
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.app.inventory import list_routes, list_sections
-from corsbp.command.audit import in_short
-from corsbp.command.findings import ERRORS, FINDINGS, find
-from corsbp.command.snapshot import changes, read, snapshot
+from corsbp.command.audit_declared import describe_policy
+from corsbp.command.findings import ERRORS, FINDINGS, audit_app
+from corsbp.command.snapshot import compare_snapshots, from_json, take_snapshot
 
 from ..support import ORIGIN, ROOT, TWO, new_app, request, send
 
@@ -218,19 +218,19 @@ def _same_path(name: str, method: str) -> Blueprint:
 @pytest.mark.parametrize("name", APPS)
 def test_findings(name: str) -> None:
     make, ids = APPS[name]
-    _, found = find(make())
+    _, found = audit_app(make())
     assert {each.id for each in found} == ids
     assert ids <= set(FINDINGS)
     severe = name in ("a socket with credentials", "a group that was forgotten", "two sections") or bool(
         ids & ERRORS
     )
-    assert [each.error for each in found] == [severe] * len(found)
+    assert [each.is_error for each in found] == [severe] * len(found)
 
 
 @pytest.mark.filterwarnings("ignore::corsbp.CorsPolicyWarning")
 def test_an_origin_that_another_covers() -> None:
     app = new_app(cors_group(bp_of("one"), allow_origins=["https://*.a.example", "https://b.a.example"]))
-    ((finding,)) = find(app)[1]
+    ((finding,)) = audit_app(app)[1]
     assert (finding.id, finding.where) == ("origin-covered", "cors_group(one)")
     assert finding.text == "https://b.a.example is already allowed by https://*.a.example"
 
@@ -240,7 +240,7 @@ def test_no_listener_runs() -> None:
     app = new_app(cors_group(bp_of("one"), **SAFE))
     for event in ("main_process_start", "before_server_start", "after_server_start"):
         app.register_listener(lambda *_: ran.append("ran"), event)
-    find(app)
+    audit_app(app)
     assert not ran and not app.state.is_started
 
 
@@ -281,13 +281,13 @@ def test_the_screen(audit: Any) -> None:
         "GET /four/item - -",
         f"GET /one/hosted api.example {one}",
         f"GET,PUT /one/item {one}",
-        "GET /one/left-out cors_group(one) nobody: no CORS",
+        "GET /one/left-out cors_group(one) none: no CORS",
         "WebSocket /one/talk cors_group(one) any origin: check_websockets=False",
         "GET /public/item cors_group(public) any origin",
-        "GET /three/item cors_group(three) whom asks() allows",
+        "GET /three/item cors_group(three) origins that asks() allows",
         "GET /two/item cors_group(two) "
         "https://a.example, https://b.example, https://c.example and 2 more; methods: none",
-        "error WebSocket /one/talk: check_websockets=False lets pages of every site open it "
+        "error WebSocket /one/talk: check_websockets=False: pages of every site can open it "
         "[websocket-unchecked]",
     ]
     assert lines[-1].endswith("9 routes, 7 in sections; 1 error, 0 warnings")
@@ -302,8 +302,8 @@ def test_methods_that_a_list_leaves_out(audit: Any) -> None:
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert lines[2:5] == [
         f"GET,PUT /one/item cors_group(one) {ORIGIN}; methods: PUT",
-        "DELETE /one/item cors_group(one) nobody: not in allow_methods",
-        "PATCH /one/patch cors_group(one) nobody: not in allow_methods",
+        "DELETE /one/item cors_group(one) none: not in allow_methods",
+        "PATCH /one/patch cors_group(one) none: not in allow_methods",
     ]
 
 
@@ -337,7 +337,7 @@ def test_what_sanic_ext_lets_in_is_shown_as_written(origins: str, audit: Any) ->
     # those of 24.12 have no end, and let in more than was written: they are shown as they are
     whole = origins == "*" or all(each.endswith("$") for each in expressions)
     for app, shown in ((before, written), (after, written if whole else ", ".join(expressions))):
-        said = f"warning {app.name}: sanic-ext lets in outside of the sections: {shown} [two-layers]\n"
+        said = f"warning {app.name}: sanic-ext allows outside of the sections: {shown} [two-layers]\n"
         assert said in audit(app)[1]
 
 
@@ -366,7 +366,7 @@ def test_a_policy_that_nothing_reads(audit: Any) -> None:
     assert sent(app) == [None, None]
     app, bp = make()
     app.blueprint(cors_group(bp))
-    assert find(app)[1] == [] and sent(app) == ["*", "*"]
+    assert audit_app(app)[1] == [] and sent(app) == ["*", "*"]
 
 
 # --- groups that are on no app ---
@@ -383,7 +383,7 @@ def test_a_group_that_is_on_no_app(audit: Any) -> None:
 
     status, out, _ = audit(make)
     line = make.__code__.co_firstlineno + 2
-    said = f"made at tests/command/test_audit.py:{line}, and on no app: app.blueprint(...) registers it"
+    said = f"made at tests/command/test_audit.py:{line}, on no app: app.blueprint(...) registers it"
     found = [each for each in out.splitlines() if each.startswith(("warning", "error"))]
     assert (status, found) == (0, [f"warning cors_group(outer, inner): {said} [group-unused]"])
     assert "[group-unused]" not in audit(make, "--ignore", "group-unused@cors_group(outer, inner)")[1]
@@ -441,9 +441,9 @@ def test_in_a_terminal(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_known_can_be_ignored(audit: Any) -> None:
     status, out, err = audit(everything(), "--ignore", "websocket-uncheck")
-    said = "corsbp: --ignore: no finding is called 'websocket-uncheck'; meant: websocket-unchecked\n"
+    said = "corsbp: --ignore: no finding has the id 'websocket-uncheck'; meant: websocket-unchecked\n"
     assert (status, out, err) == (2, "", said)
-    assert audit(everything(), "--ignore", "nonsense")[2].endswith("is called 'nonsense'\n")
+    assert audit(everything(), "--ignore", "nonsense")[2].endswith("has the id 'nonsense'\n")
     status, out, _ = audit(everything(), "--ignore", "websocket-unchecked")
     assert status == 0 and "[websocket" not in out
 
@@ -492,7 +492,7 @@ ITEM = "GET /one/item"
 
 
 def snapped(**policy: Any) -> dict[str, Any]:
-    return snapshot(list_routes(new_app(cors_group(bp_of("one"), **policy))))
+    return take_snapshot(list_routes(new_app(cors_group(bp_of("one"), **policy))))
 
 
 LISTED = {"allow_origins": [ORIGIN]}
@@ -511,25 +511,30 @@ CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], list[tuple[str, bool]]]
             ("no longer https://*.a.example", False),
         ],
     ),
-    ("a function", SAFE, {"allow_origins": asks}, [(f"now whom the function {__name__}.asks allows", True)]),
+    (
+        "a function",
+        SAFE,
+        {"allow_origins": asks},
+        [(f"now origins that the function {__name__}.asks allows", True)],
+    ),
     ("no function", {"allow_origins": asks}, SAFE, [(f"now only {ORIGIN}", True)]),
     (
         "a function beside",
         SAFE,
         {"allow_origins": [asks, ORIGIN]},
-        [(f"now also whom the function {__name__}.asks allows", True)],
+        [(f"now also origins that the function {__name__}.asks allows", True)],
     ),
     (
         "no function beside",
         {"allow_origins": [asks, ORIGIN]},
         SAFE,
-        [(f"no longer whom the function {__name__}.asks allows", False)],
+        [(f"no longer origins that the function {__name__}.asks allows", False)],
     ),
     (
         "everyone no more",
         {},
         {"allow_origins": [ORIGIN, asks]},
-        [(f"now only {ORIGIN}, whom the function {__name__}.asks allows", False)],
+        [(f"now only {ORIGIN}, origins that the function {__name__}.asks allows", False)],
     ),
     ("credentials", SAFE, CREDENTIALS, [("now with credentials", True)]),
     ("no credentials", CREDENTIALS, SAFE, [("no longer with credentials", False)]),
@@ -550,8 +555,8 @@ CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], list[tuple[str, bool]]]
     ("old", "new", "expected"), [row[1:] for row in CHANGES], ids=[row[0] for row in CHANGES]
 )
 def test_changes(old: dict[str, Any], new: dict[str, Any], expected: list[tuple[str, bool]]) -> None:
-    found = changes(snapped(**old), snapped(**new))
-    assert [(each.text, each.wider) for each in found] == expected
+    found = compare_snapshots(snapped(**old), snapped(**new))
+    assert [(each.text, each.is_wider) for each in found] == expected
     assert {each.route for each in found} <= {ITEM}
 
 
@@ -562,26 +567,31 @@ def answers(origin: str, request: object) -> bool:
 @pytest.mark.parametrize(
     ("declared", "who"),
     [
-        ([ORIGIN, asks], f"{ORIGIN}, or whom asks() allows"),
-        ([asks, answers], "whom asks() or answers() allows"),
+        ([ORIGIN, asks], f"{ORIGIN}, or origins that asks() allows"),
+        ([asks, answers], "origins that asks() or answers() allows"),
         (
             [asks, *(f"https://{name}.example" for name in "abcde")],
-            "https://a.example, https://b.example, https://c.example and 2 more, or whom asks() allows",
+            "https://a.example, https://b.example, https://c.example and 2 more, "
+            "or origins that asks() allows",
         ),
-        (asks, "whom asks() allows"),
+        (asks, "origins that asks() allows"),
     ],
 )
 def test_functions_are_shown_by_name(declared: Any, who: str) -> None:
-    assert in_short(CorsPolicy(allow_origins=declared)) == who
+    assert describe_policy(CorsPolicy(allow_origins=declared)) == who
 
 
 def test_routes_that_come_and_go() -> None:
-    none, one = snapshot([]), snapped(**CREDENTIALS)
-    assert [str(each) for each in changes(none, one)] == [f"{ITEM}: new, for {ORIGIN}, with credentials"]
-    assert [str(each) for each in changes(one, none)] == [f"{ITEM}: no longer for other origins"]
-    assert [str(each) for each in changes(none, snapped())] == [f"{ITEM}: new, for any origin"]
-    by_function = changes(none, snapped(allow_origins=asks))
-    assert [each.text for each in by_function] == [f"new, for whom the function {__name__}.asks allows"]
+    none, one = take_snapshot([]), snapped(**CREDENTIALS)
+    assert [str(each) for each in compare_snapshots(none, one)] == [
+        f"{ITEM}: new, for {ORIGIN}, with credentials"
+    ]
+    assert [str(each) for each in compare_snapshots(one, none)] == [f"{ITEM}: no longer for other origins"]
+    assert [str(each) for each in compare_snapshots(none, snapped())] == [f"{ITEM}: new, for any origin"]
+    by_function = compare_snapshots(none, snapped(allow_origins=asks))
+    assert [each.text for each in by_function] == [
+        f"new, for origins that the function {__name__}.asks allows"
+    ]
 
 
 def test_what_a_snapshot_holds() -> None:
@@ -594,7 +604,7 @@ def test_what_a_snapshot_holds() -> None:
     )
     app.add_route(handler, "/own", ctx_cors=CorsPolicy(**SAFE))
     entry = {"origins": [ORIGIN], "credentials": False, "headers": "*", "exposes": []}
-    assert snapshot(list_routes(app)) == {
+    assert take_snapshot(list_routes(app)) == {
         "version": 1,
         "routes": {
             "GET /one/item": entry,
@@ -638,15 +648,15 @@ def test_bad_files(audit: Any, tmp_path: Path) -> None:
     )
     for text_, said in [
         ("{", "Expecting property name"),
-        ("[]", "it is no snapshot"),
+        ("[]", "it is not a snapshot"),
         ('{"routes": {}}', "its version is None, not 1"),
     ]:
         file.write_text(text_)
         status, out, err = audit(app, "--check", str(file))
         assert (status, out) == (2, "") and said in err
     assert audit(two_sections(), "--snapshot", str(file))[0] == 2
-    with pytest.raises(ValueError, match="no snapshot"):
-        read('{"routes": []}')
+    with pytest.raises(ValueError, match="not a snapshot"):
+        from_json('{"routes": []}')
 
 
 def test_the_order_of_declaration_and_the_hash_seed_do_not_matter(tmp_path: Path) -> None:
@@ -654,7 +664,7 @@ def test_the_order_of_declaration_and_the_hash_seed_do_not_matter(tmp_path: Path
         import sys, warnings
         from sanic import Blueprint, Sanic, text
         from corsbp import cors_group
-        from corsbp.command.snapshot import snapshot, written
+        from corsbp.command.snapshot import take_snapshot, to_json
         from corsbp.app.inventory import list_routes
         app = Sanic("seeds")
         names = sorted({"a", "b", "c", "d"}, reverse=int(sys.argv[1]))
@@ -664,7 +674,7 @@ def test_the_order_of_declaration_and_the_hash_seed_do_not_matter(tmp_path: Path
                 bp.add_route(lambda request: text(""), f"/{other}", {"GET", "PUT", "POST"}, name=name + other)
             app.blueprint(cors_group(bp, allow_origins={f"https://{name}.example" for name in names},
                                      allow_headers={f"x-{name}" for name in names}))
-        print(written(snapshot(list_routes(app))))
+        print(to_json(take_snapshot(list_routes(app))))
     """
     runs = {
         subprocess.run(

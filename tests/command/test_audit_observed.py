@@ -13,8 +13,8 @@ import pytest
 from sanic import Blueprint, HTTPResponse, Request, Sanic, empty, redirect, text
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.command.other_cors import neighbours
-from corsbp.command.probe import STRANGER
+from corsbp.command.other_cors import find_other_cors
+from corsbp.command.probe import UNKNOWN_ORIGIN
 from corsbp.testing.result import NoAnswer
 
 from ..support import ORIGIN, TWO, as_handler, new_app
@@ -69,15 +69,15 @@ def test_the_table(audit: Any) -> None:
     app = api(calls, **SECTION)
     status, out, err = audit(app, "--observed", "--origin", ORIGIN, "--origin", TWO)
     lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert lines[0] == f"methods path CORS by a stranger {ORIGIN} {TWO}"
+    assert lines[0] == f"methods path CORS by an unknown origin {ORIGIN} {TWO}"
     assert lines[2:] == [
-        "WebSocket /chat no check opens it opens it opens it",
+        "WebSocket /chat no check opens opens opens",
         "GET,PUT /one/item/<number:int> corsbp no yes, with credentials no",
-        "WebSocket /one/talk corsbp no opens it no",
-        "GET,DELETE /own its own code no yes, with credentials no",
-        "GET /own/moved its own code no yes, with credentials, no request headers no",
-        "GET,POST /plain nobody no no no",
-        f"{app.name}: 9 methods asked; CORS: 3 by corsbp, 3 by its own code, 1 with no check, 2 by nobody",
+        "WebSocket /one/talk corsbp no opens no",
+        "GET,DELETE /own the app's code no yes, with credentials no",
+        "GET /own/moved the app's code no yes, with credentials, no request headers no",
+        "GET,POST /plain none no no no",
+        f"{app.name}: 9 methods observed; CORS: 3 by corsbp, 1 with no check, 2 without, 3 by the app's code",
     ]
     assert (status, err) == (0, "")
     assert {call.partition(" ")[0] for call in calls} == {"GET", "OPTIONS"}  # its own handler of preflights
@@ -89,12 +89,12 @@ def test_for_machines(audit: Any) -> None:
     found = {(each["method"], each["path"]): each for each in json.loads(out)["routes"]}
     own, item = found["GET", "/own"], found["PUT", "/one/item/<number:int>"]
     assert own["grants"] == {
-        STRANGER: None,
+        UNKNOWN_ORIGIN: None,
         ORIGIN: {"credentials": True, "headers": ["content-type", "x-token"], "exposes": ["x-total"]},
     }
     assert item["grants"][ORIGIN] == {"credentials": True, "headers": "*"}
-    assert (own["status"], item["status"], own["by"]) == (200, 204, "its own code")
-    assert found["WebSocket", "/one/talk"]["grants"] == {STRANGER: None, ORIGIN: {"opens": True}}
+    assert (own["status"], item["status"], own["by"]) == (200, 204, "the app's code")
+    assert found["WebSocket", "/one/talk"]["grants"] == {UNKNOWN_ORIGIN: None, ORIGIN: {"opens": True}}
     assert [found["WebSocket", path]["status"] for path in ("/one/talk", "/chat")] == [403, 101]
 
 
@@ -115,9 +115,9 @@ def test_levels(audit: Any) -> None:
             access_control_allow_headers="*",
             access_control_expose_headers="*",
         ),
-        "without": answering(access_control_allow_origin=STRANGER),
+        "without": answering(access_control_allow_origin=UNKNOWN_ORIGIN),
         "literal": answering(
-            access_control_allow_origin=STRANGER,
+            access_control_allow_origin=UNKNOWN_ORIGIN,
             access_control_allow_credentials="true",
             access_control_allow_headers="*",
         ),
@@ -128,7 +128,8 @@ def test_levels(audit: Any) -> None:
     app.add_route(cases["without"], "/get-only", name="get_only")
     _, out, _ = audit(app, "--observed", "--json")
     found = {
-        f"{each['method']} {each['path']}": each["grants"][STRANGER] for each in json.loads(out)["routes"]
+        f"{each['method']} {each['path']}": each["grants"][UNKNOWN_ORIGIN]
+        for each in json.loads(out)["routes"]
     }
     assert found == {
         "GET /star": {"credentials": False, "headers": "*", "exposes": "*"},
@@ -148,11 +149,11 @@ def test_a_migration(audit: Any, tmp_path: Path) -> None:
     file = tmp_path / "before.json"
     kept = ["--observed", "--snapshot", str(file)]
     assert audit(api([], **SECTION), *kept, "--origin", ORIGIN) == (0, "", f"{file}: 9 methods\n")
-    assert json.loads(file.read_text())["observed"] == [ORIGIN, STRANGER]
+    assert json.loads(file.read_text())["observed"] == [ORIGIN, UNKNOWN_ORIGIN]
     checked = ["--observed", "--check", str(file)]
     same = (
-        "nothing changed\nCORS before: 3 by corsbp, 3 by its own code, 1 with no check, 2 by nobody; now: "
-        "3 by corsbp, 3 by its own code, 1 with no check, 2 by nobody\n"
+        "nothing changed\nCORS before: 3 by corsbp, 1 with no check, 2 without, 3 by the app's code; now: "
+        "3 by corsbp, 1 with no check, 2 without, 3 by the app's code\n"
     )
     assert audit(api([], **SECTION), *checked) == (0, same, "")
     app = api([], allow_origins=[ORIGIN], allow_headers=["x-a"])
@@ -161,7 +162,7 @@ def test_a_migration(audit: Any, tmp_path: Path) -> None:
     assert status == 1
     assert out.splitlines()[:-1] == [
         f"GET /new: gained {ORIGIN}",
-        "GET /new: gained a stranger",
+        "GET /new: gained an unknown origin",
         f"GET /one/item/<number:int>: {ORIGIN}: no longer with credentials",
         f"GET /one/item/<number:int>: {ORIGIN}: now only the request header x-a",
         f"PUT /one/item/<number:int>: {ORIGIN}: no longer with credentials",
@@ -173,7 +174,7 @@ def test_a_migration(audit: Any, tmp_path: Path) -> None:
     status, out, _ = audit(bare, *checked)
     assert status == 0
     assert f"GET /own: lost {ORIGIN}\n" in out and f"DELETE /own: lost {ORIGIN}: the route is gone\n" in out
-    assert "WebSocket /chat: lost a stranger: the route is gone\n" in out
+    assert "WebSocket /chat: lost an unknown origin: the route is gone\n" in out
 
 
 def test_files_that_do_not_fit(audit: Any, tmp_path: Path) -> None:
@@ -186,9 +187,9 @@ def test_files_that_do_not_fit(audit: Any, tmp_path: Path) -> None:
         (["--observed", "--check", str(read)], "the file was made without --observed: "),
         (
             ["--observed", "--check", str(asked), "--origin", TWO],
-            f"the file knows nothing of --origin {TWO}; it was asked for {STRANGER}",
+            f"the file was made without --origin {TWO}; its origins are {UNKNOWN_ORIGIN}",
         ),
-        (["--origin", TWO], "--origin and --leave-out are for --observed: "),
+        (["--origin", TWO], "--origin and --leave-out need --observed: "),
         (["--observed", "--origin", "app.example"], "no page has the origin 'app.example'"),
     ):
         status, out, err = audit(app, *options)
@@ -203,7 +204,7 @@ def test_what_is_left_out(audit: Any) -> None:
 
 
 def test_what_never_answers(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("corsbp.command.probe.PATIENCE", 0.05)
+    monkeypatch.setattr("corsbp.command.probe.TIMEOUT", 0.05)
     app = new_app()
 
     async def never(request: Request, ws: object = None) -> HTTPResponse:
@@ -219,7 +220,7 @@ def test_what_never_answers(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None
     app.add_websocket_route(never, "/socket", name="socket")
     status, out, _ = audit(app, "--observed")
     lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert (status, lines[2:4]) == (0, ["GET /never nobody no", "WebSocket /socket nobody no"])
+    assert (status, lines[2:4]) == (0, ["GET /never none no", "WebSocket /socket none no"])
 
 
 def test_what_breaks_off(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,12 +230,12 @@ def test_what_breaks_off(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("corsbp.command.probe.AppSender.send", broken)
     app = new_app()
     app.add_route(handler, "/a", name="a")
-    assert "GET       /a     nobody    no" in audit(app, "--observed")[1]
+    assert "GET       /a     none      no" in audit(app, "--observed")[1]
 
 
 def test_an_app_without_routes(audit: Any) -> None:
     app = new_app()
-    assert audit(app, "--observed")[1].endswith(f"{app.name}: 0 methods asked; CORS: none\n")
+    assert audit(app, "--observed")[1].endswith(f"{app.name}: 0 methods observed; CORS: none\n")
 
 
 def test_an_app_that_does_not_start(audit: Any) -> None:
@@ -289,7 +290,7 @@ def test_what_other_packages_let_in() -> None:
     with_sanic_cors(bp, ("/x", {"origins": [ORIGIN], "supports_credentials": True}), ("/y", {"origins": []}))
     app.blueprint(bp)
     app.add_route(decorated_by_sanic_cors(), "/d", name="d")
-    found = [(each.package, each.allows, each.route and each.route.path) for each in neighbours(app)]
+    found = [(each.package, each.allows, each.route and each.route.path) for each in find_other_cors(app)]
     assert found == [
         ("sanic-cors", "*", None),
         ("sanic-cors", r"a\.b on /api/*", None),
@@ -303,7 +304,7 @@ def test_where_a_package_stands_the_findings_name_it(audit: Any) -> None:
     with_sanic_cors(app, ("/*", {"origins": [".*"]}))
     app.add_route(decorated_by_sanic_cors(), "/d", name="d")
     _, out, _ = audit(app)
-    assert f"warning {app.name}: sanic-cors lets in: * [two-layers]\n" in out
+    assert f"warning {app.name}: sanic-cors allows: * [two-layers]\n" in out
     assert "warning /d: has the decorator of sanic-cors [two-layers]\n" in out
 
 
@@ -313,4 +314,4 @@ def test_sanic_ext_answers(audit: Any) -> None:
     app.add_route(handler, "/a", name="a")
     _, out, _ = audit(app, "--observed", "--origin", ORIGIN)
     lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert lines[2:] == ["GET /a sanic-ext no yes", f"{app.name}: 1 method asked; CORS: 1 by sanic-ext"]
+    assert lines[2:] == ["GET /a sanic-ext no yes", f"{app.name}: 1 method observed; CORS: 1 by sanic-ext"]

@@ -17,8 +17,8 @@ from sanic import Blueprint, HTTPResponse, Request, Sanic, redirect, text
 from corsbp import CorsPolicy, cors_group
 from corsbp.app.inventory import RouteInfo
 from corsbp.command import main
-from corsbp.command.advice import Asked, Place, argument, change
-from corsbp.command.console_messages import CONSOLES
+from corsbp.command.advice import PageRequest, RouteMatch, suggest_argument, suggest_change
+from corsbp.command.console_messages import CONSOLE_MESSAGES
 from corsbp.testing import STOPS
 
 from ..support import EVIL, ORIGIN, ROOT, TWO, as_handler, new_app, run_server, serve
@@ -71,7 +71,7 @@ def explain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     """Explain a fetch: the status, what was printed, and what was said beside it."""
 
     def run(*arguments: str, app: Sanic | None = None) -> tuple[int, str, str]:
-        monkeypatch.setattr("corsbp.command.explain.load", lambda _: app or app_of())
+        monkeypatch.setattr("corsbp.command.explain.load_app", lambda _: app or app_of())
         status = main(["explain", *arguments])
         said = capsys.readouterr()
         return status, said.out, said.err
@@ -106,7 +106,7 @@ ROWS: list[tuple[str, int, list[str]]] = [
         [
             ">   cookie: session=ann",
             "Blocked: origin-any.",
-            f"Change: cors_group(any): allow_origins=['{ORIGIN}'], allow_credentials=True, which shuts out ",
+            f"Change: cors_group(any): allow_origins=['{ORIGIN}'], allow_credentials=True, which denies ",
             "or leave out credentials: 'include' in the page",
         ],
     ),
@@ -138,7 +138,7 @@ ROWS: list[tuple[str, int, list[str]]] = [
         1,
         [f"Change: cors_group(asks): asks() has to return True for '{EVIL}'"],
     ),
-    ("/list/item/1 --origin null", 1, ["Change: cors_group(list): only allow_origins='*' lets null in"]),
+    ("/list/item/1 --origin null", 1, ["Change: cors_group(list): only allow_origins='*' allows null"]),
     (
         "/list/item/1 --origin http://app.example --credentials",
         1,
@@ -146,15 +146,15 @@ ROWS: list[tuple[str, int, list[str]]] = [
             f"allow_origins=['{ORIGIN}', '{TWO}', 'http://app.example'] would be refused: ",
         ],
     ),
-    (f"/plane --origin {ORIGIN}", 1, ["No route has this path; near it is /plain. A 404 belongs"]),
+    (f"/plane --origin {ORIGIN}", 1, ["No route has this path; /plain is similar. A 404 belongs"]),
     (
         f"/moved --origin {ORIGIN}",
         1,
         [
-            "got no answer: 'other.example is not the app at api.example, and is not asked'",
-            "https://api.example/moved redirects to other.example, another origin: the page asks there as ",
-            "the origin null, which only a server answers that lets everyone in (access-control-allow-",
-            "Change: Navigate, where a person is to go there: location.assign('https://api.example/moved'). "
+            "other.example is not the app at api.example, and gets no request'",
+            "https://api.example/moved redirects to other.example, another origin. There the page has the "
+            "origin null, which a server allows only with every origin (access-control-allow-origin: *).",
+            "Change: Navigate if a person is to go there: location.assign('https://api.example/moved'). "
             "Or call https://other.example/z in the page.",
         ],
     ),
@@ -163,7 +163,7 @@ ROWS: list[tuple[str, int, list[str]]] = [
         f"/own PUT --origin {EVIL}",
         1,
         [
-            ".own (/own) is in no section, and has a policy of its own, "
+            ".own (/own) is in no section, and has its own policy, "
             f"ctx_cors=CorsPolicy(allow_origins=('{ORIGIN}',)). The path serves GET, not PUT.",
             "Change: Call it with GET: no route of this path serves PUT.",
         ],
@@ -187,7 +187,7 @@ ROWS: list[tuple[str, int, list[str]]] = [
         1,
         ["Blocked: origin-other.", "Change: Send access-control-allow-origin"],
     ),
-    (f"/one/left-out --origin {ORIGIN}", 1, [" is in cors_group(one), and left out by ctx_cors=False."]),
+    (f"/one/left-out --origin {ORIGIN}", 1, [" is in cors_group(one), and has no CORS by ctx_cors=False."]),
     (
         f"/plain POST --origin {ORIGIN} --body x",
         1,
@@ -231,10 +231,10 @@ def test_an_app(call: str, status: int, lines: list[str], explain: Any) -> None:
             "'x:app' needs a path, which begins with /: corsbp explain x:app /path [METHOD] --origin …",
         ),
         ("x:app item --origin https://app.example", "'x:app' needs a path"),
-        ("localhost:8000 /a --origin null", "'localhost:8000' is no app; meant: http://localhost:8000"),
-        ("http://127.0.0.1 /a --origin null", "a URL has its path in it: http://127.0.0.1/a"),
+        ("localhost:8000 /a --origin null", "'localhost:8000' is not an app; meant: http://localhost:8000"),
+        ("http://127.0.0.1 /a --origin null", "the path is part of the URL: write http://127.0.0.1/a"),
         ("x:app /a --origin null --cookie nonsense", "--cookie takes NAME=VALUE, not 'nonsense'"),
-        ("x:app /any/item/1 --origin null --timeout 0.0001", "x:app did not answer within 0.0001 s"),
+        ("x:app /any/item/1 --origin null --timeout 0.0001", "x:app did not respond within 0.0001 s"),
         (
             "x:app /a GET more --origin https://app.example",
             "an app takes a path and one METHOD, not '/a GET more'",
@@ -253,8 +253,10 @@ def test_calls_that_make_no_sense(call: str, said: str, explain: Any) -> None:
 def test_a_preflight_that_never_came_to_the_section() -> None:
     """Something before the app answered it: a section never says 401."""
     route = RouteInfo("/a", ("GET",), None, "a", "cors_group(a)", CorsPolicy(), "/a")
-    said = change(Place(route, ("GET",)), "preflight-status", Asked(ORIGIN, "GET", (), False))
-    assert said is not None and said.startswith("Let preflights pass through what stands before the app")
+    said = suggest_change(
+        RouteMatch(route, ("GET",)), "preflight-status", PageRequest(ORIGIN, "GET", (), False)
+    )
+    assert said is not None and said.startswith("Let preflights pass through the proxy before the app")
 
 
 def test_what_is_proposed_is_never_refused() -> None:
@@ -272,7 +274,9 @@ def test_what_is_proposed_is_never_refused() -> None:
         for stop in STOPS:
             for origin in (ORIGIN, EVIL, "http://app.example", "https://xn--a.example", "null"):
                 for credentials in (False, True):
-                    said = argument(route, policy, stop, Asked(origin, "PUT", ("x-b",), credentials))
+                    said = suggest_argument(
+                        route, policy, stop, PageRequest(origin, "PUT", ("x-b",), credentials)
+                    )
                     changes = re.fullmatch(r"cors_group\(a\): (allow_.*?)(, which .*)?", said or "")
                     if changes and "would be refused" not in changes[1] and "only" not in str(said):
                         eval(f"policy.replace({changes[1]})", {"policy": policy})
@@ -349,7 +353,7 @@ def test_a_server_that_is_misconfigured(explain: Any) -> None:
         status, out, _ = explain(url, "--origin", ORIGIN)
         assert status == 0 and out.endswith("The page reads status 204.\n")
     status, out, _ = explain(url, "--origin", ORIGIN)
-    assert status == 2 and "Blocked: no-answer." in out and "< no answer" in out
+    assert status == 2 and "Blocked: no-answer." in out and "< no response" in out
 
 
 # --- what the consoles say ---
@@ -359,8 +363,8 @@ def test_the_words_are_those_that_the_engines_print() -> None:
     """The README's chapter is compared with the three engines by another test."""
     readme = (ROOT / "corsbp" / "README.md").read_text()
     table = readme[readme.index("## Messages in the browser's console") : readme.index("### Failed to fetch")]
-    assert set(CONSOLES) < set(STOPS)
-    for said in {each for row in CONSOLES.values() for each in row}:
+    assert set(CONSOLE_MESSAGES) < set(STOPS)
+    for said in {each for row in CONSOLE_MESSAGES.values() for each in row}:
         for part in filter(None, re.split(r"\s*…,?\s*", said)):
             assert part in table, said
 
@@ -449,7 +453,7 @@ OUTSIDE: dict[str, tuple[Any, str, list[str]]] = {
         lambda: new_app(cors_group(bp_with("one")), bp_with("two", ctx_cors=False)),
         "/two/item",
         [
-            "is in no section, and left out by ctx_cors=False.",
+            "is in no section, and has no CORS by ctx_cors=False.",
             f"Change: Write ctx_cors=CorsPolicy({OURS}) on the route, in place of False.",
         ],
     ),
@@ -461,22 +465,22 @@ OUTSIDE: dict[str, tuple[Any, str, list[str]]] = {
     "left out, inside": (
         lambda: new_app(cors_group(bp_with("one", ctx_cors=False))),
         "/one/item",
-        ["is in cors_group(one), and left out", "Change: Remove ctx_cors=False from the route."],
+        ["is in cors_group(one), and has no CORS", "Change: Remove ctx_cors=False from the route."],
     ),
     "wrapped, and registered bare": (
         forgotten,
         "/api/item",
         [
-            "is in a group that was made, and never registered: cors_group(api) at ",
-            "Change: Register it: app.blueprint(cors_group(...)), in place of the blueprint api.",
+            "is in a group that is registered on no app: cors_group(api) at ",
+            "Change: Register it: app.blueprint(cors_group(...)), instead of the blueprint api.",
         ],
     ),
     "mistyped, into a catch-all": (
         lambda: with_site(cors_group(bp_with("api", "/items"), **CREDENTIALS)),
         "/api/itmes --credentials",
         [
-            ".site (/<path:path>) takes what no other route has; near it is /api/items.",
-            "Change: Call /api/items in the page, if that was meant.",
+            ".site (/<path:path>) takes every path that no other route has; /api/items is similar.",
+            "Change: Call /api/items in the page, if you meant that path.",
         ],
     ),
     "into a catch-all of the same section": (
@@ -487,12 +491,12 @@ OUTSIDE: dict[str, tuple[Any, str, list[str]]] = {
     "mistyped, into a section of the whole app": (
         whole,
         "/api/itmes --credentials",
-        ["near it is /api/items.", "Change: Call /api/items in the page, if that was meant."],
+        ["/api/items is similar.", "Change: Call /api/items in the page, if you meant that path."],
     ),
     "into a catch-all": (
         lambda: with_site(cors_group(bp_with("api"))),
         "/about.html --credentials",
-        ["Change: See whether the path is right: CORS on this route would open every page of the site."],
+        ["Change: Check the path: CORS on this route would cover every page of the site."],
     ),
     "a catch-all of files": (
         with_files,
@@ -550,7 +554,9 @@ def sockets() -> Sanic:
     return app
 
 
-STRANGERS = "Pages of every site can open it: a WebSocket has no CORS, and nothing looks at the origin."
+OPEN_TO_ALL = (
+    "Pages of every site can open it: CORS does not cover WebSockets, and nothing checks the origin."
+)
 SOCKETS: list[tuple[str, int, list[str], list[str]]] = [
     # the call; its status; lines that are printed, and that are not
     (
@@ -560,9 +566,9 @@ SOCKETS: list[tuple[str, int, list[str], list[str]]] = [
             "> GET wss://api.example/checked/talk",
             f">   origin: {ORIGIN}",
             "< 101",
-            "The page can open it.",
+            "The page can open the WebSocket.",
         ],
-        [STRANGERS, "Change:"],
+        [OPEN_TO_ALL, "Change:"],
     ),
     (
         f"/checked/talk --origin {EVIL}",
@@ -572,32 +578,32 @@ SOCKETS: list[tuple[str, int, list[str], list[str]]] = [
             "Blocked: handshake-refused.",
             f"Change: cors_group(checked): allow_origins=['{ORIGIN}', '{EVIL}']",
         ],
-        ["can open it"],
+        ["can open"],
     ),
     (
         f"/unchecked/talk --origin {ORIGIN}",
         0,
-        [STRANGERS, "Change: cors_group(unchecked): check_websockets=True"],
+        [OPEN_TO_ALL, "Change: cors_group(unchecked): check_websockets=True"],
         [],
     ),
-    (f"/public/talk --origin {EVIL}", 0, ["The page can open it.", STRANGERS], ["Change:"]),
+    (f"/public/talk --origin {EVIL}", 0, ["The page can open the WebSocket.", OPEN_TO_ALL], ["Change:"]),
     (
         f"/bare/talk --origin {EVIL}",
         0,
         [
-            STRANGERS,
+            OPEN_TO_ALL,
             "is in no section; it is declared on the blueprint bare.",
             f"Change: app.blueprint(cors_group(bare, allow_origins=['{EVIL}'])) refuses every other page",
         ],
         [],
     ),
-    (f"/on-app --origin {ORIGIN}", 0, [STRANGERS, "Change: Declare it on a blueprint, and app.bl"], []),
+    (f"/on-app --origin {ORIGIN}", 0, [OPEN_TO_ALL, "Change: Declare it on a blueprint, and app.bl"], []),
     (
         f"/gated --origin {ORIGIN}",
         1,
         [
             "< 401",
-            "Change: Corsbp refuses nothing here: look for what the app itself, or a middleware, checks.",
+            "Change: corsbp refuses nothing here: look for a check in the app itself, or in its middleware.",
         ],
         [],
     ),
@@ -608,7 +614,7 @@ SOCKETS: list[tuple[str, int, list[str], list[str]]] = [
         [],
     ),
     (f"/gated --origin {ORIGIN} --cookie session=ann", 1, ["SameSite", "< 401"], ["cookie: session"]),
-    (f"/raising --origin {ORIGIN}", 2, ["< no answer"], ["can open it"]),
+    (f"/raising --origin {ORIGIN}", 2, ["< no response"], ["can open"]),
 ]
 
 
@@ -679,13 +685,13 @@ def test_a_websocket_of_a_server(explain: Any) -> None:
     """Any, by its address."""
     with socket_server() as port:
         status, out, _ = explain(f"ws://127.0.0.1:{port}/checked/talk", "--origin", ORIGIN)
-        assert (status, STRANGERS in out) == (0, False), out
+        assert (status, OPEN_TO_ALL in out) == (0, False), out
         status, out, _ = explain(f"ws://127.0.0.1:{port}/checked/talk", "--origin", EVIL)
         assert (
             status == 1 and "Change: The server refuses pages of https://evil.example. With corsbp: " in out
         )
         status, out, _ = explain(f"ws://127.0.0.1:{port}/bare/talk", "--origin", EVIL)
-        assert status == 0 and STRANGERS in out
+        assert status == 0 and OPEN_TO_ALL in out
 
 
 @contextmanager

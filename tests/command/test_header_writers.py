@@ -14,13 +14,13 @@ from sanic.response import BaseHTTPResponse
 
 from corsbp import cors_group
 from corsbp.app.send import SendWrapper
-from corsbp.command.header_writers import Writers
-from corsbp.command.probe import STRANGER
+from corsbp.command.header_writers import HeaderWriters
+from corsbp.command.probe import UNKNOWN_ORIGIN
 
 from ..support import ORIGIN, TWO, new_app
 
 ANY = {"Access-Control-Allow-Origin": "*"}
-CORS, EXT, OWN = "sanic_cors.core", "sanic_ext.extensions.http.cors", "its own code"
+CORS, EXT, OWN = "sanic_cors.core", "sanic_ext.extensions.http.cors", "the app's code"
 Write = Callable[[Any], object]
 
 
@@ -74,7 +74,7 @@ WAYS = {
 def test_ways_to_write(line: str, module: str, by: str, audit: Any) -> None:
     app = new_app()
     app.add_route(answering(line_of(module, line)), "/", name="a")
-    assert asked(audit, app)["GET /"]["by"] == (by if WAYS[line] else "nobody")
+    assert asked(audit, app)["GET /"]["by"] == (by if WAYS[line] else "none")
 
 
 # --- layers above each other: the last that writes ---
@@ -125,7 +125,7 @@ def anew(response: HTTPResponse) -> HTTPResponse:
 
 LAYERS: dict[str, tuple[Any, Any, str]] = {
     # the handler, a middleware, and whose headers they are
-    "nobody": (answering(nothing), nothing, "nobody"),
+    "none": (answering(nothing), nothing, "none"),
     "headers of a response": (given, nothing, OWN),
     "an iterator of them": (given_one_by_one, nothing, OWN),
     "headers of an exception": (raising, nothing, OWN),
@@ -159,7 +159,7 @@ def test_layers(layers: str, section: bool, audit: Any) -> None:
 
     found = asked(audit, app)["GET /"]
     assert found["by"] == ("corsbp" if section else by)
-    assert (found["grants"][STRANGER] is None) == (found["by"] == "nobody")
+    assert (found["grants"][UNKNOWN_ORIGIN] is None) == (found["by"] == "none")
 
 
 class Special(HTTPResponse):
@@ -216,7 +216,7 @@ def test_answers_of_different_layers(audit: Any) -> None:
         "GET /other": f"sanic-cors (preflights: {OWN})",
         "PUT /other": OWN,
         "GET /none": "sanic-cors",
-        "PUT /none": "nobody",
+        "PUT /none": "none",
     }
 
 
@@ -228,7 +228,7 @@ def test_corsbp_where_it_refuses_and_where_it_is_left_out(audit: Any) -> None:
     bp.add_route(answering(nothing), "/shared", name="shared")
     app = new_app(cors_group(bp, allow_origins=[ORIGIN, TWO]))
     app.add_route(answering(own_writes), "/shared", name="put", methods=["PUT"])
-    found = {key: (each["by"], each["grants"][STRANGER]) for key, each in asked(audit, app).items()}
+    found = {key: (each["by"], each["grants"][UNKNOWN_ORIGIN]) for key, each in asked(audit, app).items()}
     assert found.pop("GET /left-out")[0] == OWN
     assert found == {
         "GET /two": ("corsbp", None),
@@ -276,7 +276,7 @@ def test_sanic_ext_and_headers_by_hand(audit: Any) -> None:
     app = new_app(AUTO_EXTEND=True, CORS_ORIGINS=ORIGIN, OAS=False)
     app.add_route(answering(nothing), "/a", name="a")
     app.add_route(answering(own_writes), "/by-hand", name="by_hand")
-    app.add_route(sanic_ext.cors(origin=STRANGER)(answering(nothing)), "/decorated", name="decorated")
+    app.add_route(sanic_ext.cors(origin=UNKNOWN_ORIGIN)(answering(nothing)), "/decorated", name="decorated")
     one = Blueprint("one")
     one.add_route(answering(own_writes), "/section", name="section")
     app.blueprint(cors_group(one))
@@ -300,7 +300,7 @@ def test_what_was_changed_is_taken_back(audit: Any) -> None:
     app.add_route(answering(own_writes), "/", name="a")
     audit(app, "--observed")
     assert state() == before
-    with Writers():
+    with HeaderWriters():
         assert state() != before
 
     @app.before_server_start

@@ -18,9 +18,9 @@ from sanic import Sanic
 import corsbp
 from corsbp import command
 from corsbp.command import cli, main
-from corsbp.command.console import Terminal
+from corsbp.command.console import CommandConsole
 from corsbp.command.errors import CommandError
-from corsbp.command.loading import load
+from corsbp.command.loading import load_app
 
 from ..support import ROOT
 
@@ -78,8 +78,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     "target", ["loading_good:app", "loading_good", "loading_good:create", "loading_good:create()"]
 )
 def test_what_is_found(target: str) -> None:
-    assert load(target).name == "loaded"
-    assert load(target).name == "loaded"
+    assert load_app(target).name == "loaded"
+    assert load_app(target).name == "loaded"
     assert sys.path.count(str(Path.cwd())) == 1
 
 
@@ -95,7 +95,7 @@ def test_what_is_found(target: str) -> None:
         ),
         (
             "loading_makes:later",
-            "loading_makes:later is a coroutine: a function that makes an app is no async one",
+            "loading_makes:later is a coroutine function: the function that makes the app cannot be async",
         ),
         ("loading_makes:needs", r"loading_makes:needs\(\) failed: TypeError: .*'name'"),
         (
@@ -111,7 +111,7 @@ def test_what_is_found(target: str) -> None:
             "'loading_good.app' could not be imported: no module .*; meant: loading_good:app",
         ),
         ("http://127.0.0.1:8000", "a URL is for explain: corsbp explain URL --origin …"),
-        ("loading_good:other", "loading_good:other is 7, which is no Sanic app"),
+        ("loading_good:other", "loading_good:other is 7, not a Sanic app"),
         (
             "loading_good:broken",
             r"loading_good:broken\(\) failed: OSError: no database \(loading_good.py, line 7\)",
@@ -148,12 +148,12 @@ def test_what_is_found(target: str) -> None:
             "(?s)loading_policy could not be imported. 1 problem in a CORS policy:.*origin-scheme-missing.*",
         ),
         ("loading_relative:app", "loading_relative could not be imported: ImportError: .*"),
-        (":app", "MODULE:APP has no module: as in shop:app"),
+        (":app", "MODULE:APP has no module: write shop:app"),
     ],
 )
 def test_what_is_not(target: str, said: str) -> None:
     with pytest.raises(CommandError) as caught:
-        load(target)
+        load_app(target)
     assert re.fullmatch(said, str(caught.value)), str(caught.value)
 
 
@@ -240,7 +240,7 @@ def test_it_ends_quietly(
     def stop(*_: object) -> Sanic:
         raise error
 
-    monkeypatch.setattr("corsbp.command.audit.load", stop)
+    monkeypatch.setattr("corsbp.command.audit.load_app", stop)
     assert command.main(["audit", "examples.versions"]) == status
     assert capsys.readouterr().out == ""
 
@@ -255,7 +255,7 @@ def test_an_output_that_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nobody_reads_on() -> None:
     """`corsbp audit … | head`: no traceback, and no status that says that a finding is an error."""
     with pytest.raises(BrokenPipeError):
-        Terminal().on_broken_pipe()
+        CommandConsole().on_broken_pipe()
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {sys.executable} -m corsbp audit tests.command.many | head -1"],
         cwd=ROOT,

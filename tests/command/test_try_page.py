@@ -31,7 +31,7 @@ from corsbp.command.errors import CommandError
 from corsbp.command.try_page import page as page_room
 from corsbp.command.try_page import start
 from corsbp.command.try_page.reasons import Call
-from corsbp.command.try_page.watching import SEEN_AT_MOST, Watch
+from corsbp.command.try_page.watching import MAX_EXCHANGES, Watch
 
 from ..support import (
     ORIGIN,
@@ -116,7 +116,7 @@ def attempted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
     def run(app: Sanic, talk: Callable[[Tried], None], *options: str, end: int = signal.SIGINT) -> str:
         out, errors, over_ = io.StringIO(), [], threading.Event()
-        monkeypatch.setattr(start, "load", lambda _: app)
+        monkeypatch.setattr(start, "load_app", lambda _: app)
 
         def client() -> None:
             try:
@@ -202,7 +202,7 @@ def test_what_it_says(attempted: Attempted) -> None:
     app, page, last = said.splitlines()
     assert re.fullmatch(r"The app:  http://127\.0\.0\.1:\d+ \(shop:app\)", app)
     assert re.fullmatch(r"The page: http://127\.0\.0\.1:\d+", page)
-    assert last == "Both listen on 127.0.0.1, for this machine only. Ctrl-C ends them."
+    assert last == "Both listen on 127.0.0.1, for this machine only. Ctrl-C stops them."
 
 
 def test_the_app_is_the_only_one(attempted: Attempted, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +234,7 @@ def test_the_page(attempted: Attempted) -> None:
 
     def talk(tried: Tried) -> None:
         response, html = tried.response("GET", "/")
-        assert html == page_room.file_text("page.html").replace("{{token}}", tried.token)
+        assert html == page_room.read_file("page.html").replace("{{token}}", tried.token)
         policy = f"{response.headers['content-security-policy']}; "
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; ")
         assert f"frame-src {' '.join(sorted(set(tried.origins) - {'null'}))}; " in policy
@@ -381,22 +381,29 @@ def test_a_call_is_explained_by_what_was_seen(attempted: Attempted) -> None:
             "method": "OPTIONS",
             "target": "/public/thing",
             "preflight": True,
-            "asked": [
+            "requestHeaders": [
                 ["origin", tried.own],
                 ["access-control-request-method", "PUT"],
                 ["access-control-request-headers", "authorization,x-a"],
             ],
             "status": 204,
-            "answered": [list(pair) for pair in answers[0].headers if pair[0].startswith(("access", "vary"))],
+            "responseHeaders": [
+                list(pair) for pair in answers[0].headers if pair[0].startswith(("access", "vary"))
+            ],
         }
         hidden = "(sent, not shown here)"
         assert second == {
             "method": "PUT",
             "target": "/public/thing",
             "preflight": False,
-            "asked": [["origin", tried.own], ["authorization", hidden], ["x-a", "1"], ["cookie", hidden]],
+            "requestHeaders": [
+                ["origin", tried.own],
+                ["authorization", hidden],
+                ["x-a", "1"],
+                ["cookie", hidden],
+            ],
             "status": 200,
-            "answered": [["set-cookie", hidden], ["access-control-allow-origin", "*"]],
+            "responseHeaders": [["set-cookie", hidden], ["access-control-allow-origin", "*"]],
         }
 
     attempted(shop(calls), talk)
@@ -411,25 +418,25 @@ def test_a_refused_call(attempted: Attempted) -> None:
         told, _ = tried.call("PUT", "/listed/thing", asked, readable=False)
         assert (told["blockedBy"], told["agrees"]) == ("preflight-origin-other", True)
         assert (
-            told["whose"].startswith("The route ")
-            and ".put (/listed/thing) is in cors_group(listed)" in told["whose"]
+            told["route"].startswith("The route ")
+            and ".put (/listed/thing) is in cors_group(listed)" in told["route"]
         )
         assert told["change"] == (
-            "corsbp try shop:app --allow lets this page in while you try. "
-            "Or pick an origin that a policy names: it is simulated."
+            "corsbp try shop:app --allow allows this page while the command runs. "
+            "Or choose an origin that a policy names: it is simulated."
         )
         told, _ = tried.call(
             "GET", "/nothing/else", request("GET", "/nothing/else", tried.own), readable=False
         )
         assert (told["blockedBy"], told["seen"][0]["status"]) == ("origin-missing", 404)
-        assert told["whose"] == "No route has this path. A 404 belongs to a section by its url_prefix."
+        assert told["route"] == "No route has this path. A 404 belongs to a section by its url_prefix."
         assert told["change"] is None
         asked = request("DELETE", "/listed/thing?a", tried.own)
         told, _ = tried.call("DELETE", "/listed/thing?a", asked, readable=False)
         assert (told["blockedBy"], told["remembered"]) == ("preflight-origin-other", True)
-        assert "(/listed/thing) is in cors_group(listed)" in told["whose"]
+        assert "(/listed/thing) is in cors_group(listed)" in told["route"]
         told, _ = tried.call("OPTIONS", "/listed/thing", readable=False)
-        assert "(/listed/thing) is in cors_group(listed)" in told["whose"]
+        assert "(/listed/thing) is in cors_group(listed)" in told["route"]
 
     attempted(shop(calls), talk)
     assert calls == []
@@ -461,9 +468,9 @@ def test_a_simulated_call(attempted: Attempted) -> None:
         assert [(each["method"], each["status"]) for each in told["seen"]] == [("OPTIONS", 204), ("PUT", 200)]
         sent = ["cookie", "(sent, not shown here)"]
         told = simulated("GET", "/listed/thing", cookie="session=ann; SameSite=None; Secure")
-        assert told["blockedBy"] is None and sent in told["seen"][0]["asked"]
+        assert told["blockedBy"] is None and sent in told["seen"][0]["requestHeaders"]
         told = simulated("GET", "/listed/thing", cookie="session=ann")
-        assert told["blockedBy"] is None and sent not in told["seen"][0]["asked"]
+        assert told["blockedBy"] is None and sent not in told["seen"][0]["requestHeaders"]
         assert any("SameSite" in step["text"] for step in told["steps"])
         told = simulated("GET", "/public/thing")
         assert told["outcome"] == {"error": "TypeError: Failed to fetch"}
@@ -490,11 +497,11 @@ def test_advice_outlives_the_try(attempted: Attempted) -> None:
                     assert not any(name in f"{told['change']}" for name in own_pages), told["change"]
         told, _ = tried.call("GET", "/own", request("GET", "/own", tried.own), readable=False)
         assert told["change"] == (
-            "None: --allow lets this page into sections, and this route has a policy of its own."
+            "None: --allow adds this page to sections, and this route has its own policy."
         )
         other = tried.origins[1]
         told, _ = tried.call("GET", "/own", request("GET", "/own", other), origin=other, readable=False)
-        assert told["change"].startswith("None: this origin stands for a stranger")
+        assert told["change"].startswith("None: this origin stands for one that is not allowed")
 
     attempted(shop(), talk, "--allow")
 
@@ -513,7 +520,7 @@ PAGES: list[tuple[Any, list[str]]] = [
 @pytest.mark.parametrize(("declared", "pages"), PAGES)
 def test_pages_that_policies_name(declared: Any, pages: list[str]) -> None:
     route = RouteInfo("/a", ("GET",), None, "a", "cors_group(a)", CorsPolicy(allow_origins=declared), "/a")
-    assert page_room.pages_of([route, route], {PAGE}) == pages
+    assert page_room.list_simulated([route, route], {PAGE}) == pages
 
 
 def test_documentation_is_told_apart(attempted: Attempted) -> None:
@@ -556,8 +563,8 @@ def test_a_preflight_that_the_browser_remembered(attempted: Attempted) -> None:
 def test_what_the_app_did_not_see(attempted: Attempted) -> None:
     def talk(tried: Tried) -> None:
         told, _ = tried.call("GET", "/public/thing", readable=False)
-        assert (told["blockedBy"], told["seen"], told["whose"]) == ("no-answer", [], None)
-        assert "the app saw no such request" in told["steps"][-1]["text"]
+        assert (told["blockedBy"], told["seen"], told["route"]) == ("no-answer", [], None)
+        assert "the app received no such request" in told["steps"][-1]["text"]
         told, _ = tried.call("PUT", "", readable=False, url="http://127.0.0.1:1/elsewhere")
         assert (told["blockedBy"], told["remembered"]) == ("no-answer", False)
         status, said = tried.asked("POST", "/end", json.dumps(CALL | {"origin": "nonsense"}))
@@ -567,8 +574,8 @@ def test_what_the_app_did_not_see(attempted: Attempted) -> None:
 
 
 def test_a_call_from_what_the_page_says() -> None:
-    assert Call.of(CALL).body == "text"
-    assert Call.of(CALL | {"headers": [["a", 1]]}).headers == [("a", "1")]
+    assert Call.from_json(CALL).body == "text"
+    assert Call.from_json(CALL | {"headers": [["a", 1]]}).headers == [("a", "1")]
 
 
 def test_an_answer_that_does_not_come(attempted: Attempted) -> None:
@@ -583,7 +590,7 @@ def test_an_answer_that_does_not_come(attempted: Attempted) -> None:
                 CALL | {"since": since, "origin": tried.own, "url": f"{tried.app}/public/slow", "body": None},
             )
         assert (told["blockedBy"], told["seen"][0]["status"]) == ("no-answer", None)
-        assert "the app saw the request, and did not answer" in told["steps"][-1]["text"]
+        assert "the app received the request, and did not respond" in told["steps"][-1]["text"]
 
     attempted(shop(), talk)
 
@@ -617,14 +624,14 @@ def test_answers_of_every_kind_are_seen(attempted: Attempted) -> None:
 def test_so_many_exchanges_are_remembered() -> None:
     async def talk() -> Watch:
         watch = Watch()
-        for number in range(SEEN_AT_MOST + 5):
-            await watch.came(f"GET /{number} HTTP/1.1\r\norigin: null".encode())
+        for number in range(MAX_EXCHANGES + 5):
+            await watch.on_request_head(f"GET /{number} HTTP/1.1\r\norigin: null".encode())
         return watch
 
     watch = asyncio.run(talk())
-    assert len(watch.seen) == SEEN_AT_MOST
-    assert watch.since(0, "null")[0].target == "/5"
-    assert [each.target for each in watch.since(watch.count - 1, ORIGIN)] == [f"/{watch.count - 1}"]
+    assert len(watch.exchanges) == MAX_EXCHANGES
+    assert watch.exchanges_after(0, "null")[0].target == "/5"
+    assert [each.target for each in watch.exchanges_after(watch.count - 1, ORIGIN)] == [f"/{watch.count - 1}"]
 
 
 def test_what_the_page_shows_is_kept_for_tests(attempted: Attempted) -> None:
@@ -654,7 +661,7 @@ POLICIES = {
 
 @pytest.mark.parametrize(("policy", "origins"), POLICIES.values(), ids=POLICIES)
 def test_a_policy_with_one_more_origin(policy: CorsPolicy, origins: object) -> None:
-    allowed = start.with_origin(policy, PAGE)
+    allowed = start.add_origin(policy, PAGE)
     assert allowed.allow_origins == origins
     assert allowed.replace(allow_origins="*", allow_credentials=False) == policy.replace(
         allow_origins="*", allow_credentials=False
@@ -670,7 +677,7 @@ def test_allow(attempted: Attempted) -> None:
 
     def talk(tried: Tried) -> None:
         assert grants(tried) == [ORIGIN, tried.own, None, None, None, None]
-        assert tried.about["origins"][0]["word"] == "this page, let in"
+        assert tried.about["origins"][0]["word"] == "this page, allowed"
         assert any(f"{row['policy']}".count(tried.own) for row in tried.about["routes"])
 
     def without(tried: Tried) -> None:
@@ -693,7 +700,7 @@ def test_open(attempted: Attempted, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("option", ["--port", "--page-port"])
 def test_a_port_that_is_taken(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start, "load", lambda _: shop())
+    monkeypatch.setattr(start, "load_app", lambda _: shop())
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         arguments = parsed("shop:app", *FREE, option, str(port))
@@ -732,7 +739,7 @@ def test_no_port(port: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_port_80_is_in_no_origin() -> None:
-    assert page_room.origin_of("localhost", 80) == "http://localhost"
+    assert page_room.make_origin("localhost", 80) == "http://localhost"
 
 
 def test_an_app_that_fails_at_startup(attempted: Attempted) -> None:
@@ -773,7 +780,7 @@ def test_ctrl_c_where_signals_have_no_handlers(attempted: Attempted, monkeypatch
         raise NotImplementedError
 
     monkeypatch.setattr("asyncio.unix_events._UnixSelectorEventLoop.add_signal_handler", missing)
-    assert "Ctrl-C ends them" in attempted(shop(), lambda tried: None)
+    assert "Ctrl-C stops them" in attempted(shop(), lambda tried: None)
     # Before Python 3.11 it ends whatever task it finds, and asyncio is to speak of that in no other test.
     gc.collect()
 

@@ -19,7 +19,7 @@ import pytest
 from sanic import Blueprint, Sanic
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.command.findings import MORE
+from corsbp.command.findings import AUDIT_FINDINGS
 from corsbp.decision.refusal import REFUSALS
 from corsbp.policy.problems import PROBLEMS, WARNINGS
 
@@ -178,7 +178,7 @@ def test_the_fields() -> None:
 
 @pytest.mark.parametrize(
     ("name", "ids"),
-    [("problems", PROBLEMS), ("warnings", WARNINGS), ("refusals", REFUSALS), ("findings", MORE)],
+    [("problems", PROBLEMS), ("warnings", WARNINGS), ("refusals", REFUSALS), ("findings", AUDIT_FINDINGS)],
 )
 def test_every_id_says_what_to_do(name: str, ids: Collection[str]) -> None:
     """In the file beside the code: what it means, and what to do."""

@@ -1,18 +1,18 @@
 """`corsbp try`: an app, and beside it a page that calls its routes from other origins.
 
-The app is served by Sanic's own server, the page by a second app of Sanic, on ports of their own and under
-several names of this machine: a browser takes each for another origin. The page runs a fetch in a hidden
-frame of the origin that was picked. What came and went is read from the app's signals, and explained by the
-browser of `corsbp.testing`, which is given the answers that were seen: nothing is sent to the app a second
-time. An origin of which this machine can have no page is simulated by that browser, and marked so.
+Sanic's own server serves the app, and a second Sanic app serves the page, on ports of their own and under
+several names of this machine: for a browser, each is another origin. The page runs `fetch` in a hidden frame
+of the chosen origin. Signals of the app show the requests and responses. The browser of `corsbp.testing`
+explains the call: it replays these responses, so that the app gets no request twice. That browser also
+simulates pages of origins that this machine cannot have, and the page marks such calls.
 
 The modules, from the entry inwards; imports run downwards only:
 
     start       the arguments, and both servers until Ctrl-C
     web         the app that serves the page and its frames
-    page        what the page is about, and what it can ask
-    reasons     why a call came out as it did, and what to change
-    watching    what the app saw: requests as they came, answers as they went
+    page        the page: its origins, its routes, its HTML
+    reasons     why a call was allowed or blocked, and what to change
+    watching    the requests and responses of the app
 """
 
 from .start import add_to, run

@@ -1,4 +1,4 @@
-"""What the page is about, and what it can ask."""
+"""The page of `corsbp try`: its origins, its routes, its HTML."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import secrets
 import socket
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,121 +16,144 @@ from typing import Any, Final
 from sanic import Sanic
 
 from corsbp.app.inventory import RouteInfo, list_policies, list_routes
-from corsbp.command.advice import place_of
+from corsbp.command.advice import match_url
 from corsbp.policy.policy import origin_entries
 from corsbp.spec.fetch import sort_methods
 
 from .reasons import Reasons
 from .watching import Watch
 
-HERE: Final = "127.0.0.1"
+HOST: Final = "127.0.0.1"
 FOLDER: Final = Path(__file__).parent
+
 DOCUMENTATION: Final = {"openapi", "openapi2", "openapi3", "swagger", "redoc"}
-"""What extensions call the blueprints of the documentation that they make of an app."""
-MOST_NAMED: Final = 20
+"""Names of blueprints that extensions add for the documentation of an app."""
+
+MAX_SIMULATED: Final = 20
 """Origins of policies that the page offers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the page is about, and what it can ask."""
+    """The page, for one app that is being served."""
 
-    own: str
+    own_origin: str
     origins: Mapping[str, str]
-    """Those that it has frames of, each with a word on it."""
+    """Origins that this machine can have, which the page has frames of, each with a word about it."""
 
-    named: list[str]
-    """Those that the app's policies name: of them it has none, and calls are simulated."""
+    simulated: list[str]
+    """Origins that the app's policies name and this machine cannot have."""
 
     routes: list[dict[str, Any]]
     reasons: Reasons
     token: str = field(default_factory=partial(secrets.token_urlsafe, 16))
     shown: deque[str] = field(default_factory=partial(deque, maxlen=100))
-    """What it showed of calls that ran by themselves: for tests, which cannot look into it."""
+    """What the page showed of calls that a link started: for tests, which have no driver to read the page."""
 
     @classmethod
-    def of(
-        cls, app: Sanic[Any, Any], sockets: list[socket.socket], arguments: argparse.Namespace, watch: Watch
+    def for_app(
+        cls,
+        app: Sanic[Any, Any],
+        sockets: Sequence[socket.socket],
+        arguments: argparse.Namespace,
+        watch: Watch,
     ) -> Page:
-        """The page for an app that is being served."""
-        ours, first, second = (sock.getsockname()[1] for sock in sockets)
-        own = origin_of(HERE, first)
+        """Make the page; `sockets` are that of the app and the two of the page."""
+        app_port, page_port, other_port = (sock.getsockname()[1] for sock in sockets)
+        own_origin = make_origin(HOST, page_port)
         origins = {
-            own: "this page" + (", let in" if arguments.allow else ""),
-            origin_of("localhost", first): "other name",
-            origin_of("shop.localhost", first): "subdomain",
-            origin_of(HERE, second): "other port",
+            own_origin: "this page, allowed" if arguments.allow else "this page",
+            make_origin("localhost", page_port): "other name",
+            make_origin("shop.localhost", page_port): "subdomain",
+            make_origin(HOST, other_port): "other port",
             "null": "sandboxed frame",
         }
-        served, at = list_routes(app), origin_of(HERE, ours)
-        reasons = Reasons(at, own, origins, arguments.allow, arguments.target, partial(place_of, app), watch)
-        return cls(own, origins, pages_of(served, origins), rows(served), reasons)
+        routes = list_routes(app)
+        reasons = Reasons(
+            app=make_origin(HOST, app_port),
+            own_origin=own_origin,
+            origins=origins,
+            allow=arguments.allow,
+            target=arguments.target,
+            match=partial(match_url, app),
+            watch=watch,
+        )
+        return cls(own_origin, origins, list_simulated(routes, origins), list_rows(routes), reasons)
 
     @property
     def app(self) -> str:
-        """Where the app is."""
+        """The origin of the app."""
         return self.reasons.app
 
     @property
     def hosts(self) -> set[str]:
-        """What browsers that mean these servers say in Host: a name that was made to lead here is none."""
+        """The values of Host that these servers accept: another site's name can be made to lead here."""
         return {origin.partition("://")[2] for origin in self.origins if origin != "null"}
 
     def about(self) -> dict[str, Any]:
-        """What the page asks for as it begins."""
-        names = [{"origin": origin, "word": word} for origin, word in self.origins.items()]
-        about = {"target": self.reasons.target, "app": self.app, "routes": self.routes}
-        return about | {"origins": names, "named": self.named}
+        """Return what the page needs as it begins."""
+        return {
+            "target": self.reasons.target,
+            "app": self.app,
+            "routes": self.routes,
+            "origins": [{"origin": origin, "word": word} for origin, word in self.origins.items()],
+            "named": self.simulated,
+        }
 
     def html(self) -> tuple[str, str]:
-        """The page, and its Content-Security-Policy: its own code, frames of its origins, nothing else."""
+        """Return the page, and its Content-Security-Policy: its own code, and frames of its origins."""
+        frames = sorted(self.origins.keys() - {"null"})
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
-            f"frame-src {' '.join(sorted(self.origins.keys() - {'null'}))}; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f"frame-src {' '.join(frames)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
-        return file_text("page.html").replace("{{token}}", self.token), policy
+        return read_file("page.html").replace("{{token}}", self.token), policy
 
     def frame(self) -> tuple[str, str]:
-        """A frame of another origin: it calls whom it is told to, by the page and nobody else."""
+        """Return a frame of another origin, and its policy: only the page can give it calls."""
         nonce = secrets.token_urlsafe(16)
         policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; connect-src *; frame-ancestors {self.own}; "
-            "base-uri 'none'; form-action 'none'"
+            f"default-src 'none'; script-src 'nonce-{nonce}'; connect-src *; "
+            f"frame-ancestors {self.own_origin}; base-uri 'none'; form-action 'none'"
         )
-        text = file_text("frame.html").replace("{{nonce}}", nonce)
-        return text.replace("{{around}}", json.dumps(self.own)), policy
+        text = read_file("frame.html").replace("{{nonce}}", nonce)
+        return text.replace("{{around}}", json.dumps(self.own_origin)), policy
 
 
-def file_text(name: str) -> str:
-    """One of the files that the page is made of."""
+def read_file(name: str) -> str:
+    """Return a file of the page."""
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def pages_of(served: Iterable[RouteInfo], known: Iterable[str]) -> list[str]:
-    """Pages that policies let in, but those that are known; of a pattern, one that it allows."""
-    entries = (entry for policy in list_policies(served) for entry in origin_entries(policy))
-    pages = (entry.replace("://*.", "://any.").removesuffix(":*") for entry in entries)
-    return [page for page in dict.fromkeys(pages) if page not in known][:MOST_NAMED]
+def list_simulated(routes: Iterable[RouteInfo], known: Iterable[str]) -> list[str]:
+    """Return origins that policies allow, except those that are known; for a pattern, one that it covers."""
+    entries = (entry for policy in list_policies(routes) for entry in origin_entries(policy))
+    origins = (entry.replace("://*.", "://any.").removesuffix(":*") for entry in entries)
+    return [origin for origin in dict.fromkeys(origins) if origin not in known][:MAX_SIMULATED]
 
 
-def rows(served: list[RouteInfo]) -> list[dict[str, Any]]:
-    """The routes for the page: what differs in nothing but the method is one; what is nobody's comes last."""
-    found: dict[Any, set[str]] = {}
-    for route in sorted(served, key=lambda each: each.whose is None):
-        if route.name.endswith(("_head", "_options")) and {*route.methods} <= {"HEAD", "OPTIONS"}:
-            continue  # which sanic-ext adds to every path
+def list_rows(routes: Iterable[RouteInfo]) -> list[dict[str, Any]]:
+    """Return the routes as the page lists them: one row for several methods, those without CORS last."""
+    columns = ("path", "example", "host", "section", "policy", "websocket", "documentation")
+    methods_by_row: dict[tuple[Any, ...], set[str]] = {}
+    for route in sorted(routes, key=lambda each: each.policy_source is None):
+        if _is_added_by_sanic_ext(route):
+            continue
         policy = repr(route.policy) if route.policy else None
-        folded = route.policy is None and route.blueprint in DOCUMENTATION
-        row = (route.path, route.example, route.host, route.whose, policy, route.websocket, folded)
-        found.setdefault(row, set()).update(route.methods)
-    names = ("path", "example", "host", "section", "policy", "websocket", "documentation")
+        is_documentation = route.policy is None and route.blueprint in DOCUMENTATION
+        row = (route.path, route.example, route.host, route.policy_source, policy, route.websocket)
+        methods_by_row.setdefault((*row, is_documentation), set()).update(route.methods)
     return [
-        {**dict(zip(names, row, strict=True)), "methods": sort_methods(methods)}
-        for row, methods in found.items()
+        {**dict(zip(columns, row, strict=True)), "methods": sort_methods(methods)}
+        for row, methods in methods_by_row.items()
     ]
 
 
-def origin_of(host: str, port: int) -> str:
-    """An origin as browsers write it."""
+def _is_added_by_sanic_ext(route: RouteInfo) -> bool:
+    """Return whether it is one of the HEAD and OPTIONS routes that sanic-ext adds to every path."""
+    return route.name.endswith(("_head", "_options")) and {*route.methods} <= {"HEAD", "OPTIONS"}
+
+
+def make_origin(host: str, port: int) -> str:
+    """Return an http origin as browsers write it: without the default port."""
     return f"http://{host}" if port == 80 else f"http://{host}:{port}"

@@ -1,55 +1,65 @@
-"""Why a call came out as it did, and what to change: by the browser of `corsbp.testing`."""
+"""Why a call of the page was allowed or blocked, and what to change: by the browser of `corsbp.testing`."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, Literal, cast
 
 from corsbp.app.inventory import RouteInfo
-from corsbp.command.advice import ORIGINS, Asked, Place, change, whose
-from corsbp.command.proxy_sender import Through
+from corsbp.command.advice import ORIGIN_STOPS, PageRequest, RouteMatch, describe_route, suggest_change
+from corsbp.command.proxy_sender import ProxySender
 from corsbp.testing.browser import Browser
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
 from corsbp.testing.transports import Sender, ServerSender
 
 from .watching import Exchange, Watch
 
-LONGEST_BODY = 2000
-"""Characters of an answer that are shown."""
-SOMEBODY = "https://app.example"
-"""In advice, the page that a list should name: never the one of `corsbp try`."""
+MAX_BODY: Final = 2000
+"""Characters of a body that the page shows."""
+
+EXAMPLE_ORIGIN: Final = "https://app.example"
+"""The origin in advice: a policy should never name a page of `corsbp try`."""
+
+_BY_ORIGIN: Final = ORIGIN_STOPS - {"credentials"}
 
 
-class Replay(Through):
-    """A sender that has the answers already: a second DELETE would be none of its business.
+class ReplaySender(ProxySender):
+    """A sender that has the responses already: a second DELETE would change something.
 
-    A preflight that the browser remembered, and so did not send, is sent: it changes nothing.
+    It sends a preflight that the browser remembered, and so did not send: a preflight changes nothing.
     """
 
-    def __init__(self, seen: list[Exchange], app: str, sender: Sender) -> None:
+    def __init__(self, exchanges: list[Exchange], app: str, sender: Sender) -> None:
         super().__init__(sender)
-        self._seen, self._app = deque(seen), app
-        self.remembered = False
+        self._exchanges, self._app = deque(exchanges), app
+        self.used_remembered_preflight = False
 
     async def send(self, sent: Sent) -> Answer | NoAnswer:
-        if self._seen and (self._seen[0].method, self._seen[0].preflight) == (sent.method, sent.preflight):
-            exchange = self._seen.popleft()
+        """Return the response of the next exchange, if it fits the request."""
+        if self._exchanges and _fits(self._exchanges[0], sent):
+            exchange = self._exchanges.popleft()
             if exchange.status is None:
-                return NoAnswer("the app saw the request, and did not answer")
-            return Answer(exchange.status, tuple(exchange.answered or ()))
+                return NoAnswer("the app received the request, and did not respond")
+            return Answer(exchange.status, tuple(exchange.response_headers or ()))
         if sent.preflight and sent.url.startswith(f"{self._app}/"):
-            self.remembered = True
+            self.used_remembered_preflight = True
             return await super().send(sent)
-        return NoAnswer("the app saw no such request")
+        return NoAnswer("the app received no such request")
+
+
+def _fits(exchange: Exchange, sent: Sent) -> bool:
+    return (exchange.method, exchange.is_preflight) == (sent.method, sent.preflight)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A fetch as the page ran it, or wants it run: `readable` is None then."""
+    """A fetch that the page ran, or that it wants simulated."""
 
     since: int
+    """The number of the last request before the call."""
+
     origin: str
     url: str
     method: str
@@ -58,18 +68,22 @@ class Call:
     cookie: str
     body: str | None
     readable: bool | None
+    """The page could read the response; None before a simulation."""
 
     @classmethod
-    def of(cls, told: Any) -> Call:
-        """From what the page says. Raises ValueError, TypeError or KeyError for anything else."""
-        texts = {name: str(told[name]) for name in ("origin", "url", "method", "credentials", "cookie")}
-        headers = [(str(name), str(value)) for name, value in told["headers"]]
-        body = None if told["body"] is None else str(told["body"])
-        readable = None if told["readable"] is None else bool(told["readable"])
-        return cls(since=int(told["since"]), headers=headers, body=body, readable=readable, **texts)
+    def from_json(cls, data: Any) -> Call:
+        """Read a call. Raises ValueError, TypeError or KeyError for data of another form."""
+        texts = {name: str(data[name]) for name in ("origin", "url", "method", "credentials", "cookie")}
+        return cls(
+            since=int(data["since"]),
+            headers=[(str(name), str(value)) for name, value in data["headers"]],
+            body=None if data["body"] is None else str(data["body"]),
+            readable=None if data["readable"] is None else bool(data["readable"]),
+            **texts,
+        )
 
     async def run(self, sender: Sender, app: str) -> Result:
-        """Fetch as a page would. "today": it stands beside what a browser of today did."""
+        """Make the call as a page would, in a browser that is like the user's: those of today."""
         browser = Browser.using(sender, self.origin, base_url=app, engine="today")
         if self.cookie and self.readable is None:
             browser.set_cookie(self.cookie, app)
@@ -78,73 +92,100 @@ class Call:
             self.method,
             headers=self.headers,
             body=self.body,
-            credentials=cast(Any, self.credentials),
+            credentials=cast(Literal["omit", "same-origin", "include"], self.credentials),
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reasons:
-    """What it takes to know why; `origins` are those of the page and its frames, to be in no list."""
+    """What is needed to explain the calls of the page."""
 
     app: str
-    own: str
+    own_origin: str
     origins: Collection[str]
-    allowed: bool
+    """The origins of the page and its frames: advice never adds them to a policy."""
+
+    allow: bool
+    """The option `--allow`."""
+
     target: str
-    find: Callable[[str, str], Place]
+    match: Callable[[str, str], RouteMatch]
     watch: Watch
 
-    async def explained(self, call: Call) -> dict[str, Any]:
-        """What the app saw of a call, and why the page can read the answer, or what to change that it can."""
-        seen = self.watch.since(call.since, call.origin)
-        async with Replay(seen, self.app, ServerSender()) as sender:
-            result = await call.run(sender, self.app)
-        return self._told(call, result, seen) | {"remembered": cast(Replay, sender).remembered}
+    async def explain(self, call: Call) -> dict[str, Any]:
+        """Explain a call that the user's browser made, by the responses that the app sent."""
+        exchanges = self.watch.exchanges_after(call.since, call.origin)
+        replay = ReplaySender(exchanges, self.app, ServerSender())
+        async with replay:
+            result = await call.run(replay, self.app)
+        explanation = self._explain_result(call, result, exchanges)
+        return explanation | {"remembered": replay.used_remembered_preflight}
 
-    async def simulated(self, call: Call) -> dict[str, Any]:
-        """The same of a page that this machine cannot have: the browser of `corsbp.testing` calls the app."""
+    async def simulate(self, call: Call) -> dict[str, Any]:
+        """Make a call as a page that this machine cannot have, and explain it."""
         async with ServerSender() as sender:
             result = await call.run(sender, self.app)
-        outcome: dict[str, Any] = {"error": "TypeError: Failed to fetch"}
-        if result.ok_for_page:
-            body = result.text if len(result.text) <= LONGEST_BODY else f"{result.text[:LONGEST_BODY]}…"
-            outcome = {"status": result.status, "url": result.url, "headers": [*result.headers.items()]}
-            outcome |= {"redirected": result.url != call.url, "body": body}
-        seen = self.watch.since(call.since, call.origin)
-        return self._told(call, result, seen) | {"remembered": False, "outcome": outcome}
+        exchanges = self.watch.exchanges_after(call.since, call.origin)
+        explanation = self._explain_result(call, result, exchanges)
+        return explanation | {"remembered": False, "outcome": _outcome(call, result)}
 
-    def _told(self, call: Call, result: Result, seen: list[Exchange]) -> dict[str, Any]:
-        names = tuple(name for name, _ in call.headers)
-        told_whose, to_change = None, result.steps[-1].change
-        stop = f"{result.blocked_by}"
+    def _explain_result(self, call: Call, result: Result, exchanges: list[Exchange]) -> dict[str, Any]:
+        typed = tuple(name for name, _ in call.headers)
+        route, change = None, result.steps[-1].change
         if result.blocked_by not in (None, "no-answer") and call.url.startswith(f"{self.app}/"):
-            place = self.find(call.url, call.method)
-            told_whose = whose(place, call.method)
-            origin = SOMEBODY if call.origin in self.origins else call.origin
-            asked = Asked(origin, call.method, names, call.credentials == "include")
-            by_origin = stop.removeprefix("preflight-") in ORIGINS - {"credentials"}
-            route = place.route
-            if by_origin and origin != call.origin and route and _is_restricted(route):
-                to_change = self._for_own_pages(call, route)
-            else:
-                to_change = change(place, stop, asked) or (None if by_origin else to_change)
+            match = self.match(call.url, call.method)
+            route = describe_route(match, call.method)
+            change = self._suggest_change(call, result, match)
         return {
-            "seen": [each.in_short({name.lower() for name in names}) for each in seen],
+            "seen": [each.to_dict({name.lower() for name in typed}) for each in exchanges],
             "steps": [{"text": step.text, "stop": step.stop} for step in result.steps],
-            "whose": told_whose,
-            "change": to_change,
+            "route": route,
+            "change": change,
             "blockedBy": result.blocked_by,
             "agrees": call.readable is None or result.ok_for_page == call.readable,
         }
 
-    def _for_own_pages(self, call: Call, route: RouteInfo) -> str:
-        """What to do where a policy does not know a page of this machine: nothing that outlives the try."""
-        if call.origin != self.own:
-            return "None: this origin stands for a stranger, and the policy names those whom it lets in."
-        if self.allowed and route.own:
-            return "None: --allow lets this page into sections, and this route has a policy of its own."
-        again = f"corsbp try {self.target} --allow lets this page in while you try"
-        return f"{again}. Or pick an origin that a policy names: it is simulated."
+    def _suggest_change(self, call: Call, result: Result, match: RouteMatch) -> str | None:
+        """Suggest a change of the app that still makes sense after `corsbp try` has ended."""
+        stop = f"{result.blocked_by}"
+        is_by_origin = stop.removeprefix("preflight-") in _BY_ORIGIN
+        is_own = call.origin in self.origins
+        if is_by_origin and is_own and match.route and _is_restricted(match.route):
+            return self._suggest_for_own_page(call, match.route)
+        origin = EXAMPLE_ORIGIN if is_own else call.origin
+        names = tuple(name for name, _ in call.headers)
+        request = PageRequest(origin, call.method, names, call.credentials == "include")
+        change = suggest_change(match, stop, request)
+        if change is None and not is_by_origin:
+            return result.steps[-1].change
+        return change
+
+    def _suggest_for_own_page(self, call: Call, route: RouteInfo) -> str:
+        """Say what to do if a policy does not name an origin of this machine."""
+        if call.origin != self.own_origin:
+            return (
+                "None: this origin stands for one that is not allowed, and the policy names those that are."
+            )
+        if self.allow and route.has_own_policy:
+            return "None: --allow adds this page to sections, and this route has its own policy."
+        return (
+            f"corsbp try {self.target} --allow allows this page while the command runs. "
+            "Or choose an origin that a policy names: it is simulated."
+        )
+
+
+def _outcome(call: Call, result: Result) -> dict[str, Any]:
+    """Return what the page gets of a simulated call."""
+    if not result.ok_for_page:
+        return {"error": "TypeError: Failed to fetch"}
+    body = result.text
+    return {
+        "status": result.status,
+        "url": result.url,
+        "headers": [*result.headers.items()],
+        "redirected": result.url != call.url,
+        "body": body if len(body) <= MAX_BODY else f"{body[:MAX_BODY]}…",
+    }
 
 
 def _is_restricted(route: RouteInfo) -> bool:

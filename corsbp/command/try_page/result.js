@@ -35,9 +35,9 @@ function exchanges(told) {
         element("span", { class: "hint" }, `${each.preflight ? "preflight, " : ""}${each.status === null ? "no answer" : `status ${each.status}`}`),
       ),
       element("h4", {}, "asked"),
-      list(each.asked),
-      element("h4", {}, each.answered.length ? "answered" : "answered without any header of CORS"),
-      list(each.answered),
+      list(each.requestHeaders),
+      element("h4", {}, each.responseHeaders.length ? "answered" : "answered without any header of CORS"),
+      list(each.responseHeaders),
     ),
   );
   const nothing = told.seen.length ? [] : [paragraph("Nothing: no request of this origin came.", "hint")];
@@ -80,7 +80,7 @@ export function show(made, path, outcome, told, simulated) {
       element("strong", {}, `${good ? "✓" : "✗"} ${word}`, ...mark),
       element("p", {}, `${what}. ${gets}`),
       ...change,
-      ...(told.whose ? [paragraph(told.whose, "change")] : []),
+      ...(told.route ? [paragraph(told.route, "change")] : []),
       ...otherwise,
     ),
   );

@@ -19,107 +19,115 @@ from sanic.http.constants import HTTP
 
 from corsbp.app.inventory import list_sections
 from corsbp.command.errors import CommandError
-from corsbp.command.loading import load, quiet
+from corsbp.command.loading import collect_errors, load_app
 from corsbp.policy.policy import CorsPolicy, origin_set
 from corsbp.policy.problems import CorsPolicyWarning
 
-from .page import HERE, Page, origin_of
+from .page import HOST, Page, make_origin
 from .watching import Watch
-from .web import web
+from .web import make_web_app
 
 EXAMPLES: Final = """\
 examples:
   corsbp try shop:app                        # then open http://127.0.0.1:8001
-  corsbp try shop:app --allow                # and let that page in, to see the difference
+  corsbp try shop:app --allow                # and allow that page, to see the difference
   corsbp try shop:app --page-port 3000       # if the policy names http://localhost:3000
 """
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
-    """Declare `corsbp try`."""
+    """Add the arguments of `corsbp try`."""
     parser.description = (
-        "Serve an app, and on other ports, and so of other origins, a page that calls its routes "
-        "with fetch: what your own browser allows and blocks, and why. Both listen on this machine only."
+        "Serve an app, and on other ports, which are other origins, a page that calls its routes with fetch. "
+        "The page shows what your own browser allows and blocks, and why. Both listen on this machine only."
     )
     parser.epilog = EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("target", metavar="MODULE:APP", help="the app, or a function that makes it")
     parser.add_argument(
-        "--port", type=port, default=8000, metavar="N", help="of the app, 0 for a free one (default: 8000)"
+        "--port",
+        type=parse_port,
+        default=8000,
+        metavar="N",
+        help="of the app, 0 for a free one (default: 8000)",
     )
     parser.add_argument(
         "--page-port",
-        type=port,
+        type=parse_port,
         default=8001,
         metavar="N",
-        help="of the page, 0 for a free one (default: 8001); the port after it gives one more origin",
+        help="of the page, 0 for a free one (default: 8001); the next port is used, too, for one more origin",
     )
     parser.add_argument(
         "--allow",
         action="store_true",
-        help="add the page's own origin to every section's policy: without it, the app knows nothing of it",
+        help="add the page's own origin to the policy of every section, while the command runs",
     )
     parser.add_argument("--open", action="store_true", help="open the page in the default browser")
     parser.set_defaults(run=run)
 
 
-def port(text: str) -> int:
-    """A port, for argparse."""
+def parse_port(text: str) -> int:
+    """Return a port that has a next one. Raises ValueError, which argparse turns into a message."""
     number = int(text)
-    if not 0 <= number < 65535:  # the one after it is needed, too
+    if not 0 <= number < 65535:
         raise ValueError
     return number
 
 
+parse_port.__name__ = "port"  # argparse prints it: "invalid port value"
+
+
 def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     """Serve the app and the page until Ctrl-C."""
-    app = load(arguments.target)
+    app = load_app(arguments.target)
+    page_port = arguments.page_port
+    next_port = page_port + 1 if page_port else 0
     with ExitStack() as stack:
-        ours, page = arguments.port, arguments.page_port
         sockets = [
-            stack.enter_context(listening(number, option))
-            for number, option in (
-                (ours, "--port"),
-                (page, "--page-port"),
-                (page and page + 1, "--page-port"),
+            stack.enter_context(open_socket(port, option))
+            for port, option in (
+                (arguments.port, "--port"),
+                (page_port, "--page-port"),
+                (next_port, "--page-port"),
             )
         ]
-        with suppress(KeyboardInterrupt):  # where signals have no handlers: on Windows
-            asyncio.run(attempt(app, sockets, arguments, out))
+        with suppress(KeyboardInterrupt):  # On Windows, an event loop has no signal handlers.
+            asyncio.run(serve_both(app, sockets, arguments, out))
     return 0
 
 
-def listening(port: int, option: str) -> socket.socket:
-    """A socket on a port of this machine that nobody else can reach."""
+def open_socket(port: int, option: str) -> socket.socket:
+    """Open a socket that only this machine can reach."""
     try:
-        return socket.create_server((HERE, port))
+        return socket.create_server((HOST, port))
     except OSError as error:
-        free = f"{option} 0 takes a free one"
-        raise CommandError(f"port {port} of {HERE}: {error.strerror or error}; {free}") from error
+        hint = f"{option} 0 takes a free one"
+        raise CommandError(f"port {port} of {HOST}: {error.strerror or error}; {hint}") from error
 
 
-async def attempt(
+async def serve_both(
     app: Sanic[Any, Any], sockets: list[socket.socket], arguments: argparse.Namespace, out: Console
 ) -> None:
-    """Serve both until a signal comes."""
+    """Serve the app and the page until a signal comes."""
     watch = Watch()
     async with AsyncExitStack() as stack:
-        watch.over(app)
-        await stack.enter_async_context(serving(app, sockets[:1], arguments.target))
+        watch.attach(app)
+        await stack.enter_async_context(serve(app, sockets[:1], arguments.target))
         if arguments.allow:
-            allow(app, origin_of(HERE, sockets[1].getsockname()[1]))
-        page = Page.of(app, sockets, arguments, watch)
-        await stack.enter_async_context(serving(web(page), sockets[1:], "the page"))
+            allow_origin(app, make_origin(HOST, sockets[1].getsockname()[1]))
+        page = Page.for_app(app, sockets, arguments, watch)
+        await stack.enter_async_context(serve(make_web_app(page), sockets[1:], "the page"))
         out.print(f"The app:  {page.app} ({arguments.target})", markup=False)
-        out.print(f"The page: {page.own}", markup=False)
-        out.print(f"Both listen on {HERE}, for this machine only. Ctrl-C ends them.", markup=False)
+        out.print(f"The page: {page.own_origin}", markup=False)
+        out.print(f"Both listen on {HOST}, for this machine only. Ctrl-C stops them.", markup=False)
         if arguments.open:
-            webbrowser.open(page.own)
-        await ended()
+            webbrowser.open(page.own_origin)
+        await wait_for_signal()
 
 
-async def ended() -> None:
-    """Wait for Ctrl-C or SIGTERM. From then on they do what they always do, should the app refuse to stop."""
+async def wait_for_signal() -> None:
+    """Wait for Ctrl-C or SIGTERM; a second one ends the process at once, if the app does not stop."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
     with suppress(NotImplementedError):
@@ -131,15 +139,15 @@ async def ended() -> None:
 
 
 @asynccontextmanager
-async def serving(app: Sanic[Any, Any], sockets: list[socket.socket], name: str) -> AsyncIterator[None]:
-    """Serve an app with Sanic's own server, on one socket or more; it is started once."""
+async def serve(app: Sanic[Any, Any], sockets: list[socket.socket], name: str) -> AsyncIterator[None]:
+    """Serve an app with Sanic's own server, on one socket or more; its listeners run once."""
     app.config.MOTD = False
     servers: list[Any] = []
     try:
-        with quiet():
+        with collect_errors():
             for sock in sockets:
                 host, number = sock.getsockname()
-                # what `sanic` notes of its own servers: without it, answers get an empty alt-svc
+                # The command `sanic` notes its servers, too: otherwise responses have an empty alt-svc.
                 settings = {"host": host, "port": number, "version": HTTP.VERSION_1, "sock": sock}
                 app.state.server_info.append(ApplicationServerInfo(settings))
                 server: Any = await app.create_server(sock=sock, return_asyncio_server=True, access_log=False)
@@ -157,24 +165,25 @@ async def serving(app: Sanic[Any, Any], sockets: list[socket.socket], name: str)
         await servers[0].before_stop()
         for server in servers:
             server.close()
-            for connection in list(server.connections):  # browsers keep theirs open
+            for connection in list(server.connections):  # Browsers keep connections open.
                 connection.close()
             await server.wait_closed()
         await servers[0].after_stop()
 
 
-def allow(app: Sanic[Any, Any], origin: str) -> None:
-    """Add an origin to the policy of every section; routes with a policy of their own keep it."""
+def allow_origin(app: Sanic[Any, Any], origin: str) -> None:
+    """Add an origin to the policy of every section; routes with their own policy keep it."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CorsPolicyWarning)  # they were given when the policy was made
+        warnings.simplefilter("ignore", CorsPolicyWarning)  # The user has seen them: the policy is not new.
         for section in list_sections(app):
-            follow = section.active_policy
-            follow.change(with_origin(follow.policy, origin), follow.report_only)
+            active = section.active_policy
+            active.change(add_origin(active.policy, origin), active.report_only)
 
 
-def with_origin(policy: CorsPolicy, origin: str) -> CorsPolicy:
-    """A policy that allows one more origin."""
+def add_origin(policy: CorsPolicy, origin: str) -> CorsPolicy:
+    """Return a policy that allows one more origin."""
     if policy.allow_origins == "*" or origin in origin_set(policy):
         return policy
     allowed = policy.allow_origins
-    return policy.replace(allow_origins=[*([allowed] if callable(allowed) else allowed), origin])
+    entries = [allowed] if callable(allowed) else [*allowed]
+    return policy.replace(allow_origins=[*entries, origin])

@@ -1,4 +1,4 @@
-"""What an app saw: requests as they came, answers as they went."""
+"""The requests and responses of an app while it is served."""
 
 from __future__ import annotations
 
@@ -11,47 +11,53 @@ from sanic import Sanic
 
 from corsbp.spec.fetch import ORIGIN, PREFIX, REQUEST_METHOD, VARY
 
-SEEN_AT_MOST: Final = 200
-"""Exchanges that are remembered: a call of the page is asked about as soon as it is over."""
-ASKED: Final = {"authorization", "content-type", "cookie", ORIGIN}
-ANSWERED: Final = {"location", "set-cookie", VARY}
-"""Headers that are shown with an exchange, beside those of CORS and those that were typed in."""
+Headers = list[tuple[str, str]]
+
+MAX_EXCHANGES: Final = 200
+"""Exchanges that are kept: the page requests those of a call as soon as the call is over."""
+
+REQUEST_HEADERS: Final = {"authorization", "content-type", "cookie", ORIGIN}
+RESPONSE_HEADERS: Final = {"location", "set-cookie", VARY}
+"""Headers that the page shows, beside those of CORS and those that the user typed."""
+
 SECRET: Final = {"authorization", "cookie", "set-cookie"}
-"""Headers of which it only matters that they came: the page may end up in a screenshot."""
+"""Headers whose values the page hides: it may end up in a screenshot."""
 
 
 @dataclass(slots=True)
 class Exchange:
-    """A request as it came, and its answer as it went."""
+    """A request, and its response as soon as there is one."""
 
     number: int
     method: str
     target: str
-    asked: list[tuple[str, str]]
+    request_headers: Headers
     status: int | None = None
-    answered: list[tuple[str, str]] | None = None
+    response_headers: Headers | None = None
 
     @property
-    def preflight(self) -> bool:
-        return self.method == "OPTIONS" and self.asks(REQUEST_METHOD) is not None
+    def is_preflight(self) -> bool:
+        """The request asks for a permission. https://fetch.spec.whatwg.org/#cors-preflight-request"""
+        return self.method == "OPTIONS" and self.request_header(REQUEST_METHOD) is not None
 
-    def asks(self, name: str) -> str | None:
-        """The value of a request header."""
-        return next((value for key, value in self.asked if key == name), None)
+    def request_header(self, name: str) -> str | None:
+        """Return the value of a request header."""
+        return next((value for key, value in self.request_headers if key == name), None)
 
-    def in_short(self, more: set[str]) -> dict[str, Any]:
-        """What of it matters for CORS, for the page; `more`: headers that it set."""
+    def to_dict(self, typed: set[str]) -> dict[str, Any]:
+        """Return what the page shows; `typed` has the names of the headers that the user typed."""
         return {
             "method": self.method,
             "target": self.target,
-            "preflight": self.preflight,
-            "asked": _telling(self.asked, ASKED | more),
+            "preflight": self.is_preflight,
+            "requestHeaders": _select(self.request_headers, REQUEST_HEADERS | typed),
             "status": self.status,
-            "answered": _telling(self.answered or [], ANSWERED),
+            "responseHeaders": _select(self.response_headers or [], RESPONSE_HEADERS),
         }
 
 
-def _telling(headers: list[tuple[str, str]], names: set[str]) -> list[tuple[str, str]]:
+def _select(headers: Headers, names: set[str]) -> Headers:
+    """Select headers by name, and all headers of CORS; hide the values of secret ones."""
     return [
         (name, "(sent, not shown here)" if name in SECRET else value)
         for name, value in headers
@@ -60,46 +66,51 @@ def _telling(headers: list[tuple[str, str]], names: set[str]) -> list[tuple[str,
 
 
 class Watch:
-    """The last requests and answers of an app, byte for byte as they came and went, errors included.
+    """The last requests and responses of an app, errors included, read from the bytes on the wire.
 
-    Sanic tells of both in the task of their connection, so that an answer finds its request by the context.
+    Sanic sends the signals for both in the task of their connection. So a context variable leads from a
+    response to its request.
     """
 
     def __init__(self) -> None:
-        self.seen: deque[Exchange] = deque(maxlen=SEEN_AT_MOST)
+        self.exchanges: deque[Exchange] = deque(maxlen=MAX_EXCHANGES)
         self.count = 0
-        self._now: ContextVar[Exchange | None] = ContextVar("now", default=None)
+        self._current: ContextVar[Exchange | None] = ContextVar("current", default=None)
 
-    def over(self, app: Sanic[Any, Any]) -> None:
-        """Watch an app that does not run yet."""
-        app.add_signal(self.came, "http.lifecycle.read_head")
-        app.add_signal(self.went, "http.lifecycle.send")
+    def attach(self, app: Sanic[Any, Any]) -> None:
+        """Watch an app that is not started yet."""
+        app.add_signal(self.on_request_head, "http.lifecycle.read_head")
+        app.add_signal(self.on_send, "http.lifecycle.send")
 
-    async def came(self, head: bytes, **_: Any) -> None:
-        """The head of a request."""
-        line, headers = parsed(head)
+    async def on_request_head(self, head: bytes, **_: Any) -> None:
+        """Note a request."""
+        line, headers = parse_head(head)
         method, target, *_rest = line.split(" ")
         self.count += 1
         exchange = Exchange(self.count, method, target, headers)
-        self._now.set(exchange)
-        self.seen.append(exchange)
+        self._current.set(exchange)
+        self.exchanges.append(exchange)
 
-    async def went(self, data: bytes, **_: Any) -> None:
-        """A part of an answer, the first of which is its head."""
-        exchange = self._now.get()
+    async def on_send(self, data: bytes, **_: Any) -> None:
+        """Note a response: the first part that Sanic sends is its head."""
+        exchange = self._current.get()
         data = data.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
         if exchange is not None and exchange.status is None and data:
-            line, exchange.answered = parsed(data.partition(b"\r\n\r\n")[0])
+            line, exchange.response_headers = parse_head(data.partition(b"\r\n\r\n")[0])
             exchange.status = int(line.split(" ")[1])
 
-    def since(self, number: int, origin: str) -> list[Exchange]:
-        """What a page of this origin asked for after the request with this number."""
-        known = {origin, "null"}  # which it becomes by a redirect
-        return [each for each in self.seen.copy() if each.number > number and each.asks(ORIGIN) in known]
+    def exchanges_after(self, number: int, origin: str) -> list[Exchange]:
+        """Return the exchanges of a page of this origin after the request with this number."""
+        origins = {origin, "null"}  # A redirect to another origin makes it null.
+        return [
+            each
+            for each in self.exchanges.copy()
+            if each.number > number and each.request_header(ORIGIN) in origins
+        ]
 
 
-def parsed(head: bytes) -> tuple[str, list[tuple[str, str]]]:
-    """The first line of a request or an answer, and its headers, their names in lower case."""
-    line, *lines = head.decode("latin-1").split("\r\n")
-    pairs = (each.partition(":") for each in lines)
-    return line, [(name.lower(), value.strip()) for name, _, value in pairs]
+def parse_head(head: bytes) -> tuple[str, Headers]:
+    """Return the first line of a request or response, and its headers with names in lower case."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    pairs = (line.partition(":") for line in lines)
+    return first, [(name.lower(), value.strip()) for name, _, value in pairs]

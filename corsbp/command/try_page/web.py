@@ -1,4 +1,4 @@
-"""The app that serves the page and its frames. Nothing that it says has CORS: other pages cannot read it."""
+"""The app that serves the page and its frames. It has no CORS, so that no other page can read it."""
 
 from __future__ import annotations
 
@@ -9,56 +9,81 @@ from sanic import HTTPResponse, Request, Sanic, json, text
 from sanic.exceptions import NotFound, SanicException
 from sanic.response import BaseHTTPResponse, redirect
 
-from .page import Page, file_text
+from .page import Page, read_file
 from .reasons import Call
 
 SCRIPTS: Final = ("page.js", "form.js", "call.js", "result.js", "dom.js")
 FILES: Final = {"style.css": "text/css"} | dict.fromkeys(SCRIPTS, "text/javascript")
-"""What else the page is made of."""
-LONGEST: Final = 1_000_000
-"""Bytes of what the page says to its server."""
+"""The files of the page, with their content types."""
+
+MAX_BODY: Final = 1_000_000
+"""Bytes of a request of the page."""
 
 
-def web(page: Page) -> Sanic[Any, Any]:
-    """An app that serves the page. It is in no registry, where `Sanic.get_app()` looks for the user's own."""
+def make_web_app(page: Page) -> Sanic[Any, Any]:
+    """Make the app that serves the page."""
     app: Sanic[Any, Any] = Sanic("corsbp-try", configure_logging=False)
+    # The user's code may call Sanic.get_app(), which fails if there are two apps.
     Sanic.unregister_app(app)
-    # the second app of a process; and as it is here, whatever the environment says
-    app.config.update(TOUCHUP=False, AUTO_EXTEND=False, REQUEST_MAX_SIZE=LONGEST)
-    own = page.own.partition("://")[2]
+    # TOUCHUP changes classes for the whole process, and the environment must not change this app.
+    app.config.update(TOUCHUP=False, AUTO_EXTEND=False, REQUEST_MAX_SIZE=MAX_BODY)
+    _protect(app, page)
+    _serve_files(app, page)
+    _serve_calls(app, page)
 
-    async def admit(request: Request) -> HTTPResponse | None:
-        """Answers those who ask for one of its names; beside page and frames, only the page itself."""
+    @app.exception(SanicException)
+    async def on_http_error(_: Request, error: SanicException) -> HTTPResponse:
+        return json({"error": f"{error}"}, error.status_code)
+
+    @app.exception(ValueError, TypeError, KeyError)
+    async def on_bad_data(_: Request, error: Exception) -> HTTPResponse:
+        return json({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    return app
+
+
+def _protect(app: Sanic[Any, Any], page: Page) -> None:
+    """Refuse requests for other hosts, and requests of other pages."""
+
+    async def check_request(request: Request) -> HTTPResponse | None:
         if _host(request) not in page.hosts:
-            return json({"error": f"the page of corsbp try is at {page.own}"}, 403)
+            return json({"error": f"the page of corsbp try is at {page.own_origin}"}, 403)
         if request.path in ("/", "/frame") or request.path.startswith("/files/"):
             return None
         token = request.headers.get("x-token", "").encode(errors="replace")
-        if _host(request) == own and secrets.compare_digest(token, page.token.encode()):
+        if _is_own_host(request, page) and secrets.compare_digest(token, page.token.encode()):
             return None
-        reload = "reload it, if corsbp try was started anew"
-        return json({"error": f"only the page itself is answered: {reload}"}, 403)
+        reload = "reload it if corsbp try was started again"
+        return json({"error": f"only the page itself can send this request: {reload}"}, 403)
 
-    async def keep(_: Request, response: BaseHTTPResponse) -> None:
+    async def set_headers(_: Request, response: BaseHTTPResponse) -> None:
         response.headers["cache-control"] = "no-store"
         response.headers["x-content-type-options"] = "nosniff"
 
-    app.register_middleware(admit, "request")
-    app.register_middleware(keep, "response")
+    app.register_middleware(check_request, "request")
+    app.register_middleware(set_headers, "response")
 
+
+def _serve_files(app: Sanic[Any, Any], page: Page) -> None:
     @app.get("/")
     async def index(request: Request) -> HTTPResponse:
-        return _shown(*page.html()) if _host(request) == own else redirect(f"{page.own}/", status=307)
+        if _is_own_host(request, page):
+            return _html_response(*page.html())
+        return redirect(f"{page.own_origin}/", status=307)
 
     @app.get("/frame")
     async def frame(_: Request) -> HTTPResponse:
-        return _shown(*page.frame())
+        return _html_response(*page.frame())
 
     @app.get("/files/<name:str>")
     async def file(_: Request, name: str) -> HTTPResponse:
         if name not in FILES:
             raise NotFound(f"no file {name!r}")
-        return text(file_text(name), content_type=FILES[name])
+        return text(read_file(name), content_type=FILES[name])
+
+
+def _serve_calls(app: Sanic[Any, Any], page: Page) -> None:
+    reasons = page.reasons
 
     @app.get("/app")
     async def about(_: Request) -> HTTPResponse:
@@ -66,41 +91,36 @@ def web(page: Page) -> Sanic[Any, Any]:
 
     @app.post("/begin")
     async def begin(_: Request) -> HTTPResponse:
-        return json({"since": page.reasons.watch.count})
+        return json({"since": reasons.watch.count})
 
     @app.post("/end")
     async def end(request: Request) -> HTTPResponse:
-        return json(await page.reasons.explained(Call.of(request.json)))
+        return json(await reasons.explain(Call.from_json(request.json)))
 
     @app.post("/simulate")
     async def simulate(request: Request) -> HTTPResponse:
-        return json(await page.reasons.simulated(Call.of(request.json)))
+        return json(await reasons.simulate(Call.from_json(request.json)))
 
     @app.post("/shown")
-    async def show(request: Request) -> HTTPResponse:
+    async def add_shown(request: Request) -> HTTPResponse:
         page.shown.append(str(request.json["text"]))
         return json({})
 
     @app.get("/shown")
-    async def shown(_: Request) -> HTTPResponse:
+    async def list_shown(_: Request) -> HTTPResponse:
         return json([*page.shown])
-
-    @app.exception(SanicException)
-    async def refused(_: Request, error: SanicException) -> HTTPResponse:
-        return json({"error": f"{error}"}, error.status_code)
-
-    @app.exception(ValueError, TypeError, KeyError)
-    async def senseless(_: Request, error: Exception) -> HTTPResponse:
-        return json({"error": f"{type(error).__name__}: {error}"}, 400)
-
-    return app
 
 
 def _host(request: Request) -> str:
     return request.headers.get("host", "")
 
 
-def _shown(html: str, policy: str) -> HTTPResponse:
+def _is_own_host(request: Request, page: Page) -> bool:
+    """Return whether a request is for the page's own origin, not for that of a frame."""
+    return _host(request) == page.own_origin.partition("://")[2]
+
+
+def _html_response(html: str, policy: str) -> HTTPResponse:
     response = text(html, content_type="text/html; charset=utf-8")
     response.headers["content-security-policy"] = policy
     return response

@@ -1,0 +1,76 @@
+"""Print the explanation of a call: requests, responses, the browser's checks, and what to change."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from corsbp.spec.fetch import ALLOW, ORIGIN, PREFIX, VARY
+from corsbp.testing import Result, Sent, Step
+
+from . import websockets
+from .console_messages import CONSOLE_MESSAGES
+from .explain_call import Explanation
+
+BROWSERS: Final = ("Chromium", "Firefox", "Safari")
+
+
+def print_explanation(explanation: Explanation, out: Console) -> None:
+    """Print what was sent, each check, the outcome, and what to change."""
+    result = explanation.result
+    for sent in result.sent:
+        _print_request(sent, out)
+        _print_response(sent, out)
+    for step in result.steps:
+        _print_step(step, out)
+    _print_outcome(result, out)
+    if explanation.open_to_all:
+        out.print(Text(websockets.OPEN_TO_ALL, style="bold"))
+    if explanation.route:
+        out.print(Text(explanation.route))
+    if explanation.change:
+        out.print(Text("Change: ", style="bold").append(explanation.change, style="not bold"))
+
+
+def _print_request(sent: Sent, out: Console) -> None:
+    """Print a request with the headers that CORS depends on."""
+    kind = "preflight: " if sent.preflight else ""
+    out.print(Text(f"> {kind}{sent.method} {sent.url}", style="bold"))
+    for name, value in sent.headers:
+        if name == ORIGIN or name.lower() in ("cookie", "authorization") or name.startswith(PREFIX):
+            out.print(Text(f">   {name.lower()}: {value}"))
+
+
+def _print_response(sent: Sent, out: Console) -> None:
+    """Print a response with the headers that CORS depends on."""
+    response = sent.answer
+    if response is None:
+        out.print(Text("< remembered, not sent" if sent.cached else "< no response"))
+        return
+    out.print(Text(f"< {response.status}", style="bold"))
+    for name, value in response.headers:
+        if name.lower().startswith(PREFIX) or name.lower() in (VARY, ALLOW, "location"):
+            out.print(Text(f"<   {name}: {value}"))
+
+
+def _print_step(step: Step, out: Console) -> None:
+    if step.stop:
+        out.print(Text("  x ", style="red").append(step.text, style="not dim"))
+    else:
+        out.print(Text(f"  . {step.text}", style="dim"))
+
+
+def _print_outcome(result: Result, out: Console) -> None:
+    if not result.ok_for_page:
+        out.print(Text(f"Blocked: {result.blocked_by}.", style="bold red"))
+        messages = CONSOLE_MESSAGES.get(f"{result.blocked_by}", ())
+        for browser, message in zip(BROWSERS, messages, strict=False):
+            out.print(Text(f"  {browser}: ", style="dim").append(message))
+    elif result.type == "websocket":
+        out.print(Text("The page can open the WebSocket.", style="bold green"))
+    else:
+        out.print(Text(f"The page reads status {result.status}.", style="bold green"))
+        if names := ", ".join(result.headers):
+            out.print(Text(f"It can read the headers {names}."))
