@@ -33,11 +33,11 @@ PREVIEW = "https://pr-7.preview.example"
 
 
 class Function:
-    """An origin function that notes whom it was asked about, in a list that it shares with others."""
+    """An origin function that records its calls in a list that several functions share."""
 
-    def __init__(self, name: str, answer: Any, calls: list[tuple[str, str]]) -> None:
+    def __init__(self, name: str, response: Any, calls: list[tuple[str, str]]) -> None:
         self.__qualname__ = name
-        self.answer = answer
+        self.answer = response
         self.calls = calls
 
     def __call__(self, origin: str, _: Request) -> Any:
@@ -57,7 +57,7 @@ async def later(origin: str) -> bool:
 
 
 def section(policy: CorsPolicy, **options: Any) -> tuple[Sanic, CorsGroup]:
-    """A section whose handler says what `group.allows` says."""
+    """Return a section whose handler sends the result of `group.allows`."""
     bp = Blueprint("bp", url_prefix="/bp")
 
     @bp.route("/item", ["GET", "POST"])
@@ -68,7 +68,7 @@ def section(policy: CorsPolicy, **options: Any) -> tuple[Sanic, CorsGroup]:
     return new_app(group, **options), group
 
 
-def test_the_group_is_asked_by_whatever_the_route_follows() -> None:
+def test_allows_uses_the_policy_of_the_route() -> None:
     inside, inner, outside = (
         Blueprint(name, url_prefix=f"/{name}") for name in ("inside", "inner", "outside")
     )
@@ -96,9 +96,9 @@ def test_the_group_is_asked_by_whatever_the_route_follows() -> None:
         "/outside/own": (),
         "/nowhere": (),
     }
-    asked = (ONE, TWO, EVIL, "null")
-    answers = iter(send(app, *(request("GET", path, origin) for path in rows for origin in asked)))
-    found = {path: tuple(origin for origin in asked if next(answers).body == b"True") for path in rows}
+    called = (ONE, TWO, EVIL, "null")
+    responses = iter(send(app, *(request("GET", path, origin) for path in rows for origin in called)))
+    found = {path: tuple(origin for origin in called if next(responses).body == b"True") for path in rows}
     assert found == rows
     several = HttpRequest("GET", "/inside/public", (("origin", ONE), ("origin", ONE)))
     assert [each.body for each in send(app, request("GET", "/inside/public", None), several)] == [
@@ -106,61 +106,61 @@ def test_the_group_is_asked_by_whatever_the_route_follows() -> None:
     ] * 2
 
 
-def test_another_group_has_no_say() -> None:
-    """Also where the headers of the request are settled already; and a group may be the app's."""
+def test_allows_of_another_group_is_false() -> None:
+    """Also where the headers of the request are decided already; and a group may wrap the app."""
     bp, other = Blueprint("bp", url_prefix="/bp"), Blueprint("other", url_prefix="/other")
 
     async def says(request: Request) -> HTTPResponse:
-        return text(" ".join([f"{await each.allows(request)}" for each in (mine, others, mine, whole)]))
+        return text(" ".join([f"{await each.allows(request)}" for each in (own, others, own, whole)]))
 
     bp.add_route(says, "/", name="says")
     other.add_route(says, "/", name="says")
-    mine, others = (
+    own, others = (
         cors_group(bp, allow_origins=[ONE, lambda origin, _: True]),
         cors_group(other, allow_origins=[ONE]),
     )
-    app = new_app(mine, others)
+    app = new_app(own, others)
     app.add_route(says, "/", name="root")
     whole = cors_group(app)
     app.blueprint(whole)
-    answers = send(app, request("GET", "/bp/", EVIL), request("GET", "/", EVIL))
-    assert [answer.body for answer in answers] == [b"True False True False", b"False False False True"]
+    responses = send(app, request("GET", "/bp/", EVIL), request("GET", "/", EVIL))
+    assert [response.body for response in responses] == [b"True False True False", b"False False False True"]
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_a_function_is_asked_once_whoever_wants_to_know(debug: bool) -> None:
-    """The app's middleware, the handler, streams after their head has left, error handlers, and answers."""
+def test_a_function_is_called_once_however_often_allows_is_called(debug: bool) -> None:
+    """Middleware, handlers, streams after their head, error handlers and responses share one call."""
     calls: list[tuple[str, str]] = []
     bp = Blueprint("bp", url_prefix="/bp")
-    said: list[bool] = []
+    results: list[bool] = []
 
     @bp.get("/stream")
     async def stream(request: Request) -> None:
         response = await request.respond()
         await response.send("a")
-        said.append(await group.allows(request))
+        results.append(await group.allows(request))
         await response.send("b")
-        said.append(await group.allows(request))
+        results.append(await group.allows(request))
 
     @bp.get("/boom")
     async def boom(request: Request) -> None:
-        said.append(await group.allows(request))
+        results.append(await group.allows(request))
         raise ValueError("boom")
 
     @bp.websocket("/ws")
     async def ws(request: Request, ws: Any) -> None:
-        said.append(await group.allows(request))
+        results.append(await group.allows(request))
 
     group = cors_group(bp, allow_origins=[TWO, Function("f", later, calls)])
     app = new_app(group)
 
     @app.on_request
     async def before(request: Request) -> None:
-        said.append(await group.allows(request))
+        results.append(await group.allows(request))
 
     @app.exception(ValueError)
     async def failed(request: Request, _: Exception) -> HTTPResponse:
-        said.append(await group.allows(request))
+        results.append(await group.allows(request))
         return text("failed", 500)
 
     upgrade = {
@@ -174,17 +174,17 @@ def test_a_function_is_asked_once_whoever_wants_to_know(debug: bool) -> None:
     async def talk(port: int) -> None:
         for path, (headers, times) in paths.items():
             calls.clear()
-            said.clear()
+            results.clear()
             await send_async(port, request("GET", path, PREVIEW, **headers))
-            assert (path, calls, said) == (path, [("f", PREVIEW)], [True] * times)
+            assert (path, calls, results) == (path, [("f", PREVIEW)], [True] * times)
 
     run_server(serve(app, talk, debug))
 
 
-def test_who_asks_while_a_function_is_being_asked_waits_for_its_word() -> None:
-    """The second was told False: so was the answer, where the app's middleware had begun a task that asks."""
+def test_allows_waits_for_a_call_that_is_under_way() -> None:
+    """A second call once returned False, and so did the response if a task of middleware called it."""
     calls: list[tuple[str, str]] = []
-    said: list[tuple[bool, ...]] = []
+    results: list[tuple[bool, ...]] = []
     bp = Blueprint("bp", url_prefix="/bp")
     bp.add_route(text_handler("item"), "/item", name="item")
     group = cors_group(bp, allow_origins=[TWO, Function("f", later, calls)])
@@ -192,38 +192,38 @@ def test_who_asks_while_a_function_is_being_asked_waits_for_its_word() -> None:
 
     @app.on_request
     async def before(request: Request) -> HTTPResponse | None:
-        asking = asyncio.gather(group.allows(request), group.allows(request))
-        asking.add_done_callback(lambda done: said.append(tuple(done.result())))
+        both = asyncio.gather(group.allows(request), group.allows(request))
+        both.add_done_callback(lambda done: results.append(tuple(done.result())))
         await asyncio.sleep(0)
         return text("early") if "early" in request.args else None
 
     paths = "/bp/item", "/bp/item?early=1", "/bp/nothing"
-    answers = send(app, *(request("GET", path, PREVIEW) for path in paths))
-    assert [answer.cors.get("access-control-allow-origin") for answer in answers] == [PREVIEW] * 3
-    assert (calls, said) == ([("f", PREVIEW)] * 3, [(True, True)] * 3)
+    responses = send(app, *(request("GET", path, PREVIEW) for path in paths))
+    assert [response.cors.get("access-control-allow-origin") for response in responses] == [PREVIEW] * 3
+    assert (calls, results) == ([("f", PREVIEW)] * 3, [(True, True)] * 3)
 
 
-def test_a_function_that_asks_what_it_is_asked() -> None:
-    """It is told no, and not kept waiting for itself; nor is the answer, should it leave meanwhile."""
-    said: list[bool] = []
+def test_allows_inside_of_the_function_itself_is_false() -> None:
+    """It would wait for itself; nor does a response wait that is sent meanwhile."""
+    results: list[bool] = []
     bp = Blueprint("bp", url_prefix="/bp")
     bp.add_route(text_handler("item"), "/item", name="item")
 
-    async def asks(origin: str, request: Request) -> bool:
-        said.append(await group.allows(request))
+    async def requests(origin: str, request: Request) -> bool:
+        results.append(await group.allows(request))
         await (await request.respond(text("from in there"))).send(end_stream=True)
         return True
 
-    group = cors_group(bp, allow_origins=[TWO, asks])
-    (answer,) = send(new_app(group), request("GET", "/bp/item", PREVIEW))
-    assert (said, answer.body, answer.cors) == ([False], b"from in there", {"vary": "origin"})
+    group = cors_group(bp, allow_origins=[TWO, requests])
+    (response,) = send(new_app(group), request("GET", "/bp/item", PREVIEW))
+    assert (results, response.body, response.cors) == ([False], b"from in there", {"vary": "origin"})
 
 
 # --- recipes ---
 
 
-def test_recipes() -> None:
-    """Timing-Allow-Origin for the same pages, unsafe methods for these alone, and a socket that asks."""
+def test_recipes_with_allows_work() -> None:
+    """Timing-Allow-Origin for the same pages, and unsafe methods for these alone."""
     bp = Blueprint("bp", url_prefix="/bp")
     bp.add_route(text_handler("done"), "/", ["GET", "POST"], name="item")
 
@@ -249,12 +249,12 @@ def test_recipes() -> None:
         ("POST", EVIL, 403, None),
         ("POST", None, 200, None),
     ]
-    answers = send(app, *(request(method, "/bp/", origin) for method, origin, *_ in rows))
-    seen = [(answer.status, dict(answer.headers).get("timing-allow-origin")) for answer in answers]
+    responses = send(app, *(request(method, "/bp/", origin) for method, origin, *_ in rows))
+    seen = [(answer.status, dict(answer.headers).get("timing-allow-origin")) for answer in responses]
     assert seen == [(status, timing) for *_, status, timing in rows]
 
 
-# --- allows(), the headers, and an independent reading of the declaration agree ---
+# --- allows(), the headers and an independent reading of the policy agree ---
 
 SEED = int(os.environ.get("CORSBP_SEED") or random.randrange(2**32))
 HOSTS = ["a.example", "b.a.example", "c.b.a.example", "localhost", "x.example", "127.0.0.1"]
@@ -279,7 +279,7 @@ KNOWN = [
 
 
 def by_hand(declared: list[Any] | str, origin: str) -> bool:
-    """The declaration read slowly: by expressions, with what a page can send kept apart."""
+    """Decide by regular expressions, slowly, whether a declaration allows an origin."""
     if declared == "*":
         return True
     a_page = re.fullmatch(r"(https|http|app)://([a-z0-9.]+|\.)(:[1-9]\d{0,4})?|file://", origin)
@@ -319,13 +319,13 @@ def test_policy_headers_and_declaration_agree() -> None:
             patch.setattr("corsbp.policy.policy.warn", lambda _: None)  # some entries cover others
             policy = CorsPolicy(allow_origins=declared)
         app, _ = section(policy)
-        for origin, answer in zip(
+        for origin, response in zip(
             origins, send(app, *(request("GET", "/bp/item", o) for o in origins)), strict=True
         ):
             expected = by_hand(declared, origin)
-            granted = answer.cors.get("access-control-allow-origin") in ("*", origin)
-            asked = answer.body == b"True"
-            assert (granted, asked) == (expected, expected), (declared, origin, SEED)
+            granted = response.cors.get("access-control-allow-origin") in ("*", origin)
+            called = response.body == b"True"
+            assert (granted, called) == (expected, expected), (declared, origin, SEED)
             try:
                 assert policy.allows(origin) is expected, (declared, origin, SEED)
             except TypeError:

@@ -14,7 +14,7 @@ from corsbp.log import LINES_PER_SECOND, RateLimitedLogger, cors_logger
 from .support import EVIL, new_app, request, run_server, send_async, serve, text_handler
 
 
-def test_so_many_lines_a_second(caplog: pytest.LogCaptureFixture) -> None:
+def test_lines_per_second_are_limited(caplog: pytest.LogCaptureFixture) -> None:
     now = [100.9]
     bounded = RateLimitedLogger(logging.getLogger("bounded"), lines=3, clock=lambda: now[0])
     caplog.set_level(logging.INFO)
@@ -36,10 +36,10 @@ def usual_limit() -> Iterator[None]:
 
 @pytest.mark.usefixtures("usual_limit")
 @pytest.mark.parametrize("kind", ["refused", "broken"])
-def test_an_attacker_does_not_fill_the_disk(
+def test_many_refusals_are_few_lines(
     kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many refusals in one second, and what the log holds of them."""
+    """Many pages are refused in one second."""
 
     def broken(origin: str, request: object) -> bool:
         raise LookupError("no database")

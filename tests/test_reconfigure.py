@@ -1,4 +1,4 @@
-"""`group.reconfigure(policy)`: whole or not at all, also while requests are under way."""
+"""`group.reconfigure(policy)` changes a policy whole or not at all, also while requests are under way."""
 
 from __future__ import annotations
 
@@ -69,17 +69,17 @@ EVERYTHING = {
 
 
 def cors(app: Sanic) -> dict[HttpRequest, dict[str, str]]:
-    return dict(zip(EVERYTHING, [answer.cors for answer in send(app, *EVERYTHING)], strict=True))
+    return dict(zip(EVERYTHING, [response.cors for response in send(app, *EVERYTHING)], strict=True))
 
 
-def test_before_the_app_has_the_group() -> None:
+def test_reconfigure_works_before_registration() -> None:
     group = cors_group(bp_of(), policy=OLD)
     group.reconfigure(NEW)
     assert group.policy is NEW
     assert cors(new_app(group)) == EVERYTHING
 
 
-def test_between_registration_and_startup() -> None:
+def test_reconfigure_works_between_registration_and_startup() -> None:
     group = cors_group(bp_of(), policy=OLD)
     app = new_app(group)
     group.reconfigure(NEW)
@@ -88,14 +88,14 @@ def test_between_registration_and_startup() -> None:
 
 
 @pytest.mark.parametrize("event", ["before_server_start", "after_server_start"])
-def test_in_a_listener(event: str) -> None:
+def test_reconfigure_works_in_a_listener(event: str) -> None:
     group = cors_group(bp_of(), policy=OLD)
     app = new_app(group)
     app.register_listener(lambda _: group.reconfigure(NEW), event)
     assert cors(app) == EVERYTHING
 
 
-def test_while_it_serves_and_for_the_next_start() -> None:
+def test_reconfigure_works_while_the_app_serves_and_lasts() -> None:
     group = cors_group(bp_of(), policy=OLD)
     app = new_app(group, TOUCHUP=False)
 
@@ -114,7 +114,7 @@ def test_while_it_serves_and_for_the_next_start() -> None:
     assert cors(app) == cors(app) == EVERYTHING
 
 
-def test_a_handler_may_do_it() -> None:
+def test_a_handler_may_reconfigure() -> None:
     bp = bp_of()
     group = cors_group(bp, policy=OLD)
 
@@ -123,17 +123,17 @@ def test_a_handler_may_do_it() -> None:
         group.reconfigure(NEW)
         return text("switched")
 
-    answers = send(
+    responses = send(
         new_app(group), request("GET", "/bp/item"), request("GET", "/bp/switch"), request("GET", "/bp/item")
     )
-    assert [answer.cors for answer in answers] == [BY_OLD, BY_NEW, BY_NEW]
+    assert [response.cors for response in responses] == [BY_OLD, BY_NEW, BY_NEW]
 
 
 # --- what ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bad", [None, "*", {"allow_origins": [ONE]}, CorsPolicy, False, OLD.allow_origins])
-def test_what_is_no_policy_changes_nothing(bad: Any) -> None:
+def test_a_value_that_is_not_a_policy_changes_nothing(bad: Any) -> None:
     group = cors_group(bp_of(), policy=NEW)
     app = new_app(group, TOUCHUP=False)
     for _ in range(2):
@@ -160,9 +160,9 @@ def sections() -> tuple[CorsGroup, CorsGroup, Sanic]:
     return outer, inner, new_app(outer, sibling, TOUCHUP=False)
 
 
-@pytest.mark.filterwarnings("ignore:.*route-open")  # what /own/policy is told
+@pytest.mark.filterwarnings("ignore:.*route-open")  # for /own/policy
 @pytest.mark.parametrize("which", ["outer", "inner"])
-def test_what_decides_for_itself_keeps_its_policy(which: str) -> None:
+def test_inner_sections_and_routes_keep_their_policies(which: str) -> None:
     outer, inner, app = sections()
     (outer if which == "outer" else inner).reconfigure(NEW)
     of_outer, of_inner = (BY_NEW, BY_OLD) if which == "outer" else (BY_OLD, BY_NEW)
@@ -175,11 +175,11 @@ def test_what_decides_for_itself_keeps_its_policy(which: str) -> None:
         "/own/policy": {"access-control-allow-origin": "*", "access-control-expose-headers": "x-own"},
         "/own/none": {},
     }
-    answers = send(app, *(request("GET", path) for path in expected))
-    assert dict(zip(expected, [answer.cors for answer in answers], strict=True)) == expected
+    responses = send(app, *(request("GET", path) for path in expected))
+    assert dict(zip(expected, [response.cors for response in responses], strict=True)) == expected
 
 
-def test_websockets_follow_it() -> None:
+def test_websockets_use_the_new_policy() -> None:
     bp = Blueprint("bp", url_prefix="/bp")
 
     @bp.websocket("/ws")
@@ -203,7 +203,7 @@ def test_websockets_follow_it() -> None:
 # --- two apps --------------------------------------------------------------------------------------
 
 
-def test_two_apps_both_follow() -> None:
+def test_all_apps_of_a_group_use_the_new_policy() -> None:
     group = cors_group(bp_of(), policy=OLD)
     apps = [new_app(group, TOUCHUP=False), new_app(group, TOUCHUP=False)]
 
@@ -223,7 +223,7 @@ def test_two_apps_both_follow() -> None:
 
 
 class Hold:
-    """Holds the first request that comes by, until it is released."""
+    """A gate that holds the first request until it is released."""
 
     def __init__(self) -> None:
         self.reached, self.release = asyncio.Event(), asyncio.Event()
@@ -251,7 +251,7 @@ def kinds(hold: Held) -> dict[str, CorsPolicy]:
 
 
 def busy(group_of: Callable[[Blueprint], CorsGroup], moment: str, hold: Held) -> tuple[CorsGroup, Sanic]:
-    """An app in which a request can be held at a moment."""
+    """Return an app in which a request can be held at a given moment."""
     bp = Blueprint("bp", url_prefix="/bp")
     at: dict[str, Any] = {each: hold if each == moment else _pass for each in MOMENTS}
 
@@ -319,7 +319,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("moment", "old", "new"), CHANGES)
-def test_a_request_under_way_sees_one_policy(moment: str, old: str, new: str) -> None:
+def test_a_request_under_way_has_one_policy(moment: str, old: str, new: str) -> None:
     held: set[str] = set()
     mixed: dict[str, tuple[int, dict[str, str]]] = {}
 
@@ -331,8 +331,8 @@ def test_a_request_under_way_sees_one_policy(moment: str, old: str, new: str) ->
                 current.append(Hold())
                 current[-1].reached.set()
                 group.reconfigure(policy)
-                answer = await send_async(port, one)
-                whole.append((answer.status, answer.cors))
+                response = await send_async(port, one)
+                whole.append((response.status, response.cors))
             hold = Hold()
             current.append(hold)
             asking = asyncio.create_task(send_bytes(port, one.raw()))
@@ -343,9 +343,9 @@ def test_a_request_under_way_sees_one_policy(moment: str, old: str, new: str) ->
             reaching.cancel()
             group.reconfigure(policies[new])
             hold.release.set()
-            answer = parse_response(await asking)
-            if (answer.status, answer.cors) not in whole:
-                mixed[name] = (answer.status, answer.cors)
+            response = parse_response(await asking)
+            if (response.status, response.cors) not in whole:
+                mixed[name] = (response.status, response.cors)
 
     current: list[Hold] = []
     group, app = busy(lambda bp: cors_group(bp, policy=OLD), moment, lambda *_: current[-1]())
@@ -354,7 +354,7 @@ def test_a_request_under_way_sees_one_policy(moment: str, old: str, new: str) ->
     assert not mixed
 
 
-def test_many_requests_while_it_changes_all_the_time() -> None:
+def test_each_request_has_one_policy_while_it_changes_all_the_time() -> None:
     group, app = busy(lambda bp: cors_group(bp, policy=OLD), "handler", lambda *_: asyncio.sleep(0))
     policies = kinds(lambda *_: asyncio.sleep(0))
     rounds = itertools.cycle(policies.values())
@@ -377,7 +377,7 @@ def test_many_requests_while_it_changes_all_the_time() -> None:
     run_server(serve(app, talk))
 
 
-def test_a_handshake_under_way_sees_one_policy() -> None:
+def test_a_handshake_under_way_has_one_policy() -> None:
     hold = Hold()
     asked = []
 
@@ -403,8 +403,8 @@ def test_a_handshake_under_way_sees_one_policy() -> None:
         await asyncio.wait_for(hold.reached.wait(), 60)
         group.reconfigure(CorsPolicy(allow_origins=other, check_websockets=True))
         hold.release.set()
-        answer = await asking
-        return answer.status, answer.cors
+        response = await asking
+        return response.status, response.cors
 
     assert run_server(serve(new_app(group), talk)) == (403, {"vary": "origin"})
     assert asked == ["old"]

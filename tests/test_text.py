@@ -26,13 +26,13 @@ def test_values_are_escaped_and_cut(value: object, text: str) -> None:
 
 
 class Shy:
-    """Nobody can look at it."""
+    """A value whose repr() fails."""
 
     def __repr__(self) -> str:
         raise LookupError("no connection")
 
 
-def test_what_cannot_be_shown_is_named_by_its_type() -> None:
-    """An origin function that returned it made an answer of 500; a source's exception ended the following."""
+def test_a_value_whose_repr_fails_is_named_by_its_type() -> None:
+    """An origin function that returned it once caused a 500; an exception of a source ended its task."""
     assert safe_repr(Shy()) == "<a Shy that cannot be shown>"
-    assert safe_repr(10**5000) == "<a int that cannot be shown>"  # Python does not write so many digits
+    assert safe_repr(10**5000) == "<a int that cannot be shown>"  # Python does not print so many digits

@@ -56,7 +56,7 @@ URIS = {
 
 
 def wrapped(declare: Declare, uri: str, cors: object, **config: Any) -> Sanic:
-    """An app with a section: one route with that ctx_cors, one without."""
+    """Return an app with a section that has one route with this ctx_cors and one without."""
     bp = Blueprint("bp", url_prefix="/bp")
     declare(bp, uri, cors)
     bp.add_route(handler, "/plain/route", name="plain", methods=["GET", "PUT"])
@@ -70,7 +70,7 @@ def lists(methods: str, age: str, names: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("uri", URIS)
-def test_a_policy_of_its_own(way: str, uri: str) -> None:
+def test_ctx_cors_gives_a_route_its_own_policy(way: str, uri: str) -> None:
     path = URIS[uri]
     methods = "GET,PUT,OPTIONS" if way == "view" else "GET,OPTIONS"
     expected = {
@@ -83,15 +83,15 @@ def test_a_policy_of_its_own(way: str, uri: str) -> None:
         preflight("/bp/plain/route"): (204, OF_SECTION | lists("GET,PUT,OPTIONS", "600", "x-section")),
         request("GET", "/bp/not/here"): (404, OF_SECTION),
     }
-    answers = send(wrapped(WAYS[way], uri, OWN), *expected)
+    responses = send(wrapped(WAYS[way], uri, OWN), *expected)
     assert {
-        one: (answer.status, answer.cors) for one, answer in zip(expected, answers, strict=True)
+        one: (response.status, response.cors) for one, response in zip(expected, responses, strict=True)
     } == expected
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("uri", ["/item", "/<name:str>"])
-def test_left_out_of_cors_it_answers_as_if_it_were_not_wrapped(way: str, uri: str) -> None:
+def test_a_route_with_ctx_cors_false_responds_as_without_corsbp(way: str, uri: str) -> None:
     path = URIS[uri]
     requests = {
         "GET": request("GET", path),
@@ -103,18 +103,18 @@ def test_left_out_of_cors_it_answers_as_if_it_were_not_wrapped(way: str, uri: st
         "preflight for a 405": preflight(path, "DELETE"),
     }
 
-    def answers(app: Sanic) -> dict[str, tuple[int, dict[str, str]]]:
+    def responses(app: Sanic) -> dict[str, tuple[int, dict[str, str]]]:
         found = zip(requests, send(app, *requests.values()), strict=True)
-        return {name: (answer.status, comparable(answer)) for name, answer in found}
+        return {name: (response.status, comparable(response)) for name, response in found}
 
     unwrapped = Blueprint("bp", url_prefix="/bp")
     WAYS[way](unwrapped, uri, None)
-    assert answers(wrapped(WAYS[way], uri, False)) == answers(new_app(unwrapped))
+    assert responses(wrapped(WAYS[way], uri, False)) == responses(new_app(unwrapped))
 
 
-def comparable(answer: ReceivedResponse) -> dict[str, str]:
-    """The headers, the methods of an Allow in order, without what the text of an error page decides."""
-    headers = {name.lower(): value for name, value in answer.headers if name.lower() != "content-length"}
+def comparable(response: ReceivedResponse) -> dict[str, str]:
+    """Return the headers with Allow in order, without those that depend on the text of an error page."""
+    headers = {name.lower(): value for name, value in response.headers if name.lower() != "content-length"}
     if "allow" in headers:
         headers["allow"] = ", ".join(sorted(headers["allow"].split(", ")))
     return headers
@@ -129,9 +129,9 @@ MIXED = {
 VARY = {"vary": "access-control-request-method"}
 
 
-@pytest.mark.filterwarnings("ignore:.*route-open")  # what DELETE is told
+@pytest.mark.filterwarnings("ignore:.*route-open")  # for DELETE
 @pytest.mark.parametrize(("uri", "path"), URIS.items())
-def test_each_method_of_a_path_follows_its_own(uri: str, path: str) -> None:
+def test_each_method_of_a_path_has_the_policy_of_its_route(uri: str, path: str) -> None:
     bp = Blueprint("bp", url_prefix="/bp")
     for method, (cors, _) in MIXED.items():
         more: dict[str, Any] = {} if cors is None else {"ctx_cors": cors}
@@ -151,11 +151,11 @@ def test_each_method_of_a_path_follows_its_own(uri: str, path: str) -> None:
         preflight(path, "PUT"): VARY,
         preflight(path, "PUT", origin=TWO): VARY,
     }
-    answers = send(new_app(cors_group(bp, **SECTION)), *expected)
-    assert {one: answer.cors for one, answer in zip(expected, answers, strict=True)} == expected
+    responses = send(new_app(cors_group(bp, **SECTION)), *expected)
+    assert {one: response.cors for one, response in zip(expected, responses, strict=True)} == expected
 
 
-def test_the_users_own_options_handler_next_to_routes_with_policies() -> None:
+def test_an_options_handler_beside_routes_with_policies_gets_plain_options() -> None:
     bp = Blueprint("bp", url_prefix="/bp")
     bp.add_route(handler, "/item", methods=["GET"], name="get", ctx_cors=OWN)
     bp.add_route(handler, "/item", methods=["OPTIONS"], name="options", ctx_cors=False)
@@ -163,12 +163,12 @@ def test_the_users_own_options_handler_next_to_routes_with_policies() -> None:
         preflight("/bp/item"): (204, b"", OF_ROUTE | lists("GET,OPTIONS", "7", "x-own") | VARY),
         request("OPTIONS", "/bp/item"): (200, b"here", {}),
     }
-    answers = send(new_app(cors_group(bp, **SECTION)), *expected)
-    seen = [(answer.status, answer.body, answer.cors) for answer in answers]
+    responses = send(new_app(cors_group(bp, **SECTION)), *expected)
+    seen = [(response.status, response.body, response.cors) for response in responses]
     assert seen == [*expected.values()]
 
 
-def test_a_view_that_attaches_itself_follows_its_section() -> None:
+def test_an_attached_view_has_the_policy_of_its_section() -> None:
     bp = Blueprint("bp", url_prefix="/bp")
 
     class Attached(HTTPMethodView, attach=bp, uri="/attached"):
@@ -194,13 +194,13 @@ def test_websockets() -> None:
     bp.websocket("/plain", name="plain")(ws)
     app.blueprint(cors_group(bp, **SECTION, check_websockets=True))
     allowed = {"own": [TWO], "added": [TWO], "out": [ONE, TWO, EVIL], "plain": [ONE]}
-    asked = [(path, origin) for path in allowed for origin in (ONE, TWO, EVIL)]
-    answers = open_all(app, *(handshake(origin, path=f"/bp/{path}") for path, origin in asked))
-    opened = [pair for pair, answer in zip(asked, answers, strict=True) if answer.status == 101]
-    assert opened == [pair for pair in asked if pair[1] in allowed[pair[0]]]
+    pairs = [(path, origin) for path in allowed for origin in (ONE, TWO, EVIL)]
+    responses = open_all(app, *(handshake(origin, path=f"/bp/{path}") for path, origin in pairs))
+    opened = [pair for pair, response in zip(pairs, responses, strict=True) if response.status == 101]
+    assert opened == [pair for pair in pairs if pair[1] in allowed[pair[0]]]
 
 
-def test_nested_sections_and_groups() -> None:
+def test_ctx_cors_works_in_nested_sections_and_groups() -> None:
     inner, outer = Blueprint("inner", url_prefix="/inner"), Blueprint("outer", url_prefix="/outer")
     for bp in (inner, outer):
         bp.add_route(handler, "/own", name="own", ctx_cors=OWN)
@@ -208,20 +208,20 @@ def test_nested_sections_and_groups() -> None:
     section = cors_group(cors_group(inner), outer, url_prefix="/api", version=1, **SECTION)
     app = new_app(Blueprint.group(section, url_prefix="/site"))
     paths = [f"/v1/site/api/{bp}/{route}" for bp in ("inner", "outer") for route in ("own", "out")]
-    answers = send(app, *(request("GET", path) for path in paths))
-    assert [(answer.status, answer.cors) for answer in answers] == [(200, OF_ROUTE), (200, {})] * 2
+    responses = send(app, *(request("GET", path) for path in paths))
+    assert [(response.status, response.cors) for response in responses] == [(200, OF_ROUTE), (200, {})] * 2
 
 
-def test_routes_that_are_added_after_the_app_has_the_section() -> None:
+def test_ctx_cors_works_on_routes_added_after_registration() -> None:
     bp = Blueprint("bp", url_prefix="/bp")
     bp.add_route(handler, "/first", name="first")
     app = new_app(cors_group(bp, **SECTION))
     bp.add_route(handler, "/own", name="own", ctx_cors=OWN)
     bp.add_route(handler, "/out", name="out", ctx_cors=False)
-    answers = send(
+    responses = send(
         app, *(request("GET", f"/bp/{path}") for path in ("first", "own", "out")), preflight("/bp/own")
     )
-    assert [answer.cors for answer in answers] == [
+    assert [response.cors for response in responses] == [
         OF_SECTION,
         OF_ROUTE,
         {},
@@ -234,7 +234,7 @@ WRONG = [None, True, 0, "https://app.example", "*", ("*",), CorsPolicy, cors_gro
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("value", WRONG)
-def test_anything_else_stops_the_app_and_names_the_route(way: str, value: object) -> None:
+def test_any_other_ctx_cors_stops_the_app_and_names_the_route(way: str, value: object) -> None:
     app = wrapped(WAYS[way], "/<name:str>/item", value)
     route = next(route for route in app.router.routes if "cors" in vars(route.ctx))
     with pytest.raises(ValueError, match=re.escape(repr(value))) as stopped:
@@ -244,7 +244,7 @@ def test_anything_else_stops_the_app_and_names_the_route(way: str, value: object
         assert part in str(stopped.value)
 
 
-def test_a_wrong_websocket_stops_the_app_too() -> None:
+def test_a_wrong_ctx_cors_of_a_websocket_stops_the_app() -> None:
     bp = Blueprint("bp", url_prefix="/bp")
     bp.websocket("/ws", name="chat", ctx_cors="*")(handler)
     with pytest.raises(ValueError, match=r"ctx_cors='\*' of the route '\w+\.bp\.chat' \(/bp/ws\)"):
@@ -252,25 +252,25 @@ def test_a_wrong_websocket_stops_the_app_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "ordinary", "asked"),
+    ("value", "ordinary", "preflighted"),
     [
         (OWN, (200, OF_ROUTE), (204, OF_ROUTE | lists("GET,OPTIONS", "7", "x-own"))),
         (False, (200, {}), (405, {})),
         (None, (200, {}), (405, {})),
     ],
 )
-def test_outside_of_a_section(value: object, ordinary: object, asked: object) -> None:
-    """S7: it is read on every route of an app that has a section."""
+def test_ctx_cors_works_on_routes_in_no_section(value: object, ordinary: object, preflighted: object) -> None:
+    """S7: ctx_cors is read on every route of an app that has a section."""
     bp = Blueprint("bp")
     bp.add_route(handler, "/in", name="in")
     app = new_app(cors_group(bp))
     own: dict[str, Any] = {} if value is None else {"ctx_cors": value}
     app.add_route(handler, "/out", name="out", **own)
-    answers = send(app, request("GET", "/out"), preflight("/out"))
-    assert [(answer.status, answer.cors) for answer in answers] == [ordinary, asked]
+    responses = send(app, request("GET", "/out"), preflight("/out"))
+    assert [(response.status, response.cors) for response in responses] == [ordinary, preflighted]
 
 
-def test_outside_of_a_section_anything_else_stops_the_app_too() -> None:
+def test_any_other_ctx_cors_in_no_section_stops_the_app() -> None:
     bp = Blueprint("bp")
     bp.add_route(handler, "/in", name="in")
     app = new_app(cors_group(bp))

@@ -1,4 +1,4 @@
-"""An app's routes as data: whose they are, and a path that leads to each."""
+"""The routes of an app as data: the section and the policy of each, and a path that leads to it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def app_of_all() -> Sanic:
     return new_app(cors_group(api, policy=OURS), site)
 
 
-# path, methods, host, name, section, whether ours, example, websocket
+# path, methods, host, name, section, policy, example, websocket
 EXPECTED = [
     ("/", ("GET",), "site.example", "site.index", None, None, "/", False),
     ("/v1/api/feed", ("GET",), None, "api.feed", "cors_group(api)", CorsPolicy(), "/v1/api/feed", False),
@@ -52,7 +52,7 @@ EXPECTED = [
 ]
 
 
-def test_routes_before_and_after_a_start() -> None:
+def test_routes_are_listed_alike_before_and_after_a_start() -> None:
     app = app_of_all()
 
     def seen() -> list[tuple[Any, ...]]:
@@ -80,7 +80,7 @@ def test_routes_before_and_after_a_start() -> None:
     assert seen() == EXPECTED
 
 
-def test_policies_and_oddities() -> None:
+def test_policies_and_startup_problems_are_listed() -> None:
     app = app_of_all()
     assert list_policies(list_routes(app)) == [CorsPolicy(), OURS]
     assert list_startup_problems(app) == []
@@ -93,7 +93,7 @@ def test_policies_and_oddities() -> None:
     assert (list_policies(list_routes(plain)), list_startup_problems(plain)) == ([], [])
 
 
-def test_what_would_stop_the_app() -> None:
+def test_a_fault_that_stops_the_app_is_raised() -> None:
     bp = Blueprint("bp")
     bp.add_route(handler, "/", name="index", ctx_cors="*")
     with pytest.raises(ValueError, match="ctx_cors"):
@@ -120,7 +120,7 @@ PARAMETERS = [
 
 @pytest.mark.parametrize("kind", PARAMETERS)
 def test_an_example_leads_to_its_route(kind: str, tmp_path: Path) -> None:
-    """Whatever the parameter takes, but for what is an expression that none of the examples matches."""
+    """Only regular expressions that none of the examples matches have no example."""
     app = new_app()
     app.add_route(
         handler,
@@ -140,8 +140,8 @@ def test_an_example_leads_to_its_route(kind: str, tmp_path: Path) -> None:
         assert asyncio.run(led_to(found.example)) == found.name
 
 
-def test_static_files_and_copies(tmp_path: Path) -> None:
-    """Those of a section are its own, as are the routes of a blueprint's copy."""
+def test_static_files_and_copies_are_listed_with_their_section(tmp_path: Path) -> None:
+    """A copy of a blueprint is in another section than the blueprint."""
     bp, files = Blueprint("bp", url_prefix="/bp"), Blueprint("files", url_prefix="/files")
     bp.add_route(handler, "/<name:int>", name="one")
     files.static("/", tmp_path, name="static")

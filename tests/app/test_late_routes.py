@@ -1,4 +1,4 @@
-"""Routes that come while the app runs, and apps that start again and again."""
+"""Routes that are added while the app runs, and apps that start several times."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def blueprint(name: str) -> Blueprint:
 
 
 def rows_of(prefix: str, cors: dict[str, str]) -> dict[str, Expectation]:
-    """The answers of such a blueprint."""
+    """Return what is expected of blueprint(prefix)."""
     methods = preflight_headers("GET,OPTIONS")
     rows: dict[str, Expectation] = {
         "GET": (request("GET", f"{prefix}/item"), 200, cors),
@@ -148,9 +148,9 @@ CHANGES: dict[Change, dict[str, Expectation]] = {
 async def ask_all(port: int, rows: dict[str, Expectation]) -> None:
     seen = {}
     for name, (one, *_) in rows.items():
-        answer = await send_async(port, one)
-        seen[name] = (answer.status, answer.cors)
-    wrong = {name: answer for name, answer in seen.items() if answer != rows[name][1:]}
+        response = await send_async(port, one)
+        seen[name] = (response.status, response.cors)
+    wrong = {name: response for name, response in seen.items() if response != rows[name][1:]}
     assert not wrong
 
 
@@ -158,16 +158,16 @@ async def ask_all(port: int, rows: dict[str, Expectation]) -> None:
 @pytest.mark.parametrize(
     ("change", "before"), [*((each, True) for each in CHANGES), (more_blueprints, False)]
 )
-def test_amended_while_it_runs(change: Change, before: bool, touchup: bool) -> None:
-    """With a section from the start, and with none: then the first comes while the app runs."""
+def test_routes_can_be_added_while_the_app_runs(change: Change, before: bool, touchup: bool) -> None:
+    """`before`: the app has a section at its start; else, the first section comes while it runs."""
     changed = {
         name: row
         for name, row in CHANGES[change].items()
-        # What TOUCHUP took out at startup, because nothing listened to errors, Sanic does not bring back.
+        # Sanic does not restore what TOUCHUP removed at startup because no listener for errors existed.
         if before or not touchup or (row[1] not in (404, 405) and "not found" not in name)
     }
     app = new_app(TOUCHUP=touchup)
-    # Only to such a blueprint can routes be added while the app runs: Sanic registers all that it has anew.
+    # Routes can be added while the app runs only to such a blueprint: Sanic registers all its routes again.
     inside = blueprint("original").copy("inside", url_prefix="/inside", allow_route_overwrite=True)
     blueprints = {"inside": inside, "web": blueprint("web")}
     if before:
@@ -187,7 +187,7 @@ def test_amended_while_it_runs(change: Change, before: bool, touchup: bool) -> N
     run_server(serve(app, talk))
 
 
-def test_a_policy_that_comes_with_a_late_route() -> None:
+def test_a_late_route_can_have_its_own_policy() -> None:
     app = new_app()
     bp = blueprint("original").copy("inside", url_prefix="/inside", allow_route_overwrite=True)
     app.blueprint(cors_group(bp, **LISTED))
@@ -215,7 +215,7 @@ def test_a_policy_that_comes_with_a_late_route() -> None:
 
 
 @both_touchups
-def test_the_same_app_again_and_again(touchup: bool) -> None:
+def test_an_app_can_start_several_times(touchup: bool) -> None:
     app, bp = new_app(TOUCHUP=touchup), blueprint("inside")
     group = cors_group(bp, **LISTED)
     app.blueprint(group)
@@ -230,9 +230,9 @@ def test_the_same_app_again_and_again(touchup: bool) -> None:
         expect(app, rows)
 
 
-def test_the_same_app_again_and_again_through_asgi() -> None:
+def test_an_app_can_start_several_times_through_asgi() -> None:
     app = new_app(cors_group(blueprint("inside"), **LISTED), blueprint("web"))
     rows = OUTSIDE | rows_of("/inside", GRANTED)
-    answers = send_through_asgi(app, *[one for one, *_ in rows.values() if isinstance(one, HttpRequest)])
-    seen = {name: (answer.status, answer.cors) for name, answer in zip(rows, answers, strict=True)}
+    responses = send_through_asgi(app, *[one for one, *_ in rows.values() if isinstance(one, HttpRequest)])
+    seen = {name: (response.status, response.cors) for name, response in zip(rows, responses, strict=True)}
     assert seen == {name: row[1:] for name, row in rows.items()}

@@ -1,4 +1,4 @@
-"""What a section is made of: the app itself (S7), blueprints of the app (S8); what is forgotten (S9)."""
+"""The members of a section: an app (S7), registered blueprints (S8); and groups that were forgotten (S9)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def bp_of(name: str = "api", prefix: str | None = None, **more: Any) -> Blueprin
 
 @both_touchups
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_the_app_itself(when: str, touchup: bool, tmp_path: Path) -> None:
+def test_the_group_of_an_app_gives_cors_to_all_its_routes(when: str, touchup: bool, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("file")
     app = new_app(TOUCHUP=touchup)
 
@@ -98,7 +98,7 @@ def test_the_app_itself(when: str, touchup: bool, tmp_path: Path) -> None:
     expect(app, rows)
 
 
-def test_the_app_alone_and_with_a_section_inside() -> None:
+def test_the_group_of_an_app_can_hold_a_section() -> None:
     inner = bp_of("inner")
     app = new_app()
     app.add_route(handler, "/item", name="item")
@@ -113,7 +113,7 @@ def test_the_app_alone_and_with_a_section_inside() -> None:
     assert app.url_for("item") == "/item"
 
 
-def test_one_app_has_one_owner() -> None:
+def test_an_app_is_wrapped_only_once() -> None:
     app = new_app()
     app.blueprint(cors_group(app))
     with pytest.raises(
@@ -122,7 +122,7 @@ def test_one_app_has_one_owner() -> None:
         app.blueprint(cors_group(app, bp_of()))
 
 
-def test_the_group_of_one_app_is_not_anothers() -> None:
+def test_the_group_of_an_app_is_not_registered_on_another_app() -> None:
     with pytest.raises(
         ValueError, match=r"cors_group\(app\) wraps Sanic\(name=.*cannot be registered on Sanic\("
     ):
@@ -133,7 +133,7 @@ def test_the_group_of_one_app_is_not_anothers() -> None:
 
 
 @both_touchups
-def test_a_blueprint_that_is_registered_already(touchup: bool) -> None:
+def test_a_blueprint_can_be_registered_before_it_is_wrapped(touchup: bool) -> None:
     bp, beside = bp_of("docs"), bp_of("beside")
     app = new_app(TOUCHUP=touchup)
     app.blueprint(bp, url_prefix="/moved", version=2)
@@ -162,7 +162,7 @@ def test_a_blueprint_that_is_registered_already(touchup: bool) -> None:
         (lambda bp: cors_group(Blueprint.group(bp, url_prefix="/in")), r"has it in a group of its own"),
     ],
 )
-def test_it_is_not_moved(group: Callable[[Blueprint], Any], words: str) -> None:
+def test_a_registered_blueprint_keeps_its_prefix(group: Callable[[Blueprint], Any], words: str) -> None:
     bp = bp_of("docs")
     app = new_app(bp)
     before = sorted(route.path for route in app.router.routes)
@@ -173,39 +173,42 @@ def test_it_is_not_moved(group: Callable[[Blueprint], Any], words: str) -> None:
     assert sorted(route.path for route in app.router.routes) == before
 
 
-def test_the_documentation_of_sanic_ext() -> None:
+def test_the_documentation_blueprint_of_sanic_ext_can_be_wrapped() -> None:
     pytest.importorskip("sanic_ext")
     app = new_app(AUTO_EXTEND=True)
     app.add_route(handler, "/item", name="item")
     app.extend()
     app.blueprint(cors_group(app.blueprints["openapi"]))
-    answers = expect(
+    responses = expect(
         app,
         {
             "in": (request("GET", "/docs/openapi.json", EVIL), 200, PUBLIC),
             "out": (request("GET", "/item", None), 200, {}),
         },
     )
-    assert b'"/item"' in answers["in"].body
+    assert b'"/item"' in responses["in"].body
 
 
-def test_one_group_on_two_apps_of_which_one_has_the_blueprint() -> None:
+def test_a_group_can_be_on_two_apps_of_which_one_has_the_blueprint() -> None:
     bp = bp_of("docs")
     group = cors_group(bp, **LISTED)
     one, other = new_app(bp), new_app()
     for app in (one, other):
         app.blueprint(group)
-        answers = send(app, request("GET", "/docs/item"), request("GET", "/docs/none"))
-        assert [(answer.status, answer.cors) for answer in answers] == [(200, GRANTED), (404, GRANTED)]
+        responses = send(app, request("GET", "/docs/item"), request("GET", "/docs/none"))
+        assert [(response.status, response.cors) for response in responses] == [
+            (200, GRANTED),
+            (404, GRANTED),
+        ]
 
 
 # --- S9: groups that were forgotten ---
 
 
-def warned(app: Sanic, *asks: HttpRequest) -> list[str]:
+def warned(app: Sanic, *requests: HttpRequest) -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        send(app, *(asks or [request("GET", "/none")]))
+        send(app, *(requests or [request("GET", "/none")]))
     return [str(each.message) for each in caught if isinstance(each.message, CorsPolicyWarning)]
 
 
@@ -225,7 +228,9 @@ def registered_before(bp: Blueprint) -> tuple[CorsGroup | None, Any]:
 
 
 @pytest.mark.parametrize("way", [kept, dropped, registered_before])
-def test_a_group_that_is_registered_nowhere(way: Callable[[Blueprint], tuple[Any, Any]]) -> None:
+def test_a_group_that_is_not_registered_is_named_in_a_warning(
+    way: Callable[[Blueprint], tuple[Any, Any]],
+) -> None:
     _group, made = way(bp_of())
     app = made if isinstance(made, Sanic) else new_app(made)
     line = way.__code__.co_firstlineno + (2 if way is registered_before else 1)
@@ -234,36 +239,36 @@ def test_a_group_that_is_registered_nowhere(way: Callable[[Blueprint], tuple[Any
         r"but the blueprint 'api' is: app\.blueprint\(cors_group\(\.\.\.\)\) registers it \[group-forgotten\]"
     )
     assert [bool(re.fullmatch(message, str(each))) for each in list_startup_problems(app)] == [True]
-    (said,) = warned(app)
-    assert re.fullmatch(message, said)
+    (warning,) = warned(app)
+    assert re.fullmatch(message, warning)
 
 
-def test_of_several_blueprints_it_is_said_once() -> None:
+def test_a_forgotten_group_of_several_blueprints_is_one_warning() -> None:
     one, two = bp_of("one"), bp_of("two")
     cors_group(one, two)
     app = new_app(one, two)
-    (said,) = warned(app)
-    assert "cors_group(one, two) at" in said and "the blueprint 'one' and 'two' is" in said
+    (warning,) = warned(app)
+    assert "cors_group(one, two) at" in warning and "the blueprint 'one' and 'two' is" in warning
 
 
-def test_an_app_that_is_wrapped_and_forgotten() -> None:
+def test_a_wrapped_app_without_its_group_is_named_in_a_warning() -> None:
     app = new_app()
     app.add_route(handler, "/item", name="item")
     cors_group(app)
-    (said,) = warned(app)
-    assert "cors_group(app) at" in said and "but the app serves its routes" in said
+    (warning,) = warned(app)
+    assert "cors_group(app) at" in warning and "but the app serves its routes" in warning
 
 
-def test_with_and_without_a_section() -> None:
-    """One app with the group and another with the bare blueprint is fine; so is a copy."""
+def test_a_blueprint_may_be_wrapped_in_one_app_and_not_in_another() -> None:
+    """One app with the group and another with the blueprint alone is fine; so is a copy."""
     bp = bp_of()
     with_section, without = new_app(cors_group(bp)), new_app(bp, bp.copy("copy", url_prefix="/copy"))
     assert (warned(with_section), warned(without)) == ([], [])
     assert (list_startup_problems(with_section), list_startup_problems(without)) == ([], [])
 
 
-def test_what_is_registered_listens_no_more() -> None:
-    """Sanic sorts all listeners for each: an app of many blueprints would start slowly."""
+def test_a_registered_group_removes_its_listener() -> None:
+    """Sanic sorts all listeners for each listener: an app with many blueprints would start slowly."""
 
     def listeners(*members: Any) -> int:
         return sum(route.name == "server.init.before" for route in new_app(*members).signal_router.routes)
@@ -274,6 +279,6 @@ def test_what_is_registered_listens_no_more() -> None:
     )
 
 
-def test_a_group_in_a_group_that_is_registered() -> None:
+def test_a_group_inside_a_registered_group_is_not_forgotten() -> None:
     app = new_app(Blueprint.group(cors_group(cors_group(bp_of()), bp_of("b")), url_prefix="/x"))
     assert warned(app) == []

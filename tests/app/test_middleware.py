@@ -1,4 +1,4 @@
-"""Whatever other middleware, handlers and handlers of errors do, the section has the last word."""
+"""The CORS headers of a section are its own, whatever middleware, handlers and error handlers do."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from ..support import (
 
 
 def overwrite(headers: Header) -> None:
-    """What other CORS code does."""
+    """Set headers as other CORS code does."""
     headers["Access-Control-Allow-Origin"] = EVIL
     headers["access-control-allow-credentials"] = "true"
     headers["access-control-allow-private-network"] = "true"
@@ -118,8 +118,8 @@ def varies_in_everything(response: BaseHTTPResponse) -> None:
 
 HANDLERS_VARY = "Accept-Encoding"
 
-# What is done, with the Vary of a policy that looks at Origin and of one that does not; the handler's is
-# Accept-Encoding. What others make of Vary is theirs, also where it is in several lines (None).
+# What the middleware does, with Vary under a policy that depends on Origin and under one that does not.
+# The handler sets Vary to Accept-Encoding. Other values of Vary are kept; None: it is in several lines.
 BEHAVIOURS: dict[Callable[..., Any], tuple[str, str | None]] = {
     nothing: ("Accept-Encoding, origin", "Accept-Encoding"),
     returns_new: ("origin", None),
@@ -143,7 +143,7 @@ WAYS = ("sync", "async")
 
 
 def add_middleware(app: Sanic, blueprints: Iterable[Blueprint]) -> None:
-    """One for each priority, place and way: a request's `x-act` tells which of them does what."""
+    """Add one for each priority, place and way; `x-act` of a request names one and its behaviour."""
 
     def add(where: Any, name: str, priority: int, way: str) -> None:
         def act(request: Request, response: BaseHTTPResponse) -> Any:
@@ -181,7 +181,7 @@ def site(make: Callable[..., Any], touchup: bool) -> Sanic:
 
 
 @both_touchups
-def test_whatever_other_middleware_does(touchup: bool) -> None:
+def test_other_middleware_does_not_change_the_headers_of_a_section(touchup: bool) -> None:
     rows: dict[str, Expectation] = {}
     for place, priority, way in itertools.product(PLACES, PRIORITIES, WAYS):
         for behaviour, (listed, public) in BEHAVIOURS.items():
@@ -207,24 +207,24 @@ def test_whatever_other_middleware_does(touchup: bool) -> None:
                 {"vary": listed},
             )
     assert len(rows) == len(PLACES) * len(PRIORITIES) * len(WAYS) * (3 * len(BEHAVIOURS) - 2)
-    answers = expect(site(cors_group, touchup), rows)
+    responses = expect(site(cors_group, touchup), rows)
 
     without = send(site(plain_group, touchup), *(row[0] for row in rows.values()))
-    for (name, answer), other in zip(answers.items(), without, strict=True):
-        assert without_cors(answer) == without_cors(other), name
+    for (name, response), other in zip(responses.items(), without, strict=True):
+        assert without_cors(response) == without_cors(other), name
 
 
 @both_touchups
-def test_outside_the_chain_is_as_without_corsbp(touchup: bool) -> None:
-    asks = [
+def test_middleware_outside_of_sections_works_as_without_corsbp(touchup: bool) -> None:
+    requests = [
         request("GET", path, x_act=f"{priority}/{place}/{way} {behaviour.__name__}")
         for place, priority, way in itertools.product(PLACES, PRIORITIES, WAYS)
         for behaviour in BEHAVIOURS
         for path in ("/web/item", "/web/none", "/none")
     ]
-    inside, without = (send(site(make, touchup), *asks) for make in (cors_group, plain_group))
-    for one, answer, other in zip(asks, inside, without, strict=True):
-        assert answer == other, one
+    inside, without = (send(site(make, touchup), *requests) for make in (cors_group, plain_group))
+    for one, response, other in zip(requests, inside, without, strict=True):
+        assert response == other, one
 
 
 # --- request middleware ---
@@ -233,7 +233,7 @@ def test_outside_the_chain_is_as_without_corsbp(touchup: bool) -> None:
 @both_touchups
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("priority", PRIORITIES)
-def test_request_middleware_that_answers_or_raises(priority: int, place: str, touchup: bool) -> None:
+def test_request_middleware_may_respond_or_raise(priority: int, place: str, touchup: bool) -> None:
     def stops(request: Request) -> HTTPResponse | None:
         match request.headers.get("x-act"):
             case "returns":
@@ -288,7 +288,7 @@ def test_request_middleware_that_answers_or_raises(priority: int, place: str, to
 
 # --- handlers ---
 
-# The lines of a handler, with those of the answer under a policy that looks at Origin and one that does not.
+# Lines of a handler; of the response under a policy that depends on Origin; and under one that does not.
 HANDLERS: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
     "its own CORS": (
         [
@@ -334,7 +334,7 @@ HANDLERS: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
 
 @both_touchups
 @pytest.mark.parametrize("assigned", [False, True])
-def test_handlers_own_headers(assigned: bool, touchup: bool) -> None:
+def test_cors_headers_of_handlers_are_replaced(assigned: bool, touchup: bool) -> None:
     @as_handler
     def item(request: Request) -> HTTPResponse:
         lines = HANDLERS[request.args.get("lines")][0]
@@ -350,7 +350,7 @@ def test_handlers_own_headers(assigned: bool, touchup: bool) -> None:
         app.blueprint(cors_group(bp, **fields))
     app.add_route(item, "/web", name="web")
 
-    expected, asks = [], []
+    expected, requests = [], []
     for name, (lines, listed, public) in HANDLERS.items():
         query = "?lines=" + name.replace(" ", "%20")
         for path, origin, grant, vary in (
@@ -358,24 +358,24 @@ def test_handlers_own_headers(assigned: bool, touchup: bool) -> None:
             ("/listed/item", EVIL, [], listed),
             ("/public/item", EVIL, [("access-control-allow-origin", "*")], public),
         ):
-            asks.append(request("GET", path + query, origin))
+            requests.append(request("GET", path + query, origin))
             expected.append((name, path, sorted([*grant, *(("vary", value) for value in vary)])))
-        asks.append(request("GET", "/web" + query))
+        requests.append(request("GET", "/web" + query))
         expected.append((name, "/web", sorted((key.lower(), value.strip()) for key, value in lines)))
-    answers = send(app, *asks)
+    responses = send(app, *requests)
     seen = [
-        (name, path, cors_lines(answer)) for (name, path, _), answer in zip(expected, answers, strict=True)
+        (name, path, cors_lines(answer)) for (name, path, _), answer in zip(expected, responses, strict=True)
     ]
     assert seen == expected
 
 
-def cors_lines(answer: ReceivedResponse) -> list[tuple[str, str]]:
-    """Only the CORS headers of an answer, however often each is there."""
-    lines = [(name.lower(), value) for name, value in answer.headers]
+def cors_lines(response: ReceivedResponse) -> list[tuple[str, str]]:
+    """Return the CORS headers of a response, as often as each is there."""
+    lines = [(name.lower(), value) for name, value in response.headers]
     return sorted(line for line in lines if line[0].startswith(("access-control-", "vary")))
 
 
-def test_headers_that_are_a_plain_dict() -> None:
+def test_headers_may_be_a_plain_dict() -> None:
     bp = Blueprint("bp", url_prefix="/api")
 
     @bp.get("/item")
@@ -386,11 +386,11 @@ def test_headers_that_are_a_plain_dict() -> None:
 
     app = new_app(cors_group(bp, **LISTED))
     app.middleware(lambda *_: None, "response")
-    answers = expect(app, {"inside": (request("GET", "/api/item"), 200, GRANTED)})
-    assert answers["inside"]["x-item"] == "1"
+    responses = expect(app, {"inside": (request("GET", "/api/item"), 200, GRANTED)})
+    assert responses["inside"]["x-item"] == "1"
 
 
-def test_middleware_that_sends_the_answer_itself() -> None:
+def test_middleware_may_send_the_response_itself() -> None:
     bp = Blueprint("bp", url_prefix="/api")
     bp.add_route(text_handler("item"), "/item", name="item")
     app = new_app(cors_group(bp, **LISTED))
@@ -461,15 +461,15 @@ async def returns_a_string(_: Request) -> str:
 
 
 class OnceError(Exception):
-    """Its handler fails."""
+    """An error whose handler fails."""
 
 
 class LaterError(Exception):
-    """Its handler fails, too."""
+    """Another error whose handler fails."""
 
 
 class RespondingError(Exception):
-    """Its handler calls request.respond() and fails."""
+    """An error whose handler calls request.respond() and fails."""
 
 
 async def fails_once(_: Request) -> None:
@@ -509,11 +509,11 @@ FAILURES: dict[Callable[..., Any], int] = {
 
 @both_touchups
 @pytest.mark.parametrize("middleware", [False, True])
-def test_errors_before_anything_was_sent(middleware: bool, touchup: bool) -> None:
-    asked: list[str] = []
+def test_errors_before_the_head_is_sent_have_the_headers(middleware: bool, touchup: bool) -> None:
+    origins: list[str] = []
 
     def allows(origin: str, _: Request) -> bool:
-        asked.append(origin)
+        origins.append(origin)
         return origin == ORIGIN
 
     async def allows_later(origin: str, request: Request) -> bool:
@@ -562,9 +562,9 @@ def test_errors_before_anything_was_sent(middleware: bool, touchup: bool) -> Non
         for failure, status in FAILURES.items()
         for origin in (ORIGIN, EVIL)
     }
-    answers = expect(make_site(cors_group), rows)
-    assert len(asked) == 2 * 2 * len(FAILURES)  # once for each request, however often it fails
+    responses = expect(make_site(cors_group), rows)
+    assert len(origins) == 2 * 2 * len(FAILURES)  # once for each request, however often it fails
 
     without = send(make_site(plain_group), *(row[0] for row in rows.values()))
-    for (name, answer), other in zip(answers.items(), without, strict=True):
-        assert without_cors(answer) == without_cors(other), name
+    for (name, response), other in zip(responses.items(), without, strict=True):
+        assert without_cors(response) == without_cors(other), name

@@ -1,4 +1,4 @@
-"""Errors of the router, which has no route to show: 405 on a section's path, 404 under its prefix."""
+"""Errors of the router: 405 on a path of a section, 404 below its prefix."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from ..support import (
 
 
 def blueprint(name: str, prefix: str | None, *uris: str, **options: Any) -> Blueprint:
-    """A blueprint with a GET route for each path."""
+    """Return a blueprint with a GET route for each path."""
     bp = Blueprint(name, url_prefix=prefix, **options)
     for number, uri in enumerate(uris):
         bp.add_route(handler, uri, name=f"get{number}")
@@ -48,7 +48,7 @@ def blueprint(name: str, prefix: str | None, *uris: str, **options: Any) -> Blue
 def site(
     make: Callable[..., Any] = cors_group, files: Path = Path(__file__).parents[1], **config: Any
 ) -> Sanic:
-    """An app with sections under all kinds of prefixes, and neighbours that are in none."""
+    """Return an app with sections below all kinds of prefixes, beside blueprints in no section."""
     listed = {"allow_origins": [ORIGIN, TWO]}
 
     v1 = blueprint("v1", "/v1", "/item", "/one/<number:int>", "/pair/<number:int>", "/word/<word:[a-z]{3}>")
@@ -208,7 +208,7 @@ NOT_ALLOWED: dict[str, tuple[Expectation, str | None]] = {
 HOSTS: dict[str, Expectation] = {
     "inside": (request("GET", "/hosted/item", host="a.example"), 200, PUBLIC),
     "outside": (request("GET", "/hosted/item", host="b.example"), 200, {}),
-    # Where a path has a host, Sanic says 404 instead of 405.
+    # Where a path has a host, Sanic responds 404 instead of 405.
     "inside, other method": (request("POST", "/hosted/item", host="a.example"), 404, PUBLIC),
     "outside, other method": (request("POST", "/hosted/item", host="b.example"), 404, {}),
     "inside, OPTIONS": (
@@ -230,12 +230,12 @@ HOSTS: dict[str, Expectation] = {
 
 
 @both_touchups
-def test_not_found(touchup: bool) -> None:
+def test_404_below_a_prefix_has_the_headers_of_its_section(touchup: bool) -> None:
     expect(site(TOUCHUP=touchup), NOT_FOUND)
 
 
-def test_prefixes_of_copies() -> None:
-    """Sanic renames a copy's routes, but not those of a copy's copy, and no static files."""
+def test_404_below_the_prefix_of_a_copy_has_the_headers_of_its_section() -> None:
+    """Sanic renames the routes of a copy, but not those of a copy of a copy, and not static files."""
     twice = blueprint("original", "/original", "/item").copy("once").copy("twice", url_prefix="/twice")
     files = Blueprint("files", url_prefix="/files")
     files.static("/all", Path(__file__).parent, name="all")
@@ -249,16 +249,18 @@ def test_prefixes_of_copies() -> None:
 
 
 @both_touchups
-def test_not_allowed(touchup: bool) -> None:
-    answers = expect(site(TOUCHUP=touchup), {name: row for name, (row, _) in NOT_ALLOWED.items()})
-    seen = {name: [v for k, v in answer.headers if k.lower() == "allow"] for name, answer in answers.items()}
+def test_405_has_the_headers_of_the_section_of_its_path(touchup: bool) -> None:
+    responses = expect(site(TOUCHUP=touchup), {name: row for name, (row, _) in NOT_ALLOWED.items()})
+    seen = {
+        name: [v for k, v in response.headers if k.lower() == "allow"] for name, response in responses.items()
+    }
     assert seen == {name: [allow] for name, (_, allow) in NOT_ALLOWED.items()}
 
 
 @both_touchups
 def test_preflights(touchup: bool) -> None:
-    answers = expect(site(TOUCHUP=touchup), PREFLIGHTS)
-    assert {answer.body for answer in answers.values() if answer.status == 204} == {b""}
+    responses = expect(site(TOUCHUP=touchup), PREFLIGHTS)
+    assert {response.body for response in responses.values() if response.status == 204} == {b""}
 
 
 @both_touchups
@@ -267,7 +269,7 @@ def test_hosts(touchup: bool) -> None:
 
 
 @both_touchups
-def test_authorisation_of_the_whole_app_stops_errors_but_no_preflight(touchup: bool) -> None:
+def test_middleware_of_the_app_stops_errors_but_not_preflights(touchup: bool) -> None:
     app, seen = site(TOUCHUP=touchup), []
 
     @app.middleware("request", priority=1_000_000)
@@ -292,7 +294,7 @@ def test_authorisation_of_the_whole_app_stops_errors_but_no_preflight(touchup: b
 
 
 def returns(request: Request, exception: SanicException) -> HTTPResponse:
-    return text(f"mine: {exception}", exception.status_code, {"x-mine": "1"})
+    return text(f"of the app: {exception}", exception.status_code, {"x-of-the-app": "1"})
 
 
 async def returns_later(request: Request, exception: SanicException) -> HTTPResponse:
@@ -301,23 +303,23 @@ async def returns_later(request: Request, exception: SanicException) -> HTTPResp
 
 async def responds(request: Request, exception: SanicException) -> None:
     response = await request.respond(status=exception.status_code)
-    await response.send("mine, ")
+    await response.send("of the app, ")
     await response.send(str(exception))
     await response.eof()
 
 
 def streams(request: Request, exception: SanicException) -> ResponseStream:
-    """Sanic cannot send this one."""
+    """Return a response that Sanic cannot send."""
 
     async def write(response: Any) -> None:
-        await response.write("mine, ")
+        await response.write("of the app, ")
         await response.write(str(exception))
 
     return ResponseStream(write, status=exception.status_code)
 
 
 def declines(request: Request, exception: Exception) -> None:
-    """Sanic's own answer, then."""
+    """Return None: Sanic responds itself."""
 
 
 def fails(request: Request, exception: Exception) -> HTTPResponse:
@@ -364,8 +366,8 @@ ERRORS = {
 
 @both_touchups
 @pytest.mark.parametrize(("error_format", "debug"), [("auto", False), ("json", True)])
-def test_sanics_own_pages_stay_as_they_are(error_format: str, debug: bool, touchup: bool) -> None:
-    # Sanic's page for developers differs from one request to the next.
+def test_the_error_pages_of_sanic_stay_as_they_are(error_format: str, debug: bool, touchup: bool) -> None:
+    # The page of Sanic for developers differs from one request to the next.
     accepted = {"accept": ["*/*", "application/json", "text/plain", *([] if debug else ["text/html"])]}
     config: dict[str, Any] = {"FALLBACK_ERROR_FORMAT": error_format, "TOUCHUP": touchup}
     bodies = same_but_for_cors(lambda make: site(make, **config), accepted, debug)
@@ -374,7 +376,7 @@ def test_sanics_own_pages_stay_as_they_are(error_format: str, debug: bool, touch
 
 @both_touchups
 @pytest.mark.parametrize("on", ["app", "blueprint"])
-def test_the_apps_own_handlers_write_the_body(on: str, touchup: bool) -> None:
+def test_error_handlers_of_the_app_write_the_body(on: str, touchup: bool) -> None:
     def handle(request: Request, exception: Exception) -> Any:
         return HANDLERS[request.headers["x-handler"]](request, exception)
 
@@ -391,37 +393,37 @@ def test_the_apps_own_handlers_write_the_body(on: str, touchup: bool) -> None:
 
     bodies = same_but_for_cors(make_site, {"x-handler": list(HANDLERS)})
     for kind, name in bodies:
-        # A blueprint's handler is known by its routes: it sees the missing file, not the router's errors.
+        # Sanic finds the handler of a blueprint by the route: the router's errors do not reach it.
         sees = name == "404 of a file" or (on == "app" and name not in ("an answer", "404 for HEAD"))
-        assert (b"mine" in bodies[kind, name]) == (sees and kind in SPEAKS), (kind, name)
+        assert (b"of the app" in bodies[kind, name]) == (sees and kind in SPEAKS), (kind, name)
 
 
 def same_but_for_cors(
     make_site: Callable[..., Sanic], header: dict[str, list[str]], debug: bool = False
 ) -> dict[tuple[str, str], bytes]:
-    """Every error has its headers and is, but for them and Allow, what the app says without corsbp."""
+    """Check that errors have their headers, and are equal to those without corsbp but for these and Allow."""
     ((key, values),) = header.items()
     rows: dict[Any, Expectation] = {
         (value, name): (request(method, path, **{key: value}), 0, cors)
         for value in values
         for name, (method, path, cors) in ERRORS.items()
     }
-    asks = [row[0] for row in rows.values()]
+    requests = [row[0] for row in rows.values()]
     with_cors, without = (
-        dict(zip(rows, send(make_site(make), *asks, debug=debug), strict=True))
+        dict(zip(rows, send(make_site(make), *requests, debug=debug), strict=True))
         for make in (cors_group, plain_group)
     )
-    assert {each: answer.cors for each, answer in with_cors.items()} == {
+    assert {each: response.cors for each, response in with_cors.items()} == {
         each: row[2] for each, row in rows.items()
     }
     for each in rows:
         assert comparable(with_cors[each]) == comparable(without[each]), each
-    return {each: answer.body for each, answer in with_cors.items()}
+    return {each: response.body for each, response in with_cors.items()}
 
 
-def comparable(answer: ReceivedResponse) -> tuple[int, list[tuple[str, str]], bytes]:
-    """An answer without CORS, without our OPTIONS in Allow, and without the number in the app's name."""
-    status, headers, body = without_cors(answer)
+def comparable(response: ReceivedResponse) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return a response without CORS, without OPTIONS in Allow, and without the number in the app's name."""
+    status, headers, body = without_cors(response)
     body = re.sub(rb"(?i)\bapp[0-9]+", b"app", body)
     headers = [(name, value.removesuffix(", OPTIONS")) for name, value in headers if name != "content-length"]
     return status, headers, body

@@ -25,8 +25,8 @@ from ..support import (
 from .test_startup_checks import bp_of, seen
 
 
-def test_sanic_cors_in_the_same_app_is_warned_of() -> None:
-    """It cannot be installed beside this Sanic: its middleware is known by its module."""
+def test_sanic_cors_in_the_same_app_is_a_warning() -> None:
+    """sanic-cors cannot be installed beside this Sanic: its middleware is recognised by its module."""
     bp = Blueprint("bp", url_prefix="/api")
     bp.add_route(text_handler("item"), "/item", name="item")
 
@@ -65,7 +65,7 @@ ATTACH: dict[str, Callable[[Any, Any], object]] = {
     "app": lambda app, middleware: app.on_response(middleware),
     "decorator": lambda app, middleware: app.middleware("response")(middleware),
     "register": lambda app, middleware: app.register_middleware(middleware, "response"),
-    # as sanic-cors 2.2 does it, on an app and on a blueprint
+    # as sanic-cors 2.2 attaches it, to an app and to a blueprint
     "appended": lambda app, middleware: app.response_middleware.append(as_sanic_cors(middleware)),
     "named": lambda app, middleware: app.register_named_middleware(
         as_sanic_cors(middleware), [route.name for route in app.router.routes][:1], "response"
@@ -86,7 +86,7 @@ ATTACH: dict[str, Callable[[Any, Any], object]] = {
         ("tests", False),
     ],
 )
-def test_another_package_in_the_same_app(how: str, module: str, found: bool) -> None:
+def test_middleware_of_another_cors_package_is_a_warning(how: str, module: str, found: bool) -> None:
     app = new_app(cors_group(bp_of("a", "GET")))
     ATTACH[how](app, of_module(module))
     assert seen(app) == ({("two-layers", "cors_group", app.name)} if found else set())

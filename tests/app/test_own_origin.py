@@ -9,9 +9,9 @@ from corsbp import CorsPolicy
 from .test_websockets import POLICIES, app_of, handshake, open_all
 
 OWN = [
-    # the page, the Host of the handshake, whether they are the same server
+    # origin of the page, Host of the handshake, whether both are the same server
     ("https://api.example", "api.example", True),
-    ("http://api.example", "api.example", True),  # what scheme the server was called by, a proxy knows
+    ("http://api.example", "api.example", True),  # only a proxy knows the scheme of the request
     ("https://api.example", "api.example:443", True),
     ("http://api.example", "api.example:80", True),
     ("https://api.example:8443", "api.example:8443", True),
@@ -32,13 +32,14 @@ OWN = [
 
 
 @pytest.mark.parametrize("name", ["one", "a function", "an async function"])
-def test_pages_of_the_server_itself_may(name: str) -> None:
-    """W1: host and port as in Host, the default ports of http and https left out on either side."""
+def test_pages_of_the_server_itself_may_open_its_sockets(name: str) -> None:
+    """W1: Origin and Host have the same host and port; the default ports may be left out."""
     app = app_of(CorsPolicy(**POLICIES[name][0]))
-    answers = open_all(app, *(handshake(origin, host=host) for origin, host, _ in OWN))
+    responses = open_all(app, *(handshake(origin, host=host) for origin, host, _ in OWN))
     seen = [
-        (origin, host, answer.status == 101) for (origin, host, _), answer in zip(OWN, answers, strict=True)
+        (origin, host, response.status == 101)
+        for (origin, host, _), response in zip(OWN, responses, strict=True)
     ]
     assert seen == OWN
     twice = handshake("https://api.example", "https://api.example")
-    assert [answer.status for answer in open_all(app_of(CorsPolicy(**POLICIES[name][0])), twice)] == [403]
+    assert [response.status for response in open_all(app_of(CorsPolicy(**POLICIES[name][0])), twice)] == [403]

@@ -40,7 +40,7 @@ def blueprint(name: str) -> Blueprint:
 
 
 def rows_of(prefix: str, cors: dict[str, str], refused: dict[str, str]) -> dict[str, Expectation]:
-    """The answers of such a blueprint under a policy."""
+    """Return what is expected of blueprint(name) under a policy."""
     methods = preflight_headers("GET,OPTIONS")
     return {
         f"{prefix} GET": (request("GET", f"{prefix}/item"), 200, cors),
@@ -56,7 +56,7 @@ def rows_of(prefix: str, cors: dict[str, str], refused: dict[str, str]) -> dict[
 
 @both_touchups
 @pytest.mark.parametrize("appended", [False, True])
-def test_the_innermost_decides(appended: bool, touchup: bool) -> None:
+def test_the_innermost_section_decides(appended: bool, touchup: bool) -> None:
     a, b, c, d, e, out = (blueprint(name) for name in ("a", "b", "c", "d", "e", "out"))
     inner = cors_group(a, **LISTED)
     grouped = Blueprint.group(inner, b, url_prefix="/group")
@@ -82,7 +82,7 @@ def test_the_innermost_decides(appended: bool, touchup: bool) -> None:
 
 
 @both_touchups
-def test_directly_around_each_other(touchup: bool) -> None:
+def test_the_inner_of_two_sections_around_one_blueprint_decides(touchup: bool) -> None:
     bp = blueprint("a")
     app = new_app(cors_group(cors_group(cors_group(bp, **LISTED)), allow_origins=[TWO]), TOUCHUP=touchup)
     with pytest.warns(match="section-empty"):
@@ -90,8 +90,8 @@ def test_directly_around_each_other(touchup: bool) -> None:
 
 
 @pytest.mark.parametrize("outer_first", [False, True])
-def test_around_each_other_and_registered_both(outer_first: bool) -> None:
-    """Sanic registers a blueprint once for each prefix: both times it follows the innermost section."""
+def test_the_inner_section_decides_where_both_are_registered(outer_first: bool) -> None:
+    """Sanic registers a blueprint once for each prefix: both times the innermost section decides."""
     bp = blueprint("a")
     inner = cors_group(bp, **LISTED)
     outer = cors_group(inner, url_prefix="/outer", name_prefix="outer")
@@ -116,13 +116,15 @@ def deeper(bp: Blueprint) -> list[Any]:
 
 
 @pytest.mark.parametrize("arrange", [side_by_side, within, deeper])
-def test_side_by_side(arrange: Callable[[Blueprint], list[Any]]) -> None:
+def test_a_blueprint_in_two_sections_side_by_side_is_an_error(
+    arrange: Callable[[Blueprint], list[Any]],
+) -> None:
     groups = arrange(blueprint("a"))
     with pytest.raises(ValueError, match=r"(?s)'a'.*cors_group\(a\).*a\.copy\('a_copy'"):
         new_app(*groups)
 
 
-def test_side_by_side_after_registration() -> None:
+def test_a_second_section_for_a_registered_blueprint_is_an_error() -> None:
     bp = blueprint("a")
     first, second = cors_group(blueprint("b"), bp), cors_group(blueprint("c"), **LISTED)
     app = new_app(first, second)
@@ -132,8 +134,8 @@ def test_side_by_side_after_registration() -> None:
 
 
 @both_touchups
-def test_copies(touchup: bool) -> None:
-    """What the error says to do."""
+def test_copies_of_a_blueprint_may_be_in_different_sections(touchup: bool) -> None:
+    """The error of side_by_side() advises to do this."""
     a = blueprint("a")
     copies = {name: a.copy(name, url_prefix=f"/{name}") for name in ("b", "c", "plain")}
     app = new_app(
@@ -154,7 +156,7 @@ def test_copies(touchup: bool) -> None:
     expect(app, rows)
 
 
-def test_one_section_on_several_apps() -> None:
+def test_a_section_may_be_on_several_apps() -> None:
     group = cors_group(blueprint("a"), **LISTED)
     one, other = new_app(group), new_app(cors_group(group, url_prefix="/x"))
     for _ in range(2):
@@ -164,8 +166,8 @@ def test_one_section_on_several_apps() -> None:
 
 
 @both_touchups
-def test_a_section_that_is_put_into_another_later(touchup: bool) -> None:
-    """The blueprint was the outer section's own; now the inner one is around it as well."""
+def test_a_section_may_be_put_into_another_one_later(touchup: bool) -> None:
+    """The blueprint was in the outer section alone; now it is in the inner one too."""
     bp = blueprint("a")
     outer = cors_group(bp, **LISTED)
     app = new_app(outer, TOUCHUP=touchup)
@@ -176,7 +178,7 @@ def test_a_section_that_is_put_into_another_later(touchup: bool) -> None:
         expect(app, rows_of("/a", PUBLIC, PUBLIC))
 
 
-def test_a_group_without_its_own_prefix_in_another_section() -> None:
+def test_a_group_without_a_prefix_may_be_in_another_section() -> None:
     """A list of groups is flattened as `Blueprint.group` does."""
     app = new_app(cors_group([Blueprint.group(blueprint("a")), [blueprint("b")]]))  # type: ignore[list-item]  # as Sanic, whose types leave out lists
     expect(app, rows_of("/a", PUBLIC, PUBLIC) | rows_of("/b", PUBLIC, PUBLIC))

@@ -1,4 +1,4 @@
-"""Two owners of one path: each method follows its own route, on preflights too."""
+"""Preflights and OPTIONS: each method of a path has the policy of its own route."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from ..support import (
 
 ONE = CorsPolicy(allow_origins=[TWO], allow_credentials=True, expose_headers=["x-out"], max_age=5)
 
-# Where the methods of a path differ, the answer to a preflight depends on which is asked for.
+# Where the methods of a path have different policies, a preflight depends on the method that it names.
 METHOD = {"vary": "access-control-request-method"}
 ORIGIN_METHOD = {"vary": "origin, access-control-request-method"}
 ONES = {
@@ -55,7 +55,9 @@ paths = pytest.mark.parametrize("path", PATHS)
 @both_touchups
 @paths
 @pytest.mark.parametrize("first", ["inside", "outside"])
-def test_inside_and_outside(first: str, path: str, touchup: bool) -> None:
+def test_a_path_may_have_methods_inside_and_outside_of_a_section(
+    first: str, path: str, touchup: bool
+) -> None:
     uri, at = PATHS[path]
     bp, app = Blueprint("bp"), new_app(TOUCHUP=touchup)
     bp.add_route(handler, uri, methods=["GET"], name="get")
@@ -89,15 +91,15 @@ def test_inside_and_outside(first: str, path: str, touchup: bool) -> None:
         ),
         "OPTIONS": (request("OPTIONS", at), 204, GRANTED),
     }
-    answers = expect(app, rows)
+    responses = expect(app, rows)
     allow = "GET, POST, PUT, DELETE, OPTIONS"
-    assert [value for key, value in answers["PATCH"].headers if key.lower() == "allow"] == [allow]
-    assert answers["OPTIONS"]["allow"] == allow
+    assert [value for key, value in responses["PATCH"].headers if key.lower() == "allow"] == [allow]
+    assert responses["OPTIONS"]["allow"] == allow
 
 
 @both_touchups
 @paths
-def test_two_policies(path: str, touchup: bool) -> None:
+def test_a_path_may_have_methods_of_two_sections(path: str, touchup: bool) -> None:
     uri, at = PATHS[path]
     bp, other = Blueprint("bp"), Blueprint("other")
     bp.add_route(handler, uri, methods=["GET", "PUT"], name="get")
@@ -139,8 +141,8 @@ def test_two_policies(path: str, touchup: bool) -> None:
 
 @both_touchups
 @paths
-def test_paths_that_are_left_out_altogether(path: str, touchup: bool) -> None:
-    """They answer as if their routes were outside, OPTIONS and 405 included."""
+def test_a_path_whose_routes_are_all_left_out_has_no_cors(path: str, touchup: bool) -> None:
+    """OPTIONS and 405 respond as for routes outside."""
     uri, at = PATHS[path]
 
     def make_site(make: Callable[..., Any]) -> Sanic:
@@ -148,21 +150,23 @@ def test_paths_that_are_left_out_altogether(path: str, touchup: bool) -> None:
         bp.add_route(handler, uri, methods=["GET"], name="get", ctx_cors=False)
         return new_app(make(bp), TOUCHUP=touchup)
 
-    asks = [
+    requests = [
         request("GET", at),
         request("POST", at),
         request("OPTIONS", at),
         preflight(at),
         preflight(at, "POST"),
     ]
-    assert send(make_site(cors_group), *asks) == send(make_site(Blueprint.group), *asks)
+    assert send(make_site(cors_group), *requests) == send(make_site(Blueprint.group), *requests)
 
 
 @both_touchups
 @paths
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("where", ["inside", "left out", "outside"])
-def test_options_handlers_of_the_users_own(where: str, late: bool, path: str, touchup: bool) -> None:
+def test_options_handlers_of_the_user_get_plain_options(
+    where: str, late: bool, path: str, touchup: bool
+) -> None:
     uri, at = PATHS[path]
     bp, app = Blueprint("bp"), new_app(TOUCHUP=touchup)
     bp.add_route(handler, uri, methods=["GET"], name="get")
@@ -194,13 +198,13 @@ def test_options_handlers_of_the_users_own(where: str, late: bool, path: str, to
         ),
         "not allowed": (request("PUT", at), 405, GRANTED),
     }
-    answers = expect(app, rows)
-    for name, answer in answers.items():
-        assert (answer.body == b"OPTIONS of own") == name.startswith("OPTIONS"), name
+    responses = expect(app, rows)
+    for name, response in responses.items():
+        assert (response.body == b"OPTIONS of own") == name.startswith("OPTIONS"), name
 
 
 @both_touchups
-def test_views_with_options(touchup: bool) -> None:
+def test_options_of_views_get_plain_options(touchup: bool) -> None:
     class View(HTTPMethodView):
         def get(self, _: Request) -> HTTPResponse:
             return text("get")
@@ -209,7 +213,7 @@ def test_views_with_options(touchup: bool) -> None:
             return text("post")
 
         def options(self, _: Request) -> HTTPResponse:
-            return text("options", headers={"allow": "mine"})
+            return text("options", headers={"allow": "TRACE"})
 
     bp = Blueprint("bp", url_prefix="/api")
     bp.add_route(View.as_view(), "/view")
@@ -224,9 +228,9 @@ def test_views_with_options(touchup: bool) -> None:
         "outside, preflight": (preflight("/web"), 200, {}),
         "outside, not allowed": (request("PUT", "/web"), 405, {}),
     }
-    answers = expect(app, rows)
-    assert [answers[name].body for name in ("OPTIONS", "outside, preflight")] == [b"options"] * 2
-    assert answers["OPTIONS"]["allow"] == "mine"
+    responses = expect(app, rows)
+    assert [responses[name].body for name in ("OPTIONS", "outside, preflight")] == [b"options"] * 2
+    assert responses["OPTIONS"]["allow"] == "TRACE"
 
 
 @both_touchups
@@ -273,7 +277,7 @@ def test_hosts(path: str, touchup: bool) -> None:
             204,
             PUBLIC | preflight_headers("DELETE,OPTIONS"),
         ),
-        # Where a path has hosts, Sanic says 404 instead of 405.
+        # Where a path has hosts, Sanic responds 404 instead of 405.
         "c, GET": (at_host("c", "GET"), 404, PUBLIC),
         "d, GET": (at_host("d", "GET"), 200, {}),
         "d, for GET": (at_host("d", "OPTIONS", "GET"), 200, {}),
@@ -285,8 +289,8 @@ def test_hosts(path: str, touchup: bool) -> None:
 
 
 @pytest.mark.parametrize("replaces", [False, True])
-def test_a_preflight_beside_a_handler_that_is_left_out(replaces: bool) -> None:
-    """P7: other middleware may raise, or answer by itself: the preflight is outside of it."""
+def test_a_preflight_passes_an_options_handler_that_is_left_out(replaces: bool) -> None:
+    """P7: middleware that raises or responds does not run for preflights."""
     bp = Blueprint("bp", url_prefix="/bp")
     bp.add_route(text_handler("item"), "/item", name="item")
     bp.add_route(text_handler("own"), "/item", methods=["OPTIONS"], name="own", ctx_cors=False)

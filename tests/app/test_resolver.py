@@ -1,4 +1,4 @@
-"""Whose a request is, the app's router says, for preflights too (S3, P5)."""
+"""The app's router decides to which section a request belongs, for preflights too (S3, P5)."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ async def handler(request: Request, **_: object) -> HTTPResponse:
     return text(f"{request.route.name.partition('.')[2] if request.route else None}")
 
 
-def test_a_route_outside_for_one_host_below_the_prefix_of_a_section() -> None:
+def test_a_route_for_one_host_below_the_prefix_of_a_section_stays_outside() -> None:
     bp = Blueprint("api", url_prefix="/api")
     bp.add_route(handler, "/item", name="item")
     app = new_app(cors_group(bp, **COOKIES))
     app.add_route(handler, "/api/admin", methods=["PUT"], host="h.example", name="admin")
-    asked = {"access_control_request_method": "PUT"}
+    requested = {"access_control_request_method": "PUT"}
     rows: dict[str, Expectation] = {
         "outside": (request("PUT", "/api/admin", host="h.example"), 200, {}),
-        "preflight": (request("OPTIONS", "/api/admin", host="h.example", **asked), 404, {}),
+        "preflight": (request("OPTIONS", "/api/admin", host="h.example", **requested), 404, {}),
         "another method": (request("GET", "/api/admin", host="h.example"), 404, {}),
         "another host": (
-            request("OPTIONS", "/api/admin", host="i.example", **asked),
+            request("OPTIONS", "/api/admin", host="i.example", **requested),
             204,
             {
                 "access-control-allow-origin": ORIGIN,
@@ -78,8 +78,8 @@ def overlapping(make: Callable[..., Any], *methods: list[str]) -> Sanic:
 ONE_ROUTE, TWO_ROUTES = [["GET", "PUT"]], [["GET"], ["PUT"]]
 
 
-def test_sanics_second_try_without_the_slash_leads_outside() -> None:
-    """It comes where a path has two routes; where it has one, the path has no such method."""
+def test_the_second_try_of_sanic_without_the_slash_may_lead_outside() -> None:
+    """Sanic tries again only where a path has two routes; where it has one, the path has no such method."""
     outside: dict[str, Expectation] = {
         "outside": (request("POST", "/api/5"), 200, {}),
         "outside, preflight": (preflight("/api/5", "POST"), 405, {}),
@@ -91,38 +91,38 @@ def test_sanics_second_try_without_the_slash_leads_outside() -> None:
         "access-control-max-age": "600",
         "vary": "origin, access-control-request-headers",
     }
-    asked = preflight("/api/5/", "POST", "content-type")
+    requested = preflight("/api/5/", "POST", "content-type")
     two: dict[str, Expectation] = {
         "with the slash": (request("POST", "/api/5/"), 200, {}),
-        "preflight": (asked, 204, METHOD),
+        "preflight": (requested, 204, METHOD),
     }
     one: dict[str, Expectation] = {
         "with the slash": (request("POST", "/api/5/"), 405, grant | {"vary": "origin"}),
-        "preflight": (asked, 204, granted),
+        "preflight": (requested, 204, granted),
     }
     expect(overlapping(cors_group, *TWO_ROUTES), outside | two)
     expect(overlapping(cors_group, *ONE_ROUTE), outside | one)
 
 
 @pytest.mark.parametrize("methods", [ONE_ROUTE, TWO_ROUTES])
-def test_with_a_section_the_router_finds_what_it_finds_without(methods: list[list[str]]) -> None:
-    asks = [
+def test_the_router_finds_the_same_routes_with_and_without_a_section(methods: list[list[str]]) -> None:
+    requests = [
         request(method, path)
         for method in ("GET", "PUT", "POST", "DELETE", "HEAD")
         for path in ("/api/5", "/api/5/", "/api/x", "/api/x/", "/api", "/api/")
     ]
-    inside, without = (send(overlapping(make, *methods), *asks) for make in (cors_group, plain_group))
-    for one, answer, other in zip(asks, inside, without, strict=True):
-        assert without_allow(answer) == without_allow(other), one
+    inside, without = (send(overlapping(make, *methods), *requests) for make in (cors_group, plain_group))
+    for one, response, other in zip(requests, inside, without, strict=True):
+        assert without_allow(response) == without_allow(other), one
 
 
-def without_allow(answer: ReceivedResponse) -> tuple[int, list[tuple[str, str]], bytes]:
-    """An answer without CORS and without Allow: that is completed in a section."""
-    status, headers, body = without_cors(answer)
+def without_allow(response: ReceivedResponse) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return a response without CORS and Allow, to which a section adds OPTIONS."""
+    status, headers, body = without_cors(response)
     return status, [line for line in headers if line[0].lower() != "allow"], body
 
 
-def test_the_router_has_the_users_routes_and_no_others() -> None:
+def test_the_router_has_only_the_routes_of_the_user() -> None:
     bp = Blueprint("api", url_prefix="/api")
     bp.add_route(handler, "/item", name="item")
     bp.add_route(handler, "/<n:int>", name="number", methods=["PUT"])
@@ -139,12 +139,12 @@ def test_the_router_has_the_users_routes_and_no_others() -> None:
 
 
 class RouterWithQuery(Router):
-    """As HTTP's QUERY is added to Sanic."""
+    """A router that knows the method QUERY of HTTP."""
 
     ALLOWED_METHODS: Any = (*Router.ALLOWED_METHODS, "QUERY")
 
 
-def test_methods_beyond_those_of_sanic() -> None:
+def test_a_router_may_allow_other_methods() -> None:
     app = Sanic("query", router=RouterWithQuery())
     app.config.update(AUTO_EXTEND=False, MOTD=False, ACCESS_LOG=False)
     bp = Blueprint("api", url_prefix="/api")
@@ -164,17 +164,17 @@ def test_methods_beyond_those_of_sanic() -> None:
             GRANTED | preflight_headers("GET,HEAD,POST,PUT,PATCH,DELETE,QUERY,OPTIONS"),
         ),
     }
-    answers = expect(app, rows)
-    assert answers["not allowed"]["allow"] == "QUERY, OPTIONS"
-    assert answers["not allowed outside"]["allow"] == "QUERY"
+    responses = expect(app, rows)
+    assert responses["not allowed"]["allow"] == "QUERY, OPTIONS"
+    assert responses["not allowed outside"]["allow"] == "QUERY"
 
 
 # --- where there is no route ---
 
 
 @both_touchups
-def test_the_prefix_of_the_group_is_the_sections_too(touchup: bool) -> None:
-    """R8: what `cors_group()` itself puts before its blueprints, unless others share it."""
+def test_the_prefix_of_a_group_counts_for_its_section(touchup: bool) -> None:
+    """R8: the prefix that `cors_group()` itself puts before its blueprints, unless others share it."""
 
     def made(name: str) -> Blueprint:
         bp = Blueprint(name, url_prefix=f"/{name}")
@@ -219,8 +219,8 @@ def test_the_prefix_of_the_group_is_the_sections_too(touchup: bool) -> None:
     expect(app, rows)
 
 
-def test_middleware_and_error_handlers_meet_an_unknown_path_as_without_a_section() -> None:
-    """In the order of their declaration, once each, with a request that has no route."""
+def test_an_unknown_path_runs_middleware_and_error_handlers_as_without_corsbp() -> None:
+    """They run once each, in the order of their declaration, with a request that has no route."""
 
     def site(make: Callable[..., Any]) -> tuple[Sanic, list[tuple[object, ...]]]:
         met: list[tuple[object, ...]] = []
@@ -241,28 +241,30 @@ def test_middleware_and_error_handlers_meet_an_unknown_path_as_without_a_section
         @app.exception(Exception)
         def fails(request: Request, exception: Exception) -> HTTPResponse:
             met.append((type(exception).__name__, str(exception), request.route))
-            return text("mine", 418)
+            return text("of the app", 418)
 
         return app, met
 
-    asks = [
+    requests = [
         request("GET", "/api/none"),
         request("GET", "/api/none/"),
         request("POST", "/api/item"),
         request("POST", "/api/item/"),
     ]
     (app, met), (other, expected) = site(cors_group), site(plain_group)
-    answers, without = send(app, *asks), send(other, *asks)
+    responses, without = send(app, *requests), send(other, *requests)
     assert met == expected and len(met) == 4 * 7
-    assert [without_cors(answer) for answer in answers] == [without_cors(answer) for answer in without]
-    assert [answer.cors for answer in answers] == [PUBLIC] * 4
+    assert [without_cors(response) for response in responses] == [
+        without_cors(response) for response in without
+    ]
+    assert [response.cors for response in responses] == [PUBLIC] * 4
 
 
 # --- the user's own router ---
 
 
 class CountingRouter(Router):
-    """Has a cache of its own."""
+    """A router that overrides get() and caches nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -273,7 +275,7 @@ class CountingRouter(Router):
         return self._get(path, method, host)
 
 
-def test_a_router_that_overrides_get() -> None:
+def test_a_router_may_override_get() -> None:
     router = CountingRouter()
     app = Sanic("counting", router=router)
     app.config.update(AUTO_EXTEND=False, MOTD=False, ACCESS_LOG=False)
@@ -291,7 +293,7 @@ def test_a_router_that_overrides_get() -> None:
 
 
 class ConfusedRouter(Router):
-    """Cannot read some paths, whatever the method."""
+    """A router that fails on some paths, whatever the method."""
 
     def resolve(self, path: str, **more: Any) -> Any:
         if "confused" in path:
@@ -300,7 +302,7 @@ class ConfusedRouter(Router):
 
 
 @pytest.mark.parametrize("one", [request("GET", "/api/confused"), preflight("/api/confused")])
-def test_what_the_router_cannot_read_is_nobodys(one: HttpRequest) -> None:
+def test_a_path_on_which_the_router_fails_is_in_no_section(one: HttpRequest) -> None:
     app = Sanic("confused", router=ConfusedRouter())
     app.config.update(AUTO_EXTEND=False, MOTD=False, ACCESS_LOG=False)
     bp = Blueprint("api", url_prefix="/api")

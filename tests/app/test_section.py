@@ -1,4 +1,4 @@
-"""S1, S2, S5: a section is the routes of its blueprints, whatever they are made of and put into."""
+"""A section is the routes of its blueprints, whatever they consist of and are put into (S1, S2, S5)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def bp(name: str = "api", uri: str = "/x", url_prefix: str | None = "/api", **op
     return blueprint
 
 
-# What a section can be made of and put into: how it is registered, a path inside, a path outside.
+# Ways to build and register a section, with a path inside and a path outside.
 GROUPS: dict[str, tuple[Callable[[], list[Any]], str, str | None]] = {
     "a blueprint": (lambda: [cors_group(bp()), bp("site", url_prefix="/site")], "/api/x", "/site/x"),
     "several": (lambda: [cors_group(bp("a", url_prefix="/a"), bp("b", url_prefix="/b"))], "/b/x", None),
@@ -93,7 +93,7 @@ GROUPS: dict[str, tuple[Callable[[], list[Any]], str, str | None]] = {
 
 
 @pytest.mark.parametrize("name", GROUPS)
-def test_groups(name: str) -> None:
+def test_every_way_to_put_blueprints_together_is_a_section(name: str) -> None:
     make, inside, outside = GROUPS[name]
     app = new_app(*make())
     got, listed = send(app, request("GET", inside), preflight(inside))
@@ -107,7 +107,7 @@ def test_groups(name: str) -> None:
         assert (got.cors, listed.status, listed.cors) == ({}, 404 if got.status == 404 else 405, {})
 
 
-# Every type of parameter: the path as declared, one that matches.
+# Every type of parameter: the path as declared, and one that matches.
 PARAMETERS = {
     "<name>": "abc",
     "<name:str>": "a%20b",
@@ -129,17 +129,17 @@ PARAMETERS = {
 
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("unquote", [True, False])
-def test_parameters(unquote: bool, strict: bool) -> None:
-    # One unquoted route makes Sanic itself answer 500 on every file name with an extension.
+def test_every_type_of_parameter_works_in_a_section(unquote: bool, strict: bool) -> None:
+    # One unquoted route makes Sanic itself respond 500 to every file name with an extension.
     parameters = {uri: value for uri, value in PARAMETERS.items() if not (unquote and ":ext" in uri)}
     blueprints = [_with_parameter(number, uri, unquote) for number, uri in enumerate(parameters)]
     app = new_app(cors_group(*blueprints, strict_slashes=strict))
     paths = [f"/p{number}/{value}/end" for number, value in enumerate(parameters.values())]
     gets, listed = send(app, *map(_get, paths)), send(app, *map(preflight, paths))
     expected = PUBLIC | {"access-control-allow-methods": "GET,POST,OPTIONS"} | LISTS
-    for path, got, answer in zip(paths, gets, listed, strict=True):
+    for path, got, response in zip(paths, gets, listed, strict=True):
         assert (got.status, got.cors) == (200, PUBLIC), path
-        assert (answer.status, answer.cors) == (204, expected), path
+        assert (response.status, response.cors) == (204, expected), path
 
 
 def _get(path: str) -> HttpRequest:
@@ -153,7 +153,7 @@ def _with_parameter(number: int, uri: str, unquote: bool) -> Blueprint:
     return blueprint
 
 
-def test_strict_slashes_both_ways() -> None:
+def test_strict_slashes_work_as_without_corsbp() -> None:
     strict, loose = Blueprint("strict", strict_slashes=True), Blueprint("loose", strict_slashes=False)
     for blueprint in (strict, loose):
         blueprint.add_route(handler, f"/{blueprint.name}", name="plain")
@@ -161,15 +161,15 @@ def test_strict_slashes_both_ways() -> None:
     app = new_app(cors_group(strict, loose), cors_group(bp(url_prefix="/other")))
     paths = {"/strict": 200, "/strict/": 404, "/slash/": 200, "/slash": 404, "/loose": 200, "/loose/": 200}
     gets, listed = send(app, *map(_get, paths)), send(app, *map(preflight, paths))
-    assert dict(zip(paths, (answer.status for answer in gets), strict=True)) == paths
-    # the root is nobody's, so a 404 there is not the section's
-    assert [answer.cors for answer in gets] == [PUBLIC if paths[path] == 200 else {} for path in paths]
-    # and so Sanic's own: of one slash too many, it says that the path has no such method
+    assert dict(zip(paths, (response.status for response in gets), strict=True)) == paths
+    # the root is in no section, so a 404 there has no headers
+    assert [response.cors for response in gets] == [PUBLIC if paths[path] == 200 else {} for path in paths]
+    # Sanic itself responds 405 where a slash is too many
     unlisted = {"/strict/": 405, "/slash": 404}
     assert [a.status for a in listed] == [unlisted.get(path, 204) for path in paths]
 
 
-def test_what_comes_later() -> None:
+def test_routes_and_blueprints_may_come_later() -> None:
     """Blueprints appended, routes declared after cors_group() and after app.blueprint()."""
     first, second = Blueprint("first", url_prefix="/first"), Blueprint("second", url_prefix="/second")
     group = cors_group(first)
@@ -214,15 +214,15 @@ def test_views_static_files_and_websockets(tmp_path: Path) -> None:
         "/api/file": "GET,HEAD,OPTIONS",
     }
     for path, listed in methods.items():
-        got, answer = send(app, request("GET", path), preflight(path))
+        got, response = send(app, request("GET", path), preflight(path))
         assert (path, got.status, got.cors) == (path, 200, PUBLIC)
-        assert answer.cors == PUBLIC | {"access-control-allow-methods": listed} | LISTS
+        assert response.cors == PUBLIC | {"access-control-allow-methods": listed} | LISTS
     put, site = send(app, request("PUT", "/api/view"), request("GET", "/site/a.txt"))
     assert (put.body, put.cors, site.status, site.cors) == (b"put", PUBLIC, 200, {})
 
 
 def test_hosts() -> None:
-    """Two hosts on one path, one inside and one outside; a blueprint for several hosts."""
+    """One path has two hosts, one inside and one outside; a blueprint may be for several hosts."""
     inside, outside = Blueprint("in", host="in.example"), Blueprint("out", host="out.example")
     several = Blueprint("several", url_prefix="/several", host=["one.example", "two.example"])
     for blueprint in (inside, outside, several):
@@ -251,7 +251,7 @@ def test_hosts() -> None:
 
 
 def _site(app: Sanic) -> None:
-    """An app's own routes and blueprint, with all kinds of answers."""
+    """Return an app with routes outside and all kinds of responses."""
 
     @app.get("/")
     def index(_: Request) -> HTTPResponse:
@@ -313,8 +313,8 @@ def _raw(app: Sanic, requests: list[HttpRequest]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("touchup", [True, False])
-def test_outside_byte_for_byte(touchup: bool, caplog: pytest.LogCaptureFixture) -> None:
-    """S2: the same app with and without corsbp, errors included."""
+def test_responses_outside_are_equal_byte_for_byte(touchup: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """S2: the same app with and without corsbp, including errors."""
     caplog.set_level(logging.CRITICAL)
     with_section, without = (new_app(TOUCHUP=touchup, REQUEST_MAX_SIZE=1000) for _ in range(2))
     for app in (with_section, without):
@@ -327,14 +327,14 @@ def test_outside_byte_for_byte(touchup: bool, caplog: pytest.LogCaptureFixture) 
     assert ours == bare
 
 
-def test_one_group_on_two_apps() -> None:
+def test_one_group_may_be_on_two_apps() -> None:
     group = cors_group(bp())
     for app in (new_app(group, TOUCHUP=False), new_app(group, TOUCHUP=False)):
         got, listed = send(app, request("GET", "/api/x"), preflight("/api/x"))
         assert (got.cors, listed.status) == (PUBLIC, 204)
 
 
-def test_one_app_started_twice() -> None:
+def test_one_app_may_start_twice() -> None:
     app = new_app(cors_group(bp()), cors_group(bp("other", url_prefix="/other"), allow_origins=[ORIGIN]))
     for _ in range(2):
         _, response = app.test_client.get("/other/x", headers={"origin": ORIGIN})
@@ -347,7 +347,7 @@ def test_one_app_started_twice() -> None:
 
 
 def test_nothing_is_added_to_the_router(monkeypatch: pytest.MonkeyPatch) -> None:
-    """F3: and it is compiled no more often."""
+    """F3: nor is the router compiled more often."""
 
     def compiled(make: Callable[..., Any]) -> tuple[list[str], str, int]:
         app, count = new_app(make(bp()), bp("other", url_prefix="/other")), 0
@@ -411,7 +411,7 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_errors_at_the_call(name: str) -> None:
+def test_wrong_arguments_raise_at_the_call(name: str) -> None:
     call, error, words = WRONG[name]
     with pytest.raises(error) as caught:
         call()
@@ -435,7 +435,7 @@ def test_a_group_is_a_blueprint_group() -> None:
     def last(_: Request, __: HTTPResponse) -> None:
         seen.append("response")
 
-    error: Any = ZeroDivisionError  # Sanic's types ask for instances
+    error: Any = ZeroDivisionError  # the types of Sanic want instances
 
     @group.exception(error)
     def divided(_: Request, __: Exception) -> HTTPResponse:
@@ -445,17 +445,17 @@ def test_a_group_is_a_blueprint_group() -> None:
     def zero(_: Request) -> HTTPResponse:
         return text(str(1 / 0))
 
-    answer, listed = send(new_app(group), request("GET", "/v1/g/api/zero"), preflight("/v1/g/api/zero"))
-    assert (answer.status, answer.body, answer.cors) == (418, b"divided", PUBLIC)
+    response, listed = send(new_app(group), request("GET", "/v1/g/api/zero"), preflight("/v1/g/api/zero"))
+    assert (response.status, response.body, response.cors) == (418, b"divided", PUBLIC)
     assert seen == ["request", "response"]
     assert listed["access-control-max-age"] == "5"
 
 
-def test_without_sanic_ext(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing to keep our OPTIONS out of, and nothing is imported to find out."""
+def test_sanic_ext_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """corsbp does not import sanic-ext to find out whether it is used."""
     monkeypatch.delitem(sys.modules, "sanic_ext", raising=False)
-    (answer,) = send(new_app(cors_group(bp())), preflight("/api/x"))
-    assert answer.status == 204
+    (response,) = send(new_app(cors_group(bp())), preflight("/api/x"))
+    assert response.status == 204
     assert "sanic_ext" not in sys.modules
 
 
@@ -465,8 +465,8 @@ def test_help_shows_the_defaults() -> None:
     assert "max_age: 'int | timedelta | None' = 600" in shown
 
 
-def test_outside_a_section_no_code_of_ours_runs() -> None:
-    """S2, by structure: every Python call is watched while requests are served, the second time they come."""
+def test_no_code_of_corsbp_runs_outside_of_sections() -> None:
+    """S2: every Python call is watched while the same requests are served a second time."""
     app = new_app(
         cors_group(bp(), allow_origins=[ORIGIN, "https://*.example.com"]), bp("site", url_prefix="/site")
     )
@@ -480,13 +480,13 @@ def test_outside_a_section_no_code_of_ours_runs() -> None:
                 names.add(frame.f_code.co_name)
 
         async def talk(port: int) -> None:
-            await send_async(port, request("GET", path))  # now Sanic remembers which route it was
+            await send_async(port, request("GET", path))  # from now on Sanic has the route in its cache
             sys.setprofile(watch)
             try:
-                answer = await send_async(port, request("GET", path))
+                response = await send_async(port, request("GET", path))
             finally:
                 sys.setprofile(None)
-            assert answer.status == 200
+            assert response.status == 200
 
         run_server(serve(app, talk))
         return names

@@ -1,4 +1,4 @@
-"""Headers leave at one place: nothing stays on an object that is not ours, and nobody comes after it."""
+"""Headers are added as the head is sent: no object of the app is changed, and no code runs later."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ COOKIES = {**LISTED, "allow_credentials": True}
 WITH_COOKIES = {**GRANTED, "access-control-allow-credentials": "true"}
 
 
-# --- objects that several answers share ---
+# --- objects that several responses share ---
 
 
 @both_touchups
-def test_one_response_for_everybody(touchup: bool) -> None:
+def test_one_response_object_may_serve_every_origin(touchup: bool) -> None:
     ok = json({"ok": 1})
     bp = Blueprint("api", url_prefix="/api")
     bp.add_route(as_handler(lambda _: ok), "/item", name="item")
@@ -87,8 +87,8 @@ def test_one_response_for_everybody(touchup: bool) -> None:
     assert ok.stream is None
 
 
-def test_the_response_is_in_its_place_again() -> None:
-    """Sanic lets go of it after the answer, and ends a stream that the handler has not."""
+def test_the_stream_has_its_response_back_after_the_head() -> None:
+    """Sanic then drops the response, and ends a stream that the handler has not ended."""
     ok = json({"ok": 1})
     bp = Blueprint("api", url_prefix="/api")
     bp.add_route(as_handler(lambda _: ok), "/item", name="item")
@@ -98,18 +98,18 @@ def test_the_response_is_in_its_place_again() -> None:
         response = await request.respond(content_type="text/plain")
         await response.send("a")
 
-    answers = expect(
+    responses = expect(
         new_app(cors_group(bp, **LISTED)),
         {
             "stream": (request("GET", "/api/stream"), 200, GRANTED),
             "item": (request("GET", "/api/item"), 200, GRANTED),
         },
     )
-    assert answers["stream"].body == b"1\r\na\r\n0\r\n\r\n"
+    assert responses["stream"].body == b"1\r\na\r\n0\r\n\r\n"
     assert ok.stream is None
 
 
-def test_one_header_mapping_for_several_responses() -> None:
+def test_several_responses_may_share_one_header_mapping() -> None:
     headers = Header({"x-shared": "1"})
     bp = Blueprint("api", url_prefix="/api")
 
@@ -131,8 +131,8 @@ def test_one_header_mapping_for_several_responses() -> None:
     )
 
 
-def test_one_response_for_two_requests_at_the_same_time() -> None:
-    """Its headers are put together for the one and the other while both wait for the verdict."""
+def test_one_response_object_may_serve_two_requests_at_the_same_time() -> None:
+    """The headers of both are built while both wait for the origin function."""
     ok, both = json({"ok": 1}), asyncio.Event()
     waiting: list[str] = []
 
@@ -147,19 +147,22 @@ def test_one_response_for_two_requests_at_the_same_time() -> None:
     bp.add_route(as_handler(lambda _: ok), "/item", name="item")
 
     async def talk(port: int) -> list[ReceivedResponse]:
-        asked = [send_bytes(port, request("GET", "/api/item", origin).raw()) for origin in (ORIGIN, EVIL)]
-        return [parse_response(raw) for raw in await asyncio.gather(*asked)]
+        origins = [send_bytes(port, request("GET", "/api/item", origin).raw()) for origin in (ORIGIN, EVIL)]
+        return [parse_response(raw) for raw in await asyncio.gather(*origins)]
 
-    answers = run_server(serve(new_app(cors_group(bp, allow_origins=allows)), talk))
-    assert [(answer.cors, answer.body) for answer in answers] == [(GRANTED, ok.body), (REFUSED, ok.body)]
+    responses = run_server(serve(new_app(cors_group(bp, allow_origins=allows)), talk))
+    assert [(response.cors, response.body) for response in responses] == [
+        (GRANTED, ok.body),
+        (REFUSED, ok.body),
+    ]
 
 
-# --- nobody comes after it ---
+# --- no code runs later ---
 
 
 @both_touchups
 @pytest.mark.parametrize("how", ["handler", "signal", "both"])
-def test_headers_that_are_set_after_the_middleware(how: str, touchup: bool) -> None:
+def test_headers_set_after_the_middleware_are_replaced(how: str, touchup: bool) -> None:
     bp = Blueprint("api", url_prefix="/api")
 
     @bp.get("/item")
@@ -184,8 +187,8 @@ def test_headers_that_are_set_after_the_middleware(how: str, touchup: bool) -> N
     expect(app, rows)
 
 
-def test_cookies_from_a_handler_and_from_middleware() -> None:
-    """The headers are the user's own object to the end, so a second cookie goes where the first is."""
+def test_cookies_of_handlers_and_middleware_are_kept() -> None:
+    """The headers stay the user's own object to the end, so a second cookie is added to the first."""
     bp = Blueprint("api", url_prefix="/api")
 
     @bp.get("/item")
@@ -199,10 +202,10 @@ def test_cookies_from_a_handler_and_from_middleware() -> None:
     def second(_: Request, response: HTTPResponse) -> None:
         response.add_cookie("two", "2")
 
-    answers = expect(
+    responses = expect(
         new_app(cors_group(bp, **LISTED)), {"granted": (request("GET", "/api/item"), 200, GRANTED)}
     )
-    cookies = [value for name, value in answers["granted"].headers if name.lower() == "set-cookie"]
+    cookies = [value for name, value in responses["granted"].headers if name.lower() == "set-cookie"]
     assert [cookie.partition("=")[0] for cookie in cookies] == ["one", "two"]
 
 
@@ -259,7 +262,7 @@ async def has_a_status_that_is_none(_: Request) -> HTTPResponse:
 
 
 @both_touchups
-def test_every_exit(touchup: bool) -> None:
+def test_every_way_to_respond_has_the_headers(touchup: bool) -> None:
     bp = Blueprint("api", url_prefix="/api")
     for name, function in EXITS.items():
         bp.add_route(function, f"/{name}", name=name)
@@ -276,11 +279,11 @@ def test_every_exit(touchup: bool) -> None:
     expect(app, rows)
 
 
-# --- the request is not ours either ---
+# --- the request is not changed either ---
 
 
 class Narrow:
-    """A request's context without room for anything."""
+    """A context of requests that takes no other attributes."""
 
     __slots__ = ("user",)
 
@@ -291,16 +294,16 @@ class Falsy(SimpleNamespace):
 
 
 @pytest.mark.parametrize("context", [Narrow, Falsy, dict])
-def test_the_memo_does_not_live_in_the_requests_context(context: type) -> None:
+def test_results_of_functions_are_not_kept_in_the_context_of_the_request(context: type) -> None:
     class OwnRequest(Request):
         @staticmethod
         def make_context() -> Any:
             return context()
 
-    asked: list[str] = []
+    origins: list[str] = []
 
     async def allows(origin: str, _: Request) -> bool:
-        asked.append(origin)
+        origins.append(origin)
         return origin == ORIGIN
 
     app = Sanic("narrow", request_class=OwnRequest)
@@ -314,14 +317,14 @@ def test_the_memo_does_not_live_in_the_requests_context(context: type) -> None:
         "preflight": (preflight("/api/item"), 204, GRANTED | preflight_headers("GET,OPTIONS")),
     }
     expect(app, rows)
-    assert asked == [ORIGIN, EVIL, ORIGIN]
+    assert origins == [ORIGIN, EVIL, ORIGIN]
 
 
-# --- preflights are outside of all middleware (P7) ---
+# --- preflights run no middleware (P7) ---
 
 
 @both_touchups
-def test_a_gauge_of_requests_under_way_stands_at_zero(touchup: bool) -> None:
+def test_preflights_run_no_middleware_so_a_gauge_stays_at_zero(touchup: bool) -> None:
     bp = Blueprint("api", url_prefix="/api")
     bp.add_route(text_handler("item"), "/item", name="item")
     bp.add_route(text_handler("own"), "/own", name="own", methods=["GET", "OPTIONS"])
@@ -358,33 +361,33 @@ def test_a_gauge_of_requests_under_way_stands_at_zero(touchup: bool) -> None:
     assert (gauge, len(taken)) == ([0], len(others))
 
 
-def test_a_preflight_for_a_route_outside_is_not_ours_to_answer() -> None:
-    """On a path that it shares with a section, whatever the app makes of it."""
+def test_the_app_responds_to_a_preflight_for_a_route_outside() -> None:
+    """The path is shared with a section; the app may respond as it likes."""
     bp = Blueprint("api", url_prefix="/api")
     bp.add_route(text_handler("item"), "/item", name="item")
     app = new_app(cors_group(bp, **LISTED))
     app.add_route(text_handler("outside"), "/api/item", methods=["PUT"], name="outside")
-    theirs = {"access-control-allow-origin": "*", "access-control-allow-methods": "PUT"}
+    of_the_app = {"access-control-allow-origin": "*", "access-control-allow-methods": "PUT"}
 
     @app.on_request
-    def answers(request: Request) -> HTTPResponse | None:
-        return text("mine", headers=theirs) if request.method == "OPTIONS" else None
+    def responses(request: Request) -> HTTPResponse | None:
+        return text("of the app", headers=of_the_app) if request.method == "OPTIONS" else None
 
     vary = {"vary": "origin, access-control-request-method"}
     rows: dict[str, Expectation] = {
-        "for the route outside": (preflight("/api/item", "PUT"), 200, theirs),
+        "for the route outside": (preflight("/api/item", "PUT"), 200, of_the_app),
         "for the section": (preflight("/api/item"), 204, GRANTED | preflight_headers("GET,OPTIONS") | vary),
         "no preflight": (request("OPTIONS", "/api/item"), 200, GRANTED),
     }
     expect(app, rows)
 
 
-# --- what fails before the router is asked ---
+# --- failures before routing ---
 
 
 @both_touchups
 @pytest.mark.parametrize("event", ["http.routing.before", "http.lifecycle.handle", "http.routing.after"])
-def test_sign_in_by_a_signal(event: str, touchup: bool) -> None:
+def test_a_signal_before_routing_may_raise(event: str, touchup: bool) -> None:
     bp = Blueprint("api", url_prefix="/api")
     bp.add_route(text_handler("item"), "/item", name="item")
     app = new_app(cors_group(bp, **LISTED), TOUCHUP=touchup)
@@ -402,7 +405,7 @@ def test_sign_in_by_a_signal(event: str, touchup: bool) -> None:
         return HttpRequest(one.method, one.path, (*one.headers, ("authorization", "x")))
 
     granted = GRANTED | preflight_headers("GET,OPTIONS")
-    unknown = 404 if event == "http.routing.after" else 401  # there was no routing
+    unknown = 404 if event == "http.routing.after" else 401  # routing did not run
     rows: dict[str, Expectation] = {
         "nobody": (request("GET", "/api/item"), 401, GRANTED),
         "nobody, refused": (request("GET", "/api/item", EVIL), 401, REFUSED),
@@ -422,15 +425,15 @@ def test_sign_in_by_a_signal(event: str, touchup: bool) -> None:
     expect(app, rows)
 
 
-# --- when a function is asked ---
+# --- when an origin function is called ---
 
 
-def test_a_function_is_asked_between_the_middleware_and_the_handler() -> None:
-    """So that it has what request middleware opens and response middleware closes."""
+def test_a_function_is_called_between_the_middleware_and_the_handler() -> None:
+    """A function can use what request middleware opens and response middleware closes."""
     order: list[str] = []
 
     async def allows(origin: str, request: Request) -> bool:
-        order.append(f"asked, session {getattr(request.ctx, 'session', None)}")
+        order.append(f"called, session {getattr(request.ctx, 'session', None)}")
         return origin == ORIGIN
 
     bp = Blueprint("api", url_prefix="/api")
@@ -457,34 +460,42 @@ def test_a_function_is_asked_between_the_middleware_and_the_handler() -> None:
         order.append("closed")
         request.ctx.session = "closed"
 
-    def asked(one: HttpRequest, status: int, cors: dict[str, str]) -> list[str]:
+    def origins(one: HttpRequest, status: int, cors: dict[str, str]) -> list[str]:
         order.clear()
         expect(app, {"it": (one, status, cors)})
         return [*order]
 
-    assert asked(request("GET", "/api/item"), 200, GRANTED) == [
+    assert origins(request("GET", "/api/item"), 200, GRANTED) == [
         "opened",
-        "asked, session open",
+        "called, session open",
         "handler",
         "closed",
     ]
-    assert asked(request("GET", "/api/item", EVIL), 200, REFUSED)[1] == "asked, session open"
-    # where it is not reached, as the answer leaves
-    assert asked(request("GET", "/api/early"), 200, GRANTED) == ["opened", "closed", "asked, session closed"]
-    assert asked(request("GET", "/api/none"), 404, GRANTED) == ["opened", "closed", "asked, session closed"]
-    # preflights are outside of all middleware
-    assert asked(preflight("/api/item"), 204, GRANTED | preflight_headers("GET,OPTIONS")) == [
-        "asked, session None"
+    assert origins(request("GET", "/api/item", EVIL), 200, REFUSED)[1] == "called, session open"
+    # where the handler is not reached, as the head is sent
+    assert origins(request("GET", "/api/early"), 200, GRANTED) == [
+        "opened",
+        "closed",
+        "called, session closed",
+    ]
+    assert origins(request("GET", "/api/none"), 404, GRANTED) == [
+        "opened",
+        "closed",
+        "called, session closed",
+    ]
+    # preflights run no middleware
+    assert origins(preflight("/api/item"), 204, GRANTED | preflight_headers("GET,OPTIONS")) == [
+        "called, session None"
     ]
 
 
 class LibrarysOwn(BaseException):
-    """As some libraries end what they run."""
+    """An exception with which a library ends what it runs."""
 
 
 @pytest.mark.parametrize("later", [False, True])
 @pytest.mark.parametrize("error", [LibrarysOwn, asyncio.CancelledError, GeneratorExit, RuntimeError])
-def test_whatever_a_function_raises_refuses_and_serves(
+def test_any_exception_of_a_function_refuses_and_the_request_is_served(
     error: type[BaseException], later: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def raises_later(origin: str, _: Request) -> bool:
@@ -508,7 +519,7 @@ def test_whatever_a_function_raises_refuses_and_serves(
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_what_ends_the_process_does(error: type[BaseException]) -> None:
+def test_an_exception_that_ends_the_process_ends_it(error: type[BaseException]) -> None:
     def ends(origin: str, _: Request) -> bool:
         raise error
 
@@ -516,34 +527,34 @@ def test_what_ends_the_process_does(error: type[BaseException]) -> None:
     bp.add_route(text_handler("item"), "/item", name="item")
     with pytest.raises(error):
         send(new_app(cors_group(bp, allow_origins=ends)), request("GET", "/api/item"))
-    gc.collect()  # here, and not while Sanic compiles something: CPython 3.11 would take offence (gh-106905)
+    gc.collect()  # here, and not while Sanic compiles something: CPython 3.11 would fail (gh-106905)
 
 
-def test_two_values_of_vary_and_bytes_that_are_no_text() -> None:
+def test_several_values_of_vary_and_bytes_outside_ascii_are_kept() -> None:
     bp = Blueprint("api", url_prefix="/api")
 
     @bp.get("/item")
     def item(_: Request) -> HTTPResponse:
         return text("item", headers={"vary": "Cookie\udcff", "x-odd": "\udcff"})
 
-    (answer,) = send(new_app(cors_group(bp, **LISTED)), request("GET", "/api/item", TWO))
-    assert answer["vary"] == "Cookie\xff, origin" and answer["x-odd"] == "\xff"
+    (response,) = send(new_app(cors_group(bp, **LISTED)), request("GET", "/api/item", TWO))
+    assert response["vary"] == "Cookie\xff, origin" and response["x-odd"] == "\xff"
 
 
-def test_a_header_without_a_name_leaves_as_it_does_elsewhere() -> None:
-    """It left no answer at all."""
+def test_a_header_without_a_name_is_sent_as_without_corsbp() -> None:
+    """Such a header once left the client without any response."""
     bp = Blueprint("api", url_prefix="/api")
 
     @bp.get("/item")
     def item(_: Request) -> HTTPResponse:
         return text("item", headers={"": "odd"})
 
-    (answer,) = send(new_app(cors_group(bp, **LISTED)), request("GET", "/api/item", TWO))
-    assert (answer.status, answer.body, answer[""]) == (200, b"item", "odd")
+    (response,) = send(new_app(cors_group(bp, **LISTED)), request("GET", "/api/item", TWO))
+    assert (response.status, response.body, response[""]) == (200, b"item", "odd")
 
 
-def test_a_transfer_encoding_of_an_answer_without_a_body_is_taken_out() -> None:
-    """As Sanic adds one over HTTP/3; here a handler does, over ASGI, where the server would send it."""
+def test_a_transfer_encoding_of_a_response_without_a_body_is_removed() -> None:
+    """Sanic adds one over HTTP/3; here a handler adds one over ASGI, where the server would send it."""
     bp = Blueprint("api", url_prefix="/api")
 
     @bp.get("/item")
@@ -557,18 +568,18 @@ def test_a_transfer_encoding_of_an_answer_without_a_body_is_taken_out() -> None:
         await response.send("b")
         await response.eof()
 
-    answers = send_through_asgi(
+    responses = send_through_asgi(
         new_app(cors_group(bp, **LISTED)), request("GET", "/api/item"), request("GET", "/api/stream")
     )
-    assert [(answer.status, answer.cors, answer.body) for answer in answers] == [
+    assert [(answer.status, answer.cors, answer.body) for answer in responses] == [
         (204, GRANTED, b""),
         (200, GRANTED, b"ab"),
     ]
-    assert "transfer-encoding" not in dict(answers[0].headers)
+    assert "transfer-encoding" not in dict(responses[0].headers)
 
 
-def test_what_runs_after_the_answer_has_left_changes_nothing() -> None:
-    """A request whose stream takes nothing more, and one that has none."""
+def test_middleware_that_runs_after_the_response_changes_nothing() -> None:
+    """One request has a stream that is finished, another one has none."""
     part = RouteMiddleware(ActivePolicy(CorsPolicy()))
     ended = SimpleNamespace(stream=SimpleNamespace(send=None), transport=None)
     untyped: Any = Http
@@ -582,7 +593,7 @@ def test_what_runs_after_the_answer_has_left_changes_nothing() -> None:
     assert (vars(ended.stream), http.response_func) == ({"send": None}, None)
 
 
-def test_what_a_function_returns_may_be_there_already() -> None:
+def test_a_function_may_return_a_finished_future() -> None:
     def allows(origin: str, _: Request) -> asyncio.Future[bool]:
         known = asyncio.get_running_loop().create_future()
         known.set_result(origin == ORIGIN)

@@ -1,4 +1,4 @@
-"""What is legal but probably not meant, and shows only once the app starts (V6)."""
+"""Warnings at startup about settings that are legal but probably not meant (V6)."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def bp_of(name: str, *methods: str, **more: Any) -> Blueprint:
 
 
 def warned(app: Sanic) -> list[CorsPolicyWarning]:
-    """The warnings of one startup."""
+    """Return the warnings of one startup."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        (answer,) = send(app, request("GET", "/elsewhere"))
-    assert (answer.status, answer.cors) == (404, {})
+        (response,) = send(app, request("GET", "/elsewhere"))
+    assert (response.status, response.cors) == (404, {})
     return [each.message for each in caught if isinstance(each.message, CorsPolicyWarning)]
 
 
@@ -118,7 +118,7 @@ APPS: dict[str, tuple[Callable[[], Sanic], Found]] = {
         set(),
     ),
     "only a websocket": (lambda: new_app(cors_group(with_socket(Blueprint("a", url_prefix="/a")))), set()),
-    # routes outside, which may have a policy of their own (S7)
+    # routes outside may have a policy of their own (S7)
     "a policy outside": (lambda: add(new_app(cors_group(bp_of("a", "GET"))), "/out", ctx_cors=OWN), set()),
     "left out outside": (
         lambda: add(new_app(cors_group(bp_of("a", "GET"))), "/<n:str>/out", ctx_cors=False),
@@ -186,19 +186,19 @@ def with_socket(bp: Blueprint) -> Blueprint:
 
 
 @pytest.mark.parametrize("name", APPS)
-def test_at_startup(name: str) -> None:
+def test_doubtful_settings_are_warnings_at_startup(name: str) -> None:
     make, expected = APPS[name]
     assert seen(make()) == expected
 
 
-def test_what_they_say() -> None:
+def test_startup_warnings_name_the_cause_and_the_remedy() -> None:
     app = new_app(cors_group(bp_of("a", "GET"), allow_methods=["PUT"]), cors_group(bp_of("b")))
     assert {str(each) for each in warned(app)} == {
         "allow_methods: 'PUT' is served by no route of cors_group(a) [method-unserved]",
         "cors_group: 'cors_group(b)' has no route [section-empty]",
     }
-    (said,) = warned(beside(cors_group(bp_of("a", "GET"), url_prefix="/v1")))
-    assert str(said) == (
+    (warning,) = warned(beside(cors_group(bp_of("a", "GET"), url_prefix="/v1")))
+    assert str(warning) == (
         "cors_group: 'a' is registered at /v1/a and at /v2, and has CORS at both: cors_group(a) wraps the "
         "blueprint, wherever it is. Register a copy where you want none [blueprint-twice]"
     )
@@ -213,7 +213,7 @@ COOKIES = CorsPolicy(allow_origins=["https://app.example"], allow_credentials=Tr
         (COOKIES, CorsPolicy(max_age=0), True),
         (COOKIES, CorsPolicy(allow_headers=["x-a"], expose_headers=["x-b"]), True),
         (CorsPolicy(allow_origins=lambda *_: False), CorsPolicy(max_age=0), True),
-        (COOKIES, CorsPolicy(), False),  # which says that it is meant
+        (COOKIES, CorsPolicy(), False),  # says that every page is meant
         (COOKIES, COOKIES.replace(max_age=0), False),
         (COOKIES, CorsPolicy(allow_origins=["https://*.com"], max_age=0), False),
         (CorsPolicy(), CorsPolicy(max_age=0), False),
@@ -221,7 +221,7 @@ COOKIES = CorsPolicy(allow_origins=["https://app.example"], allow_credentials=Tr
     ],
 )
 @pytest.mark.parametrize("extended", [False, True])
-def test_a_route_that_is_open_in_a_section_that_is_not(
+def test_an_open_route_in_a_section_that_is_not_open_is_a_warning(
     section: CorsPolicy, route: Any, found: bool, extended: bool
 ) -> None:
     if extended:
@@ -231,7 +231,7 @@ def test_a_route_that_is_open_in_a_section_that_is_not(
     assert seen(app) == ({("route-open", "ctx_cors", f"{app.name}.a.get (/a/item)")} if found else set())
 
 
-def test_what_an_open_route_is_told() -> None:
+def test_the_warning_of_an_open_route_names_it() -> None:
     app = new_app(cors_group(bp_of("a", "GET", ctx_cors=CorsPolicy(max_age=0)), policy=COOKIES))
     assert [str(each) for each in warned(app)] == [
         f"ctx_cors: '{app.name}.a.get (/a/item)' lets in every origin, in cors_group(a), which does not: a "
@@ -240,31 +240,31 @@ def test_what_an_open_route_is_told() -> None:
     ]
 
 
-def test_a_route_that_comes_later_counts() -> None:
+def test_a_late_route_counts_for_the_warnings() -> None:
     bp = bp_of("a", "GET")
     app = new_app(cors_group(bp, allow_methods=["GET", "PUT"]))
     bp.add_route(handler, "/late", methods=["PUT"], name="late")
     assert seen(app) == set()
 
 
-def test_at_every_startup() -> None:
+def test_warnings_come_at_every_startup() -> None:
     app = new_app(cors_group(bp_of("a", "GET"), allow_methods=["PUT"]), TOUCHUP=False)
     assert seen(app) == seen(app) == unserved("PUT")
 
 
-def test_as_an_error_it_stops_the_app() -> None:
+def test_a_warning_as_an_error_stops_the_app() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", CorsPolicyWarning)
         with pytest.raises(CorsPolicyWarning, match="has no route"):
             send(new_app(cors_group(bp_of("a"))))
 
 
-def test_with_the_automatic_heads_of_sanic_ext() -> None:
+def test_automatic_heads_of_sanic_ext_count_as_served() -> None:
     pytest.importorskip("sanic_ext")
     app = new_app(cors_group(bp_of("a", "GET"), allow_methods=["GET", "HEAD", "PUT"]), AUTO_EXTEND=True)
     assert seen(app) == unserved("PUT")
 
 
-def test_every_warning_of_a_startup_is_reached() -> None:
+def test_every_startup_warning_has_a_case() -> None:
     found = {problem for _, expected in APPS.values() for problem, *_ in expected} | {"two-layers"}
     assert found == {"method-unserved", "section-empty", "blueprint-twice", "two-layers"} <= set(WARNINGS)

@@ -1,4 +1,4 @@
-"""Streams, files, server-sent events and WebSockets of a section."""
+"""Streams, files, server-sent events and WebSockets of a section, compared with those outside."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def site(make: Any, files: Path, touchup: bool) -> Sanic:
 
 FUTURE = formatdate(4_000_000_000, usegmt=True)
 
-# Path, headers of the request, status, and the Vary of the answer itself.
+# Path, headers of the request, status, and Vary of the handler.
 STREAMS: dict[str, tuple[str, str, dict[str, str], int, str | None]] = {
     "respond": ("GET", "/respond", {}, 200, "Cookie"),
     "respond with a whole answer": ("GET", "/respond-whole", {}, 200, None),
@@ -153,7 +153,7 @@ STREAMS: dict[str, tuple[str, str, dict[str, str], int, str | None]] = {
 
 
 @both_touchups
-def test_streams_and_files(files: Path, touchup: bool) -> None:
+def test_streams_and_files_have_the_headers(files: Path, touchup: bool) -> None:
     rows: dict[str, Expectation] = {}
     for name, (method, path, headers, status, vary) in STREAMS.items():
         both = {"vary": f"{vary}, origin" if vary else "origin"}
@@ -170,30 +170,34 @@ def test_streams_and_files(files: Path, touchup: bool) -> None:
                 PUBLIC | ({"vary": vary} if vary else {}),
             ),
         }
-    answers = expect(site(cors_group, files, touchup), rows)
+    responses = expect(site(cors_group, files, touchup), rows)
     without = send(site(plain_group, files, touchup), *(row[0] for row in rows.values()))
-    for (name, answer), other in zip(answers.items(), without, strict=True):
-        assert timeless(without_cors(answer)) == timeless(without_cors(other)), name
-    assert answers["granted: static, range"].body == CONTENT[2:6]
-    assert answers["granted: static, not modified"].body == b""
-    assert b"data: 2" in answers["granted: events"].body
+    for (name, response), other in zip(responses.items(), without, strict=True):
+        assert timeless(without_cors(response)) == timeless(without_cors(other)), name
+    assert responses["granted: static, range"].body == CONTENT[2:6]
+    assert responses["granted: static, not modified"].body == b""
+    assert b"data: 2" in responses["granted: events"].body
 
 
 @both_touchups
-def test_outside_they_are_as_without_corsbp(files: Path, touchup: bool) -> None:
-    asks = [request(method, f"/web{path}", **headers) for method, path, headers, *_ in STREAMS.values()]
-    inside, without = (send(site(make, files, touchup), *asks) for make in (cors_group, plain_group))
-    for one, answer, other in zip(asks, inside, without, strict=True):
-        assert (answer.status, answer.headers, answer.body) == (other.status, other.headers, other.body), one
+def test_streams_outside_are_equal_to_those_without_corsbp(files: Path, touchup: bool) -> None:
+    requests = [request(method, f"/web{path}", **headers) for method, path, headers, *_ in STREAMS.values()]
+    inside, without = (send(site(make, files, touchup), *requests) for make in (cors_group, plain_group))
+    for one, response, other in zip(requests, inside, without, strict=True):
+        assert (response.status, response.headers, response.body) == (
+            other.status,
+            other.headers,
+            other.body,
+        ), one
 
 
-def timeless(answer: tuple[int, list[tuple[str, str]], bytes]) -> tuple[int, list[tuple[str, str]], bytes]:
-    status, headers, body = answer
+def timeless(response: tuple[int, list[tuple[str, str]], bytes]) -> tuple[int, list[tuple[str, str]], bytes]:
+    status, headers, body = response
     return status, sorted(headers), body
 
 
-def test_headers_that_change_after_respond(files: Path) -> None:
-    """Until the first send() nothing has been sent: a handler can still touch the headers."""
+def test_headers_may_change_after_respond(files: Path) -> None:
+    """Until the first send() the head is not sent: a handler can still change the headers."""
     rows: dict[str, Expectation] = {
         "granted": (
             request("GET", "/listed/respond-late"),
@@ -231,7 +235,7 @@ ACCEPTED = base64.b64encode(hashlib.sha1(f"{KEY}258EAFA5-E914-47DA-95CA-C5AB0DC8
 async def shake_hands(
     port: int, path: str, origin: str | None, version: str = "13"
 ) -> tuple[ReceivedResponse, bytes]:
-    """The answer to a handshake, and what a socket that was opened says to `hello`."""
+    """Return the response to a handshake, and what the socket sends after `hello`."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     lines = [
         f"GET {path} HTTP/1.1",
@@ -243,28 +247,28 @@ async def shake_hands(
         *([f"Origin: {origin}"] if origin else []),
     ]
     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
-    answer = parse_response(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60))
-    answer.headers[:] = [line for line in answer.headers if line[0].lower() != "date"]
-    said = b""
-    if answer.status == 101:
+    response = parse_response(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60))
+    response.headers[:] = [line for line in response.headers if line[0].lower() != "date"]
+    message = b""
+    if response.status == 101:
         writer.write(b"\x81\x85\x00\x00\x00\x00hello")  # one masked text frame
-        said = (await asyncio.wait_for(reader.readuntil(b"hello"), 60))[-7:]
+        message = (await asyncio.wait_for(reader.readuntil(b"hello"), 60))[-7:]
     writer.close()
     await writer.wait_closed()
-    return answer, said
+    return response, message
 
 
 @both_touchups
 @pytest.mark.parametrize("origin", [ORIGIN, None])
-def test_websockets_are_untouched(files: Path, origin: str | None, touchup: bool) -> None:
+def test_messages_of_websockets_are_unchanged(files: Path, origin: str | None, touchup: bool) -> None:
     async def talk(port: int) -> list[tuple[ReceivedResponse, bytes]]:
         return [await shake_hands(port, f"/{where}/socket", origin) for where in ("listed", "public", "web")]
 
     with_cors = run_server(serve(site(cors_group, files, touchup), talk))
     assert with_cors == run_server(serve(site(plain_group, files, touchup), talk))
-    for answer, said in with_cors:
-        assert (answer.status, answer.cors, said) == (101, {}, b"\x81\x05hello")
-        assert answer["sec-websocket-accept"].encode() == ACCEPTED
+    for response, message in with_cors:
+        assert (response.status, response.cors, message) == (101, {}, b"\x81\x05hello")
+        assert response["sec-websocket-accept"].encode() == ACCEPTED
 
 
 @both_touchups
@@ -275,10 +279,10 @@ def test_a_handshake_that_fails_can_be_read(files: Path, touchup: bool) -> None:
             for where in ("listed", "public", "web")
         ]
 
-    answers = run_server(serve(site(cors_group, files, touchup), talk))
+    responses = run_server(serve(site(cors_group, files, touchup), talk))
     without = run_server(serve(site(plain_group, files, touchup), talk))
-    assert [answer.status for answer in answers] == [answer.status for answer in without]
-    assert [answer.cors for answer in answers] == [GRANTED | EXPOSED, PUBLIC, {}]
+    assert [response.status for response in responses] == [response.status for response in without]
+    assert [response.cors for response in responses] == [GRANTED | EXPOSED, PUBLIC, {}]
     expect(
         site(cors_group, files, touchup),
         {"plain": (request("GET", "/listed/socket"), 426, GRANTED | EXPOSED)},

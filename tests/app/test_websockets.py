@@ -1,4 +1,4 @@
-"""WebSocket handshakes: browsers leave the check of the origin to the server, here `check_websockets`."""
+"""WebSocket handshakes: browsers leave the check of the origin to the server (`check_websockets`)."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ CREDENTIALS = {"access-control-allow-credentials": "true"}
 
 
 def handshake(*origins: str, path: str = "/bp/ws", host: str = "api.example") -> bytes:
-    """What a browser sends to open a WebSocket."""
+    """Return the bytes with which a browser opens a WebSocket."""
     lines = ["upgrade: websocket", "connection: Upgrade", "sec-websocket-version: 13"]
     lines += ["sec-websocket-key: x3JJHMbDL1EzLkh9GBhXDw==", *(f"origin: {origin}" for origin in origins)]
     return "\r\n".join([f"GET {path} HTTP/1.1", f"host: {host}", *lines, "", ""]).encode()
 
 
 async def opened(port: int, raw: bytes) -> ReceivedResponse:
-    """The answer to a handshake: the 101 with what the handler then says, or the refusal."""
+    """Return the response to a handshake: 101 with the first message of the handler, or the refusal."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(raw)
     try:
@@ -46,7 +46,7 @@ async def opened(port: int, raw: bytes) -> ReceivedResponse:
 
 
 def app_of(policy: CorsPolicy | None = None, **config: Any) -> Sanic:
-    """A section with a WebSocket; `greeted` counts how often its handler ran."""
+    """Return an app with a WebSocket in a section; `greeted` counts how often its handler ran."""
     bp = Blueprint("bp", url_prefix="/bp")
     app = new_app(**config)
     app.ctx.greeted = 0
@@ -68,12 +68,12 @@ def open_all(app: Sanic, *raws: bytes, debug: bool = False) -> list[ReceivedResp
     async def talk(port: int) -> list[ReceivedResponse]:
         return [await opened(port, raw) for raw in raws]
 
-    answers: list[ReceivedResponse] = run_server(serve(app, talk, debug))
-    assert app.ctx.greeted == [answer.status for answer in answers].count(101)
-    return answers
+    responses: list[ReceivedResponse] = run_server(serve(app, talk, debug))
+    assert app.ctx.greeted == [response.status for response in responses].count(101)
+    return responses
 
 
-# --- who may ---------------------------------------------------------------------------------------
+# --- which origins may open a socket ---------------------------------------------------------------
 
 
 async def asks_later(origin: str, _: Request) -> bool:
@@ -94,13 +94,13 @@ POLICIES: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("name", POLICIES)
-def test_who_may_open_one(name: str, debug: bool) -> None:
+def test_only_allowed_origins_open_a_websocket(name: str, debug: bool) -> None:
     fields, allowed = POLICIES[name]
-    asked = [ONE, TWO, SUB, EVIL]
+    origins = [ONE, TWO, SUB, EVIL]
     app = app_of(CorsPolicy(**fields))
-    answers = open_all(app, handshake(), *map(handshake, asked), debug=debug)
-    statuses = [answer.status for answer in answers]
-    assert statuses == [101, *(101 if origin in allowed else 403 for origin in asked)]
+    responses = open_all(app, handshake(), *map(handshake, origins), debug=debug)
+    statuses = [response.status for response in responses]
+    assert statuses == [101, *(101 if origin in allowed else 403 for origin in origins)]
 
 
 NOBODY = [
@@ -122,25 +122,27 @@ NOBODY = [
 
 @pytest.mark.parametrize("name", [name for name in POLICIES if name != "any"])
 def test_origins_that_never_match_are_refused(name: str) -> None:
-    answers = open_all(
+    responses = open_all(
         app_of(CorsPolicy(**POLICIES[name][0])),
         *(handshake(*origins) for origins in NOBODY),
     )
-    assert dict(zip(NOBODY, [answer.status for answer in answers], strict=True)) == dict.fromkeys(NOBODY, 403)
+    assert dict(zip(NOBODY, [response.status for response in responses], strict=True)) == dict.fromkeys(
+        NOBODY, 403
+    )
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_nobody_is_refused_unchecked(name: str) -> None:
+def test_every_origin_opens_a_websocket_that_is_not_checked(name: str) -> None:
     raws = [handshake(*origins) for origins in [(), (ONE,), (EVIL,), *NOBODY]]
-    unwrapped = [answer.status for answer in open_all(app_of(), *raws)]
+    unwrapped = [response.status for response in open_all(app_of(), *raws)]
     policy = CorsPolicy(**POLICIES[name][0], check_websockets=False)
-    assert [answer.status for answer in open_all(app_of(policy), *raws)] == unwrapped
-    # Sanic itself wants no second Origin
+    assert [response.status for response in open_all(app_of(policy), *raws)] == unwrapped
+    # Sanic itself refuses a second Origin
     assert unwrapped == [101] * 3 + [400 if len(origins) > 1 else 101 for origins in NOBODY]
 
 
 @pytest.mark.parametrize("section", [False, True])
-def test_a_route_follows_its_own_policy(section: bool) -> None:
+def test_a_websocket_route_may_have_its_own_policy(section: bool) -> None:
     bp = Blueprint("bp", url_prefix="/bp")
     app = new_app()
     app.ctx.greeted = 0
@@ -158,14 +160,14 @@ def test_a_route_follows_its_own_policy(section: bool) -> None:
         bp.add_websocket_route(ws, f"/{name}", name=name, ctx_cors=cors)
     bp.websocket("/section", name="section")(ws)
     app.blueprint(cors_group(bp, allow_origins=[ONE], check_websockets=section))
-    asked = [(path, origin) for path in (*own, "section") for origin in (ONE, TWO, EVIL)]
-    answers = open_all(app, *(handshake(origin, path=f"/bp/{path}") for path, origin in asked))
-    refused = {pair for pair, answer in zip(asked, answers, strict=True) if answer.status == 403}
+    origins = [(path, origin) for path in (*own, "section") for origin in (ONE, TWO, EVIL)]
+    responses = open_all(app, *(handshake(origin, path=f"/bp/{path}") for path, origin in origins))
+    refused = {pair for pair, response in zip(origins, responses, strict=True) if response.status == 403}
     of_section = {("section", TWO), ("section", EVIL)} if section else set()
     assert refused == {("checked", ONE), ("checked", EVIL)} | of_section
 
 
-# --- what a refusal looks like ---------------------------------------------------------------------
+# --- refusals --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("debug", [False, True])
@@ -177,24 +179,24 @@ def test_a_route_follows_its_own_policy(section: bool) -> None:
         ({"allow_origins": lambda origin, request: False}, {"vary": "origin"}),
     ],
 )
-def test_a_refusal_is_an_answer_like_any_other(
+def test_a_refused_handshake_gets_an_ordinary_response(
     fields: dict[str, Any], headers: dict[str, str], debug: bool
 ) -> None:
     app = app_of(CorsPolicy(**fields))
-    (answer,) = open_all(app, handshake(EVIL), debug=debug)
-    assert (answer.status, answer.cors) == (403, headers)
-    assert b"This WebSocket is not open to pages of this origin" in answer.body
-    assert EVIL.encode() not in answer.body
+    (response,) = open_all(app, handshake(EVIL), debug=debug)
+    assert (response.status, response.cors) == (403, headers)
+    assert b"This WebSocket is not open to pages of this origin" in response.body
+    assert EVIL.encode() not in response.body
 
 
-def test_the_apps_error_handler_decides_what_it_says() -> None:
+def test_the_error_handler_of_the_app_writes_the_body_of_a_refusal() -> None:
     app = app_of(CorsPolicy(allow_origins=[ONE, TWO]))
     app.error_handler.add(Exception, lambda request, error: text("no", status=418))
-    (answer,) = open_all(app, handshake(EVIL))
-    assert (answer.status, answer.body, answer.cors) == (418, b"no", {"vary": "origin"})
+    (response,) = open_all(app, handshake(EVIL))
+    assert (response.status, response.body, response.cors) == (418, b"no", {"vary": "origin"})
 
 
-def test_it_comes_before_everything_else_and_replaces_nothing() -> None:
+def test_the_check_of_the_origin_runs_before_other_middleware() -> None:
     seen: list[str | None] = []
     app = app_of(CorsPolicy(allow_origins=[ONE]))
 
@@ -203,45 +205,45 @@ def test_it_comes_before_everything_else_and_replaces_nothing() -> None:
         seen.append(request.headers.get("origin"))
         raise Unauthorized("sign in")
 
-    assert [answer.status for answer in open_all(app, handshake(EVIL), handshake(ONE))] == [403, 401]
+    assert [response.status for response in open_all(app, handshake(EVIL), handshake(ONE))] == [403, 401]
     assert seen == [ONE]
 
 
 def test_an_ordinary_request_to_a_checked_section_is_served() -> None:
     app = app_of(CorsPolicy(allow_origins=[ONE, TWO]))
 
-    asked = [
+    requests = [
         request("GET", "/bp/item", EVIL),
         request("OPTIONS", "/bp/ws", EVIL),
         request("GET", "/bp/nothing", EVIL),
     ]
-    answers = [(answer.status, answer.cors) for answer in send(app, *asked)]
-    assert answers == [(200, {"vary": "origin"}), (204, {"vary": "origin"}), (404, {"vary": "origin"})]
+    responses = [(response.status, response.cors) for response in send(app, *requests)]
+    assert responses == [(200, {"vary": "origin"}), (204, {"vary": "origin"}), (404, {"vary": "origin"})]
 
 
-def test_a_function_is_asked_once() -> None:
-    asked: list[str] = []
+def test_a_function_is_called_once_per_handshake() -> None:
+    origins: list[str] = []
 
     async def function(origin: str, _: Request) -> bool:
-        asked.append(origin)
+        origins.append(origin)
         return origin == ONE
 
     policy = CorsPolicy(allow_origins=function)
-    answers = open_all(app_of(policy), handshake(ONE), handshake(EVIL), handshake("null"), handshake())
-    assert [answer.status for answer in answers] == [101, 403, 403, 101]
-    assert asked == [ONE, EVIL]
+    responses = open_all(app_of(policy), handshake(ONE), handshake(EVIL), handshake("null"), handshake())
+    assert [response.status for response in responses] == [101, 403, 403, 101]
+    assert origins == [ONE, EVIL]
 
 
 # --- through an ASGI server ------------------------------------------------------------------------
 
 
 def asgi() -> Sanic:
-    """For uvicorn, in a process of its own: sanic-testing changes how Sanic is called in this one."""
+    """Return the app for uvicorn in another process: sanic-testing changes Sanic in this one."""
     return app_of(CorsPolicy(allow_origins=[ONE]))
 
 
 @pytest.mark.parametrize("implementation", ["wsproto", "websockets-sansio"])
-def test_through_asgi_the_refusal_is_a_refusal_too(implementation: str) -> None:
+def test_a_handshake_is_refused_through_asgi(implementation: str) -> None:
     pytest.importorskip("uvicorn")
     command = [sys.executable, "-m", "uvicorn", "--factory", f"{__name__}:asgi", "--port", "0"]
     with subprocess.Popen(
@@ -257,8 +259,8 @@ def test_through_asgi_the_refusal_is_a_refusal_too(implementation: str) -> None:
             port = int(next(filter(None, found))[1])
 
             async def talk() -> list[int]:
-                asked = [handshake(ONE), handshake(), handshake(EVIL), handshake("null")]
-                return [(await opened(port, one)).status for one in asked]
+                origins = [handshake(ONE), handshake(), handshake(EVIL), handshake("null")]
+                return [(await opened(port, one)).status for one in origins]
 
             statuses = asyncio.run(talk())
         finally:
@@ -269,8 +271,8 @@ def test_through_asgi_the_refusal_is_a_refusal_too(implementation: str) -> None:
 
 
 @pytest.mark.parametrize("extension", [True, False])
-def test_what_an_asgi_server_is_told(extension: bool) -> None:
-    """With the extension for refusals, all of the answer; without it, that the socket is closed."""
+def test_an_asgi_server_gets_the_refusal(extension: bool) -> None:
+    """With the extension for refusals it gets the whole response, without it a close."""
     app = app_of(CorsPolicy(allow_origins=[ONE]))
     scope: dict[str, Any] = {
         "type": "websocket",
@@ -280,24 +282,24 @@ def test_what_an_asgi_server_is_told(extension: bool) -> None:
         "client": ("127.0.0.1", 1),
         "extensions": {"websocket.http.response": {}} if extension else None,
     }
-    told: list[MutableMapping[str, Any]] = []
+    messages: list[MutableMapping[str, Any]] = []
 
     async def send(message: MutableMapping[str, Any]) -> None:
-        told.append(message)
+        messages.append(message)
 
     async def receive() -> dict[str, Any]:
         return {"type": "websocket.connect"}
 
     async def talk() -> None:
         await app.asgi_client.get("/")  # starts the app
-        asked = await ASGIApp.create(app, scope, receive, send)
-        await asked()
+        origins = await ASGIApp.create(app, scope, receive, send)
+        await origins()
 
     asyncio.run(talk())
     if not extension:
-        assert told == [{"type": "websocket.close", "code": 1008}]
+        assert messages == [{"type": "websocket.close", "code": 1008}]
         return
-    start, body = told
+    start, body = messages
     assert (start["type"], start["status"]) == ("websocket.http.response.start", 403)
     assert (b"access-control-allow-origin", ONE.encode()) in start["headers"]
     assert body["type"] == "websocket.http.response.body"
