@@ -335,6 +335,19 @@ def test_what_a_group_follows() -> None:
     expect(app, rows)
 
 
+def test_responses_that_a_cdn_does_not_store() -> None:
+    """The last block of the chapter about proxies; tests/cache has its blocks of nginx and its first app."""
+    chapter = PAGE.partition("\n## Behind a proxy\n")[2].partition("\n## ")[0]
+    block = re.findall(r"^```python\n(.*?)^```$", chapter, re.M | re.S)[-1]
+    names: dict[str, Any] = {}
+    exec(block, names)
+    app: Sanic = names["app"]
+    app.config.update({"USE_UVLOOP": False, "AUTO_EXTEND": False})
+    expect(app, {"a font": (request("GET", "/fonts/plain.woff2"), 200, varies(OURS, "origin"))})
+    (response,) = send(app, request("GET", "/fonts/plain.woff2"))
+    assert response["cdn-cache-control"] == "no-store"
+
+
 # --- migration from other packages ---
 
 MIGRATION = PAGE.partition("\n## Migration from other packages\n")[2]
@@ -377,3 +390,20 @@ def test_what_is_refused(fields: dict[str, Any], id_: str, meant: str) -> None:
     (problem,) = caught.value.problems
     assert problem.id == id_
     assert meant in str(problem)
+
+
+@pytest.mark.parametrize("settings", [{}, {"CORS_ORIGINS": ""}], ids=["no setting", "empty"])
+def test_sanic_ext_without_origins_sends_nothing(settings: dict[str, str]) -> None:
+    """To delete CORS_ORIGINS is enough: the section has corsbp's headers, and other routes have none."""
+    pytest.importorskip("sanic_ext", reason="no sanic-ext: it refuses Sanic before 25.12")
+    api = Blueprint("api", url_prefix="/api")
+    api.add_route(handler, "/")
+    app = new_app(cors_group(api))
+    app.config.update({"AUTO_EXTEND": True, **settings})
+    app.extend()
+    app.add_route(handler, "/", name="home")
+    rows: dict[str, Expectation] = {
+        "wrapped": (request("GET", "/api/"), 200, PUBLIC),
+        "not wrapped": (request("GET", "/"), 200, {}),
+    }
+    expect(app, rows)
