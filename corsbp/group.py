@@ -132,7 +132,7 @@ class CorsGroup(BlueprintGroup):
         if len(origins) != 1:
             return False
         wrapper = send_wrapper_for(request, active)
-        decision = await wrapper.ask()
+        decision = await wrapper.decide_origin()
         return wrapper.compiled.allows(origins, decision.grant)
 
     def __iter__(self) -> Iterator[Blueprint]:

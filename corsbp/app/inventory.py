@@ -100,7 +100,7 @@ def _route_info(
         has_own_policy=isinstance(ctx_cors, CorsPolicy),
         opts_out=ctx_cors is False,
         report_only=active.report_only if active else None,
-        live=active is not None and active.compiled.followed,
+        live=active is not None and active.compiled.is_live,
     )
 
 

@@ -42,9 +42,9 @@ class RouteMiddleware:
         if request.route is not None and is_websocket(request.route):
             own = not origins or is_own_origin(origins, headers.getall(HOST, ()))
             return None if own else check_origin(wrapper, origins)
-        undecided = len(origins) == 1 and compiled.grant(origins) is None
-        return _call_origin_functions(wrapper) if undecided else None
+        is_undecided = compiled.grant(origins) is None and compiled.needs_functions(origins)
+        return _call_origin_functions(wrapper) if is_undecided else None
 
 
 async def _call_origin_functions(wrapper: SendWrapper) -> None:
-    await wrapper.ask()
+    await wrapper.decide_origin()

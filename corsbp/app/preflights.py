@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from functools import partial
-from logging import DEBUG, INFO
 from typing import Any
 
 from sanic.request import Request
@@ -13,8 +11,7 @@ from sanic_routing.route import Route
 
 from ..decision.compiled import ActivePolicy
 from ..decision.preflight import PathPolicies
-from ..report.attempts import Reading, Sending, SendingElsewhere
-from ..report.refused import has_audience
+from ..report.attempts import SEND
 from ..spec.fetch import ALLOW, ORIGIN, REQUEST_HEADERS, REQUEST_METHOD
 from .send import SendWrapper, send_wrapper_for
 
@@ -39,27 +36,22 @@ class OptionsHandler:
             return None
         request.route = self.alone
         wrapper = send_wrapper_for(request, active)
-        compiled, headers = wrapper.compiled, request.headers
-        grant = compiled.grant(headers.getall(ORIGIN))
-        if grant is None and compiled.ask is not None:
-            return self._ask(request, wrapper, active)
-        self._settle(request, wrapper, active, grant)
+        compiled, origins = wrapper.compiled, request.headers.getall(ORIGIN)
+        grant = compiled.grant(origins)
+        if grant is None and compiled.needs_functions(origins):
+            return self._decide(request, wrapper)
+        self._settle(request, wrapper, grant)
         return HTTPResponse(status=204)
 
-    async def _ask(self, request: Request, wrapper: SendWrapper, active: ActivePolicy) -> HTTPResponse:
-        decision = await wrapper.ask()
-        self._settle(request, wrapper, active, decision.grant)
+    async def _decide(self, request: Request, wrapper: SendWrapper) -> HTTPResponse:
+        decision = await wrapper.decide_origin()
+        self._settle(request, wrapper, decision.grant)
         return HTTPResponse(status=204)
 
-    def _settle(
-        self, request: Request, wrapper: SendWrapper, active: ActivePolicy, grant: str | None
-    ) -> None:
-        compiled = wrapper.compiled
-        answer = self.path.lists(active, compiled).preflight(
-            grant, request.headers.getall(REQUEST_HEADERS, ())
-        )
-        hears = has_audience(request.app, DEBUG if compiled.report_only is None else INFO)
-        wrapper.settle(answer, partial(Sending, self.path, active, compiled) if hears else None)
+    def _settle(self, request: Request, wrapper: SendWrapper, grant: str | None) -> None:
+        options = self.path.options_headers(wrapper.active_policy, wrapper.compiled)
+        headers = options.preflight_headers(grant, request.headers.getall(REQUEST_HEADERS, ()))
+        wrapper.settle(headers, SEND, self.path)
 
     def followed(self, request: Request) -> ActivePolicy | None:
         """What an OPTIONS request follows; None for a preflight for a route without CORS."""
@@ -74,14 +66,12 @@ class OptionsHandler:
         response = HTTPResponse(status=204)
         wrapper = send_wrapper_for(request, self.active_policy)
         if self.followed(request) is None:
-            wrapper.settle(
-                self.path.elsewhere,
-                partial(SendingElsewhere, self.path, self.active_policy, wrapper.compiled),
-            )
+            wrapper.settle(self.path.headers_without_cors, SEND, self.path)
             return response
         response.headers[ALLOW] = ", ".join(self.path.allow)
-        decision = await wrapper.ask()
-        wrapper.settle(self.path.lists(self.active_policy, wrapper.compiled).plain(decision.grant), Reading)
+        decision = await wrapper.decide_origin()
+        options = self.path.options_headers(wrapper.active_policy, wrapper.compiled)
+        wrapper.settle(options.plain_headers(decision.grant))
         return response
 
     def depart(self, request: Request, _: object) -> None:

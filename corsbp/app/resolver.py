@@ -90,7 +90,9 @@ class Resolver:
             return PathPolicies(served) if any(served.values()) else None
         prefixes = self.prefixes.get((extra or {}).get("host")) or self.prefixes[None]
         owner = prefixes.owner(path[1:].split("/"))
-        return PathPolicies(dict.fromkeys((*METHODS, *self.methods), owner), known=False) if owner else None
+        return (
+            PathPolicies(dict.fromkeys((*METHODS, *self.methods), owner), has_routes=False) if owner else None
+        )
 
     def stand_in(
         self, path: str, method: Any, extra: dict[str, str] | None, error: NotFound | NoMethod
@@ -102,11 +104,11 @@ class Resolver:
         if its is None or its.default is None:
             return None
         options = OptionsHandler(its, its.default, self.alone)
-        if method == "OPTIONS" and its.known:
+        if method == "OPTIONS" and its.has_routes:
             return self.own_options(options)
         if isinstance(error, NoMethod):
             # of a parametrised path it does not always know which methods there are
-            allowed = its.allow if its.known else tuple(error.allowed_methods or ()) or None
+            allowed = its.allow if its.has_routes else tuple(error.allowed_methods or ()) or None
             says = f"Method {method} not allowed for URL {path}"
             failure = partial(exceptions.MethodNotAllowed, says, method=method, allowed_methods=allowed)
             lost = MissingRoute(its.default, failure)

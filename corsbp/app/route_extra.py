@@ -39,9 +39,9 @@ class RouteExtra(SimpleNamespace):
     def request_middleware(self) -> Chain:
         """Before the handler: a function is asked at the end, a handshake judged at the start."""
         part, theirs = self.corsbp, self.corsbp_requests
-        if part is None or not (part.active_policy.compiled.ask or getattr(self, "websocket", False)):
+        if part is None or not (part.active_policy.compiled.functions or getattr(self, "websocket", False)):
             return theirs
-        asks = part.active_policy.compiled.ask is not None
+        asks = bool(part.active_policy.compiled.functions)
         if self.corsbp_entered is None or self.corsbp_entered[0] is not asks:
             self.corsbp_entered = asks, deque([*theirs, part.enter] if asks else [part.enter, *theirs])
         return self.corsbp_entered[1]

@@ -21,20 +21,22 @@ from sanic.request import Request
 
 from ..decision.compiled import ActivePolicy, CompiledPolicy, Headers
 from ..decision.origin_functions import OriginDecision
-from ..report.attempts import AttemptFactory, Reading
-from ..report.refused import has_audience, log_refusal
+from ..decision.preflight import PathPolicies
+from ..report.attempts import READ, Attempt, AttemptKind
+from ..report.refused import has_audience, report_refusal
 from ..report.report_only import report_difference
 from ..spec.fetch import ORIGIN, PREFIX, VARY
 
 _PREFIX: Final = PREFIX.encode()
 _VARY: Final = VARY.encode()
 _LENGTH: Final = len(PREFIX)
+_HANDLER: Final = Stage.HANDLER
 _TELLING: Final = frozenset(
     f"{a}{b}" for x, y in ("ac", "va", "tr") for a in (x, x.upper()) for b in (y, y.upper())
 )
 """How names begin that have to be looked at: access-control-…, vary, transfer-encoding."""
-_opinions: Final[WeakKeyDictionary[Request, OriginDecision]] = WeakKeyDictionary()
-"""What functions have said of requests: asked for, too, when the head has left and the departure is gone."""
+_decisions: Final[WeakKeyDictionary[Request, OriginDecision]] = WeakKeyDictionary()
+"""The decision about the origin of each request, needed also after the head has been sent."""
 
 
 class SendWrapper:
@@ -44,18 +46,19 @@ class SendWrapper:
     """
 
     __slots__ = (
-        "_answer",
+        "_headers",
         "_response",
         "_send",
         "_stream",
         "active_policy",
-        "attempt",
+        "attempt_kind",
         "body",
         "compiled",
         "decision",
         "headers",
+        "is_reported",
+        "path",
         "request",
-        "said",
         "status",
         "stream",
     )
@@ -65,10 +68,11 @@ class SendWrapper:
         self.active_policy = active
         self.compiled: CompiledPolicy = active.compiled  # to the end, whatever is reconfigured meanwhile
         self.decision: OriginDecision | None = None
-        self.attempt: AttemptFactory = Reading
-        self.said = False
-        """Whether it has been told what the page may not."""
-        self._answer: Headers | None = None
+        self.attempt_kind: AttemptKind = READ
+        self.path: PathPolicies | None = None
+        """The path of a preflight."""
+        self.is_reported = False
+        self._headers: Headers | None = None
         self._stream: Any = request.stream
         self._send = send
 
@@ -76,21 +80,26 @@ class SendWrapper:
         """As the `send` of the stream."""
         stream = self._stream
         response = stream.response
-        if stream.stage is not Stage.HANDLER or response is None:
+        if stream.stage is not _HANDLER or response is None:
             return self._send(data, end_stream)  # type: ignore[no-any-return]  # the head has left
         compiled = self.compiled
-        answer = compiled.always if self._answer is None else self._answer
-        if answer is None:
-            if self.decision is not None and not self.decision.forming:
-                answer = compiled.ordinary(self.decision.grant)
+        headers = compiled.static_headers if self._headers is None else self._headers
+        if headers is None:
+            if self.decision is not None and not self.decision.in_progress:
+                grant = self.decision.grant
             else:
                 origins = self.request.headers.getall(ORIGIN, ())
-                answer = compiled.answer(origins)
-                if answer is compiled.refused and compiled.ask is not None and len(origins) == 1:
-                    return self._ask_and_send(data, end_stream)
-        self._answer = answer
-        if answer is compiled.refused or compiled.watched or self.attempt is not Reading:
-            self.explain()
+                grant = compiled.grant(origins)
+                if grant is None and compiled.needs_functions(origins):
+                    return self._decide_and_send(data, end_stream)
+            headers = compiled.response_headers(grant)
+        self._headers = headers
+        if (
+            headers is compiled.refused_headers
+            or compiled.may_report_granted
+            or self.attempt_kind is not READ
+        ):
+            self.report()
         self._response = response
         self.body = getattr(response, "body", None)
         self.headers = response.headers
@@ -98,64 +107,66 @@ class SendWrapper:
         stream.response = self
         return self._send(data, end_stream)  # type: ignore[no-any-return]  # Sanic's are untyped
 
-    async def _ask_and_send(self, data: bytes, end_stream: bool) -> None:
-        decision = await self.ask()
-        self._answer = self.compiled.ordinary(decision.grant)
+    async def _decide_and_send(self, data: bytes, end_stream: bool) -> None:
+        decision = await self.decide_origin()
+        self._headers = self.compiled.response_headers(decision.grant)
         await self(data, end_stream)
 
-    def settle(self, answer: Headers, attempt: AttemptFactory | None) -> None:
-        """Let these headers leave, whatever the rules say of an ordinary answer: for OPTIONS.
+    def settle(self, headers: Headers, kind: AttemptKind = READ, path: PathPolicies | None = None) -> None:
+        """Send these headers, whatever the policy says of other responses: for OPTIONS.
 
-        `wish` is what the page wants; None if nobody hears of it.
+        `kind` and `path` are those of the page's attempt.
         """
-        self._answer = answer
-        self.attempt = attempt or Reading
-        self.said = attempt is None
+        self._headers = headers
+        self.attempt_kind = kind
+        self.path = path
 
-    async def ask(self) -> OriginDecision:
-        """The verdict on the request's origin; a function is asked once."""
+    async def decide_origin(self) -> OriginDecision:
+        """Return the decision about the request's origin; an origin function is called once for a request."""
         if self.decision is None:
-            self.decision = _opinions.get(self.request)
+            self.decision = _decisions.get(self.request)
         if self.decision is None:
-            self.decision = _opinions[self.request] = OriginDecision()
-            await self.decision.form(self.compiled, self.request)
+            self.decision = _decisions[self.request] = OriginDecision()
+            await self.decision.decide(self.compiled, self.request)
         else:
             await self.decision.wait()
         return self.decision
 
-    def explain(self) -> None:
-        """Tell once what the page may not do, or could not do by the report-only policy."""
+    def report(self) -> None:
+        """Report once what the page cannot do, or could not do by the report-only policy."""
         compiled, report_only, request = self.compiled, self.compiled.report_only, self.request
-        if self.said or (report_only is None and not has_audience(request.app)):
+        if self.is_reported or (report_only is None and not has_audience(request.app)):
             return
         origins = request.headers.getall(ORIGIN, ())
         if not origins:
             return
-        # The usual case, and the way of every answer while a policy is report-only: both let the page read.
+        # The usual case, for each response beside a report-only policy: both let the page read it.
         if (
-            self.attempt is Reading
-            and compiled.lets(origins)
-            and (report_only is None or report_only.lets(origins))
+            self.attempt_kind is READ
+            and compiled.allows(origins, compiled.grant(origins))
+            and (report_only is None or report_only.allows(origins, report_only.grant(origins)))
         ):
             return
         if report_only is not None and not has_audience(request.app, INFO):
             return
-        self.said = True
-        attempt, decision = self.attempt(request), self.decision
+        self.is_reported = True
+        attempt = Attempt(self.attempt_kind, request, self.active_policy, compiled, self.path)
+        decision = self.decision
         if decision is None:
             decision = OriginDecision()
-            decision.recall(compiled, origins)
-        why = None if attempt.allowed(compiled, decision) else partial(attempt.refusal, compiled, decision)
-        if why is not None:
-            log_refusal(compiled, attempt, why)
+            decision.decide_without_calls(compiled, origins)
+        explain = None
+        if not attempt.is_allowed(compiled, decision):
+            explain = partial(attempt.refusal, compiled, decision)
+            report_refusal(compiled, attempt, explain)
         if report_only is not None:
-            report_difference(report_only, attempt, why, decision)
+            report_difference(report_only, attempt, explain, decision)
 
     @property
     def processed_headers(self) -> Iterable[tuple[bytes, bytes]]:
         """As a response's: the headers as they leave. After that, the response is in its place again."""
         response = self._stream.response = self._response
-        ours = self._answer or ()
+        ours = self._headers or ()
         theirs = response.processed_headers
         for name in self.headers:
             if name[:1] in "aAvVtT" and name[:2] in _TELLING:

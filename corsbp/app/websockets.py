@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sanic.exceptions import Forbidden
 from sanic_routing.route import Route
 
-from ..report.attempts import Opening
+from ..report.attempts import OPEN
 from .send import SendWrapper
 
 
@@ -17,8 +17,8 @@ def is_websocket(route: Route) -> bool:
 
 
 async def check_origin(wrapper: SendWrapper, origins: Sequence[str]) -> None:
-    wrapper.attempt, compiled = Opening, wrapper.compiled
-    decision = await wrapper.ask()
-    wrapper.explain()
+    wrapper.attempt_kind, compiled = OPEN, wrapper.compiled
+    decision = await wrapper.decide_origin()
+    wrapper.report()
     if compiled.policy.check_websockets and not compiled.allows(origins, decision.grant):
         raise Forbidden("This WebSocket is not open to pages of this origin")

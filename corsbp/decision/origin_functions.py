@@ -1,4 +1,4 @@
-"""Origin functions are asked."""
+"""Calls of origin functions, with a timeout; whatever goes wrong in one refuses the origin."""
 
 from __future__ import annotations
 
@@ -20,104 +20,115 @@ from .compiled import CompiledPolicy
 if TYPE_CHECKING:
     from sanic.request import Request
 
-
-class OriginDecision:
-    """What a policy says of a request's origin: `grant` is the access-control-allow-origin, None refuses.
-
-    `verdicts`: what functions have said of it already, each with True, False, or None where it failed.
-    """
-
-    __slots__ = ("failed", "formed", "forming", "grant", "verdicts")
-
-    def __init__(self, verdicts: list[tuple[OriginFunction, bool | None]] | None = None) -> None:
-        self.grant: str | None = None
-        # Until the answer is there: a request that is cancelled meanwhile does not ask again.
-        self.failed = True
-        self.forming = False
-        self.formed: asyncio.Event | None = None
-        """For those who wait while it is being formed."""
-        self.verdicts = [] if verdicts is None else verdicts
-
-    def recall(self, compiled: CompiledPolicy, origins: Sequence[str]) -> bool:
-        """Find the grant without asking any function; False where one would have to be asked."""
-        self.grant, failed = compiled.grant(origins), False
-        if self.grant is None and compiled.open(origins):
-            said = [self._said(function) for function in compiled.ask or ()]
-            if True in said:
-                self.grant = origins[0]
-            elif _NOTHING in said:
-                return False
-            failed = self.grant is None and None in said
-        self.failed = failed
-        return True
-
-    def _said(self, function: OriginFunction) -> object:
-        for other, verdict in self.verdicts:
-            if other == function:
-                return verdict
-        return _NOTHING
-
-    async def form(self, compiled: CompiledPolicy, request: Request) -> None:
-        """Ask the policy, and its functions where no entry allows the origin; whatever goes wrong refuses."""
-        origins: Sequence[str] = request.headers.getall(ORIGIN, ())
-        self.grant, failed = compiled.grant(origins), False
-        if self.grant is None and compiled.open(origins):
-            (origin,) = origins
-            around, self.forming = _inside.get(), True
-            _inside.set(self)
-            try:
-                for function in compiled.ask or ():
-                    said = self._said(function)
-                    if said is _NOTHING:
-                        place = len(self.verdicts)
-                        self.verdicts.append((function, None))  # until it has answered
-                        said = _call_safely(function, origin, partial(function, origin, request))
-                        if not isinstance(said, bool) and isawaitable(said):
-                            said = await _await_result(function, origin, said, compiled.policy.origin_timeout)
-                        self.verdicts[place] = function, _validate_result(function, origin, said)
-                    if said is True:
-                        self.grant = origin
-                        break
-                    failed = failed or said is not False
-            finally:
-                _inside.set(around)
-                self.forming = False
-                if self.formed is not None:
-                    self.formed.set()
-        self.failed = failed and self.grant is None
-
-    async def wait(self) -> None:
-        """Wait until it is formed; but a function that asks what it is asked is not kept waiting."""
-        if self.forming and _inside.get() is not self:
-            self.formed = self.formed or asyncio.Event()
-            await self.formed.wait()
-
-
-_inside: Final[ContextVar[OriginDecision | None]] = ContextVar("corsbp_inside", default=None)
-"""The opinion for which a function is being asked, in that function."""
-
-
-def _validate_result(function: OriginFunction, origin: str, said: object) -> bool | None:
-    """What a function has said; None where it failed, or is no bool."""
-    if isinstance(said, bool):
-        return said
-    if said is not _FAILED:
-        message = "The origin function %s() returned %s for %s, which is no bool: refused"
-        cors_logger.write(logging.ERROR, message, function_name(function), safe_repr(said), safe_repr(origin))
-    return None
-
-
-_NOTHING: Final = object()
+_NOT_CALLED: Final = object()
 _FAILED: Final = object()
 
 
-def _call_safely(function: OriginFunction, origin: str, called: Callable[[], object]) -> object:
-    """What the function says; _FAILED where it fails, be it with a library's own kind of BaseException."""
+class OriginDecision:
+    """The decision of a policy about a request's origin.
+
+    grant: the access-control-allow-origin of the response; None refuses.
+    failed: whether a function failed, so that its origin is refused.
+    results: what functions have returned for this request, each True, False, or None if it failed. A
+        report-only policy shares them, so that no function is called twice for a request.
+    """
+
+    __slots__ = ("_finished", "failed", "grant", "in_progress", "results")
+
+    def __init__(self, results: list[tuple[OriginFunction, bool | None]] | None = None) -> None:
+        self.grant: str | None = None
+        # Until the decision is made: a request that is cancelled meanwhile does not call the functions again.
+        self.failed = True
+        self.in_progress = False
+        self._finished: asyncio.Event | None = None
+        self.results = [] if results is None else results
+
+    def decide_without_calls(self, compiled: CompiledPolicy, origins: Sequence[str]) -> bool:
+        """Decide by the entries and the results that are there; return False if a function must be called."""
+        self.grant = compiled.grant(origins)
+        if self.grant is not None or not compiled.needs_functions(origins):
+            self.failed = False
+            return True
+        results = [self._result_of(function) for function in compiled.functions]
+        if True in results:
+            self.grant, self.failed = origins[0], False
+            return True
+        if _NOT_CALLED in results:
+            return False
+        self.failed = None in results
+        return True
+
+    def _result_of(self, function: OriginFunction) -> object:
+        for other, result in self.results:
+            # A method is another object at each look at it, but equal.
+            if other == function:
+                return result
+        return _NOT_CALLED
+
+    async def decide(self, compiled: CompiledPolicy, request: Request) -> None:
+        """Decide, and call functions where no entry allows the origin."""
+        origins: Sequence[str] = request.headers.getall(ORIGIN, ())
+        if self.decide_without_calls(compiled, origins):
+            return
+        outer, self.in_progress = _current_decision.get(), True
+        _current_decision.set(self)
+        try:
+            for function in compiled.functions:
+                if await self._call(function, origins[0], request, compiled.policy.origin_timeout):
+                    break
+        finally:
+            _current_decision.set(outer)
+            self.in_progress = False
+            if self._finished is not None:
+                self._finished.set()
+        self.decide_without_calls(compiled, origins)
+
+    async def _call(self, function: OriginFunction, origin: str, request: Request, timeout: float) -> bool:
+        """Return whether a function allows the origin; call it if the request has no result of it yet."""
+        result = self._result_of(function)
+        if result is _NOT_CALLED:
+            place = len(self.results)
+            self.results.append((function, None))  # a call that is cancelled counts as one that failed
+            result = _call_safely(function, origin, partial(function, origin, request))
+            if not isinstance(result, bool) and isawaitable(result):
+                result = await _await_result(function, origin, result, timeout)
+            result = _validate_result(function, origin, result)
+            self.results[place] = function, result
+        return result is True
+
+    async def wait(self) -> None:
+        """Wait until the decision is made.
+
+        A function that itself wants to know the decision does not wait for it: it would wait for itself.
+        """
+        if self.in_progress and _current_decision.get() is not self:
+            self._finished = self._finished or asyncio.Event()
+            await self._finished.wait()
+
+
+_current_decision: Final[ContextVar[OriginDecision | None]] = ContextVar("corsbp_decision", default=None)
+"""In an origin function: the decision for which it is called."""
+
+
+def _validate_result(function: OriginFunction, origin: str, result: object) -> bool | None:
+    """Return the result of a function; None if it failed, or did not return a bool."""
+    if isinstance(result, bool):
+        return result
+    if result is not _FAILED:
+        message = "The origin function %s() returned %s for %s, which is no bool: refused"
+        name = function_name(function)
+        cors_logger.write(logging.ERROR, message, name, safe_repr(result), safe_repr(origin))
+    return None
+
+
+def _call_safely(function: OriginFunction, origin: str, call: Callable[[], object]) -> object:
+    """Return the result of a call; _FAILED, and a line in the log, if it raises."""
     try:
-        return called()
+        return call()
     except (KeyboardInterrupt, SystemExit):
         raise
-    # that of the function: nothing is awaited here, so that no request can be cancelled
+    # Some libraries have a BaseException of their own. CancelledError is the function's too: nothing is
+    # awaited here, so that it cannot be a request that is cancelled.
     except BaseException:
         message = "The origin function %s() failed for %s: refused"
         cors_logger.write(logging.ERROR, message, function_name(function), safe_repr(origin), trace=True)
@@ -125,29 +136,34 @@ def _call_safely(function: OriginFunction, origin: str, called: Callable[[], obj
 
 
 def _raise_timeout(seconds: float) -> object:
-    raise TimeoutError(f"the origin function did not answer within {seconds} s")
+    raise TimeoutError(f"the origin function did not return within {seconds} s")
 
 
 # From Python 3.12 on, a task can begin at once: a function that need not wait costs no turn of the loop.
-_AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+# https://docs.python.org/3/library/asyncio-task.html#asyncio.Task
+_EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
 async def _await_result(
-    function: OriginFunction, origin: str, answer: Awaitable[object], seconds: float
+    function: OriginFunction, origin: str, awaitable: Awaitable[object], seconds: float
 ) -> object:
-    """What an async function says. It is awaited in a task of its own, whose end is not the request's."""
+    """Return the result of an async function, awaited in a task of its own.
+
+    The function can be cancelled, or cancel itself, and the request goes on.
+    """
     loop = asyncio.get_running_loop()
     task: asyncio.Future[object]
-    if iscoroutine(answer):
-        task = asyncio.Task(answer, loop=loop, **_AT_ONCE)
+    if iscoroutine(awaitable):
+        task = asyncio.Task(awaitable, loop=loop, **_EAGER)
     else:
-        task = asyncio.ensure_future(answer)
+        task = asyncio.ensure_future(awaitable)
     if not task.done():
         waiter = loop.create_future()
 
         def wake(ended: object = None) -> None:
             if ended is task and not task.cancelled():
-                task.exception()  # noted, so that asyncio does not speak of it where nobody waits any more
+                # A look at the exception, so that asyncio does not log it where nobody waits any more.
+                task.exception()
             if not waiter.done():
                 waiter.set_result(None)
 

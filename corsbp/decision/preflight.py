@@ -1,4 +1,4 @@
-"""Pure: what OPTIONS answers on a path, whose routes may follow different rules.
+"""Pure: the headers of OPTIONS on a path, whose routes may have different policies.
 
 A path of the router becomes a `PathPolicies` once.
 """
@@ -30,111 +30,147 @@ _OPTIONS: Final = "OPTIONS"
 
 
 class PathPolicies:
-    """One path of one host: whose each of its methods is.
+    """The policies of one path of one host, by method.
 
-    `served`: each method of the path with what its route follows; None for a route without CORS.
-    `known`: it has routes, and is not just below the prefix of a section.
+    policy_by_method: every method that the path serves; None for a route without CORS.
+    has_routes: False for a path without routes below the prefix of a section.
     """
 
-    __slots__ = ("_lists", "_tried", "allow", "default", "known", "served", "shared")
+    __slots__ = (
+        "_options_headers",
+        "_report_only_headers",
+        "allow",
+        "default",
+        "has_routes",
+        "has_several_policies",
+        "policy_by_method",
+    )
 
-    elsewhere: Final = ((VARY.encode(), REQUEST_METHOD.encode()),)
-    """The headers for a method that is served here by a route without CORS."""
+    headers_without_cors: Final = encode_headers((VARY, REQUEST_METHOD))
+    """The headers of a preflight for a method that a route without CORS serves."""
 
-    def __init__(self, served: Mapping[str, ActivePolicy | None], known: bool = True) -> None:
-        self.known = known
-        self.served = {method: served[method] for method in sort_methods(served)}
-        self.allow = tuple(dict.fromkeys([*self.served, _OPTIONS]))
-        # A method that nothing serves follows the first route that has CORS: a page may see that 405.
-        self.default = next((active for active in self.served.values() if active), None)
-        self.shared = len(set(map(id, self.served.values()))) > 1
-        self._lists: dict[ActivePolicy, OptionsHeaders] = {}
-        self._tried: dict[ActivePolicy, OptionsHeaders] = {}
+    def __init__(self, policies: Mapping[str, ActivePolicy | None], has_routes: bool = True) -> None:
+        self.has_routes = has_routes
+        self.policy_by_method = {method: policies[method] for method in sort_methods(policies)}
+        self.allow = tuple(dict.fromkeys([*self.policy_by_method, _OPTIONS]))
+        # A method that no route serves gets the first policy: a page may see its 405.
+        self.default = next(filter(None, self.policy_by_method.values()), None)
+        self.has_several_policies = len(set(map(id, self.policy_by_method.values()))) > 1
+        self._options_headers: dict[ActivePolicy, OptionsHeaders] = {}
+        self._report_only_headers: dict[ActivePolicy, OptionsHeaders] = {}
 
     def policy_for(self, method: str | None) -> ActivePolicy | None:
-        """What a preflight for this method follows; None: no CORS here."""
-        if not self.shared:
+        """Return the policy of a preflight for this method; None if there is no CORS for it."""
+        if not self.has_several_policies:
             return self.default
-        return self.served.get(method or "", self.default)
+        return self.policy_by_method.get(method or "", self.default)
 
-    def lists(self, active: ActivePolicy, compiled: CompiledPolicy, tried: bool = False) -> OptionsHeaders:
-        """What OPTIONS answers here to who follows this, under the rules that it has, or had a moment ago.
+    def options_headers(
+        self, active: ActivePolicy, compiled: CompiledPolicy, report_only: bool = False
+    ) -> OptionsHeaders:
+        """Return the headers of OPTIONS on this path for a policy that some of its methods have.
 
-        `tried`: what it would answer under these, which are report-only.
+        compiled: the policy in force, or the one before: a request keeps the one that it began with.
+        report_only: whether it is the report-only policy beside the one in force.
         """
-        kept = self._tried if tried else self._lists
-        lists = kept.get(active)
-        if lists is None or lists.compiled is not compiled:
-            mine = [method for method, other in self.served.items() if other is active]
-            lists = kept[active] = OptionsHeaders(compiled, mine, self.shared)
-        return lists
+        cache = self._report_only_headers if report_only else self._options_headers
+        headers = cache.get(active)
+        if headers is None or headers.compiled is not compiled:
+            methods = [method for method, other in self.policy_by_method.items() if other is active]
+            headers = cache[active] = OptionsHeaders(compiled, methods, self.has_several_policies)
+        return headers
 
 
 class OptionsHeaders:
-    """What OPTIONS answers on a path, to those who follow these rules.
+    """The headers of OPTIONS on a path, for one policy.
 
-    `served`: the path's methods under these rules. `shared`: it has others that follow something else.
+    served_methods: the methods of the path that have this policy.
+    varies_by_method: whether other methods of the path have another policy.
     """
 
-    __slots__ = ("_refused", "_served", "_tail", "compiled", "methods")
+    __slots__ = ("_headers_after_origin", "_refused_headers", "_served_methods", "compiled", "methods")
 
-    def __init__(self, compiled: CompiledPolicy, served: Sequence[str], shared: bool) -> None:
+    def __init__(
+        self, compiled: CompiledPolicy, served_methods: Sequence[str], varies_by_method: bool
+    ) -> None:
         policy = compiled.policy
         self.compiled = compiled
-        self._served = served
-        allowed = policy.allow_methods
-        # Browsers let no page use some methods, whatever serves them.
-        mine = [m for m in served if (allowed == "*" or m in allowed) and m not in FORBIDDEN_METHODS]
-        self.methods = (*(method for method in mine if method != _OPTIONS), _OPTIONS)
-        names = [
-            *compiled.vary,
-            *([REQUEST_METHOD] if shared else []),
-            *([REQUEST_HEADERS] if compiled.reflects else []),
-        ]
-        # "*" never covers Authorization in the standard, so it is named beside it.
-        # https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
-        headers = "*,authorization" if policy.allow_headers == "*" else ",".join(policy.allow_headers)
-        self._refused = encode_headers((VARY, ", ".join(names)))
-        self._tail: Headers = (
-            *compiled.credentials,
+        self._served_methods = served_methods
+        allowed = [method for method in served_methods if _is_allowed(method, policy.allow_methods)]
+        self.methods = (*allowed, _OPTIONS)
+        vary = list(compiled.vary)
+        if varies_by_method:
+            vary.append(REQUEST_METHOD)
+        if compiled.reflects_headers:
+            vary.append(REQUEST_HEADERS)
+        self._refused_headers = encode_headers((VARY, ", ".join(vary)))
+        self._headers_after_origin: Headers = (
+            *compiled.credentials_headers,
             *encode_headers(
                 (ALLOW_METHODS, ",".join(self.methods)),
-                (ALLOW_HEADERS, "" if compiled.reflects else headers),
+                (ALLOW_HEADERS, _allow_headers(compiled)),
                 (MAX_AGE, "" if policy.max_age is None else str(policy.max_age)),
             ),
-            *self._refused,
+            *self._refused_headers,
         )
 
-    def preflight(self, grant: str | None, requested: Sequence[str]) -> Headers:
-        """The headers of the answer to a preflight, given its Access-Control-Request-Headers lines.
+    def preflight_headers(self, grant: str | None, requested: Sequence[str]) -> Headers:
+        """Return the headers of the response to a preflight.
 
+        requested: its Access-Control-Request-Headers lines.
         https://fetch.spec.whatwg.org/#cors-preflight-fetch
         """
         if grant is None:
-            return self._refused
+            return self._refused_headers
         origin = (_ALLOW_ORIGIN, grant.encode())
-        if self.compiled.reflects and (names := parse_requested_headers(requested)):
-            return (origin, (_ALLOW_HEADERS, names.encode()), *self._tail)
-        return (origin, *self._tail)
+        if self.compiled.reflects_headers and (names := parse_requested_headers(requested)):
+            return (origin, (_ALLOW_HEADERS, names.encode()), *self._headers_after_origin)
+        return (origin, *self._headers_after_origin)
 
-    def plain(self, grant: str | None) -> Headers:
-        """The headers of an OPTIONS that is no preflight: an ordinary grant, and a static policy's lists."""
+    def plain_headers(self, grant: str | None) -> Headers:
+        """Return the headers of an OPTIONS request that is not a preflight.
+
+        They are those of any response; a static policy adds the preflight's, so that `curl -X OPTIONS` shows
+        them.
+        """
         compiled = self.compiled
         if grant is None or compiled.static is None:
-            return compiled.ordinary(grant)
-        return ((_ALLOW_ORIGIN, grant.encode()), *compiled.exposed, *self._tail)
+            return compiled.response_headers(grant)
+        return ((_ALLOW_ORIGIN, grant.encode()), *compiled.expose_headers, *self._headers_after_origin)
 
     def refusal(self, method: str, requested: Sequence[str]) -> Refusal | None:
-        """The step at which a browser would stop after this preflight, its origin being granted."""
+        """Return why a browser would stop after this preflight although its origin is allowed; or None.
+
+        https://fetch.spec.whatwg.org/#cors-preflight-fetch, steps 7.5 to 7.7
+        """
         if method not in self.methods and method not in SAFELISTED_METHODS:
-            return method_refusal(method, self.methods, self._served)
+            return method_refusal(method, self.methods, self._served_methods)
         names = parse_requested_headers(requested)
         if names is None:
             return header_names_refusal(requested)
         allowed = self.compiled.policy.allow_headers
         if allowed == "*":
             return None
-        # Browsers ask for a safelisted name where its value is not.
-        return next(
-            (header_refusal(name, allowed) for name in names.split(",") if name and name not in allowed), None
-        )
+        for name in names.split(","):
+            # Safelisted names are no exception: a browser names one if its value needs permission.
+            if name and name not in allowed:
+                return header_refusal(name, allowed)
+        return None
+
+
+def _is_allowed(method: str, allowed: str | Sequence[str]) -> bool:
+    """Return whether pages can use a method that the path serves; OPTIONS is added to every list."""
+    if method == _OPTIONS or method in FORBIDDEN_METHODS:
+        return False
+    return allowed == "*" or method in allowed
+
+
+def _allow_headers(compiled: CompiledPolicy) -> str:
+    """Return the value of Access-Control-Allow-Headers; "" if the requested names are sent instead."""
+    if compiled.reflects_headers:
+        return ""
+    if compiled.policy.allow_headers == "*":
+        # In the standard "*" does not cover Authorization, so it is named beside it.
+        # https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
+        return "*,authorization"
+    return ",".join(compiled.policy.allow_headers)

@@ -92,7 +92,7 @@ class OriginFollower:
         self.given_up: WeakSet[asyncio.Task[None]] = WeakSet()
         """Tasks that have no say any more, should they not end when they are cancelled."""
         preload_tables()
-        active.change(self.declared, active.report_only, followed=True)
+        active.change(self.declared, active.report_only, is_live=True)
 
     @property
     def live(self) -> Live:

@@ -1,9 +1,10 @@
-"""What a page attempted, and whether a policy allows it."""
+"""What a page attempts, and whether a policy allows it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Final
 
 from ..decision.compiled import ActivePolicy, CompiledPolicy
 from ..decision.origin_functions import OriginDecision
@@ -16,88 +17,91 @@ if TYPE_CHECKING:
     from sanic.request import Request
 
 
-class Reading:
-    """The page that sent a request wants to read the answer. Refused, it was served all the same."""
+class AttemptKind(Enum):
+    """A kind of attempt; its value continues "a page can", for the log."""
 
-    can = "read the answer to"
+    READ = "read the answer to"
+    OPEN = "open the WebSocket"
+    SEND = "send"
 
-    def __init__(self, request: Request) -> None:
+
+READ: Final = AttemptKind.READ
+"""A page wants to read the response to its request, which is served also if it cannot."""
+
+OPEN: Final = AttemptKind.OPEN
+"""A page wants to open a WebSocket."""
+
+SEND: Final = AttemptKind.SEND
+"""A page wants to send the request for which its browser has sent a preflight."""
+
+
+class Attempt:
+    """What the page that sent a request wants.
+
+    active, compiled: the policy in force of the request.
+    path: the path of a preflight.
+    """
+
+    def __init__(
+        self,
+        kind: AttemptKind,
+        request: Request,
+        active: ActivePolicy,
+        compiled: CompiledPolicy,
+        path: PathPolicies | None = None,
+    ) -> None:
+        self.kind = kind
         self.request = request
         self.origins: Sequence[str] = request.headers.getall(ORIGIN, ())
+        self.active_policy = active
+        self.compiled = compiled
+        self.path = path
+
+    @property
+    def method(self) -> str:
+        """The method of the request that the page wants to send, or has sent."""
+        is_preflight = self.path is not None
+        return str(self.request.headers[REQUEST_METHOD] if is_preflight else self.request.method)
 
     @property
     def page(self) -> str:
-        """Whose page it is, for the log."""
+        """The page's origin, for the log."""
         return safe_repr(self.origins[0])
 
     @property
-    def what(self) -> str:
-        """What it can, or cannot, for the log."""
-        return f"{self.can} {safe_repr(self.request.method)} {safe_repr(self.request.path)}"
-
-    def allowed(self, compiled: CompiledPolicy, decision: OriginDecision) -> bool:
-        """Whether it may, by these rules: that costs little, and is asked for each answer report-only."""
-        return compiled.allows(self.origins, decision.grant)
-
-    def refusal(self, compiled: CompiledPolicy, decision: OriginDecision) -> Refusal | None:
-        """Why it may not, in words; for those who hear of it."""
-        return compiled.refusal(self.origins, decision.grant, decision.failed)
-
-
-class Opening(Reading):
-    """It wants to open a WebSocket."""
-
-    can = "open the WebSocket"
+    def words(self) -> str:
+        """What the page can, or cannot, for the log."""
+        path = safe_repr(self.request.path)
+        if self.kind is OPEN:
+            return f"{self.kind.value} {path}"
+        return f"{self.kind.value} {safe_repr(self.method)} {path}"
 
     @property
-    def what(self) -> str:
-        return f"{self.can} {safe_repr(self.request.path)}"
+    def is_without_cors(self) -> bool:
+        """Whether a route without CORS serves the method for which a preflight was sent."""
+        return self.path is not None and self.path.policy_for(self.method) is None
 
-    def allowed(self, compiled: CompiledPolicy, decision: OriginDecision) -> bool:
-        return not compiled.policy.check_websockets or super().allowed(compiled, decision)
-
-
-class Sending(Reading):
-    """It wants to send a request, for which its browser has sent a preflight."""
-
-    can = "send"
-
-    def __init__(
-        self, path: PathPolicies, active: ActivePolicy, compiled: CompiledPolicy, request: Request
-    ) -> None:
-        super().__init__(request)
-        self.path = path
-        self.active_policy = active
-        self.compiled = compiled
-
-    @property
-    def what(self) -> str:
-        return f"{self.can} {safe_repr(self.request.headers[REQUEST_METHOD])} {safe_repr(self.request.path)}"
-
-    def allowed(self, compiled: CompiledPolicy, decision: OriginDecision) -> bool:
-        return super().allowed(compiled, decision) and self._of_lists(compiled) is None
+    def is_allowed(self, compiled: CompiledPolicy, decision: OriginDecision) -> bool:
+        """Return whether a policy allows it. This makes no words, which only a report needs."""
+        if self.kind is OPEN and not compiled.policy.check_websockets:
+            return True
+        if self.is_without_cors or not compiled.allows(self.origins, decision.grant):
+            return False
+        return self._preflight_refusal(compiled) is None
 
     def refusal(self, compiled: CompiledPolicy, decision: OriginDecision) -> Refusal | None:
-        return super().refusal(compiled, decision) or self._of_lists(compiled)
+        """Return why a policy refuses it."""
+        if not self.is_without_cors:
+            refusal = compiled.refusal(self.origins, decision.grant, decision.failed)
+            if refusal is not None:
+                return refusal
+        return self._preflight_refusal(compiled)
 
-    def _of_lists(self, compiled: CompiledPolicy) -> Refusal | None:
-        """What stops it, its origin being granted."""
-        lists = self.path.lists(self.active_policy, compiled, tried=compiled is not self.compiled)
-        headers = self.request.headers
-        return lists.refusal(headers[REQUEST_METHOD], headers.getall(REQUEST_HEADERS, ()))
-
-
-class SendingElsewhere(Sending):
-    """The same, where the method is that of a route without CORS."""
-
-    def allowed(self, compiled: CompiledPolicy, decision: OriginDecision) -> bool:
-        return False
-
-    def refusal(self, compiled: CompiledPolicy, decision: OriginDecision) -> Refusal:
-        return outside_method_refusal(
-            self.request.headers[REQUEST_METHOD], self.path.lists(self.active_policy, self.compiled).methods
-        )
-
-
-AttemptFactory: TypeAlias = "Callable[[Request], Reading]"
-"""What the page that sent a request wants."""
+    def _preflight_refusal(self, compiled: CompiledPolicy) -> Refusal | None:
+        """Return why a preflight does not suffice although its origin is allowed; None if there was none."""
+        if self.path is None:
+            return None
+        options = self.path.options_headers(self.active_policy, compiled, compiled is not self.compiled)
+        if self.is_without_cors:
+            return outside_method_refusal(self.method, options.methods)
+        return options.refusal(self.method, self.request.headers.getall(REQUEST_HEADERS, ()))

@@ -1,4 +1,4 @@
-"""A report-only policy: what it would decide differently is reported. It never has a say in an answer."""
+"""A report-only policy: what it would decide differently is reported. It never changes a response."""
 
 from __future__ import annotations
 
@@ -13,71 +13,78 @@ from ..decision.origin_functions import OriginDecision
 from ..decision.refusal import Refusal
 from ..log import cors_logger
 from ..text import safe_repr
-from .attempts import Reading
-from .refused import Why
+from .attempts import Attempt
+from .refused import Explain
 from .signals import MAX_CONCURRENT, TaskLimiter, has_listener, send_signal
 
 MAX_LOGGED: Final = 50
-"""Pages that are named in the log for each kind of difference."""
+"""Pages that the log names for each kind of difference."""
 
 _limiters: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, TaskLimiter]] = WeakKeyDictionary()
 
 
 def running_calls() -> list[asyncio.Task[None]]:
-    """The functions that are being asked after the answer, in this loop."""
-    asking = _limiters.get(asyncio.get_running_loop())
-    return list(asking.tasks) if asking else []
+    """Return the calls of functions that only report-only policies have, in this loop."""
+    limiter = _limiters.get(asyncio.get_running_loop())
+    return list(limiter.tasks) if limiter else []
 
 
 def report_difference(
-    report_only: CompiledPolicy, attempt: Reading, why: Why | None, said: OriginDecision
+    report_only: CompiledPolicy, attempt: Attempt, explain: Explain | None, enforced: OriginDecision
 ) -> None:
-    """Report what the report-only policy would decide differently from those that hold.
+    """Report what the report-only policy would decide differently from the policy in force.
 
-    Those refuse what the page wants, and say `why`; or None. Functions that have `said` something of this
-    request are not asked again; others are asked after the answer.
+    explain: returns why the policy in force refuses the attempt; None if it allows it.
+    enforced: its decision. Functions that were called for it are not called again; others are called after
+        the response.
     """
-    decision = OriginDecision(said.verdicts)
-    if decision.recall(report_only, attempt.origins):
-        _report(report_only, attempt, why, decision)
+    decision = OriginDecision(enforced.results)
+    if decision.decide_without_calls(report_only, attempt.origins):
+        _report(report_only, attempt, explain, decision)
         return
     loop = asyncio.get_running_loop()
-    asking = _limiters.get(loop) or _limiters.setdefault(loop, TaskLimiter())
-    if not asking.start(partial(_call_functions_and_report, report_only, attempt, why, decision)):
-        message = "%s report-only: %d functions are being asked, so that a request was not tried"
+    limiter = _limiters.get(loop) or _limiters.setdefault(loop, TaskLimiter())
+    if limiter.has_room:
+        limiter.start(_call_functions_and_report(report_only, attempt, explain, decision))
+    else:
+        message = "%s report-only: %d functions are being called, so that a request was not evaluated"
         cors_logger.write(logging.INFO, message, report_only.label(), MAX_CONCURRENT)
 
 
 async def _call_functions_and_report(
-    report_only: CompiledPolicy, attempt: Reading, why: Why | None, decision: OriginDecision
+    report_only: CompiledPolicy, attempt: Attempt, explain: Explain | None, decision: OriginDecision
 ) -> None:
-    await decision.form(report_only, attempt.request)
-    _report(report_only, attempt, why, decision)
+    await decision.decide(report_only, attempt.request)
+    _report(report_only, attempt, explain, decision)
 
 
-def _report(report_only: CompiledPolicy, attempt: Reading, why: Why | None, decision: OriginDecision) -> None:
-    allowed = why is None
-    differs = attempt.allowed(report_only, decision) is not allowed
-    if differs and (refusal := why() if why else attempt.refusal(report_only, decision)):
-        _log_difference(report_only, attempt, "could no longer" if allowed else "could", refusal)
-        if allowed and has_listener(attempt.request.app):
-            send_signal(report_only, attempt.request, refusal, report_only=True)
+def _report(
+    report_only: CompiledPolicy, attempt: Attempt, explain: Explain | None, decision: OriginDecision
+) -> None:
+    is_allowed = explain is None
+    differs = attempt.is_allowed(report_only, decision) is not is_allowed
+    find_refusal = explain or partial(attempt.refusal, report_only, decision)
+    refusal = find_refusal() if differs else None
+    if refusal is None:
+        return
+    _log_difference(report_only, attempt, "could no longer" if is_allowed else "could", refusal)
+    if is_allowed and has_listener(attempt.request.app):
+        send_signal(report_only, attempt.request, refusal, report_only=True)
 
 
-def _log_difference(report_only: CompiledPolicy, attempt: Reading, could: str, refusal: Refusal) -> None:
-    """Once for each kind, page and value, as far as they are named."""
+def _log_difference(report_only: CompiledPolicy, attempt: Attempt, could: str, refusal: Refusal) -> None:
+    """Log a difference once for each kind, page and value, up to `MAX_LOGGED` of a kind."""
     if not cors_logger.logger.isEnabledFor(logging.INFO):
         return
-    told = report_only.told.setdefault(f"{could} {attempt.can} {refusal.id}", set())
+    logged = report_only.logged.setdefault(f"{could} {attempt.kind.value} {refusal.id}", set())
     difference = f"{attempt.page} {safe_repr(refusal.value)}"
-    if difference in told or len(told) > MAX_LOGGED:
+    if difference in logged or len(logged) > MAX_LOGGED:
         return
-    told.add(difference)
-    if len(told) > MAX_LOGGED:
+    logged.add(difference)
+    section = report_only.label()
+    if len(logged) > MAX_LOGGED:
         message = "%s report-only: more pages %s %s … (%s): they are not named any more"
-        cors_logger.write(logging.INFO, message, report_only.label(), could, attempt.can, refusal.id)
+        cors_logger.write(logging.INFO, message, section, could, attempt.kind.value, refusal.id)
     else:
-        values = attempt.page, could, attempt.what, refusal.id, refusal.words
-        cors_logger.write(
-            logging.INFO, "%s report-only: a page of %s %s %s: %s: %s", report_only.label(), *values
-        )
+        values = attempt.page, could, attempt.words, refusal.id, refusal.words
+        cors_logger.write(logging.INFO, "%s report-only: a page of %s %s %s: %s: %s", section, *values)

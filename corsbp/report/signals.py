@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 from ..decision.compiled import CompiledPolicy
@@ -18,20 +18,19 @@ if TYPE_CHECKING:
 
 
 SIGNAL: Final = "corsbp.page.refused"
-
-
 _ANY: Final = "corsbp.page.*"
-
 
 MAX_CONCURRENT: Final = 64
 """Maximum number of concurrent calls of listeners, or of functions of report-only policies, per worker."""
 
+overload_logger: Final = RateLimitedLogger(cors_logger.logger, lines=1)
 
-strained: Final = RateLimitedLogger(cors_logger.logger, lines=1)
+Context: TypeAlias = dict[str, Any]
+"""The keyword arguments of a listener."""
 
 
 def has_listener(app: Sanic[Any, Any]) -> bool:
-    """Whether the app listens to the signal: as it does now, since listeners can come later."""
+    """Return whether the app listens to the signal now: listeners can come at any time."""
     names = app.signal_router.name_index
     return SIGNAL in names or _ANY in names
 
@@ -39,89 +38,87 @@ def has_listener(app: Sanic[Any, Any]) -> bool:
 def send_signal(
     compiled: CompiledPolicy, request: Request, refusal: Refusal, report_only: bool = False
 ) -> None:
-    """Call the app's listeners, after the answer."""
+    """Call the app's listeners after the response."""
     loop = asyncio.get_running_loop()
-    calls = _calls.get(loop) or _calls.setdefault(loop, SignalDispatcher())
-    calls.make(Call(request, compiled.label, refusal, report_only))
-
-
-class Job(asyncio.Task[None]):
-    """A task that knows whether it is cancelled, or has awaited something that was."""
-
-    ends = False
-
-    def cancel(self, msg: Any = None) -> bool:
-        self.ends = True
-        return super().cancel(msg)
+    dispatcher = _dispatchers.get(loop) or _dispatchers.setdefault(loop, SignalDispatcher())
+    section = compiled.label()
+    dispatcher.send({"request": request, "section": section, "refusal": refusal, "report_only": report_only})
 
 
 class TaskLimiter:
-    """What runs beside the requests of a worker: at most `MAX_CONCURRENT` of it."""
+    """Tasks beside the requests of a worker, at most `MAX_CONCURRENT` at once."""
 
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, job: Callable[[], Coroutine[Any, Any, None]]) -> bool:
-        """Start a job, unless so many are under way already."""
-        if len(self.tasks) >= MAX_CONCURRENT:
-            return False
-        task = Job(job(), loop=asyncio.get_running_loop())
-        self.tasks.add(task)
-        task.add_done_callback(self.ended)
-        return True
+    @property
+    def has_room(self) -> bool:
+        """Whether another task can be started now."""
+        return len(self.tasks) < MAX_CONCURRENT
 
-    def ended(self, task: asyncio.Task[None]) -> None:
-        """One is done."""
+    def start(self, job: Coroutine[Any, Any, None]) -> None:
+        """Start a task."""
+        task = asyncio.get_running_loop().create_task(job)
+        # The loop keeps a weak reference only.
+        # https://docs.python.org/3/library/asyncio-task.html#asyncio.create_task
+        self.tasks.add(task)
+        task.add_done_callback(self.finish)
+
+    def finish(self, task: asyncio.Task[None]) -> None:
+        """Make room for another task."""
         self.tasks.discard(task)
 
 
-class Call(NamedTuple):
-    """A call of the listeners: what they are told."""
-
-    request: Request
-    label: Callable[[], str]
-    refusal: Refusal
-    report_only: bool
-
-    async def make(self) -> None:
-        """Call them; whatever goes wrong is theirs, and logged."""
-        context = {"request": self.request, "section": self.label()}
-        context |= {"refusal": self.refusal, "report_only": self.report_only}
-        try:
-            await self.request.app.dispatch(SIGNAL, context=context, inline=True, fail_not_found=False)
-        except BaseException as error:  # which may be a library's own kind
-            ends = isinstance(error, asyncio.CancelledError) and getattr(asyncio.current_task(), "ends", True)
-            if ends or isinstance(error, KeyboardInterrupt | SystemExit):
-                raise
-            cors_logger.write(logging.ERROR, "A listener to %s failed", SIGNAL, trace=True)
-
-
 class SignalDispatcher(TaskLimiter):
-    """The calls of listeners.
+    """The calls of the signal's listeners.
 
-    While as many as may be are under way, further refusals of one section, id and kind wait together, and
-    become one call: its `refusal` says how many `times`.
+    While too many are running, further refusals of one section, id and kind wait together and become one
+    call, whose `refusal` has their number in `times`: nothing grows with what is refused.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.waiting: dict[tuple[object, ...], Call] = {}
+        self.waiting: dict[tuple[object, ...], Context] = {}
 
-    def make(self, call: Call) -> None:
-        """Make a call, now or when others have ended."""
-        if self.start(call.make):
+    def send(self, context: Context) -> None:
+        """Call the listeners now, or when others have finished."""
+        if self.has_room:
+            self._call_listeners(context)
             return
-        key = call.request.app, call.label, call.refusal.id, call.report_only
-        times = 1 + (self.waiting[key].refusal.times if key in self.waiting else 0)
-        together = Refusal(*call.refusal[:-1], times)
-        self.waiting[key] = Call(call.request, call.label, together, call.report_only)
-        message = "%d calls of listeners to %s are under way: what is refused meanwhile is told together"
-        strained.write(logging.WARNING, message, MAX_CONCURRENT, SIGNAL)
+        refusal: Refusal = context["refusal"]
+        key = context["request"].app, context["section"], refusal.id, context["report_only"]
+        if key in self.waiting:
+            times = self.waiting[key]["refusal"].times + 1
+            context["refusal"] = Refusal(*refusal[:-1], times)
+        self.waiting[key] = context
+        message = "%d calls of listeners to %s are running: what is refused meanwhile is reported together"
+        overload_logger.write(logging.WARNING, message, MAX_CONCURRENT, SIGNAL)
 
-    def ended(self, task: asyncio.Task[None]) -> None:
-        super().ended(task)
+    def finish(self, task: asyncio.Task[None]) -> None:
+        super().finish(task)
+        # A task that is cancelled ends with the loop, where nothing new begins.
         if self.waiting and not task.cancelled():
-            self.start(self.waiting.pop(next(iter(self.waiting))).make)
+            oldest = next(iter(self.waiting))
+            self._call_listeners(self.waiting.pop(oldest))
+
+    def _call_listeners(self, context: Context) -> None:
+        app: Sanic[Any, Any] = context["request"].app
+        call = app.dispatch(SIGNAL, context=context, inline=True, fail_not_found=False)
+        # Two tasks, so that a listener that raises CancelledError differs from a loop that ends.
+        self.start(_wait_for_listeners(asyncio.ensure_future(call)))
 
 
-_calls: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, SignalDispatcher]] = WeakKeyDictionary()
+async def _wait_for_listeners(call: asyncio.Future[Any]) -> None:
+    """Wait until the listeners have finished, and log whatever goes wrong in them."""
+    try:
+        await asyncio.wait({call})
+    finally:
+        call.cancel()
+    try:
+        call.result()
+    # Some libraries have a BaseException of their own. KeyboardInterrupt has ended the loop by itself.
+    except BaseException:
+        cors_logger.write(logging.ERROR, "A listener to %s failed", SIGNAL, trace=True)
+
+
+_dispatchers: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, SignalDispatcher]] = WeakKeyDictionary()

@@ -19,18 +19,18 @@ SERVED = ("GET", "POST", "DELETE")
 def decide(case: Case) -> dict[str, str]:
     follow = ActivePolicy(CorsPolicy(**POLICIES[case.policy]))
     rules = follow.compiled
-    lists = PathPolicies(dict.fromkeys(SERVED, follow)).lists(follow, rules)
+    lists = PathPolicies(dict.fromkeys(SERVED, follow)).options_headers(follow, rules)
     grant = rules.grant(case.origins)
-    assert (rules.always or rules.answer(case.origins)) == rules.ordinary(grant)
-    if grant is None and rules.open(case.origins):
+    assert (rules.static_headers or rules.response_headers(grant)) == rules.response_headers(grant)
+    if grant is None and rules.needs_functions(case.origins):
         (origin,) = case.origins
-        functions: Any = rules.ask or ()  # none of which looks at the request
+        functions: Any = rules.functions  # none of which looks at the request
         grant = origin if any(function(origin, None) for function in functions) else None
     if case.kind == "GET":
-        return text(rules.ordinary(grant))
+        return text(rules.response_headers(grant))
     if case.kind == LISTED:
-        return text(lists.preflight(grant, case.asks[1]))
-    return text(lists.plain(grant))
+        return text(lists.preflight_headers(grant, case.asks[1]))
+    return text(lists.plain_headers(grant))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.policy)

@@ -88,7 +88,7 @@ def test_what_is_named_never_takes_the_asynchronous_way(monkeypatch: pytest.Monk
     app, _ = section(CorsPolicy(allow_origins=[*NAMED, lambda origin, request: True]))
 
     async def talk(port: int) -> list[Any]:
-        monkeypatch.setattr(SendWrapper, "ask", fail)
+        monkeypatch.setattr(SendWrapper, "decide_origin", fail)
         asks = [
             preflight("/bp/item", "POST", None, ONE),
             request("GET", "/bp/nothing", SUB),

@@ -20,11 +20,11 @@ def test_methods_follow_their_routes() -> None:
     one, two = ActivePolicy(CorsPolicy()), ActivePolicy(CorsPolicy(allow_origins=["https://a.example"]))
     path = PathPolicies({"DELETE": None, "POST": two, "GET": one, "PUT": two})
     assert path.allow == ("GET", "POST", "PUT", "DELETE", "OPTIONS")
-    assert path.lists(one, one.compiled).methods == ("GET", "OPTIONS")
-    assert path.lists(two, two.compiled).methods == ("POST", "PUT", "OPTIONS")
+    assert path.options_headers(one, one.compiled).methods == ("GET", "OPTIONS")
+    assert path.options_headers(two, two.compiled).methods == ("POST", "PUT", "OPTIONS")
     owners = {method: path.policy_for(method) for method in ("GET", "POST", "DELETE", "PATCH", None)}
     assert owners == {"GET": one, "POST": two, "DELETE": None, "PATCH": one, None: one}
-    vary = text(path.lists(two, two.compiled).preflight("https://a.example", ()))["vary"]
+    vary = text(path.options_headers(two, two.compiled).preflight_headers("https://a.example", ()))["vary"]
     assert vary == "access-control-request-method"
 
 
@@ -33,7 +33,7 @@ def test_methods_of_every_kind() -> None:
     follow = ActivePolicy(CorsPolicy())
     path = PathPolicies(dict.fromkeys(("OPTIONS", "QUERY", "TRACE", "GET"), follow))
     assert path.allow == ("GET", "QUERY", "TRACE", "OPTIONS")
-    assert path.lists(follow, follow.compiled).methods == ("GET", "QUERY", "OPTIONS")
+    assert path.options_headers(follow, follow.compiled).methods == ("GET", "QUERY", "OPTIONS")
 
 
 def test_a_path_without_cors() -> None:
@@ -45,11 +45,19 @@ def test_a_path_without_cors() -> None:
 def test_another_policy_is_followed_at_once_and_the_one_before_as_long_as_it_is_asked_for() -> None:
     follow = ActivePolicy(CorsPolicy(), lambda: "the section")
     path, before = PathPolicies({"GET": follow}), follow.compiled
-    lists = path.lists(follow, before)
-    assert path.lists(follow, before) is lists
+    lists = path.options_headers(follow, before)
+    assert path.options_headers(follow, before) is lists
     follow.change(CorsPolicy(max_age=7), None)
-    assert text(path.lists(follow, follow.compiled).preflight("*", ()))["access-control-max-age"] == "7"
-    assert text(path.lists(follow, before).preflight("*", ()))["access-control-max-age"] == "600"
+    assert (
+        text(path.options_headers(follow, follow.compiled).preflight_headers("*", ()))[
+            "access-control-max-age"
+        ]
+        == "7"
+    )
+    assert (
+        text(path.options_headers(follow, before).preflight_headers("*", ()))["access-control-max-age"]
+        == "600"
+    )
     assert follow.compiled.label() == "the section"
 
 
@@ -72,11 +80,16 @@ NARROW = CompiledPolicy(CorsPolicy(allow_methods=["GET"], allow_headers=["x-a"])
 def test_why_a_preflight_does_not_suffice(method: str, names: list[str], expected: object) -> None:
     follow = ActivePolicy(NARROW.policy)
     refusal = (
-        PathPolicies(dict.fromkeys(("GET", "DELETE"), follow)).lists(follow, NARROW).refusal(method, names)
+        PathPolicies(dict.fromkeys(("GET", "DELETE"), follow))
+        .options_headers(follow, NARROW)
+        .refusal(method, names)
     )
     assert (refusal and refusal[:3]) == expected
 
 
 def test_any_header_is_allowed_by_a_star() -> None:
     follow = ActivePolicy(CorsPolicy())
-    assert PathPolicies({"GET": follow}).lists(follow, follow.compiled).refusal("GET", ["x-anything"]) is None
+    assert (
+        PathPolicies({"GET": follow}).options_headers(follow, follow.compiled).refusal("GET", ["x-anything"])
+        is None
+    )

@@ -182,12 +182,11 @@ def test_a_cache_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     rules = corsbp.decision.compiled.CompiledPolicy(
         corsbp.CorsPolicy(allow_origins=["https://*.example.com", ONE])
     )
-    match = rules.match
-    rules.match = functools.lru_cache(match)
+    monkeypatch.setattr(rules, "grant", functools.lru_cache(rules.grant))
     monkeypatch.setattr(corsbp.decision.compiled, "seen", CACHE, raising=False)
     counts = [reached(rules)]
     for number in range(3):
-        rules.grant([f"https://{number}.example.com"])
+        rules.grant((f"https://{number}.example.com",))
         counts.append(reached(rules))
         CACHE[f"https://{number}.example"] = True
         counts.append(reached(rules))

@@ -261,7 +261,7 @@ def told(group: CorsGroup) -> dict[str, set[str]]:
     """What has been logged of the report-only policy."""
     report_only = group.section.active_policy.compiled.report_only
     assert report_only is not None
-    return report_only.told
+    return report_only.logged
 
 
 def app_of(now: CorsPolicy, report_only: CorsPolicy | None) -> tuple[Sanic, CorsGroup]:
@@ -517,8 +517,8 @@ def test_so_many_functions_at_once(caplog: pytest.LogCaptureFixture) -> None:
     app, _ = app_of(LIST, CorsPolicy(allow_origins=function, origin_timeout=60))
     found = said(app, [request("GET", "/api/item", TWO)] * (MAX_CONCURRENT + 2), caplog)
     assert asked == MAX_CONCURRENT
-    busy = f"{MAX_CONCURRENT} functions are being asked"
-    line = f"cors_group(api) report-only: {busy}, so that a request was not tried"
+    busy = f"{MAX_CONCURRENT} functions are being called"
+    line = f"cors_group(api) report-only: {busy}, so that a request was not evaluated"
     assert found == [[]] * MAX_CONCURRENT + [[line]] * 2
 
 
