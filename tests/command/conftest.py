@@ -1,4 +1,4 @@
-"""What the tests of the command share."""
+"""Fixtures of the tests of the command."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from corsbp.command import main
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _nothing_left_by_others() -> None:
-    """The command prints what is logged: not what asyncio has to say of an earlier file's tasks."""
+def _collect_garbage() -> None:
+    """Collect the tasks of earlier files: the command would print what asyncio logs about them."""
     gc.collect()
 
 
 @pytest.fixture
 def audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Audit an app, or what makes one: the status, what was printed, and what was said beside it."""
+    """Audit an app, or the app of a function: the exit status, stdout and stderr."""
 
     def run(app: Sanic | Callable[[], Sanic], *options: str) -> tuple[int, str, str]:
         monkeypatch.setattr(
             "corsbp.command.audit.load_app", lambda _: app if isinstance(app, Sanic) else app()
         )
         status = main(["audit", "x:app", *options])
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
 
     return run

@@ -1,4 +1,4 @@
-"""An app that prints, wherever it can."""
+"""An app that prints at import, at startup and in a handler."""
 
 from sanic import HTTPResponse, Request, Sanic
 

@@ -1,4 +1,4 @@
-"""An app's whole CORS surface: the screen, the findings, the snapshot and what changed since."""
+"""`corsbp audit`: the table, the findings, the snapshot and the changes."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ async def handler(*_: object, **__: object) -> Any:
     return text("here")
 
 
-def bp_of(name: str, *methods: str, **options: Any) -> Blueprint:
+def make_blueprint(name: str, *methods: str, **options: Any) -> Blueprint:
     bp = Blueprint(name, url_prefix=f"/{name}")
     bp.add_route(handler, "/item", methods=methods or ("GET",), **options)
     return bp
 
 
-def asks(origin: str, _: object) -> bool:
+def allows_origin(origin: str, _: object) -> bool:
     return origin == ORIGIN
 
 
-def with_socket(name: str) -> Blueprint:
+def make_socket_blueprint(name: str) -> Blueprint:
     bp = Blueprint(name, url_prefix=f"/{name}")
     bp.add_websocket_route(handler, "/talk")
     return bp
@@ -51,27 +51,27 @@ HTTP, SUFFIX = "http://intranet.example", "https://*.github.io"
 
 
 def two_sections() -> Sanic:
-    shared = bp_of("shared")
+    shared = make_blueprint("shared")
     app = new_app(cors_group(shared))
-    app.blueprint(cors_group(bp_of("other")))
+    app.blueprint(cors_group(make_blueprint("other")))
     list_sections(app)[-1].members.append(shared)
     return app
 
 
-def twice_named() -> Sanic:
-    inner = bp_of("inner")
+def open_beside_restricted() -> Sanic:
+    inner = make_blueprint("inner")
     inner.add_route(handler, "/open", name="open", ctx_cors=CorsPolicy())
     return new_app(cors_group(inner, **SAFE))
 
 
 def sanic_ext(**config: Any) -> Sanic:
-    return new_app(cors_group(bp_of("one")), **config)
+    return new_app(cors_group(make_blueprint("one")), **config)
 
 
-def settled(origins: str, **config: Any) -> Sanic:
-    """An app that has called `app.extend()` with these origins; what is set after it has no effect."""
+def extended(origins: str, **config: Any) -> Sanic:
+    """Make an app that has called `app.extend()` with these origins; later settings have no effect."""
     sanic_ext_ = pytest.importorskip("sanic_ext")
-    app = new_app(cors_group(bp_of("one")))
+    app = new_app(cors_group(make_blueprint("one")))
     sanic_ext_.Extend(app, config={"cors_origins": origins})
     app.config.update(config)
     return app
@@ -84,56 +84,58 @@ def decorated(outside: bool) -> Sanic:
 
     bp = Blueprint("two", url_prefix="/two")
     bp.add_route(own, "/item")
-    app = settled("")
+    app = extended("")
     app.blueprint(bp if outside else cors_group(bp))
     return app
 
 
-def forgotten(bp: Blueprint) -> Sanic:
+def unregistered(bp: Blueprint) -> Sanic:
     cors_group(bp)
     return new_app(bp)
 
 
-def own_policies(*policies: CorsPolicy) -> Sanic:
-    """Routes in no section, each with a policy of its own."""
-    app = new_app(cors_group(bp_of("one")))
+def routes_with_own_policies(*policies: CorsPolicy) -> Sanic:
+    """Make an app with routes in no section, each with its own policy."""
+    app = new_app(cors_group(make_blueprint("one")))
     for number, policy in enumerate(policies):
         app.add_route(handler, f"/own/{number}", name=f"own-{number}", ctx_cors=policy)
     return app
 
 
-def twice(group: Any) -> Sanic:
+def registered_twice(group: Any) -> Sanic:
     app = new_app(group)
     app.blueprint(group.blueprints[0], url_prefix="/v2", name_prefix="v2")
     return app
 
 
 APPS: dict[str, tuple[Any, set[str]]] = {
-    "nothing": (lambda: new_app(cors_group(bp_of("one", "GET", "PUT"), **SAFE)), set()),
-    "no section": (lambda: new_app(bp_of("one")), set()),
-    "any beside restricted": (twice_named, {"any-beside-restricted"}),
+    "nothing": (lambda: new_app(cors_group(make_blueprint("one", "GET", "PUT"), **SAFE)), set()),
+    "no section": (lambda: new_app(make_blueprint("one")), set()),
+    "any beside restricted": (open_beside_restricted, {"any-beside-restricted"}),
     "any beside restricted on a path": (
-        lambda: new_app(cors_group(bp_of("one"), **SAFE), cors_group(_same_path("two", "PUT"))),
+        lambda: new_app(
+            cors_group(make_blueprint("one"), **SAFE), cors_group(_blueprint_on_same_path("two", "PUT"))
+        ),
         {"any-beside-restricted"},
     ),
     "a method that nothing serves": (
-        lambda: new_app(cors_group(bp_of("one"), allow_methods=["GET", "PUT"], **SAFE)),
+        lambda: new_app(cors_group(make_blueprint("one"), allow_methods=["GET", "PUT"], **SAFE)),
         {"method-unserved"},
     ),
     "subdomains with credentials": (
         lambda: new_app(
-            cors_group(bp_of("one"), allow_origins=["https://*.a.example"], allow_credentials=True)
+            cors_group(make_blueprint("one"), allow_origins=["https://*.a.example"], allow_credentials=True)
         ),
         {"credentials-pattern"},
     ),
     "an insecure origin": (
-        lambda: new_app(cors_group(bp_of("one"), allow_origins=[HTTP])),
+        lambda: new_app(cors_group(make_blueprint("one"), allow_origins=[HTTP])),
         {"insecure-origin"},
     ),
     "an insecure origin with credentials": (
         lambda: new_app(
             cors_group(
-                bp_of("one"),
+                make_blueprint("one"),
                 allow_origins=[HTTP],
                 allow_credentials=True,
                 dangerously_allow_insecure_origins=True,
@@ -144,7 +146,7 @@ APPS: dict[str, tuple[Any, set[str]]] = {
     "a public suffix": (
         lambda: new_app(
             cors_group(
-                bp_of("one"),
+                make_blueprint("one"),
                 allow_origins=[SUFFIX],
                 allow_credentials=True,
                 dangerously_allow_public_suffixes=True,
@@ -153,63 +155,84 @@ APPS: dict[str, tuple[Any, set[str]]] = {
         {"credentials-public-suffix"},
     ),
     "a public suffix without credentials": (
-        lambda: new_app(cors_group(bp_of("one"), allow_origins=[SUFFIX])),
+        lambda: new_app(cors_group(make_blueprint("one"), allow_origins=[SUFFIX])),
         set(),
     ),
-    "any beside restricted, both outside": (lambda: own_policies(CorsPolicy(**SAFE), CorsPolicy()), set()),
+    "any beside restricted, both outside": (
+        lambda: routes_with_own_policies(CorsPolicy(**SAFE), CorsPolicy()),
+        set(),
+    ),
     "an insecure origin outside": (
-        lambda: own_policies(CorsPolicy(allow_origins=[HTTP])),
+        lambda: routes_with_own_policies(CorsPolicy(allow_origins=[HTTP])),
         {"insecure-origin"},
     ),
     "an empty section": (lambda: new_app(cors_group(Blueprint("empty"))), {"section-empty"}),
     "ctx_cors in an app without a section": (
-        lambda: new_app(bp_of("one", ctx_cors=CorsPolicy(**SAFE))),
+        lambda: new_app(make_blueprint("one", ctx_cors=CorsPolicy(**SAFE))),
         {"ctx-cors-unread"},
     ),
-    "ctx_cors=False in an app without a section": (lambda: new_app(bp_of("one", ctx_cors=False)), set()),
-    "ctx_cors outside": (
-        lambda: new_app(cors_group(bp_of("one")), bp_of("two", ctx_cors=False)),
+    "ctx_cors=False in an app without a section": (
+        lambda: new_app(make_blueprint("one", ctx_cors=False)),
         set(),
     ),
-    "a group that was forgotten": (lambda: forgotten(bp_of("one")), {"group-forgotten"}),
-    "a blueprint at two places": (lambda: twice(cors_group(bp_of("one"))), {"blueprint-twice"}),
+    "ctx_cors outside": (
+        lambda: new_app(cors_group(make_blueprint("one")), make_blueprint("two", ctx_cors=False)),
+        set(),
+    ),
+    "a group that is on no app": (lambda: unregistered(make_blueprint("one")), {"group-forgotten"}),
+    "a blueprint at two places": (
+        lambda: registered_twice(cors_group(make_blueprint("one"))),
+        {"blueprint-twice"},
+    ),
     "a socket": (
-        lambda: new_app(cors_group(with_socket("one"), check_websockets=False, **SAFE)),
+        lambda: new_app(cors_group(make_socket_blueprint("one"), check_websockets=False, **SAFE)),
         {"websocket-unchecked"},
     ),
     "a socket with credentials": (
-        lambda: new_app(cors_group(with_socket("one"), check_websockets=False, **CREDENTIALS)),
+        lambda: new_app(cors_group(make_socket_blueprint("one"), check_websockets=False, **CREDENTIALS)),
         {"websocket-unchecked"},
     ),
-    "a socket that is checked": (lambda: new_app(cors_group(with_socket("one"), **CREDENTIALS)), set()),
-    "an open socket": (lambda: new_app(cors_group(with_socket("one"))), set()),
+    "a socket that is checked": (
+        lambda: new_app(cors_group(make_socket_blueprint("one"), **CREDENTIALS)),
+        set(),
+    ),
+    "an open socket": (lambda: new_app(cors_group(make_socket_blueprint("one"))), set()),
     "sanic-ext": (lambda: sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS="*"), {"two-layers"}),
-    "sanic-ext, settled": (lambda: settled("https://a.example"), {"two-layers"}),
-    "sanic-ext, settled, then turned off": (lambda: settled("https://a.example", CORS=False), {"two-layers"}),
-    "sanic-ext, set too late": (lambda: settled("", CORS_ORIGINS="*"), {"set-too-late"}),
+    "sanic-ext, extended": (lambda: extended("https://a.example"), {"two-layers"}),
+    "sanic-ext, extended, then turned off": (
+        lambda: extended("https://a.example", CORS=False),
+        {"two-layers"},
+    ),
+    "sanic-ext, set too late": (lambda: extended("", CORS_ORIGINS="*"), {"set-too-late"}),
     "sanic-ext, on a route": (lambda: decorated(outside=True), {"two-layers"}),
     "sanic-ext, on a route of a section": (lambda: decorated(outside=False), set()),
     "sanic-ext, off": (lambda: sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS="*", CORS=False), set()),
-    "sanic-ext, for nobody": (lambda: sanic_ext(AUTO_EXTEND=True), set()),
+    "sanic-ext, for no origin": (lambda: sanic_ext(AUTO_EXTEND=True), set()),
     "a function": (
-        lambda: new_app(cors_group(bp_of("one"), allow_origins=asks, allow_credentials=True)),
+        lambda: new_app(
+            cors_group(make_blueprint("one"), allow_origins=allows_origin, allow_credentials=True)
+        ),
         {"credentials-function"},
     ),
     "a function beside a pattern": (
         lambda: new_app(
-            cors_group(bp_of("one"), allow_origins=["https://*.example.com", asks], allow_credentials=True)
+            cors_group(
+                make_blueprint("one"),
+                allow_origins=["https://*.example.com", allows_origin],
+                allow_credentials=True,
+            )
         ),
         {"credentials-function", "credentials-pattern"},
     ),
     "a function without credentials": (
-        lambda: new_app(cors_group(bp_of("one"), allow_origins=[ORIGIN, asks])),
+        lambda: new_app(cors_group(make_blueprint("one"), allow_origins=[ORIGIN, allows_origin])),
         set(),
     ),
     "two sections": (two_sections, {"two-sections"}),
 }
 
 
-def _same_path(name: str, method: str) -> Blueprint:
+def _blueprint_on_same_path(name: str, method: str) -> Blueprint:
     bp = Blueprint(name)
     bp.add_route(handler, "/one/item", methods=[method])
     return bp
@@ -221,15 +244,17 @@ def test_findings(name: str) -> None:
     _, found = audit_app(make())
     assert {each.id for each in found} == ids
     assert ids <= set(FINDINGS)
-    severe = name in ("a socket with credentials", "a group that was forgotten", "two sections") or bool(
+    severe = name in ("a socket with credentials", "a group that is on no app", "two sections") or bool(
         ids & ERRORS
     )
     assert [each.is_error for each in found] == [severe] * len(found)
 
 
 @pytest.mark.filterwarnings("ignore::corsbp.CorsPolicyWarning")
-def test_an_origin_that_another_covers() -> None:
-    app = new_app(cors_group(bp_of("one"), allow_origins=["https://*.a.example", "https://b.a.example"]))
+def test_covered_origin() -> None:
+    app = new_app(
+        cors_group(make_blueprint("one"), allow_origins=["https://*.a.example", "https://b.a.example"])
+    )
     ((finding,)) = audit_app(app)[1]
     assert (finding.id, finding.where) == ("origin-covered", "cors_group(one)")
     assert finding.text == "https://b.a.example is already allowed by https://*.a.example"
@@ -237,7 +262,7 @@ def test_an_origin_that_another_covers() -> None:
 
 def test_no_listener_runs() -> None:
     ran: list[str] = []
-    app = new_app(cors_group(bp_of("one"), **SAFE))
+    app = new_app(cors_group(make_blueprint("one"), **SAFE))
     for event in ("main_process_start", "before_server_start", "after_server_start"):
         app.register_listener(lambda *_: ran.append("ran"), event)
     audit_app(app)
@@ -247,8 +272,8 @@ def test_no_listener_runs() -> None:
 # --- the screen ---
 
 
-def everything() -> Sanic:
-    one = bp_of("one", "GET", "PUT")
+def app_with_everything() -> Sanic:
+    one = make_blueprint("one", "GET", "PUT")
     one.add_route(handler, "/left-out", name="left_out", ctx_cors=False)
     one.add_route(handler, "/hosted", name="hosted", host="api.example")
     one.add_websocket_route(handler, "/talk", name="talk")
@@ -262,17 +287,19 @@ def everything() -> Sanic:
             **CREDENTIALS,
         ),
         cors_group(
-            bp_of("two"), allow_origins=[f"https://{letter}.example" for letter in "abcde"], allow_methods=()
+            make_blueprint("two"),
+            allow_origins=[f"https://{letter}.example" for letter in "abcde"],
+            allow_methods=(),
         ),
-        cors_group(bp_of("three"), allow_origins=asks),
-        cors_group(bp_of("public")),
-        bp_of("four"),
-        bp_of("five", ctx_cors=CorsPolicy()),
+        cors_group(make_blueprint("three"), allow_origins=allows_origin),
+        cors_group(make_blueprint("public")),
+        make_blueprint("four"),
+        make_blueprint("five", ctx_cors=CorsPolicy()),
     )
 
 
-def test_the_screen(audit: Any) -> None:
-    status, out, err = audit(everything())
+def test_table(audit: Any) -> None:
+    status, out, err = audit(app_with_everything())
     lines = [" ".join(line.split()) for line in out.splitlines() if line.strip()]
     lines = [re.sub(r"ctx_cors of app\d+", "ctx_cors of app", line) for line in lines]
     one = "cors_group(one) https://app.example; credentials; methods: PUT; headers: x-a; exposes: x-b,x-c"
@@ -284,7 +311,7 @@ def test_the_screen(audit: Any) -> None:
         "GET /one/left-out cors_group(one) none: no CORS",
         "WebSocket /one/talk cors_group(one) any origin: check_websockets=False",
         "GET /public/item cors_group(public) any origin",
-        "GET /three/item cors_group(three) origins that asks() allows",
+        "GET /three/item cors_group(three) origins that allows_origin() allows",
         "GET /two/item cors_group(two) "
         "https://a.example, https://b.example, https://c.example and 2 more; methods: none",
         "error WebSocket /one/talk: check_websockets=False: pages of every site can open it "
@@ -294,9 +321,9 @@ def test_the_screen(audit: Any) -> None:
     assert (status, err) == (1, "")
 
 
-def test_methods_that_a_list_leaves_out(audit: Any) -> None:
-    """They are nobody's; those that need no permission are for all that the policy names."""
-    one = bp_of("one", "GET", "PUT", "DELETE")
+def test_methods_that_are_not_allowed(audit: Any) -> None:
+    """No origin may use them; GET, HEAD and POST need no permission."""
+    one = make_blueprint("one", "GET", "PUT", "DELETE")
     one.add_route(handler, "/patch", name="patch", methods=["PATCH"])
     _, out, _ = audit(new_app(cors_group(one, allow_methods=["PUT"], **SAFE)))
     lines = [" ".join(line.split()) for line in out.splitlines()]
@@ -308,8 +335,8 @@ def test_methods_that_a_list_leaves_out(audit: Any) -> None:
 
 
 def test_findings_name_their_paths(audit: Any) -> None:
-    """And can be known at one of them. A section's policy is about all its routes, a route's own is not."""
-    one = bp_of("one")
+    """A finding about a section's policy names all routes of the section, and can be ignored at one path."""
+    one = make_blueprint("one")
     one.add_route(handler, "/own", name="own", ctx_cors=CorsPolicy(allow_origins=["http://b.example"]))
     one.add_route(handler, "/more", name="more")
     app = new_app(cors_group(one, allow_origins=[HTTP]))
@@ -328,37 +355,37 @@ def test_findings_name_their_paths(audit: Any) -> None:
 
 
 @pytest.mark.parametrize("origins", ["*", "https://a.example", "https://a.example,https://b.example"])
-def test_what_sanic_ext_lets_in_is_shown_as_written(origins: str, audit: Any) -> None:
-    """Before `app.extend()`, and after it, when only expressions are left of it."""
+def test_origins_of_sanic_ext_are_shown_as_written(origins: str, audit: Any) -> None:
+    """Before `app.extend()`, and after it, when only regular expressions are left."""
     pytest.importorskip("sanic_ext")
-    before, after = sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS=origins), settled(origins)
+    before, after = sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS=origins), extended(origins)
     written = origins.replace(",", ", ")
     expressions = [each.pattern for each in after.ctx.cors.allow_origins]
     # those of 24.12 have no end, and let in more than was written: they are shown as they are
     whole = origins == "*" or all(each.endswith("$") for each in expressions)
     for app, shown in ((before, written), (after, written if whole else ", ".join(expressions))):
-        said = f"warning {app.name}: sanic-ext allows outside of the sections: {shown} [two-layers]\n"
-        assert said in audit(app)[1]
+        expected = f"warning {app.name}: sanic-ext allows outside of the sections: {shown} [two-layers]\n"
+        assert expected in audit(app)[1]
 
 
-def test_a_policy_that_nothing_reads(audit: Any) -> None:
-    """Its route is named, and what makes it be read; which is so."""
+def test_ctx_cors_without_section(audit: Any) -> None:
+    """The finding names the route, and a change that works."""
 
     def make() -> tuple[Sanic, Blueprint]:
-        bp = bp_of("one", ctx_cors=CorsPolicy())
+        bp = make_blueprint("one", ctx_cors=CorsPolicy())
         app = new_app(bp)
         app.add_route(handler, "/own", name="own", ctx_cors=CorsPolicy())
         return app, bp
 
     def sent(app: Sanic) -> list[str | None]:
-        answers = send(app, request("GET", "/one/item"), request("GET", "/own"))
-        return [each.cors.get("access-control-allow-origin") for each in answers]
+        allows_origin_too = send(app, request("GET", "/one/item"), request("GET", "/own"))
+        return [each.cors.get("access-control-allow-origin") for each in allows_origin_too]
 
     app, _ = make()
     found = json.loads(audit(app, "--json")[1])["findings"]
-    said = "its ctx_cors does nothing, as the app has no section: "
-    one = f"{said}app.blueprint(cors_group(one, ...)) makes one"
-    own = f"{said}declare it on a blueprint bp, and app.blueprint(cors_group(bp, ...)) makes one"
+    expected = "its ctx_cors does nothing, as the app has no section: "
+    one = f"{expected}app.blueprint(cors_group(one, ...)) makes one"
+    own = f"{expected}declare it on a blueprint bp, and app.blueprint(cors_group(bp, ...)) makes one"
     assert [(each["level"], each["where"], each["paths"], each["text"]) for each in found] == [
         ("warning", "GET /one/item", ["/one/item"], one),
         ("warning", "GET /own", ["/own"], own),
@@ -372,32 +399,32 @@ def test_a_policy_that_nothing_reads(audit: Any) -> None:
 # --- groups that are on no app ---
 
 
-def test_a_group_that_is_on_no_app(audit: Any) -> None:
-    """Even one that nobody keeps; with those inside of it, it is one finding."""
+def test_group_on_no_app(audit: Any) -> None:
+    """Found even if the app dropped it; with the groups inside it is one finding."""
 
     def make() -> Sanic:
-        app = new_app(cors_group(bp_of("here")))
-        cors_group(bp_of("outer"), Blueprint.group(cors_group(bp_of("inner"))))
+        app = new_app(cors_group(make_blueprint("here")))
+        cors_group(make_blueprint("outer"), Blueprint.group(cors_group(make_blueprint("inner"))))
         [[] for _ in range(100_000)]  # at which Python would collect it
         return app
 
     status, out, _ = audit(make)
     line = make.__code__.co_firstlineno + 2
-    said = f"made at tests/command/test_audit.py:{line}, on no app: app.blueprint(...) registers it"
+    expected = f"made at tests/command/test_audit.py:{line}, on no app: app.blueprint(...) registers it"
     found = [each for each in out.splitlines() if each.startswith(("warning", "error"))]
-    assert (status, found) == (0, [f"warning cors_group(outer, inner): {said} [group-unused]"])
+    assert (status, found) == (0, [f"warning cors_group(outer, inner): {expected} [group-unused]"])
     assert "[group-unused]" not in audit(make, "--ignore", "group-unused@cors_group(outer, inner)")[1]
 
 
-def test_groups_that_are_elsewhere(audit: Any) -> None:
-    """They are on another app, or what they wrap is; or they were there before."""
-    kept: list[Any] = [cors_group(bp_of("before"))]
+def test_groups_on_other_apps(audit: Any) -> None:
+    """No finding: they, or their blueprints, are on another app, or were made before the import."""
+    kept: list[Any] = [cors_group(make_blueprint("before"))]
 
     def make() -> Sanic:
         app, other = new_app(), new_app()
-        other.blueprint(cors_group(bp_of("registered")))
+        other.blueprint(cors_group(make_blueprint("registered")))
         other.blueprint(cors_group(Blueprint.group()))
-        bare = bp_of("bare")
+        bare = make_blueprint("bare")
         other.blueprint(bare)
         kept.extend((cors_group(bare), cors_group(other)))
         return app
@@ -406,7 +433,7 @@ def test_groups_that_are_elsewhere(audit: Any) -> None:
 
 
 @pytest.mark.parametrize("collects", [True, False])
-def test_python_collects_as_before(collects: bool, audit: Any) -> None:
+def test_garbage_collector_is_restored(collects: bool, audit: Any) -> None:
     was = gc.isenabled()
     try:
         (gc.enable if collects else gc.disable)()
@@ -416,47 +443,47 @@ def test_python_collects_as_before(collects: bool, audit: Any) -> None:
         (gc.enable if was else gc.disable)()
 
 
-def test_names_that_stop_the_start(audit: Any) -> None:
-    app = new_app(cors_group(bp_of("one")))
+def test_duplicate_names(audit: Any) -> None:
+    app = new_app(cors_group(make_blueprint("one")))
     app.add_route(handler, "/a")
     app.add_route(handler, "/b")
-    said = f"error {app.name}.handler: is the name of /a and of /b: give one of them another, name=..."
-    assert f"{said} [duplicate-names]\n" in audit(app)[1]
+    expected = f"error {app.name}.handler: is the name of /a and of /b: give one of them another, name=..."
+    assert f"{expected} [duplicate-names]\n" in audit(app)[1]
     app.config.TOUCHUP = False
     with pytest.raises(ServerError, match="Duplicate route names"):  # the control
         send(app)
 
 
-def test_in_a_terminal(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In colour, unless told otherwise, and within its width."""
+def test_terminal(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With colours, except with NO_COLOR, and within the width."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "60")
-    _, out, _ = audit(everything())
+    _, out, _ = audit(app_with_everything())
     colour = re.compile(r"\x1b\[[0-9;]*3[0-9]m")
     assert "\x1b[1;31merror" in out
     monkeypatch.setenv("NO_COLOR", "1")
-    _, out, _ = audit(everything())
+    _, out, _ = audit(app_with_everything())
     assert not colour.search(out) and "/three" in out
 
 
-def test_what_is_known_can_be_ignored(audit: Any) -> None:
-    status, out, err = audit(everything(), "--ignore", "websocket-uncheck")
-    said = "corsbp: --ignore: no finding has the id 'websocket-uncheck'; meant: websocket-unchecked\n"
-    assert (status, out, err) == (2, "", said)
-    assert audit(everything(), "--ignore", "nonsense")[2].endswith("has the id 'nonsense'\n")
-    status, out, _ = audit(everything(), "--ignore", "websocket-unchecked")
+def test_ignore(audit: Any) -> None:
+    status, out, err = audit(app_with_everything(), "--ignore", "websocket-uncheck")
+    expected = "corsbp: --ignore: no finding has the id 'websocket-uncheck'; meant: websocket-unchecked\n"
+    assert (status, out, err) == (2, "", expected)
+    assert audit(app_with_everything(), "--ignore", "nonsense")[2].endswith("has the id 'nonsense'\n")
+    status, out, _ = audit(app_with_everything(), "--ignore", "websocket-unchecked")
     assert status == 0 and "[websocket" not in out
 
 
-def test_for_machines(audit: Any) -> None:
-    status, out, _ = audit(everything(), "--json")
+def test_json(audit: Any) -> None:
+    status, out, _ = audit(app_with_everything(), "--json")
     found = json.loads(out)
     assert status == 1
     assert [(each["id"], each["level"]) for each in found["findings"]] == [("websocket-unchecked", "error")]
     assert len(found["routes"]) == 9 and found["routes"][1]["policy"] is None
 
 
-def test_what_is_report_only(audit: Any) -> None:
+def test_report_only(audit: Any) -> None:
     bp = Blueprint("api", url_prefix="/api")
     bp.add_route(handler, "/item", name="item")
     bp.add_route(handler, "/own", name="own", ctx_cors=CorsPolicy())
@@ -471,7 +498,7 @@ def test_what_is_report_only(audit: Any) -> None:
     assert tried == ["https://app.example; methods: GET", None, "https://app.example; methods: GET"]
 
 
-def test_what_comes_from_a_store(audit: Any) -> None:
+def test_live_origins(audit: Any) -> None:
     async def origins(_: Sanic) -> AsyncIterator[list[str]]:
         yield ["https://two.example"]
 
@@ -491,8 +518,8 @@ def test_what_comes_from_a_store(audit: Any) -> None:
 ITEM = "GET /one/item"
 
 
-def snapped(**policy: Any) -> dict[str, Any]:
-    return take_snapshot(list_routes(new_app(cors_group(bp_of("one"), **policy))))
+def snapshot_of(**policy: Any) -> dict[str, Any]:
+    return take_snapshot(list_routes(new_app(cors_group(make_blueprint("one"), **policy))))
 
 
 LISTED = {"allow_origins": [ORIGIN]}
@@ -514,27 +541,27 @@ CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], list[tuple[str, bool]]]
     (
         "a function",
         SAFE,
-        {"allow_origins": asks},
-        [(f"now origins that the function {__name__}.asks allows", True)],
+        {"allow_origins": allows_origin},
+        [(f"now origins that the function {__name__}.allows_origin allows", True)],
     ),
-    ("no function", {"allow_origins": asks}, SAFE, [(f"now only {ORIGIN}", True)]),
+    ("no function", {"allow_origins": allows_origin}, SAFE, [(f"now only {ORIGIN}", True)]),
     (
         "a function beside",
         SAFE,
-        {"allow_origins": [asks, ORIGIN]},
-        [(f"now also origins that the function {__name__}.asks allows", True)],
+        {"allow_origins": [allows_origin, ORIGIN]},
+        [(f"now also origins that the function {__name__}.allows_origin allows", True)],
     ),
     (
         "no function beside",
-        {"allow_origins": [asks, ORIGIN]},
+        {"allow_origins": [allows_origin, ORIGIN]},
         SAFE,
-        [(f"no longer origins that the function {__name__}.asks allows", False)],
+        [(f"no longer origins that the function {__name__}.allows_origin allows", False)],
     ),
     (
         "everyone no more",
         {},
-        {"allow_origins": [ORIGIN, asks]},
-        [(f"now only {ORIGIN}, origins that the function {__name__}.asks allows", False)],
+        {"allow_origins": [ORIGIN, allows_origin]},
+        [(f"now only {ORIGIN}, origins that the function {__name__}.allows_origin allows", False)],
     ),
     ("credentials", SAFE, CREDENTIALS, [("now with credentials", True)]),
     ("no credentials", CREDENTIALS, SAFE, [("no longer with credentials", False)]),
@@ -555,50 +582,50 @@ CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], list[tuple[str, bool]]]
     ("old", "new", "expected"), [row[1:] for row in CHANGES], ids=[row[0] for row in CHANGES]
 )
 def test_changes(old: dict[str, Any], new: dict[str, Any], expected: list[tuple[str, bool]]) -> None:
-    found = compare_snapshots(snapped(**old), snapped(**new))
+    found = compare_snapshots(snapshot_of(**old), snapshot_of(**new))
     assert [(each.text, each.is_wider) for each in found] == expected
     assert {each.route for each in found} <= {ITEM}
 
 
-def answers(origin: str, request: object) -> bool:
-    return asks(origin, request)
+def allows_origin_too(origin: str, request: object) -> bool:
+    return allows_origin(origin, request)
 
 
 @pytest.mark.parametrize(
     ("declared", "who"),
     [
-        ([ORIGIN, asks], f"{ORIGIN}, or origins that asks() allows"),
-        ([asks, answers], "origins that asks() or answers() allows"),
+        ([ORIGIN, allows_origin], f"{ORIGIN}, or origins that allows_origin() allows"),
+        ([allows_origin, allows_origin_too], "origins that allows_origin() or allows_origin_too() allows"),
         (
-            [asks, *(f"https://{name}.example" for name in "abcde")],
+            [allows_origin, *(f"https://{name}.example" for name in "abcde")],
             "https://a.example, https://b.example, https://c.example and 2 more, "
-            "or origins that asks() allows",
+            "or origins that allows_origin() allows",
         ),
-        (asks, "origins that asks() allows"),
+        (allows_origin, "origins that allows_origin() allows"),
     ],
 )
-def test_functions_are_shown_by_name(declared: Any, who: str) -> None:
+def test_functions_in_words(declared: Any, who: str) -> None:
     assert describe_policy(CorsPolicy(allow_origins=declared)) == who
 
 
-def test_routes_that_come_and_go() -> None:
-    none, one = take_snapshot([]), snapped(**CREDENTIALS)
+def test_new_and_removed_routes() -> None:
+    none, one = take_snapshot([]), snapshot_of(**CREDENTIALS)
     assert [str(each) for each in compare_snapshots(none, one)] == [
         f"{ITEM}: new, for {ORIGIN}, with credentials"
     ]
     assert [str(each) for each in compare_snapshots(one, none)] == [f"{ITEM}: no longer for other origins"]
-    assert [str(each) for each in compare_snapshots(none, snapped())] == [f"{ITEM}: new, for any origin"]
-    by_function = compare_snapshots(none, snapped(allow_origins=asks))
+    assert [str(each) for each in compare_snapshots(none, snapshot_of())] == [f"{ITEM}: new, for any origin"]
+    by_function = compare_snapshots(none, snapshot_of(allow_origins=allows_origin))
     assert [each.text for each in by_function] == [
-        f"new, for origins that the function {__name__}.asks allows"
+        f"new, for origins that the function {__name__}.allows_origin allows"
     ]
 
 
-def test_what_a_snapshot_holds() -> None:
-    one = bp_of("one", "GET", "PUT", "DELETE")
+def test_snapshot() -> None:
+    one = make_blueprint("one", "GET", "PUT", "DELETE")
     one.add_websocket_route(handler, "/talk")
     one.add_route(handler, "/left-out", ctx_cors=False)
-    checked = with_socket("checked")
+    checked = make_socket_blueprint("checked")
     app = new_app(
         cors_group(one, allow_methods=["PUT"], check_websockets=False, **SAFE), cors_group(checked, **SAFE)
     )
@@ -616,15 +643,15 @@ def test_what_a_snapshot_holds() -> None:
     }
 
 
-def test_widening_fails_and_narrowing_passes(audit: Any, tmp_path: Path) -> None:
-    """By hand, as in CI: written once, compared later."""
+def test_check(audit: Any, tmp_path: Path) -> None:
+    """The status is 1 if more is allowed than in the file, otherwise 0."""
     file = tmp_path / "cors.json"
 
     def wide() -> Sanic:
-        return new_app(cors_group(bp_of("one"), allow_origins=[ORIGIN, TWO]))
+        return new_app(cors_group(make_blueprint("one"), allow_origins=[ORIGIN, TWO]))
 
     def narrow() -> Sanic:
-        return new_app(cors_group(bp_of("one"), **SAFE))
+        return new_app(cors_group(make_blueprint("one"), **SAFE))
 
     assert audit(wide(), "--snapshot", str(file)) == (0, "", f"{file}: 1 method\n")
     assert audit(wide(), "--check", str(file)) == (0, "nothing changed\n", "")
@@ -636,7 +663,7 @@ def test_widening_fails_and_narrowing_passes(audit: Any, tmp_path: Path) -> None
 
 
 def test_bad_files(audit: Any, tmp_path: Path) -> None:
-    app = everything()
+    app = app_with_everything()
     nowhere, file = tmp_path / "nowhere" / "cors.json", tmp_path / "cors.json"
     assert audit(app, "--check", str(nowhere))[::2] == (
         2,
@@ -646,20 +673,20 @@ def test_bad_files(audit: Any, tmp_path: Path) -> None:
         2,
         f"corsbp: {nowhere} could not be written: No such file or directory\n",
     )
-    for text_, said in [
+    for text_, expected in [
         ("{", "Expecting property name"),
         ("[]", "it is not a snapshot"),
         ('{"routes": {}}', "its version is None, not 1"),
     ]:
         file.write_text(text_)
         status, out, err = audit(app, "--check", str(file))
-        assert (status, out) == (2, "") and said in err
+        assert (status, out) == (2, "") and expected in err
     assert audit(two_sections(), "--snapshot", str(file))[0] == 2
     with pytest.raises(ValueError, match="not a snapshot"):
         from_json('{"routes": []}')
 
 
-def test_the_order_of_declaration_and_the_hash_seed_do_not_matter(tmp_path: Path) -> None:
+def test_snapshots_are_equal_bytes(tmp_path: Path) -> None:
     code = """if True:
         import sys, warnings
         from sanic import Blueprint, Sanic, text

@@ -1,4 +1,4 @@
-"""`corsbp audit --observed`: what an app lets pages do, asked of it, by whatever it is that answers."""
+"""`corsbp audit --observed`: what the responses of an app allow, whatever code writes the headers."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ async def handler(*_: object, **__: object) -> Any:
 
 
 def api(calls: list[str], **policy: Any) -> Sanic:
-    """A section, and beside it what is written by hand, and what has no CORS."""
+    """Make an app with a section, with headers written by hand, and with routes without CORS."""
     app = new_app()
     one = Blueprint("one", url_prefix="/one")
 
-    async def counted(request: Request, **_: str) -> HTTPResponse:
+    async def count_call(request: Request, **_: str) -> HTTPResponse:
         calls.append(f"{request.method} {request.path}")
         return text("here")
 
-    async def talk(request: Request, ws: object) -> None:
+    async def handle_socket(request: Request, ws: object) -> None:
         calls.append("a socket")
 
-    one.add_route(counted, "/item/<number:int>", methods=["GET", "PUT"], name="item")
-    one.add_websocket_route(talk, "/talk", name="talk")
+    one.add_route(count_call, "/item/<number:int>", methods=["GET", "PUT"], name="item")
+    one.add_websocket_route(handle_socket, "/socket", name="socket")
     app.blueprint(cors_group(one, **policy))
-    app.add_route(counted, "/plain", methods=["GET", "POST"], name="plain")
-    app.add_route(counted, "/own", methods=["GET", "DELETE", "OPTIONS"], name="own")
+    app.add_route(count_call, "/plain", methods=["GET", "POST"], name="plain")
+    app.add_route(count_call, "/own", methods=["GET", "DELETE", "OPTIONS"], name="own")
     app.add_route(as_handler(lambda _: redirect("/plain")), "/own/moved", name="moved")
-    app.add_websocket_route(talk, "/chat", name="chat")
-    app.add_route(counted, "/<name:(?:<script>)?>", name="script")
+    app.add_websocket_route(handle_socket, "/chat", name="chat")
+    app.add_route(count_call, "/<name:(?:<script>)?>", name="script")
 
     @app.on_response
     async def by_hand(request: Request, response: HTTPResponse) -> None:
@@ -63,8 +63,8 @@ def api(calls: list[str], **policy: Any) -> Sanic:
 SECTION = {"allow_origins": [ORIGIN], "allow_credentials": True}
 
 
-def test_the_table(audit: Any) -> None:
-    """Nothing but preflights and GETs was sent: no handler of another method ran, and no socket's."""
+def test_table(audit: Any) -> None:
+    """Only preflights and GET are sent: no handler of another method runs, and none of a WebSocket."""
     calls: list[str] = []
     app = api(calls, **SECTION)
     status, out, err = audit(app, "--observed", "--origin", ORIGIN, "--origin", TWO)
@@ -73,7 +73,7 @@ def test_the_table(audit: Any) -> None:
     assert lines[2:] == [
         "WebSocket /chat no check opens opens opens",
         "GET,PUT /one/item/<number:int> corsbp no yes, with credentials no",
-        "WebSocket /one/talk corsbp no opens no",
+        "WebSocket /one/socket corsbp no opens no",
         "GET,DELETE /own the app's code no yes, with credentials no",
         "GET /own/moved the app's code no yes, with credentials, no request headers no",
         "GET,POST /plain none no no no",
@@ -84,7 +84,7 @@ def test_the_table(audit: Any) -> None:
     assert not [call for call in calls if call.startswith("OPTIONS") and call != "OPTIONS /own"]
 
 
-def test_for_machines(audit: Any) -> None:
+def test_json(audit: Any) -> None:
     _, out, _ = audit(api([], **SECTION), "--observed", "--origin", ORIGIN, "--json")
     found = {(each["method"], each["path"]): each for each in json.loads(out)["routes"]}
     own, item = found["GET", "/own"], found["PUT", "/one/item/<number:int>"]
@@ -94,12 +94,15 @@ def test_for_machines(audit: Any) -> None:
     }
     assert item["grants"][ORIGIN] == {"credentials": True, "headers": "*"}
     assert (own["status"], item["status"], own["by"]) == (200, 204, "the app's code")
-    assert found["WebSocket", "/one/talk"]["grants"] == {UNKNOWN_ORIGIN: None, ORIGIN: {"opens": True}}
-    assert [found["WebSocket", path]["status"] for path in ("/one/talk", "/chat")] == [403, 101]
+    assert found["WebSocket", "/one/socket"]["grants"] == {
+        UNKNOWN_ORIGIN: None,
+        ORIGIN: {"opens": True},
+    }
+    assert [found["WebSocket", path]["status"] for path in ("/one/socket", "/chat")] == [403, 101]
 
 
-def test_levels(audit: Any) -> None:
-    """With `*`, without credentials, with a preflight that is refused, and without any."""
+def test_grants(audit: Any) -> None:
+    """With `*`, without credentials, with a denied preflight, and without a preflight."""
     app = new_app()
 
     def answering(**headers: str) -> Any:
@@ -123,8 +126,8 @@ def test_levels(audit: Any) -> None:
         ),
         "other": answering(access_control_allow_origin="https://other.example"),
     }
-    for name, answer in cases.items():
-        app.add_route(answer, f"/{name}", name=name, methods=["GET", "PATCH", "OPTIONS"])
+    for name, respond in cases.items():
+        app.add_route(respond, f"/{name}", name=name, methods=["GET", "PATCH", "OPTIONS"])
     app.add_route(cases["without"], "/get-only", name="get_only")
     _, out, _ = audit(app, "--observed", "--json")
     found = {
@@ -144,8 +147,8 @@ def test_levels(audit: Any) -> None:
     }
 
 
-def test_a_migration(audit: Any, tmp_path: Path) -> None:
-    """Before and after: what each route gained and lost; the file knows whom to ask."""
+def test_migration(audit: Any, tmp_path: Path) -> None:
+    """What each route gained and lost; the origins come from the file."""
     file = tmp_path / "before.json"
     kept = ["--observed", "--snapshot", str(file)]
     assert audit(api([], **SECTION), *kept, "--origin", ORIGIN) == (0, "", f"{file}: 9 methods\n")
@@ -177,33 +180,33 @@ def test_a_migration(audit: Any, tmp_path: Path) -> None:
     assert "WebSocket /chat: lost an unknown origin: the route is gone\n" in out
 
 
-def test_files_that_do_not_fit(audit: Any, tmp_path: Path) -> None:
-    asked, read = tmp_path / "asked.json", tmp_path / "read.json"
+def test_files_of_another_kind(audit: Any, tmp_path: Path) -> None:
+    observed, declared = tmp_path / "observed.json", tmp_path / "declared.json"
     app = api([], **SECTION)
-    audit(app, "--observed", "--snapshot", str(asked))
-    audit(app, "--snapshot", str(read))
-    for options, said in (
-        (["--check", str(asked)], "the file was made with --observed: compare it with --observed"),
-        (["--observed", "--check", str(read)], "the file was made without --observed: "),
+    audit(app, "--observed", "--snapshot", str(observed))
+    audit(app, "--snapshot", str(declared))
+    for options, expected in (
+        (["--check", str(observed)], "the file was made with --observed: compare it with --observed"),
+        (["--observed", "--check", str(declared)], "the file was made without --observed: "),
         (
-            ["--observed", "--check", str(asked), "--origin", TWO],
+            ["--observed", "--check", str(observed), "--origin", TWO],
             f"the file was made without --origin {TWO}; its origins are {UNKNOWN_ORIGIN}",
         ),
         (["--origin", TWO], "--origin and --leave-out need --observed: "),
         (["--observed", "--origin", "app.example"], "no page has the origin 'app.example'"),
     ):
         status, out, err = audit(app, *options)
-        assert (status, out) == (2, "") and said in err
+        assert (status, out) == (2, "") and expected in err
 
 
-def test_what_is_left_out(audit: Any) -> None:
+def test_leave_out(audit: Any) -> None:
     calls: list[str] = []
     _, out, _ = audit(api(calls, **SECTION), "--observed", "--leave-out", "/o*", "--leave-out", "/chat")
     assert "/plain" in out and "/own" not in out and "/one" not in out and "/chat" not in out
     assert {call.partition(" ")[2] for call in calls} == {"/plain"}
 
 
-def test_what_never_answers(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_response(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("corsbp.command.probe.TIMEOUT", 0.05)
     app = new_app()
 
@@ -223,7 +226,7 @@ def test_what_never_answers(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None
     assert (status, lines[2:4]) == (0, ["GET /never none no", "WebSocket /socket none no"])
 
 
-def test_what_breaks_off(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_response(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> NoAnswer:
         return NoAnswer("it broke off")
 
@@ -233,12 +236,12 @@ def test_what_breaks_off(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "GET       /a     none      no" in audit(app, "--observed")[1]
 
 
-def test_an_app_without_routes(audit: Any) -> None:
+def test_app_without_routes(audit: Any) -> None:
     app = new_app()
     assert audit(app, "--observed")[1].endswith(f"{app.name}: 0 methods observed; CORS: none\n")
 
 
-def test_an_app_that_does_not_start(audit: Any) -> None:
+def test_app_that_does_not_start(audit: Any) -> None:
     app = new_app()
 
     @app.before_server_start
@@ -249,7 +252,7 @@ def test_an_app_that_does_not_start(audit: Any) -> None:
     assert (status, out) == (2, "") and "no database" in err
 
 
-def test_what_is_logged_is_short(audit: Any) -> None:
+def test_log_is_short(audit: Any) -> None:
     app = new_app()
 
     def failing(number: int) -> Any:
@@ -269,27 +272,27 @@ def test_what_is_logged_is_short(audit: Any) -> None:
 # --- other packages ---
 
 
-def with_sanic_cors(on: Sanic | Blueprint, *resources: tuple[Any, dict[str, Any]]) -> None:
-    """What sanic-cors keeps of `CORS(on, resources=...)`."""
+def set_sanic_cors(on: Sanic | Blueprint, *resources: tuple[Any, dict[str, Any]]) -> None:
+    """Set what sanic-cors stores for `CORS(on, resources=...)`."""
     on.ctx.sanic_cors = SimpleNamespace(resources=list(resources))
 
 
-def decorated_by_sanic_cors() -> Any:
+def make_sanic_cors_handler() -> Any:
     code = compile("async def inner(request): return text('here')", "/x/sanic_cors/decorator.py", "exec")
     names: dict[str, Any] = {"text": text}
     exec(code, names)
     return names["inner"]
 
 
-def test_what_other_packages_let_in() -> None:
-    """As the user wrote it: both make expressions of it."""
+def test_origins_of_other_packages() -> None:
+    """As the user wrote them: both packages store regular expressions."""
     app, bp = new_app(), Blueprint("bp")
-    with_sanic_cors(
+    set_sanic_cors(
         app, ("/*", {"origins": [".*"]}), (re.compile("/api/*"), {"origins": [re.compile(r"a\.b")]})
     )
-    with_sanic_cors(bp, ("/x", {"origins": [ORIGIN], "supports_credentials": True}), ("/y", {"origins": []}))
+    set_sanic_cors(bp, ("/x", {"origins": [ORIGIN], "supports_credentials": True}), ("/y", {"origins": []}))
     app.blueprint(bp)
-    app.add_route(decorated_by_sanic_cors(), "/d", name="d")
+    app.add_route(make_sanic_cors_handler(), "/d", name="d")
     found = [(each.package, each.allows, each.route and each.route.path) for each in find_other_cors(app)]
     assert found == [
         ("sanic-cors", "*", None),
@@ -299,16 +302,16 @@ def test_what_other_packages_let_in() -> None:
     ]
 
 
-def test_where_a_package_stands_the_findings_name_it(audit: Any) -> None:
+def test_findings_name_other_packages(audit: Any) -> None:
     app = new_app()
-    with_sanic_cors(app, ("/*", {"origins": [".*"]}))
-    app.add_route(decorated_by_sanic_cors(), "/d", name="d")
+    set_sanic_cors(app, ("/*", {"origins": [".*"]}))
+    app.add_route(make_sanic_cors_handler(), "/d", name="d")
     _, out, _ = audit(app)
     assert f"warning {app.name}: sanic-cors allows: * [two-layers]\n" in out
     assert "warning /d: has the decorator of sanic-cors [two-layers]\n" in out
 
 
-def test_sanic_ext_answers(audit: Any) -> None:
+def test_sanic_ext(audit: Any) -> None:
     pytest.importorskip("sanic_ext")
     app = new_app(AUTO_EXTEND=True, CORS_ORIGINS=ORIGIN, OAS=False)
     app.add_route(handler, "/a", name="a")

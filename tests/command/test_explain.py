@@ -1,4 +1,4 @@
-"""One fetch, step by step: of an app, and of servers that are no Sanic."""
+"""`corsbp explain`: one call, step by step, of an app and of other servers."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ async def handler(*_: object, **__: object) -> Any:
 
 
 def proxied(request: Request) -> HTTPResponse | None:
-    """What stands before the app, and knows of no section."""
+    """Respond in place of a route, with CORS headers of another origin."""
     if request.path == "/proxied":
         request.route = None
         return text("here", headers={"access-control-allow-origin": "https://proxy.example"})
     return None
 
 
-def asks(origin: str, _: object) -> bool:
+def allows_origin(origin: str, _: object) -> bool:
     return origin == ORIGIN
 
 
-def app_of() -> Sanic:
+def make_app() -> Sanic:
     groups = []
     for name, policy in {
         "any": CorsPolicy(),
@@ -48,7 +48,7 @@ def app_of() -> Sanic:
         "list": CorsPolicy(
             allow_origins=[ORIGIN, TWO], allow_credentials=True, allow_methods=["GET"], allow_headers=["x-a"]
         ),
-        "asks": CorsPolicy(allow_origins=asks),
+        "function": CorsPolicy(allow_origins=allows_origin),
     }.items():
         bp = Blueprint(name, url_prefix=f"/{name}")
         bp.add_route(handler, "/item/<number:int>", methods=["GET", "PUT"], name="item")
@@ -68,13 +68,13 @@ def app_of() -> Sanic:
 
 @pytest.fixture
 def explain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Explain a fetch: the status, what was printed, and what was said beside it."""
+    """Explain a call: the exit status, stdout and stderr."""
 
     def run(*arguments: str, app: Sanic | None = None) -> tuple[int, str, str]:
-        monkeypatch.setattr("corsbp.command.explain.load_app", lambda _: app or app_of())
+        monkeypatch.setattr("corsbp.command.explain.load_app", lambda _: app or make_app())
         status = main(["explain", *arguments])
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        expected = capsys.readouterr()
+        return status, expected.out, expected.err
 
     return run
 
@@ -134,9 +134,9 @@ ROWS: list[tuple[str, int, list[str]]] = [
         ],
     ),
     (
-        f"/asks/item/1 --origin {EVIL}",
+        f"/function/item/1 --origin {EVIL}",
         1,
-        [f"Change: cors_group(asks): asks() has to return True for '{EVIL}'"],
+        [f"Change: cors_group(function): allows_origin() has to return True for '{EVIL}'"],
     ),
     ("/list/item/1 --origin null", 1, ["Change: cors_group(list): only allow_origins='*' allows null"]),
     (
@@ -217,14 +217,14 @@ ROWS: list[tuple[str, int, list[str]]] = [
 
 
 @pytest.mark.parametrize(("call", "status", "lines"), ROWS, ids=[row[0] for row in ROWS])
-def test_an_app(call: str, status: int, lines: list[str], explain: Any) -> None:
+def test_app(call: str, status: int, lines: list[str], explain: Any) -> None:
     ended, out, err = explain("x:app", *shlex.split(call))
     assert (ended, err) == (status, "")
     assert [line for line in lines if line not in out] == [], out
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "expected"),
     [
         (
             "x:app --origin https://app.example",
@@ -244,23 +244,25 @@ def test_an_app(call: str, status: int, lines: list[str], explain: Any) -> None:
         ("x:app /a --origin null --header nothing", "--header takes 'name: value', not 'nothing'"),
     ],
 )
-def test_calls_that_make_no_sense(call: str, said: str, explain: Any) -> None:
+def test_wrong_arguments(call: str, expected: str, explain: Any) -> None:
     status, out, err = explain(*call.split())
     assert (status, out) == (2, "")
-    assert said in err
+    assert expected in err
 
 
-def test_a_preflight_that_never_came_to_the_section() -> None:
-    """Something before the app answered it: a section never says 401."""
+def test_preflight_stopped_before_the_section() -> None:
+    """A section never responds with 401: a proxy before the app did."""
     route = RouteInfo("/a", ("GET",), None, "a", "cors_group(a)", CorsPolicy(), "/a")
-    said = suggest_change(
+    expected = suggest_change(
         RouteMatch(route, ("GET",)), "preflight-status", PageRequest(ORIGIN, "GET", (), False)
     )
-    assert said is not None and said.startswith("Let preflights pass through the proxy before the app")
+    assert expected is not None and expected.startswith(
+        "Let preflights pass through the proxy before the app"
+    )
 
 
-def test_what_is_proposed_is_never_refused() -> None:
-    """Each proposal is made into a policy, or says that it would be refused."""
+def test_suggestions_are_valid_policies() -> None:
+    """Each suggestion makes a policy, or says that it would be refused."""
     policies = [
         CorsPolicy(),
         CorsPolicy(allow_origins=[ORIGIN]),
@@ -274,18 +276,18 @@ def test_what_is_proposed_is_never_refused() -> None:
         for stop in STOPS:
             for origin in (ORIGIN, EVIL, "http://app.example", "https://xn--a.example", "null"):
                 for credentials in (False, True):
-                    said = suggest_argument(
+                    expected = suggest_argument(
                         route, policy, stop, PageRequest(origin, "PUT", ("x-b",), credentials)
                     )
-                    changes = re.fullmatch(r"cors_group\(a\): (allow_.*?)(, which .*)?", said or "")
-                    if changes and "would be refused" not in changes[1] and "only" not in str(said):
+                    changes = re.fullmatch(r"cors_group\(a\): (allow_.*?)(, which .*)?", expected or "")
+                    if changes and "would be refused" not in changes[1] and "only" not in str(expected):
                         eval(f"policy.replace({changes[1]})", {"policy": policy})
                         proposed += 1
     assert proposed > 30
 
 
-def test_errors_that_are_logged_are_one_line_each(explain: Any) -> None:
-    app = app_of()
+def test_logged_errors_are_one_line_each(explain: Any) -> None:
+    app = make_app()
 
     @app.get("/broken")
     async def broken(_: Request) -> HTTPResponse:
@@ -298,8 +300,8 @@ def test_errors_that_are_logged_are_one_line_each(explain: Any) -> None:
     assert re.fullmatch(r"no such item \(tests/command/test_explain.py, line \d+\)\n", where)
 
 
-def test_an_app_that_does_not_start(explain: Any) -> None:
-    app = app_of()
+def test_app_that_does_not_start(explain: Any) -> None:
+    app = make_app()
 
     @app.before_server_start
     def broken(*_: object) -> None:
@@ -315,10 +317,10 @@ def test_an_app_that_does_not_start(explain: Any) -> None:
 
 @contextmanager
 def server(headers: dict[str, str], status: int = 200) -> Iterator[str]:
-    """A server that says the same to everything."""
+    """Run a server that sends the same response to each request."""
 
     class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
+        def respond(self) -> None:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -326,10 +328,10 @@ def server(headers: dict[str, str], status: int = 200) -> Iterator[str]:
                 self.send_header("content-length", "0")
             self.end_headers()
 
-        do_GET = do_OPTIONS = do_PUT = answer  # noqa: N815  # names of http.server
+        do_GET = do_OPTIONS = do_PUT = respond  # noqa: N815  # names of http.server
 
         def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         thread = threading.Thread(target=running.serve_forever, args=[0.01])
@@ -341,7 +343,7 @@ def server(headers: dict[str, str], status: int = 200) -> Iterator[str]:
             thread.join()
 
 
-def test_a_server_that_is_misconfigured(explain: Any) -> None:
+def test_misconfigured_server(explain: Any) -> None:
     headers = {"access-control-allow-origin": "*", "access-control-allow-credentials": "true"}
     with server(headers) as url:
         status, out, _ = explain(url, "PUT", "--origin", ORIGIN, "--credentials")
@@ -359,46 +361,46 @@ def test_a_server_that_is_misconfigured(explain: Any) -> None:
 # --- what the consoles say ---
 
 
-def test_the_words_are_those_that_the_engines_print() -> None:
-    """The README's chapter is compared with the three engines by another test."""
+def test_console_messages() -> None:
+    """They are in the reference, which another test compares with the three engines."""
     readme = (ROOT / "corsbp" / "README.md").read_text()
     table = readme[readme.index("## Messages in the browser's console") : readme.index("### Failed to fetch")]
     assert set(CONSOLE_MESSAGES) < set(STOPS)
-    for said in {each for row in CONSOLE_MESSAGES.values() for each in row}:
-        for part in filter(None, re.split(r"\s*…,?\s*", said)):
-            assert part in table, said
+    for expected in {each for row in CONSOLE_MESSAGES.values() for each in row}:
+        for part in filter(None, re.split(r"\s*…,?\s*", expected)):
+            assert part in table, expected
 
 
-# --- routes without CORS: each is told what helps, and nothing that opens more than was asked ---
+# --- routes without CORS: the change for this call, and no more ---
 
 
-def bp_with(name: str, path: str = "/item", **options: Any) -> Blueprint:
+def make_blueprint(name: str, path: str = "/item", **options: Any) -> Blueprint:
     bp = Blueprint(name, url_prefix=f"/{name}")
     bp.add_route(handler, path, name="item", **options)
     return bp
 
 
-def forgotten() -> Sanic:
-    bp = bp_with("api")
+def unregistered_group() -> Sanic:
+    bp = make_blueprint("api")
     cors_group(bp, allow_origins=[ORIGIN])
     return new_app(bp)
 
 
-def with_site(*groups: Any) -> Sanic:
-    """A front end that takes whatever no other route has."""
+def add_site(*groups: Any) -> Sanic:
+    """Add a front end that takes every path that no other route has."""
     app = new_app(*groups)
     app.add_route(handler, "/<path:path>", name="site")
     return app
 
 
-def on_the_app() -> Sanic:
+def route_on_the_app() -> Sanic:
     app = new_app()
     app.add_route(handler, "/plain", name="plain")
     return app
 
 
-def with_files() -> Sanic:
-    app = new_app(cors_group(bp_with("api")))
+def app_with_files() -> Sanic:
+    app = new_app(cors_group(make_blueprint("api")))
     app.static("/files", ROOT / "tests", name="files")
     return app
 
@@ -406,14 +408,14 @@ def with_files() -> Sanic:
 CREDENTIALS: dict[str, Any] = {"allow_origins": [ORIGIN], "allow_credentials": True}
 
 
-def with_proxy() -> Blueprint:
-    bp = bp_with("api", "/items")
+def blueprint_with_proxy() -> Blueprint:
+    bp = make_blueprint("api", "/items")
     bp.add_route(handler, "/<path:path>", name="proxy")
     return bp
 
 
-def whole() -> Sanic:
-    app = with_site(cors_group(bp_with("api", "/items"), **CREDENTIALS))
+def whole_app() -> Sanic:
+    app = add_site(cors_group(make_blueprint("api", "/items"), **CREDENTIALS))
     app.blueprint(cors_group(app, allow_origins=[TWO]))
     return app
 
@@ -421,7 +423,7 @@ def whole() -> Sanic:
 OURS = f"allow_origins=['{ORIGIN}']"
 OUTSIDE: dict[str, tuple[Any, str, list[str]]] = {
     "on the app, with a section": (
-        app_of,
+        make_app,
         "/plain POST --credentials",
         [
             "declared on the app itself.",
@@ -429,14 +431,14 @@ OUTSIDE: dict[str, tuple[Any, str, list[str]]] = {
         ],
     ),
     "on the app, without a section": (
-        on_the_app,
+        route_on_the_app,
         "/plain",
         [
             "Change: Declare it on a blueprint: bp = Blueprint('api'), and app.blueprint(cors_group(bp, ",
         ],
     ),
     "on a blueprint, with a section": (
-        lambda: new_app(cors_group(bp_with("one")), bp_with("two")),
+        lambda: new_app(cors_group(make_blueprint("one")), make_blueprint("two")),
         "/two/item",
         [
             "declared on the blueprint two.",
@@ -445,12 +447,12 @@ OUTSIDE: dict[str, tuple[Any, str, list[str]]] = {
         ],
     ),
     "on a blueprint, without a section": (
-        lambda: new_app(bp_with("two")),
+        lambda: new_app(make_blueprint("two")),
         "/two/item --credentials",
         [f"Change: app.blueprint(cors_group(two, {OURS}, allow_credentials=True))."],
     ),
     "left out, outside": (
-        lambda: new_app(cors_group(bp_with("one")), bp_with("two", ctx_cors=False)),
+        lambda: new_app(cors_group(make_blueprint("one")), make_blueprint("two", ctx_cors=False)),
         "/two/item",
         [
             "is in no section, and has no CORS by ctx_cors=False.",
@@ -458,17 +460,17 @@ OUTSIDE: dict[str, tuple[Any, str, list[str]]] = {
         ],
     ),
     "on a blueprint, from a sandboxed frame": (
-        lambda: new_app(bp_with("two")),
+        lambda: new_app(make_blueprint("two")),
         "/two/item --origin null",
         ["Change: app.blueprint(cors_group(two))."],
     ),
     "left out, inside": (
-        lambda: new_app(cors_group(bp_with("one", ctx_cors=False))),
+        lambda: new_app(cors_group(make_blueprint("one", ctx_cors=False))),
         "/one/item",
         ["is in cors_group(one), and has no CORS", "Change: Remove ctx_cors=False from the route."],
     ),
     "wrapped, and registered bare": (
-        forgotten,
+        unregistered_group,
         "/api/item",
         [
             "is in a group that is registered on no app: cors_group(api) at ",
@@ -476,7 +478,7 @@ OUTSIDE: dict[str, tuple[Any, str, list[str]]] = {
         ],
     ),
     "mistyped, into a catch-all": (
-        lambda: with_site(cors_group(bp_with("api", "/items"), **CREDENTIALS)),
+        lambda: add_site(cors_group(make_blueprint("api", "/items"), **CREDENTIALS)),
         "/api/itmes --credentials",
         [
             ".site (/<path:path>) takes every path that no other route has; /api/items is similar.",
@@ -484,22 +486,22 @@ OUTSIDE: dict[str, tuple[Any, str, list[str]]] = {
         ],
     ),
     "into a catch-all of the same section": (
-        lambda: new_app(cors_group(with_proxy(), allow_origins=[TWO])),
+        lambda: new_app(cors_group(blueprint_with_proxy(), allow_origins=[TWO])),
         "/api/itmes",
         [f"Change: cors_group(api): allow_origins=['{TWO}', '{ORIGIN}']"],
     ),
-    "mistyped, into a section of the whole app": (
-        whole,
+    "mistyped, into a section of the whole_app app": (
+        whole_app,
         "/api/itmes --credentials",
         ["/api/items is similar.", "Change: Call /api/items in the page, if you meant that path."],
     ),
     "into a catch-all": (
-        lambda: with_site(cors_group(bp_with("api"))),
+        lambda: add_site(cors_group(make_blueprint("api"))),
         "/about.html --credentials",
         ["Change: Check the path: CORS on this route would cover every page of the site."],
     ),
     "a catch-all of files": (
-        with_files,
+        app_with_files,
         "/files/a.txt",
         [f"Change: Write ctx_cors=CorsPolicy({OURS}) on the route."],
     ),
@@ -519,10 +521,10 @@ def test_advice(name: str, explain: Any) -> None:
 # --- WebSockets: who may open them ---
 
 
-def sockets() -> Sanic:
-    """Sockets that a section checks, that one leaves unchecked, that everyone may open, and in no section."""
+def make_socket_app() -> Sanic:
+    """Make an app with sockets: checked, not checked, public, and in no section."""
 
-    async def talk(request: Request, ws: object) -> None:
+    async def handle(request: Request, ws: object) -> None:
         raise AssertionError("a handler of a socket ran")
 
     groups = []
@@ -532,14 +534,14 @@ def sockets() -> Sanic:
         "public": CorsPolicy(),
     }.items():
         bp = Blueprint(name, url_prefix=f"/{name}")
-        bp.add_websocket_route(talk, "/talk", name="talk")
+        bp.add_websocket_route(handle, "/talk", name="talk")
         groups.append(cors_group(bp, policy=policy))
     bare = Blueprint("bare", url_prefix="/bare")
-    bare.add_websocket_route(talk, "/talk", name="talk")
+    bare.add_websocket_route(handle, "/talk", name="talk")
     app = new_app(*groups, bare)
-    app.add_websocket_route(talk, "/on-app", name="on_app")
-    app.add_websocket_route(talk, "/gated", name="gated")
-    app.add_websocket_route(talk, "/raising", name="raising")
+    app.add_websocket_route(handle, "/on-app", name="on_app")
+    app.add_websocket_route(handle, "/gated", name="gated")
+    app.add_websocket_route(handle, "/raising", name="raising")
 
     @app.signal("http.lifecycle.request")
     async def raising(request: Request) -> None:
@@ -619,25 +621,25 @@ SOCKETS: list[tuple[str, int, list[str], list[str]]] = [
 
 
 @pytest.mark.parametrize(("call", "status", "lines", "others"), SOCKETS, ids=[row[0] for row in SOCKETS])
-def test_a_websocket(call: str, status: int, lines: list[str], others: list[str], explain: Any) -> None:
-    ended, out, err = explain("x:app", *shlex.split(call), app=sockets())
+def test_websocket(call: str, status: int, lines: list[str], others: list[str], explain: Any) -> None:
+    ended, out, err = explain("x:app", *shlex.split(call), app=make_socket_app())
     assert (ended, err) == (status, "")
     assert [line for line in lines if line not in out] == [], out
     assert [line for line in others if line in out] == [], out
 
 
-async def knows(origin: str, request: object) -> bool:
-    for _ in range(100):  # longer than the answer takes
+async def allows_origin_late(origin: str, request: object) -> bool:
+    for _ in range(100):  # longer than the response takes
         await asyncio.sleep(0)
     return origin == ORIGIN
 
 
-def with_report_only() -> Sanic:
-    """Sections with a report-only policy, one of them with a function of its own."""
+def make_report_only_app() -> Sanic:
+    """Make an app with report-only policies, one of them with a function."""
     app = new_app()
     for name, report_only in {
         "api": CorsPolicy(allow_origins=[ORIGIN]),
-        "asks": CorsPolicy(allow_origins=knows),
+        "function": CorsPolicy(allow_origins=allows_origin_late),
     }.items():
         bp = Blueprint(name, url_prefix=f"/{name}")
         bp.add_route(handler, "/item", name="item", methods=["GET", "PUT"])
@@ -650,39 +652,45 @@ def with_report_only() -> Sanic:
     return app
 
 
-def leaves_out(wish: str, name: str = "api") -> str:
+def report_line(wish: str, name: str = "api") -> str:
     why = f"origin-not-allowed: allow_origins leaves it out: it has {ORIGIN!r}"
-    if name == "asks":
-        why = "origin-function-refused: knows() did not return True"
+    if name == "function":
+        why = "origin-function-refused: allows_origin_late() did not return True"
     return f"cors_group({name}) report-only: a page of {TWO!r} could no longer {wish}: {why}"
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "expected"),
     [
-        (f"/api/item --origin {TWO}", [leaves_out("read the answer to 'GET' '/api/item'")]),
+        (f"/api/item --origin {TWO}", [report_line("read the answer to 'GET' '/api/item'")]),
         (
             f"/api/item PUT --origin {TWO}",
-            [leaves_out("send 'PUT' '/api/item'"), leaves_out("read the answer to 'PUT' '/api/item'")],
+            [report_line("send 'PUT' '/api/item'"), report_line("read the answer to 'PUT' '/api/item'")],
         ),
-        (f"/api/ws --origin {TWO}", [leaves_out("open the WebSocket '/api/ws'")]),
-        (f"/asks/ws --origin {TWO}", [leaves_out("open the WebSocket '/asks/ws'", "asks")]),
-        (f"/asks/item --origin {TWO}", [leaves_out("read the answer to 'GET' '/asks/item'", "asks")]),
+        (f"/api/ws --origin {TWO}", [report_line("open the WebSocket '/api/ws'")]),
+        (
+            f"/function/ws --origin {TWO}",
+            [report_line("open the WebSocket '/function/ws'", "function")],
+        ),
+        (
+            f"/function/item --origin {TWO}",
+            [report_line("read the answer to 'GET' '/function/item'", "function")],
+        ),
         (f"/api/item --origin {ORIGIN}", ["cors_group(api) report-only: decides the same"]),
-        (f"/asks/item --origin {EVIL}", ["cors_group(asks) report-only: decides the same"]),
+        (f"/function/item --origin {EVIL}", ["cors_group(function) report-only: decides the same"]),
         (f"/api/ws --origin {ORIGIN}", ["cors_group(api) report-only: decides the same"]),
         (f"/api/own --origin {TWO}", []),  # has a policy of its own
         (f"/none --origin {TWO}", []),
     ],
 )
-def test_what_the_report_only_would_have_decided(call: str, said: list[str], explain: Any) -> None:
-    _, out, err = explain("x:app", *call.split(), app=with_report_only())
-    assert [line for line in out.splitlines() if "report-only" in line] == said
+def test_report_only(call: str, expected: list[str], explain: Any) -> None:
+    _, out, err = explain("x:app", *call.split(), app=make_report_only_app())
+    assert [line for line in out.splitlines() if "report-only" in line] == expected
     assert err == ""
 
 
-def test_a_websocket_of_a_server(explain: Any) -> None:
-    """Any, by its address."""
+def test_websocket_of_a_server(explain: Any) -> None:
+    """A server is called at its address."""
     with socket_server() as port:
         status, out, _ = explain(f"ws://127.0.0.1:{port}/checked/talk", "--origin", ORIGIN)
         assert (status, OPEN_TO_ALL in out) == (0, False), out
@@ -696,17 +704,17 @@ def test_a_websocket_of_a_server(explain: Any) -> None:
 
 @contextmanager
 def socket_server() -> Iterator[int]:
-    """The app with sockets, served in a thread of its own."""
+    """The app with make_socket_app, served in a thread of its own."""
     ports: list[int] = []
     started, done = threading.Event(), threading.Event()
 
-    async def talk(port: int) -> None:
+    async def handle(port: int) -> None:
         ports.append(port)
         started.set()
         while not done.is_set():
             await asyncio.sleep(0.02)
 
-    thread = threading.Thread(target=lambda: run_server(serve(sockets(), talk)))
+    thread = threading.Thread(target=lambda: run_server(serve(make_socket_app(), handle)))
     thread.start()
     try:
         assert started.wait(60)

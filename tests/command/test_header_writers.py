@@ -1,4 +1,4 @@
-"""`corsbp audit --observed`, "CORS by": who wrote the headers with which an answer left."""
+"""`corsbp audit --observed`, "CORS by": the code that wrote the headers of a response."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ CORS, EXT, OWN = "sanic_cors.core", "sanic_ext.extensions.http.cors", "the app's
 Write = Callable[[Any], object]
 
 
-def line_of(module: str, line: str) -> Write:
-    """A function of a module, with a line that writes into `headers`."""
+def make_line(module: str, line: str) -> Write:
+    """Make a function of a module, with one line that writes into `headers`."""
     names: dict[str, Any] = {"__name__": module, "ANY": ANY, "text": text}
     exec(f"def f(headers):\n    {line}", names)
     written: Write = names["f"]
     return written
 
 
-def asked(audit: Any, app: Sanic, *options: str) -> dict[str, Any]:
-    """What `--observed` found, by method and path."""
+def observe(audit: Any, app: Sanic, *options: str) -> dict[str, Any]:
+    """Return what `--observed` found, by method and path."""
     found = json.loads(audit(app, "--observed", "--json", *options)[1])
     return {f"{each['method']} {each['path']}": each for each in found["routes"]}
 
 
-def answering(write: Write) -> Any:
-    """A handler in whose answer something is written."""
+def make_handler(write: Write) -> Any:
+    """Make a handler that writes into the headers of its response."""
 
     async def handler(_: Request) -> HTTPResponse:
         response = text("here")
@@ -73,81 +73,81 @@ WAYS = {
 )
 def test_ways_to_write(line: str, module: str, by: str, audit: Any) -> None:
     app = new_app()
-    app.add_route(answering(line_of(module, line)), "/", name="a")
-    assert asked(audit, app)["GET /"]["by"] == (by if WAYS[line] else "none")
+    app.add_route(make_handler(make_line(module, line)), "/", name="a")
+    assert observe(audit, app)["GET /"]["by"] == (by if WAYS[line] else "none")
 
 
 # --- layers above each other: the last that writes ---
 
 
-async def raising(_: Request) -> HTTPResponse:
+async def raise_forbidden(_: Request) -> HTTPResponse:
     raise Forbidden("no", headers=ANY)
 
 
-async def streaming(request: Request) -> None:
+async def stream(request: Request) -> None:
     response = await request.respond(headers=ANY)
     assert response is not None
     await response.send("here", True)
 
 
-async def given(_: Request) -> HTTPResponse:
+async def respond_with_headers(_: Request) -> HTTPResponse:
     return text("here", headers=ANY)
 
 
-async def given_one_by_one(_: Request) -> HTTPResponse:
+async def respond_with_iterator(_: Request) -> HTTPResponse:
     return text("here", headers=iter(ANY.items()))  # type: ignore[arg-type]  # Sanic takes pairs, too
 
 
-async def ready(_: Request) -> HTTPResponse:
+async def respond_with_old_response(_: Request) -> HTTPResponse:
     return READY
 
 
 READY = text("made before", headers=ANY)
-package_writes, own_writes = (line_of(name, "headers.update(ANY)") for name in (CORS, "shop"))
+package_writes, own_writes = (make_line(name, "headers.update(ANY)") for name in (CORS, "shop"))
 KEEP = "headers.setdefault('access-control-allow-origin', '*')"
-package_keeps, own_keeps = (line_of(name, KEEP) for name in (CORS, "shop"))
-by_package = answering(package_writes)
-package_returns = line_of(CORS, "return text('', headers=ANY)")  # what the app gave it
-other_name = line_of("shop", "headers['access-control-allow-credentials'] = 'true'")
+package_keeps, own_keeps = (make_line(name, KEEP) for name in (CORS, "shop"))
+by_package = make_handler(package_writes)
+package_returns = make_line(CORS, "return text('', headers=ANY)")  # what the app gave it
+other_name = make_line("shop", "headers['access-control-allow-credentials'] = 'true'")
 
 
-def nothing(_: object) -> None:
-    """In place of a layer that writes."""
+def write_nothing(_: object) -> None:
+    """Do what a layer does that writes no header."""
 
 
-def in_headers(write: Write) -> Any:
+def on_headers(write: Write) -> Any:
     return lambda response: write(response.headers) and None
 
 
-def anew(response: HTTPResponse) -> HTTPResponse:
+def copy_response(response: HTTPResponse) -> HTTPResponse:
     return text("another", headers=response.headers)  # type: ignore[arg-type]  # and other headers
 
 
 LAYERS: dict[str, tuple[Any, Any, str]] = {
-    # the handler, a middleware, and whose headers they are
-    "none": (answering(nothing), nothing, "none"),
-    "headers of a response": (given, nothing, OWN),
-    "an iterator of them": (given_one_by_one, nothing, OWN),
-    "headers of an exception": (raising, nothing, OWN),
-    "headers of a stream": (streaming, nothing, OWN),
-    "a response that there was before": (ready, nothing, OWN),
-    "a middleware": (answering(nothing), in_headers(own_writes), OWN),
-    "a package": (answering(nothing), in_headers(package_writes), "sanic-cors"),
-    "a package that returns what it was given": (package_returns, nothing, OWN),
-    "a package last": (answering(own_writes), in_headers(package_writes), "sanic-cors"),
-    "a package last, on an error": (raising, in_headers(package_writes), "sanic-cors"),
-    "a package that leaves what there is": (answering(own_writes), in_headers(package_keeps), OWN),
-    "the app last": (by_package, in_headers(own_writes), OWN),
-    "the app, which leaves what there is": (by_package, in_headers(own_keeps), "sanic-cors"),
-    "the app, with another header": (by_package, in_headers(other_name), "sanic-cors"),
-    "the app, with a copy": (by_package, anew, "sanic-cors"),
+    # the handler, a middleware, and the writer of the headers
+    "none": (make_handler(write_nothing), write_nothing, "none"),
+    "headers of a response": (respond_with_headers, write_nothing, OWN),
+    "an iterator of them": (respond_with_iterator, write_nothing, OWN),
+    "headers of an exception": (raise_forbidden, write_nothing, OWN),
+    "headers of a stream": (stream, write_nothing, OWN),
+    "a response that there was before": (respond_with_old_response, write_nothing, OWN),
+    "a middleware": (make_handler(write_nothing), on_headers(own_writes), OWN),
+    "a package": (make_handler(write_nothing), on_headers(package_writes), "sanic-cors"),
+    "a package that returns what it was respond_with_headers": (package_returns, write_nothing, OWN),
+    "a package last": (make_handler(own_writes), on_headers(package_writes), "sanic-cors"),
+    "a package last, on an error": (raise_forbidden, on_headers(package_writes), "sanic-cors"),
+    "a package that leaves what there is": (make_handler(own_writes), on_headers(package_keeps), OWN),
+    "the app last": (by_package, on_headers(own_writes), OWN),
+    "the app, which leaves what there is": (by_package, on_headers(own_keeps), "sanic-cors"),
+    "the app, with another header": (by_package, on_headers(other_name), "sanic-cors"),
+    "the app, with a copy": (by_package, copy_response, "sanic-cors"),
 }
 
 
 @pytest.mark.parametrize("section", [False, True])
 @pytest.mark.parametrize("layers", LAYERS)
 def test_layers(layers: str, section: bool, audit: Any) -> None:
-    """In a section they are corsbp's, whatever was written before."""
+    """In a section they are those of corsbp, whatever was written before."""
     handler, middleware, by = LAYERS[layers]
     bp = Blueprint("one")
     bp.add_route(handler, "/", name="a")
@@ -157,35 +157,35 @@ def test_layers(layers: str, section: bool, audit: Any) -> None:
     def layer(request: Request, response: HTTPResponse) -> HTTPResponse | None:
         return middleware(response) if request.method == "GET" else None
 
-    found = asked(audit, app)["GET /"]
+    found = observe(audit, app)["GET /"]
     assert found["by"] == ("corsbp" if section else by)
     assert (found["grants"][UNKNOWN_ORIGIN] is None) == (found["by"] == "none")
 
 
 class Special(HTTPResponse):
-    """A response that says by itself what its headers are."""
+    """A response that makes its own headers."""
 
     @property
     def processed_headers(self) -> Any:
         return iter([(b"access-control-allow-origin", b"*")])
 
 
-async def special(_: Request) -> HTTPResponse:
+async def respond_special(_: Request) -> HTTPResponse:
     return Special()
 
 
-def test_a_response_of_its_own_kind(audit: Any) -> None:
+def test_own_response_class(audit: Any) -> None:
     app = new_app()
     app.add_route(by_package, "/a", name="a", methods=["GET", "OPTIONS"])
-    app.add_route(special, "/b", name="b")
-    assert asked(audit, app)["GET /b"]["by"] == OWN
+    app.add_route(respond_special, "/b", name="b")
+    assert observe(audit, app)["GET /b"]["by"] == OWN
 
 
-# --- several answers of a route ---
+# --- several responses of a route ---
 
 
-def test_answers_of_different_layers(audit: Any) -> None:
-    """Each counts: to every page, and to preflights; of what is held back, those alone."""
+def test_several_writers(audit: Any) -> None:
+    """Each response counts, for every page; if only preflights are sent, these count."""
     app = new_app()
 
     def split(first: Callable[[Request], bool], one: Write, other: Write) -> Any:
@@ -205,10 +205,10 @@ def test_answers_of_different_layers(audit: Any) -> None:
     for name, one, other in (
         ("one", package_writes, own_writes),
         ("other", own_writes, package_writes),
-        ("none", nothing, package_writes),
+        ("none", write_nothing, package_writes),
     ):
         app.add_route(split(is_preflight, one, other), f"/{name}", name=name, methods=methods)
-    found = {key: each["by"] for key, each in asked(audit, app, "--origin", ORIGIN).items()}
+    found = {key: each["by"] for key, each in observe(audit, app, "--origin", ORIGIN).items()}
     assert found == {
         "GET /page": f"{OWN} and sanic-cors",
         "GET /one": f"{OWN} (preflights: sanic-cors)",
@@ -220,15 +220,15 @@ def test_answers_of_different_layers(audit: Any) -> None:
     }
 
 
-def test_corsbp_where_it_refuses_and_where_it_is_left_out(audit: Any) -> None:
-    """A preflight is one for a path: that of a route outside is answered by the section, too."""
+def test_corsbp_where_it_denies_and_where_it_is_off(audit: Any) -> None:
+    """A preflight belongs to a path: the section responds for a route outside of it, too."""
     bp = Blueprint("one")
-    bp.add_route(answering(nothing), "/two", name="two")
-    bp.add_route(answering(own_writes), "/left-out", name="left_out", ctx_cors=False)
-    bp.add_route(answering(nothing), "/shared", name="shared")
+    bp.add_route(make_handler(write_nothing), "/two", name="two")
+    bp.add_route(make_handler(own_writes), "/left-out", name="left_out", ctx_cors=False)
+    bp.add_route(make_handler(write_nothing), "/shared", name="shared")
     app = new_app(cors_group(bp, allow_origins=[ORIGIN, TWO]))
-    app.add_route(answering(own_writes), "/shared", name="put", methods=["PUT"])
-    found = {key: (each["by"], each["grants"][UNKNOWN_ORIGIN]) for key, each in asked(audit, app).items()}
+    app.add_route(make_handler(own_writes), "/shared", name="put", methods=["PUT"])
+    found = {key: (each["by"], each["grants"][UNKNOWN_ORIGIN]) for key, each in observe(audit, app).items()}
     assert found.pop("GET /left-out")[0] == OWN
     assert found == {
         "GET /two": ("corsbp", None),
@@ -237,11 +237,11 @@ def test_corsbp_where_it_refuses_and_where_it_is_left_out(audit: Any) -> None:
     }
 
 
-def test_sockets(audit: Any) -> None:
-    """Who refuses a stranger; a check that lets in strangers is none."""
+def test_websockets(audit: Any) -> None:
+    """The code that refuses an unknown origin; a check that allows it does not count."""
     app = new_app()
 
-    async def talk(request: Request, ws: object) -> None:
+    async def handle_socket(request: Request, ws: object) -> None:
         raise AssertionError
 
     @app.on_request
@@ -255,11 +255,11 @@ def test_sockets(audit: Any) -> None:
         ("public", {}),
     ):
         bp = Blueprint(name)
-        bp.add_websocket_route(talk, f"/{name}", name=name)
+        bp.add_websocket_route(handle_socket, f"/{name}", name=name)
         app.blueprint(cors_group(bp, **policy))
     for path in ("/own", "/own/page", "/none"):
-        app.add_websocket_route(talk, path, name=path.replace("/", "_"))
-    found = {key.split()[1]: each["by"] for key, each in asked(audit, app, "--origin", ORIGIN).items()}
+        app.add_websocket_route(handle_socket, path, name=path.replace("/", "_"))
+    found = {key.split()[1]: each["by"] for key, each in observe(audit, app, "--origin", ORIGIN).items()}
     assert found == {
         "/checked": "corsbp",
         "/unchecked": "no check",
@@ -271,16 +271,18 @@ def test_sockets(audit: Any) -> None:
 
 
 def test_sanic_ext_and_headers_by_hand(audit: Any) -> None:
-    """It leaves an answer alone whose origin it does not know, and writes over all others."""
+    """It leaves the response alone if it does not know the origin, and otherwise overwrites the headers."""
     sanic_ext = pytest.importorskip("sanic_ext")
     app = new_app(AUTO_EXTEND=True, CORS_ORIGINS=ORIGIN, OAS=False)
-    app.add_route(answering(nothing), "/a", name="a")
-    app.add_route(answering(own_writes), "/by-hand", name="by_hand")
-    app.add_route(sanic_ext.cors(origin=UNKNOWN_ORIGIN)(answering(nothing)), "/decorated", name="decorated")
+    app.add_route(make_handler(write_nothing), "/a", name="a")
+    app.add_route(make_handler(own_writes), "/by-hand", name="by_hand")
+    app.add_route(
+        sanic_ext.cors(origin=UNKNOWN_ORIGIN)(make_handler(write_nothing)), "/decorated", name="decorated"
+    )
     one = Blueprint("one")
-    one.add_route(answering(own_writes), "/section", name="section")
+    one.add_route(make_handler(own_writes), "/section", name="section")
     app.blueprint(cors_group(one))
-    assert {key: each["by"] for key, each in asked(audit, app, "--origin", ORIGIN).items()} == {
+    assert {key: each["by"] for key, each in observe(audit, app, "--origin", ORIGIN).items()} == {
         "GET /a": "sanic-ext",
         "GET /by-hand": f"{OWN} and sanic-ext",
         "GET /decorated": "sanic-ext",
@@ -291,13 +293,13 @@ def test_sanic_ext_and_headers_by_hand(audit: Any) -> None:
 # --- what is changed meanwhile ---
 
 
-def test_what_was_changed_is_taken_back(audit: Any) -> None:
+def test_patches_are_undone(audit: Any) -> None:
     def state() -> list[dict[str, Any]]:
         return [dict(vars(cls)) for cls in (Header, BaseHTTPResponse, SendWrapper)]
 
     before = state()
     app = new_app()
-    app.add_route(answering(own_writes), "/", name="a")
+    app.add_route(make_handler(own_writes), "/", name="a")
     audit(app, "--observed")
     assert state() == before
     with HeaderWriters():

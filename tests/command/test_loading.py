@@ -1,4 +1,4 @@
-"""`module:app` as typed: the app, or a word on what was found instead; never a traceback."""
+"""`module:app` as typed: the app, or a message that says what was found instead; never a traceback."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     "target", ["loading_good:app", "loading_good", "loading_good:create", "loading_good:create()"]
 )
-def test_what_is_found(target: str) -> None:
+def test_load_app(target: str) -> None:
     assert load_app(target).name == "loaded"
     assert load_app(target).name == "loaded"
     assert sys.path.count(str(Path.cwd())) == 1
@@ -85,7 +85,7 @@ def test_what_is_found(target: str) -> None:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    ("target", "said"),
+    ("target", "expected"),
     [
         ("loading_good:ap", "loading_good has no 'ap'; apps there: app; meant: loading_good:app"),
         ("loading_empty:app", "loading_empty has no 'app'; there is no app in it"),
@@ -151,10 +151,10 @@ def test_what_is_found(target: str) -> None:
         (":app", "MODULE:APP has no module: write shop:app"),
     ],
 )
-def test_what_is_not(target: str, said: str) -> None:
+def test_errors(target: str, expected: str) -> None:
     with pytest.raises(CommandError) as caught:
         load_app(target)
-    assert re.fullmatch(said, str(caught.value)), str(caught.value)
+    assert re.fullmatch(expected, str(caught.value)), str(caught.value)
 
 
 @pytest.mark.usefixtures("folder")
@@ -166,20 +166,18 @@ def test_what_is_not(target: str, said: str) -> None:
         (["audit", "--json", "loading_argv:app", "--"], "/1/loading_argv:app"),
     ],
 )
-def test_an_app_that_reads_its_arguments(
-    arguments: list[str], path: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It sees what stands behind `--`, and nothing of the command's own."""
+def test_arguments_of_the_app(arguments: list[str], path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The app gets the arguments after `--`, and none of the command's own."""
     before = sys.argv
     assert main(arguments) == 0
     assert json.loads(capsys.readouterr().out)["routes"][0]["path"] == path.replace(":", "-")
     assert sys.argv is before
 
 
-def test_an_app_that_does_not_know_its_arguments(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_arguments_of_the_app(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "loading_argv:app", "--", "--nonsense"]) == 2
-    said = capsys.readouterr().err
-    assert "corsbp: loading_argv could not be imported: SystemExit: 2 (loading_argv.py, line 7)" in said
+    expected = capsys.readouterr().err
+    assert "corsbp: loading_argv could not be imported: SystemExit: 2 (loading_argv.py, line 7)" in expected
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -193,8 +191,8 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_as_a_command() -> None:
-    """A process of its own: what it prints where, and its status."""
+def test_process() -> None:
+    """In a process of its own: stdout, stderr and exit status."""
     good, bad, none = run("audit", "examples.versions"), run("audit", "examples.nowhere"), run()
     assert (good.returncode, good.stderr) == (0, "")
     assert (bad.returncode, bad.stdout) == (2, "")
@@ -205,7 +203,7 @@ def test_as_a_command() -> None:
     assert "\x1b" not in good.stdout + bad.stderr
 
 
-def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_main_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["corsbp", "audit", "examples.versions"])
     monkeypatch.delitem(sys.modules, "corsbp.__main__", raising=False)
     with pytest.raises(SystemExit, match="0"):
@@ -220,21 +218,22 @@ def test_help_has_examples() -> None:
     assert "corsbp audit shop:app --check cors.json" in run("--help").stdout
 
 
-def test_the_extra_is_named_where_it_is_missing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     found = util.find_spec
     monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "rich" else found(name))
     assert command.main(["audit", "examples.versions"]) == 2
     assert capsys.readouterr().err == "corsbp: rich missing: pip install 'corsbp[cli]'\n"
-    for option, said in {"--version": f"corsbp {corsbp.__version__}\n", "--help": "usage: corsbp "}.items():
+    for option, expected in {
+        "--version": f"corsbp {corsbp.__version__}\n",
+        "--help": "usage: corsbp ",
+    }.items():
         with pytest.raises(SystemExit, match="0"):
             command.main([option])
-        assert capsys.readouterr().out.startswith(said)
+        assert capsys.readouterr().out.startswith(expected)
 
 
 @pytest.mark.parametrize(("error", "status"), [(BrokenPipeError(), 2), (KeyboardInterrupt(), 130)])
-def test_it_ends_quietly(
+def test_no_traceback(
     error: BaseException, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def stop(*_: object) -> Sanic:
@@ -245,15 +244,15 @@ def test_it_ends_quietly(
     assert capsys.readouterr().out == ""
 
 
-def test_an_output_that_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", said)
+def test_output_that_is_not_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", expected)
     assert command.main(["audit", "examples.versions"]) == 0
-    assert said.getvalue().startswith("methods")
+    assert expected.getvalue().startswith("methods")
 
 
-def test_nobody_reads_on() -> None:
-    """`corsbp audit … | head`: no traceback, and no status that says that a finding is an error."""
+def test_closed_pipe() -> None:
+    """`corsbp audit … | head`: no traceback, and not the exit status of an error."""
     with pytest.raises(BrokenPipeError):
         CommandConsole().on_broken_pipe()
     done = subprocess.run(
@@ -267,7 +266,7 @@ def test_nobody_reads_on() -> None:
     assert done.stdout.startswith("methods")
 
 
-def test_what_an_app_prints_is_not_what_the_command_prints() -> None:
+def test_output_of_the_app() -> None:
     for arguments in (
         ["audit", "tests.command.loud", "--json"],
         ["explain", "tests.command.loud", "/", "--origin", "null"],
@@ -278,7 +277,7 @@ def test_what_an_app_prints_is_not_what_the_command_prints() -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_an_ascii_terminal() -> None:
+def test_ascii_terminal() -> None:
     done = run(
         "explain",
         "examples.quickstart",

@@ -28,7 +28,7 @@ from corsbp import CorsPolicy, cors_group
 from corsbp.app.inventory import RouteInfo
 from corsbp.command import try_page
 from corsbp.command.errors import CommandError
-from corsbp.command.try_page import page as page_room
+from corsbp.command.try_page import page as page_module
 from corsbp.command.try_page import start
 from corsbp.command.try_page.reasons import Call
 from corsbp.command.try_page.watching import MAX_EXCHANGES, Watch
@@ -48,22 +48,22 @@ from ..support import (
 FREE = ("--port", "0", "--page-port", "0")
 
 
-def parsed(*arguments: str) -> argparse.Namespace:
-    """The arguments of `corsbp try`."""
+def parse_arguments(*arguments: str) -> argparse.Namespace:
+    """Parse the arguments of `corsbp try`."""
     parser = argparse.ArgumentParser()
     try_page.add_to(parser.add_subparsers().add_parser("try"))
     return parser.parse_args(["try", *arguments])
 
 
-class Tried:
-    """A running `corsbp try`, as its page would see it."""
+class RunningPage:
+    """A running `corsbp try`, with the requests of its page."""
 
-    def __init__(self, said: str) -> None:
-        self.app, self.own = re.findall(r"http://\S+", said)[:2]
+    def __init__(self, printed: str) -> None:
+        self.app, self.own = re.findall(r"http://\S+", printed)[:2]
         self.ports = [int(each.rpartition(":")[2]) for each in (self.app, self.own)]
-        _, self.html = self.asked("GET", "/", token="")
+        _, self.html = self.fetch("GET", "/", token="")
         self.token = re.findall(r'name="token" content="([^"]+)"', self.html)[0]
-        _, about = self.asked("GET", "/app")
+        _, about = self.fetch("GET", "/app")
         self.about: dict[str, Any] = json.loads(about)
         self.origins = [each["origin"] for each in self.about["origins"]]
 
@@ -78,23 +78,23 @@ class Tried:
             response = connection.getresponse()
             return response, response.read().decode()
 
-    def asked(
+    def fetch(
         self, method: str, path: str, body: str | None = None, token: str | None = None
     ) -> tuple[int, str]:
-        response, said = self.response(method, path, body, x_token=self.token if token is None else token)
-        return response.status, said
+        response, printed = self.response(method, path, body, x_token=self.token if token is None else token)
+        return response.status, printed
 
-    def tells(self, path: str, told: object) -> Any:
-        status, said = self.asked("POST", path, json.dumps(told))
-        assert status == 200, said
-        return json.loads(said)
+    def post(self, path: str, data: object) -> Any:
+        status, printed = self.fetch("POST", path, json.dumps(data))
+        assert status == 200, printed
+        return json.loads(printed)
 
     def call(
         self, method: str, path: str, *requests: Any, readable: bool = True, **more: Any
     ) -> tuple[dict[str, Any], list[ReceivedResponse]]:
-        """What a call is explained by; `requests` is what the browser sent for it."""
-        since = self.tells("/begin", {})["since"]
-        answers = send(self.ports[0], *requests)
+        """Send the requests of a browser, and return the explanation of the call and the responses."""
+        since = self.post("/begin", {})["since"]
+        responses = send(self.ports[0], *requests)
         call = {
             "since": since,
             "origin": self.own,
@@ -107,36 +107,36 @@ class Tried:
             "readable": readable,
             **more,
         }
-        return self.tells("/end", call), answers
+        return self.post("/end", call), responses
 
 
 @pytest.fixture
-def attempted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Run the command for an app in this process, until `talk` is done with it; what it printed."""
+def try_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Run the command for an app in this process while `check` runs; return what it printed."""
 
-    def run(app: Sanic, talk: Callable[[Tried], None], *options: str, end: int = signal.SIGINT) -> str:
-        out, errors, over_ = io.StringIO(), [], threading.Event()
+    def run(app: Sanic, check: Callable[[RunningPage], None], *options: str, end: int = signal.SIGINT) -> str:
+        out, errors, finished = io.StringIO(), [], threading.Event()
         monkeypatch.setattr(start, "load_app", lambda _: app)
 
         def client() -> None:
             try:
-                while "Ctrl-C" not in out.getvalue() and not over_.is_set():
+                while "Ctrl-C" not in out.getvalue() and not finished.is_set():
                     time.sleep(0.01)
-                if not over_.is_set():
-                    talk(Tried(out.getvalue()))
+                if not finished.is_set():
+                    check(RunningPage(out.getvalue()))
             except BaseException as error:
                 errors.append(error)
             finally:
-                if not over_.is_set():
+                if not finished.is_set():
                     os.kill(os.getpid(), end)
 
         thread = threading.Thread(target=client)
         thread.start()
         try:
             console = Console(file=out, width=200)
-            assert try_page.run(parsed("shop:app", *FREE, *options), console, console) == 0
+            assert try_page.run(parse_arguments("shop:app", *FREE, *options), console, console) == 0
         finally:
-            over_.set()
+            finished.set()
             thread.join()
         for error in errors:
             raise error
@@ -146,7 +146,7 @@ def attempted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
 
 def shop(calls: list[str] | None = None) -> Sanic:
-    """A section for one origin, a public one, and what is in none."""
+    """Make an app with a section for one origin, a public section, and routes in no section."""
     listed, public = Blueprint("listed", url_prefix="/listed"), Blueprint("public", url_prefix="/public")
     done = calls if calls is not None else []
 
@@ -176,13 +176,13 @@ def shop(calls: list[str] | None = None) -> Sanic:
     app.add_route(thing, "/own", name="own", ctx_cors=CorsPolicy(allow_origins=[ORIGIN]))
 
     @app.websocket("/socket")
-    async def talk(_: Request, ws: Any) -> None:
-        """Nothing is said here."""
+    async def check(_: Request, ws: Any) -> None:
+        """Do nothing."""
 
     return app
 
 
-Attempted = Callable[..., str]
+TryApp = Callable[..., str]
 PAGE = "http://127.0.0.1:8001"
 CALL = {
     "since": 0,
@@ -197,135 +197,141 @@ CALL = {
 }
 
 
-def test_what_it_says(attempted: Attempted) -> None:
-    said = attempted(shop(), lambda tried: None)
-    app, page, last = said.splitlines()
+def test_output(try_app: TryApp) -> None:
+    printed = try_app(shop(), lambda page: None)
+    app, page, last = printed.splitlines()
     assert re.fullmatch(r"The app:  http://127\.0\.0\.1:\d+ \(shop:app\)", app)
     assert re.fullmatch(r"The page: http://127\.0\.0\.1:\d+", page)
     assert last == "Both listen on 127.0.0.1, for this machine only. Ctrl-C stops them."
 
 
-def test_the_app_is_the_only_one(attempted: Attempted, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For its own code, which may ask Sanic for the app without its name."""
+def test_get_app(try_app: TryApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app's own code may call `Sanic.get_app()` without a name."""
     monkeypatch.setattr(Sanic, "_app_registry", {})  # without those of other tests' modules
     app = shop()
     app.add_route(as_handler(lambda _: text(Sanic.get_app().name)), "/name", name="own_name")
 
-    def talk(tried: Tried) -> None:
-        (answer,) = send(tried.ports[0], request("GET", "/name"))
-        assert (answer.status, answer.body.decode()) == (200, app.name)
+    def check(page: RunningPage) -> None:
+        (response,) = send(page.ports[0], request("GET", "/name"))
+        assert (response.status, response.body.decode()) == (200, app.name)
 
-    attempted(app, talk)
+    try_app(app, check)
 
 
-def test_it_is_on_this_machine_only(attempted: Attempted) -> None:
-    def talk(tried: Tried) -> None:
-        for number in [*tried.ports, int(tried.origins[3].rpartition(":")[2])]:
+def test_other_machines_cannot_connect(try_app: TryApp) -> None:
+    def check(page: RunningPage) -> None:
+        for number in [*page.ports, int(page.origins[3].rpartition(":")[2])]:
             send(number)
             for other in ("127.0.0.2", "::1"):
                 with pytest.raises(OSError, match=r"."):
                     socket.create_connection((other, number), timeout=1)
 
-    attempted(shop(), talk)
+    try_app(shop(), check)
 
 
-def test_the_page(attempted: Attempted) -> None:
-    """Nothing in it is of the app, nothing is fetched from elsewhere, no other page can frame it."""
+def test_page(try_app: TryApp) -> None:
+    """It contains nothing of the app, loads nothing from other origins, and no other page can frame it."""
 
-    def talk(tried: Tried) -> None:
-        response, html = tried.response("GET", "/")
-        assert html == page_room.read_file("page.html").replace("{{token}}", tried.token)
+    def check(page: RunningPage) -> None:
+        response, html = page.response("GET", "/")
+        assert html == page_module.read_file("page.html").replace("{{token}}", page.token)
         policy = f"{response.headers['content-security-policy']}; "
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; ")
-        assert f"frame-src {' '.join(sorted(set(tried.origins) - {'null'}))}; " in policy
+        assert f"frame-src {' '.join(sorted(set(page.origins) - {'null'}))}; " in policy
         assert "frame-ancestors 'none'; " in policy
         assert response.headers["cache-control"] == "no-store"
         assert response.headers["x-content-type-options"] == "nosniff"
         files = re.findall(r'(?:src|href)="(/files/[^"]+)"', html)
         seen = {html}
         for name in files:  # which grows as scripts import others
-            response, said = tried.response("GET", name)
+            response, printed = page.response("GET", name)
             kind = "text/css" if name.endswith(".css") else "text/javascript"
             assert (response.status, response.headers["content-type"]) == (200, kind)
-            imported = re.findall(r'from "\./(\w+\.js)"', said)
+            imported = re.findall(r'from "\./(\w+\.js)"', printed)
             files += [path for each in imported if (path := f"/files/{each}") not in files]
-            seen.add(said)
+            seen.add(printed)
         assert len(files) == 6
         for each in seen:
             assert "{{" not in each and "innerHTML" not in each
             assert not re.search(r"""(src|href)="(?!data:,"|/files/)|@import|url\(|\bimport\(""", each)
-        assert tried.response("GET", "/files/web.py")[0].status == 404
+        assert page.response("GET", "/files/web.py")[0].status == 404
 
-    attempted(shop(), talk)
-
-
-def test_a_frame_obeys_the_page_alone(attempted: Attempted) -> None:
-    def talk(tried: Tried) -> None:
-        for origin in tried.origins[:3]:
-            response, html = tried.response("GET", "/frame", host=origin.removeprefix("http://"))
-            assert f'const AROUND = "{tried.own}";' in html
-            assert tried.token not in html and "{{" not in html
-            assert f"frame-ancestors {tried.own};" in response.headers["content-security-policy"]
-
-    attempted(shop(), talk)
+    try_app(shop(), check)
 
 
-def test_other_names_for_this_machine_are_refused(attempted: Attempted) -> None:
-    def talk(tried: Tried) -> None:
-        port = tried.ports[1]
+def test_frame(try_app: TryApp) -> None:
+    def check(page: RunningPage) -> None:
+        for origin in page.origins[:3]:
+            response, html = page.response("GET", "/frame", host=origin.removeprefix("http://"))
+            assert f'const AROUND = "{page.own}";' in html
+            assert page.token not in html and "{{" not in html
+            assert f"frame-ancestors {page.own};" in response.headers["content-security-policy"]
+
+    try_app(shop(), check)
+
+
+def test_other_hosts_are_refused(try_app: TryApp) -> None:
+    def check(page: RunningPage) -> None:
+        port = page.ports[1]
         for host in ("evil.example", f"evil.example:{port}", f"localhost:{port + 7}", ""):
             for path in ("/", "/frame", "/app"):
-                response, said = tried.response("GET", path, host=host, x_token=tried.token)
-                assert (response.status, tried.token in said) == (403, False)
-        response, said = tried.response("GET", "/", host=f"localhost:{port}")
-        assert (response.status, response.headers["location"], said) == (307, f"{tried.own}/", "")
+                response, printed = page.response("GET", path, host=host, x_token=page.token)
+                assert (response.status, page.token in printed) == (403, False)
+        response, printed = page.response("GET", "/", host=f"localhost:{port}")
+        assert (response.status, response.headers["location"], printed) == (307, f"{page.own}/", "")
 
-    attempted(shop(), talk)
+    try_app(shop(), check)
 
 
-def test_only_the_page_is_answered(attempted: Attempted) -> None:
-    """Its token is in the page, which no other origin can read."""
+def test_token(try_app: TryApp) -> None:
+    """Only the page itself can send requests: it has the token."""
 
-    def talk(tried: Tried) -> None:
-        asked = (("GET", "/app"), ("GET", "/shown"), ("POST", "/begin"), ("POST", "/end"), ("POST", "/shown"))
-        for method, path in asked:
+    def check(page: RunningPage) -> None:
+        requests = (
+            ("GET", "/app"),
+            ("GET", "/shown"),
+            ("POST", "/begin"),
+            ("POST", "/end"),
+            ("POST", "/shown"),
+        )
+        for method, path in requests:
             for headers in (
                 {},
                 {"x_token": "guess"},
                 {"x_token": "\xe9"},
-                {"x_token": tried.token, "host": f"localhost:{tried.ports[1]}"},
+                {"x_token": page.token, "host": f"localhost:{page.ports[1]}"},
             ):
-                response, said = tried.response(method, path, "{}", **headers)
-                assert response.status == 403 and json.loads(said).keys() == {"error"}
+                response, printed = page.response(method, path, "{}", **headers)
+                assert response.status == 403 and json.loads(printed).keys() == {"error"}
                 assert not [name for name in response.headers if name.lower().startswith("access-control")]
-        response, _ = tried.response("OPTIONS", "/app", origin="https://evil.example")
+        response, _ = page.response("OPTIONS", "/app", origin="https://evil.example")
         assert response.status == 403
         assert not [name for name in response.headers if name.lower().startswith("access-control")]
 
-    attempted(shop(), talk)
+    try_app(shop(), check)
 
 
-def test_what_makes_no_sense_is_refused(attempted: Attempted) -> None:
-    def talk(tried: Tried) -> None:
+def test_bad_requests(try_app: TryApp) -> None:
+    def check(page: RunningPage) -> None:
         for body in ("", "{", "[]", "{}", '{"since": "x"}'):
-            status, said = tried.asked("POST", "/end", body)
-            assert (status, json.loads(said).keys()) == (400, {"error"})
-        assert tried.asked("POST", "/begin", "a" * 1_000_001)[0] == 413
-        assert tried.asked("GET", "/nothing")[0] == tried.asked("POST", "/nothing", "{}")[0] == 404
+            status, printed = page.fetch("POST", "/end", body)
+            assert (status, json.loads(printed).keys()) == (400, {"error"})
+        assert page.fetch("POST", "/begin", "a" * 1_000_001)[0] == 413
+        assert page.fetch("GET", "/nothing")[0] == page.fetch("POST", "/nothing", "{}")[0] == 404
 
-    attempted(shop(), talk)
+    try_app(shop(), check)
 
 
-def test_routes(attempted: Attempted) -> None:
-    """What differs in nothing but the method is one; what is nobody's comes last."""
+def test_routes(try_app: TryApp) -> None:
+    """Routes that differ only in the method are one row; those without CORS come last."""
     app = shop()
 
-    def talk(tried: Tried) -> None:
-        assert tried.about["target"] == "shop:app" and tried.about["app"] == tried.app
+    def check(page: RunningPage) -> None:
+        assert page.about["target"] == "shop:app" and page.about["app"] == page.app
         policy = repr(CorsPolicy(allow_origins=[ORIGIN], allow_credentials=True))
         rows = [
             tuple(row[name] for name in ("path", "methods", "section", "policy"))
-            for row in tried.about["routes"]
+            for row in page.about["routes"]
         ]
         assert rows == [
             ("/listed/<name:str>/<b:str>", ["GET"], "cors_group(listed)", None),
@@ -337,16 +343,16 @@ def test_routes(attempted: Attempted) -> None:
             ("/<name:(?:<script>)?>", ["GET"], None, None),
             ("/socket", ["GET"], None, None),
         ]
-        assert tried.about["routes"][0]["example"] == "/listed/1/1"
-        assert [row["path"] for row in tried.about["routes"] if row["websocket"]] == ["/socket"]
+        assert page.about["routes"][0]["example"] == "/listed/1/1"
+        assert [row["path"] for row in page.about["routes"] if row["websocket"]] == ["/socket"]
 
-    attempted(app, talk)
+    try_app(app, check)
 
 
-def test_origins(attempted: Attempted) -> None:
-    def talk(tried: Tried) -> None:
-        port, other = tried.ports[1], int(tried.origins[3].rpartition(":")[2])
-        assert tried.origins == [
+def test_origins(try_app: TryApp) -> None:
+    def check(page: RunningPage) -> None:
+        port, other = page.ports[1], int(page.origins[3].rpartition(":")[2])
+        assert page.origins == [
             f"http://127.0.0.1:{port}",
             f"http://localhost:{port}",
             f"http://shop.localhost:{port}",
@@ -356,39 +362,39 @@ def test_origins(attempted: Attempted) -> None:
         assert other != port
         send(other)
 
-    attempted(shop(), talk)
+    try_app(shop(), check)
 
 
-def test_a_call_is_explained_by_what_was_seen(attempted: Attempted) -> None:
-    """And by nothing else: the handler runs once."""
+def test_explain_call(try_app: TryApp) -> None:
+    """The responses that the app sent explain it: the handler runs once."""
     calls: list[str] = []
 
-    def talk(tried: Tried) -> None:
+    def check(page: RunningPage) -> None:
         headers = {"authorization": "Bearer secret", "x_a": "1", "cookie": "session=secret"}
-        told, answers = tried.call(
+        explained, responses = page.call(
             "PUT",
             "/public/thing",
-            preflight("/public/thing", "PUT", "authorization,x-a", tried.own),
+            preflight("/public/thing", "PUT", "authorization,x-a", page.own),
             request("GET", "/public/thing", "https://else.example"),
-            request("PUT", "/public/thing", tried.own, **headers),
+            request("PUT", "/public/thing", page.own, **headers),
             headers=[["Authorization", "Bearer secret"], ["X-A", "1"]],
         )
         assert calls == ["GET", "PUT"]
-        assert (told["blockedBy"], told["remembered"], told["agrees"]) == (None, False, True)
-        assert told["steps"][-1]["text"].startswith("The page cannot read the headers")
-        first, second = told["seen"]
+        assert (explained["blockedBy"], explained["remembered"], explained["agrees"]) == (None, False, True)
+        assert explained["steps"][-1]["text"].startswith("The page cannot read the headers")
+        first, second = explained["seen"]
         assert first == {
             "method": "OPTIONS",
             "target": "/public/thing",
             "preflight": True,
             "requestHeaders": [
-                ["origin", tried.own],
+                ["origin", page.own],
                 ["access-control-request-method", "PUT"],
                 ["access-control-request-headers", "authorization,x-a"],
             ],
             "status": 204,
             "responseHeaders": [
-                list(pair) for pair in answers[0].headers if pair[0].startswith(("access", "vary"))
+                list(pair) for pair in responses[0].headers if pair[0].startswith(("access", "vary"))
             ],
         }
         hidden = "(sent, not shown here)"
@@ -397,7 +403,7 @@ def test_a_call_is_explained_by_what_was_seen(attempted: Attempted) -> None:
             "target": "/public/thing",
             "preflight": False,
             "requestHeaders": [
-                ["origin", tried.own],
+                ["origin", page.own],
                 ["authorization", hidden],
                 ["x-a", "1"],
                 ["cookie", hidden],
@@ -406,104 +412,109 @@ def test_a_call_is_explained_by_what_was_seen(attempted: Attempted) -> None:
             "responseHeaders": [["set-cookie", hidden], ["access-control-allow-origin", "*"]],
         }
 
-    attempted(shop(calls), talk)
+    try_app(shop(calls), check)
 
 
-def test_a_refused_call(attempted: Attempted) -> None:
-    """The app knows nothing of the page: what is blocked shows as blocked."""
+def test_blocked_call(try_app: TryApp) -> None:
+    """The policy does not name the page."""
     calls: list[str] = []
 
-    def talk(tried: Tried) -> None:
-        asked = preflight("/listed/thing", "PUT", None, tried.own)
-        told, _ = tried.call("PUT", "/listed/thing", asked, readable=False)
-        assert (told["blockedBy"], told["agrees"]) == ("preflight-origin-other", True)
+    def check(page: RunningPage) -> None:
+        sent = preflight("/listed/thing", "PUT", None, page.own)
+        explained, _ = page.call("PUT", "/listed/thing", sent, readable=False)
+        assert (explained["blockedBy"], explained["agrees"]) == ("preflight-origin-other", True)
         assert (
-            told["route"].startswith("The route ")
-            and ".put (/listed/thing) is in cors_group(listed)" in told["route"]
+            explained["route"].startswith("The route ")
+            and ".put (/listed/thing) is in cors_group(listed)" in explained["route"]
         )
-        assert told["change"] == (
+        assert explained["change"] == (
             "corsbp try shop:app --allow allows this page while the command runs. "
             "Or choose an origin that a policy names: it is simulated."
         )
-        told, _ = tried.call(
-            "GET", "/nothing/else", request("GET", "/nothing/else", tried.own), readable=False
+        explained, _ = page.call(
+            "GET", "/nothing/else", request("GET", "/nothing/else", page.own), readable=False
         )
-        assert (told["blockedBy"], told["seen"][0]["status"]) == ("origin-missing", 404)
-        assert told["route"] == "No route has this path. A 404 belongs to a section by its url_prefix."
-        assert told["change"] is None
-        asked = request("DELETE", "/listed/thing?a", tried.own)
-        told, _ = tried.call("DELETE", "/listed/thing?a", asked, readable=False)
-        assert (told["blockedBy"], told["remembered"]) == ("preflight-origin-other", True)
-        assert "(/listed/thing) is in cors_group(listed)" in told["route"]
-        told, _ = tried.call("OPTIONS", "/listed/thing", readable=False)
-        assert "(/listed/thing) is in cors_group(listed)" in told["route"]
+        assert (explained["blockedBy"], explained["seen"][0]["status"]) == ("origin-missing", 404)
+        assert explained["route"] == "No route has this path. A 404 belongs to a section by its url_prefix."
+        assert explained["change"] is None
+        sent = request("DELETE", "/listed/thing?a", page.own)
+        explained, _ = page.call("DELETE", "/listed/thing?a", sent, readable=False)
+        assert (explained["blockedBy"], explained["remembered"]) == ("preflight-origin-other", True)
+        assert "(/listed/thing) is in cors_group(listed)" in explained["route"]
+        explained, _ = page.call("OPTIONS", "/listed/thing", readable=False)
+        assert "(/listed/thing) is in cors_group(listed)" in explained["route"]
 
-    attempted(shop(calls), talk)
+    try_app(shop(calls), check)
     assert calls == []
 
 
-def test_a_simulated_call(attempted: Attempted) -> None:
-    """By a page that a policy names: the app is called, once, and what it sees is shown."""
+def test_simulated_call(try_app: TryApp) -> None:
+    """As a page that a policy names: the app gets the request once."""
     calls: list[str] = []
 
-    def talk(tried: Tried) -> None:
-        assert tried.about["named"] == [ORIGIN]
+    def check(page: RunningPage) -> None:
+        assert page.about["named"] == [ORIGIN]
 
         def simulated(method: str, path: str, **more: Any) -> Any:
-            since = tried.tells("/begin", {})["since"]
+            since = page.post("/begin", {})["since"]
             call = {
                 "since": since,
                 "origin": ORIGIN,
-                "url": f"{tried.app}{path}",
+                "url": f"{page.app}{path}",
                 "method": method,
                 "body": None,
             }
-            return tried.tells("/simulate", CALL | call | {"readable": None, "credentials": "include"} | more)
+            return page.post("/simulate", CALL | call | {"readable": None, "credentials": "include"} | more)
 
-        told = simulated("PUT", "/listed/thing", headers=[["x-a", "1"]])
-        assert (told["blockedBy"], told["agrees"], told["remembered"]) == (None, True, False)
-        outcome = told["outcome"]
+        explained = simulated("PUT", "/listed/thing", headers=[["x-a", "1"]])
+        assert (explained["blockedBy"], explained["agrees"], explained["remembered"]) == (None, True, False)
+        outcome = explained["outcome"]
         assert (outcome["status"], outcome["redirected"], outcome["body"]) == (200, False, "thing")
         assert ["content-type", "text/plain; charset=utf-8"] in outcome["headers"]
-        assert [(each["method"], each["status"]) for each in told["seen"]] == [("OPTIONS", 204), ("PUT", 200)]
+        assert [(each["method"], each["status"]) for each in explained["seen"]] == [
+            ("OPTIONS", 204),
+            ("PUT", 200),
+        ]
         sent = ["cookie", "(sent, not shown here)"]
-        told = simulated("GET", "/listed/thing", cookie="session=ann; SameSite=None; Secure")
-        assert told["blockedBy"] is None and sent in told["seen"][0]["requestHeaders"]
-        told = simulated("GET", "/listed/thing", cookie="session=ann")
-        assert told["blockedBy"] is None and sent not in told["seen"][0]["requestHeaders"]
-        assert any("SameSite" in step["text"] for step in told["steps"])
-        told = simulated("GET", "/public/thing")
-        assert told["outcome"] == {"error": "TypeError: Failed to fetch"}
-        assert told["change"].startswith(
+        explained = simulated("GET", "/listed/thing", cookie="session=ann; SameSite=None; Secure")
+        assert explained["blockedBy"] is None and sent in explained["seen"][0]["requestHeaders"]
+        explained = simulated("GET", "/listed/thing", cookie="session=ann")
+        assert explained["blockedBy"] is None and sent not in explained["seen"][0]["requestHeaders"]
+        assert any("SameSite" in step["text"] for step in explained["steps"])
+        explained = simulated("GET", "/public/thing")
+        assert explained["outcome"] == {"error": "TypeError: Failed to fetch"}
+        assert explained["change"].startswith(
             f"cors_group(public): allow_origins=['{ORIGIN}'], allow_credentials=True"
         )
 
-    attempted(shop(calls), talk)
+    try_app(shop(calls), check)
     assert calls == ["PUT", "GET", "GET", "GET"]
 
 
-def test_advice_outlives_the_try(attempted: Attempted) -> None:
-    """It never puts a page of this machine into a list, and says what `--allow` does."""
+def test_advice_names_no_page_of_this_machine(try_app: TryApp) -> None:
+    """It says what `--allow` does instead."""
     own_pages = ("127.0.0.1", "localhost")
 
-    def talk(tried: Tried) -> None:
+    def check(page: RunningPage) -> None:
         for path in ("/listed/thing", "/listed/1/2", "/own", "/public/thing", "/nothing", "/<script>"):
-            for origin in tried.origins[:2]:
+            for origin in page.origins[:2]:
                 for credentials in ("omit", "include"):
-                    asked = request("GET", path, origin)
-                    told, _ = tried.call(
-                        "GET", path, asked, origin=origin, credentials=credentials, readable=False
+                    sent = request("GET", path, origin)
+                    explained, _ = page.call(
+                        "GET", path, sent, origin=origin, credentials=credentials, readable=False
                     )
-                    assert not any(name in f"{told['change']}" for name in own_pages), told["change"]
-        told, _ = tried.call("GET", "/own", request("GET", "/own", tried.own), readable=False)
-        assert told["change"] == (
+                    assert not any(name in f"{explained['change']}" for name in own_pages), explained[
+                        "change"
+                    ]
+        explained, _ = page.call("GET", "/own", request("GET", "/own", page.own), readable=False)
+        assert explained["change"] == (
             "None: --allow adds this page to sections, and this route has its own policy."
         )
-        other = tried.origins[1]
-        told, _ = tried.call("GET", "/own", request("GET", "/own", other), origin=other, readable=False)
-        assert told["change"].startswith("None: this origin stands for one that is not allowed")
+        other = page.origins[1]
+        explained, _ = page.call("GET", "/own", request("GET", "/own", other), origin=other, readable=False)
+        assert explained["change"].startswith("None: this origin stands for one that is not allowed")
 
-    attempted(shop(), talk, "--allow")
+    try_app(shop(), check, "--allow")
 
 
 PAGES: list[tuple[Any, list[str]]] = [
@@ -518,129 +529,129 @@ PAGES: list[tuple[Any, list[str]]] = [
 
 
 @pytest.mark.parametrize(("declared", "pages"), PAGES)
-def test_pages_that_policies_name(declared: Any, pages: list[str]) -> None:
+def test_simulated_origins(declared: Any, pages: list[str]) -> None:
     route = RouteInfo("/a", ("GET",), None, "a", "cors_group(a)", CorsPolicy(allow_origins=declared), "/a")
-    assert page_room.list_simulated([route, route], {PAGE}) == pages
+    assert page_module.list_simulated([route, route], {PAGE}) == pages
 
 
-def test_documentation_is_told_apart(attempted: Attempted) -> None:
-    """What sanic-ext makes of an app: its pages, and a HEAD and an OPTIONS for every path."""
+def test_documentation_routes(try_app: TryApp) -> None:
+    """The pages of sanic-ext have a list of their own; its HEAD and OPTIONS routes are left out."""
     pytest.importorskip("sanic_ext")
     app = shop()
     app.config.AUTO_EXTEND = True
 
-    def talk(tried: Tried) -> None:
-        rows = tried.about["routes"]
+    def check(page: RunningPage) -> None:
+        rows = page.about["routes"]
         docs = [row["path"] for row in rows if row["documentation"]]
         assert "/docs" in docs and all(path.startswith("/docs") for path in docs)
         assert not [row for row in rows if set(row["methods"]) <= {"HEAD", "OPTIONS"}]
 
-    attempted(app, talk)
+    try_app(app, check)
 
 
-def test_a_call_that_the_browser_had_otherwise(attempted: Attempted) -> None:
-    def talk(tried: Tried) -> None:
-        told, _ = tried.call(
-            "GET", "/public/thing", request("GET", "/public/thing", tried.own), readable=False
+def test_browser_that_disagrees(try_app: TryApp) -> None:
+    def check(page: RunningPage) -> None:
+        explained, _ = page.call(
+            "GET", "/public/thing", request("GET", "/public/thing", page.own), readable=False
         )
-        assert (told["blockedBy"], told["agrees"]) == (None, False)
+        assert (explained["blockedBy"], explained["agrees"]) == (None, False)
 
-    attempted(shop(), talk)
+    try_app(shop(), check)
 
 
-def test_a_preflight_that_the_browser_remembered(attempted: Attempted) -> None:
+def test_remembered_preflight(try_app: TryApp) -> None:
     calls: list[str] = []
 
-    def talk(tried: Tried) -> None:
-        told, _ = tried.call("PUT", "/public/thing", request("PUT", "/public/thing", tried.own))
-        assert (told["blockedBy"], told["remembered"]) == (None, True)
-        assert [each["method"] for each in told["seen"]] == ["PUT"]
+    def check(page: RunningPage) -> None:
+        explained, _ = page.call("PUT", "/public/thing", request("PUT", "/public/thing", page.own))
+        assert (explained["blockedBy"], explained["remembered"]) == (None, True)
+        assert [each["method"] for each in explained["seen"]] == ["PUT"]
 
-    attempted(shop(calls), talk)
+    try_app(shop(calls), check)
     assert calls == ["PUT"]
 
 
-def test_what_the_app_did_not_see(attempted: Attempted) -> None:
-    def talk(tried: Tried) -> None:
-        told, _ = tried.call("GET", "/public/thing", readable=False)
-        assert (told["blockedBy"], told["seen"], told["route"]) == ("no-answer", [], None)
-        assert "the app received no such request" in told["steps"][-1]["text"]
-        told, _ = tried.call("PUT", "", readable=False, url="http://127.0.0.1:1/elsewhere")
-        assert (told["blockedBy"], told["remembered"]) == ("no-answer", False)
-        status, said = tried.asked("POST", "/end", json.dumps(CALL | {"origin": "nonsense"}))
-        assert status == 400 and "no page has the origin 'nonsense'" in said
+def test_call_without_request(try_app: TryApp) -> None:
+    def check(page: RunningPage) -> None:
+        explained, _ = page.call("GET", "/public/thing", readable=False)
+        assert (explained["blockedBy"], explained["seen"], explained["route"]) == ("no-answer", [], None)
+        assert "the app received no such request" in explained["steps"][-1]["text"]
+        explained, _ = page.call("PUT", "", readable=False, url="http://127.0.0.1:1/elsewhere")
+        assert (explained["blockedBy"], explained["remembered"]) == ("no-answer", False)
+        status, printed = page.fetch("POST", "/end", json.dumps(CALL | {"origin": "nonsense"}))
+        assert status == 400 and "no page has the origin 'nonsense'" in printed
 
-    attempted(shop(), talk)
+    try_app(shop(), check)
 
 
-def test_a_call_from_what_the_page_says() -> None:
+def test_call_from_json() -> None:
     assert Call.from_json(CALL).body == "text"
     assert Call.from_json(CALL | {"headers": [["a", 1]]}).headers == [("a", "1")]
 
 
-def test_an_answer_that_does_not_come(attempted: Attempted) -> None:
-    def talk(tried: Tried) -> None:
-        with socket.create_connection(("127.0.0.1", tried.ports[0])) as connection:
-            since = tried.tells("/begin", {})["since"]
-            connection.sendall(request("GET", "/public/slow", tried.own).raw())
-            while tried.tells("/begin", {})["since"] == since:
+def test_call_without_response(try_app: TryApp) -> None:
+    def check(page: RunningPage) -> None:
+        with socket.create_connection(("127.0.0.1", page.ports[0])) as connection:
+            since = page.post("/begin", {})["since"]
+            connection.sendall(request("GET", "/public/slow", page.own).raw())
+            while page.post("/begin", {})["since"] == since:
                 time.sleep(0.01)
-            told = tried.tells(
+            explained = page.post(
                 "/end",
-                CALL | {"since": since, "origin": tried.own, "url": f"{tried.app}/public/slow", "body": None},
+                CALL | {"since": since, "origin": page.own, "url": f"{page.app}/public/slow", "body": None},
             )
-        assert (told["blockedBy"], told["seen"][0]["status"]) == ("no-answer", None)
-        assert "the app received the request, and did not respond" in told["steps"][-1]["text"]
+        assert (explained["blockedBy"], explained["seen"][0]["status"]) == ("no-answer", None)
+        assert "the app received the request, and did not respond" in explained["steps"][-1]["text"]
 
-    attempted(shop(), talk)
+    try_app(shop(), check)
 
 
-def test_answers_of_every_kind_are_seen(attempted: Attempted) -> None:
-    """Streams, what the app says before it reads a body, what is no HTTP; one request after another."""
+def test_kinds_of_responses(try_app: TryApp) -> None:
+    """Streams, 100 Continue, errors of HTTP; several requests on one connection."""
 
-    def talk(tried: Tried) -> None:
-        since = tried.tells("/begin", {})["since"]
-        host = f"Host: a\r\nOrigin: {tried.own}\r\n"
+    def check(page: RunningPage) -> None:
+        since = page.post("/begin", {})["since"]
+        host = f"Host: a\r\nOrigin: {page.own}\r\n"
         raw = (
             f"GET /public/stream HTTP/1.1\r\n{host}\r\n"
             f"POST /public/thing HTTP/1.1\r\n{host}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{{}}"
             f"GET /public/thing HTTP/7\r\n{host}\r\n"
         )
-        port = tried.ports[0]
+        port = page.ports[0]
         asyncio.run(send_bytes(port, raw.encode()))
         assert b" 400 " in asyncio.run(send_bytes(port, b"nonsense\r\n\r\n"))
-        told = tried.tells(
-            "/end", CALL | {"since": since, "origin": tried.own, "url": tried.app, "body": None}
+        explained = page.post(
+            "/end", CALL | {"since": since, "origin": page.own, "url": page.app, "body": None}
         )
-        assert [(each["method"], each["status"]) for each in told["seen"]] == [
+        assert [(each["method"], each["status"]) for each in explained["seen"]] == [
             ("GET", 200),
             ("POST", 200),
             ("GET", 400),
         ]
 
-    attempted(shop(), talk)
+    try_app(shop(), check)
 
 
-def test_so_many_exchanges_are_remembered() -> None:
-    async def talk() -> Watch:
+def test_number_of_exchanges() -> None:
+    async def check() -> Watch:
         watch = Watch()
         for number in range(MAX_EXCHANGES + 5):
             await watch.on_request_head(f"GET /{number} HTTP/1.1\r\norigin: null".encode())
         return watch
 
-    watch = asyncio.run(talk())
+    watch = asyncio.run(check())
     assert len(watch.exchanges) == MAX_EXCHANGES
     assert watch.exchanges_after(0, "null")[0].target == "/5"
     assert [each.target for each in watch.exchanges_after(watch.count - 1, ORIGIN)] == [f"/{watch.count - 1}"]
 
 
-def test_what_the_page_shows_is_kept_for_tests(attempted: Attempted) -> None:
-    def talk(tried: Tried) -> None:
+def test_shown(try_app: TryApp) -> None:
+    def check(page: RunningPage) -> None:
         for number in range(101):
-            tried.tells("/shown", {"text": f"{number}"})
-        assert json.loads(tried.asked("GET", "/shown")[1])[::99] == ["1", "100"]
+            page.post("/shown", {"text": f"{number}"})
+        assert json.loads(page.fetch("GET", "/shown")[1])[::99] == ["1", "100"]
 
-    attempted(shop(), talk)
+    try_app(shop(), check)
 
 
 # --- --allow ---
@@ -660,7 +671,7 @@ POLICIES = {
 
 
 @pytest.mark.parametrize(("policy", "origins"), POLICIES.values(), ids=POLICIES)
-def test_a_policy_with_one_more_origin(policy: CorsPolicy, origins: object) -> None:
+def test_add_origin(policy: CorsPolicy, origins: object) -> None:
     allowed = start.add_origin(policy, PAGE)
     assert allowed.allow_origins == origins
     assert allowed.replace(allow_origins="*", allow_credentials=False) == policy.replace(
@@ -668,42 +679,42 @@ def test_a_policy_with_one_more_origin(policy: CorsPolicy, origins: object) -> N
     )
 
 
-def test_allow(attempted: Attempted) -> None:
-    """The page's own origin, and none of the others; and only if it is asked for."""
+def test_allow(try_app: TryApp) -> None:
+    """The page's own origin and no other, and only with the option."""
 
-    def grants(tried: Tried) -> list[str | None]:
-        asked = [request("GET", "/listed/thing", origin) for origin in [ORIGIN, *tried.origins]]
-        return [each.cors.get("access-control-allow-origin") for each in send(tried.ports[0], *asked)]
+    def grants(page: RunningPage) -> list[str | None]:
+        sent = [request("GET", "/listed/thing", origin) for origin in [ORIGIN, *page.origins]]
+        return [each.cors.get("access-control-allow-origin") for each in send(page.ports[0], *sent)]
 
-    def talk(tried: Tried) -> None:
-        assert grants(tried) == [ORIGIN, tried.own, None, None, None, None]
-        assert tried.about["origins"][0]["word"] == "this page, allowed"
-        assert any(f"{row['policy']}".count(tried.own) for row in tried.about["routes"])
+    def check(page: RunningPage) -> None:
+        assert grants(page) == [ORIGIN, page.own, None, None, None, None]
+        assert page.about["origins"][0]["word"] == "this page, allowed"
+        assert any(f"{row['policy']}".count(page.own) for row in page.about["routes"])
 
-    def without(tried: Tried) -> None:
-        assert set(grants(tried)) == {ORIGIN}
-        assert tried.about["origins"][0]["word"] == "this page"
+    def without(page: RunningPage) -> None:
+        assert set(grants(page)) == {ORIGIN}
+        assert page.about["origins"][0]["word"] == "this page"
 
-    attempted(shop(), talk, "--allow")
-    attempted(shop(), without)
+    try_app(shop(), check, "--allow")
+    try_app(shop(), without)
 
 
 # --- how it starts and ends ---
 
 
-def test_open(attempted: Attempted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open(try_app: TryApp, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", opened.append)
-    said = attempted(shop(), lambda tried: None, "--open", end=signal.SIGTERM)
-    assert f"The page: {opened[0]}\n" in said
+    printed = try_app(shop(), lambda page: None, "--open", end=signal.SIGTERM)
+    assert f"The page: {opened[0]}\n" in printed
 
 
 @pytest.mark.parametrize("option", ["--port", "--page-port"])
-def test_a_port_that_is_taken(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_used_port(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start, "load_app", lambda _: shop())
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        arguments = parsed("shop:app", *FREE, option, str(port))
+        arguments = parse_arguments("shop:app", *FREE, option, str(port))
         message = (
             rf"^port {port} of 127\.0\.0\.1: .*[Aa]ddress already in use.*; {option} 0 takes a free one$"
         )
@@ -712,7 +723,7 @@ def test_a_port_that_is_taken(option: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def two_free_ports() -> int:
-    """The first of two, below those that systems give to connections."""
+    """Return the first of two free ports, below those that systems use for connections."""
     for port in range(20_000 + os.getpid() % 5_000, 30_000, 2):
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             for each in (port, port + 1):
@@ -721,28 +732,28 @@ def two_free_ports() -> int:
     raise AssertionError("no port is free")
 
 
-def test_the_port_after_the_page_s(attempted: Attempted) -> None:
+def test_next_port(try_app: TryApp) -> None:
     port = two_free_ports()
 
-    def talk(tried: Tried) -> None:
-        assert tried.origins[0] == f"http://127.0.0.1:{port}"
-        assert tried.origins[3] == f"http://127.0.0.1:{port + 1}"
+    def check(page: RunningPage) -> None:
+        assert page.origins[0] == f"http://127.0.0.1:{port}"
+        assert page.origins[3] == f"http://127.0.0.1:{port + 1}"
 
-    attempted(shop(), talk, "--page-port", str(port))
+    try_app(shop(), check, "--page-port", str(port))
 
 
 @pytest.mark.parametrize("port", ["65535", "-1", "many"])
-def test_no_port(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_port(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parsed("shop:app", "--port", port)
+        parse_arguments("shop:app", "--port", port)
     assert f"argument --port: invalid port value: '{port}'" in capsys.readouterr().err
 
 
-def test_port_80_is_in_no_origin() -> None:
-    assert page_room.make_origin("localhost", 80) == "http://localhost"
+def test_default_port() -> None:
+    assert page_module.make_origin("localhost", 80) == "http://localhost"
 
 
-def test_an_app_that_fails_at_startup(attempted: Attempted) -> None:
+def test_app_that_does_not_start(try_app: TryApp) -> None:
     app = shop()
 
     @app.before_server_start
@@ -750,37 +761,37 @@ def test_an_app_that_fails_at_startup(attempted: Attempted) -> None:
         raise ConnectionError("no database")
 
     with pytest.raises(CommandError, match=r"^shop:app did not start: ConnectionError: no database$"):
-        attempted(app, lambda tried: None)
+        try_app(app, lambda page: None)
 
 
-def test_the_app_is_stopped(attempted: Attempted) -> None:
-    """Connections that browsers keep open are no reason to wait."""
+def test_stop(try_app: TryApp) -> None:
+    """It does not wait for connections that browsers keep open."""
     app, done = shop(), []
     for event in ("before_server_start", "after_server_start", "before_server_stop", "after_server_stop"):
         app.register_listener(lambda _, event=event: done.append(event), event)
     kept: list[socket.socket] = []
 
-    def talk(tried: Tried) -> None:
-        kept.extend(socket.create_connection(("127.0.0.1", port)) for port in tried.ports)
+    def check(page: RunningPage) -> None:
+        kept.extend(socket.create_connection(("127.0.0.1", port)) for port in page.ports)
         kept[0].sendall(b"GET /public/thing HTTP/1.1\r\nHost: a\r\n\r\n")
         assert kept[0].recv(100)
 
     begin = time.monotonic()
-    attempted(app, talk)
+    try_app(app, check)
     assert time.monotonic() - begin < 5
     assert done == ["before_server_start", "after_server_start", "before_server_stop", "after_server_stop"]
     for each in kept:
         each.close()
 
 
-def test_ctrl_c_where_signals_have_no_handlers(attempted: Attempted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_without_signal_handlers(try_app: TryApp, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on Windows."""
 
     def missing(*_: object) -> None:
         raise NotImplementedError
 
     monkeypatch.setattr("asyncio.unix_events._UnixSelectorEventLoop.add_signal_handler", missing)
-    assert "Ctrl-C stops them" in attempted(shop(), lambda tried: None)
+    assert "Ctrl-C stops them" in try_app(shop(), lambda page: None)
     # Before Python 3.11 it ends whatever task it finds, and asyncio is to speak of that in no other test.
     gc.collect()
 
@@ -803,27 +814,27 @@ def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_the_command(end: int) -> None:
-    """All that it prints, with an example that has Sanic's own settings."""
+def test_process(end: int) -> None:
+    """An example, in a process of its own: it prints three lines and ends with status 0."""
     with process("examples.versions:app", *FREE, "--allow") as started:
         assert started.stdout is not None
-        said = "".join(started.stdout.readline() for _ in range(3))
-        tried = Tried(said)
+        printed = "".join(started.stdout.readline() for _ in range(3))
+        page = RunningPage(printed)
         path = "/v2/shop/items/"
-        told, answers = tried.call("GET", path, request("GET", path, tried.own), credentials="include")
-        assert (answers[0].status, told["blockedBy"]) == (200, None)
-        told, _ = tried.call("GET", path, request("GET", path, "null"), origin="null", readable=False)
-        assert told["blockedBy"] == "origin-missing" and told["agrees"]
-        told, _ = tried.call(
-            "GET", "/shop/health/", request("GET", "/shop/health/", tried.own), readable=False
+        explained, responses = page.call("GET", path, request("GET", path, page.own), credentials="include")
+        assert (responses[0].status, explained["blockedBy"]) == (200, None)
+        explained, _ = page.call("GET", path, request("GET", path, "null"), origin="null", readable=False)
+        assert explained["blockedBy"] == "origin-missing" and explained["agrees"]
+        explained, _ = page.call(
+            "GET", "/shop/health/", request("GET", "/shop/health/", page.own), readable=False
         )
-        assert told["blockedBy"] == "origin-missing" and told["agrees"]
+        assert explained["blockedBy"] == "origin-missing" and explained["agrees"]
         started.send_signal(end)
         out, err = started.communicate(timeout=60)
     assert (started.returncode, out, err) == (0, "", "")
 
 
-def test_a_command_that_fails() -> None:
+def test_process_that_fails() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         with process("examples.versions:app", *FREE, "--port", port) as started:

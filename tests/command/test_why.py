@@ -1,4 +1,4 @@
-"""`corsbp why ID`: what an id means, and what to do, as it is installed."""
+"""`corsbp why ID`: the meaning of an id and what to do, from the installed documentation."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ..support import ROOT
 def why(capsys: pytest.CaptureFixture[str]) -> Any:
     def run(*arguments: str) -> tuple[int, str, str]:
         status = main(["why", *arguments])
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
 
     return run
 
 
-def test_an_id(why: Any) -> None:
+def test_id(why: Any) -> None:
     expected = (
         "origin-trailing-slash\n  An origin has no slash at its end.\n  What to do: Remove the slash.\n"
         "  (corsbp/README.md: Errors in a policy)\n"
@@ -38,12 +38,12 @@ def test_an_id(why: Any) -> None:
     assert why("[origin-trailing-slash]") == (0, expected, "")  # as it is printed
 
 
-def test_an_id_of_two_kinds(why: Any) -> None:
+def test_id_of_two_kinds(why: Any) -> None:
     status, out, _ = why("origin-null")
     assert (status, out.count("origin-null\n")) == (0, 2)
 
 
-def test_what_stops_a_page(why: Any) -> None:
+def test_id_of_a_check(why: Any) -> None:
     status, out, _ = why("preflight-status")
     assert status == 0 and out.startswith(
         "preflight-status\n  The preflight's status is none from 200 to 299.\n"
@@ -52,14 +52,14 @@ def test_what_stops_a_page(why: Any) -> None:
 
 
 @pytest.mark.parametrize("id_", sorted({*PROBLEMS, *WARNINGS, *FINDINGS, *STOPS}))
-def test_every_id_is_known(id_: str, why: Any) -> None:
+def test_every_id(id_: str, why: Any) -> None:
     status, out, err = why(id_)
     assert (status, err) == (0, "")
     assert out.startswith(f"{id_}\n  ") and "  What to do: " in out
     assert not re.search(r"[`|]|\]\(", out)
 
 
-def test_no_such_id(why: Any) -> None:
+def test_unknown_id(why: Any) -> None:
     assert why("origin-trailing-slas") == (
         2,
         "",
@@ -68,21 +68,21 @@ def test_no_such_id(why: Any) -> None:
     assert why("nonsense") == (2, "", "corsbp: no id is called 'nonsense'; corsbp why lists them\n")
 
 
-def test_all_of_them(why: Any) -> None:
+def test_list(why: Any) -> None:
     status, out, _ = why()
     assert (status, out.splitlines()[:2]) == (0, ["Errors in a policy:", "  bare-string"])
     assert [line.strip() for line in out.splitlines() if line.startswith("  ")] == [e.id for e in entries()]
 
 
-def test_lines_fit_the_terminal(why: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_width(why: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     _, out, _ = why("origin-function-failed")
     assert all(len(line) <= 40 for line in out.splitlines()[:-1])
 
 
 @pytest.mark.parametrize("arguments", [["why", "origin-null"], ["why"], ["--help"], ["--version"]])
-def test_without_the_extra(arguments: list[str], tmp_path: Path) -> None:
-    """Neither it nor Sanic is imported, and the same holds for the help."""
+def test_without_extra(arguments: list[str], tmp_path: Path) -> None:
+    """`why` and the help import neither the extra nor Sanic."""
     code = (
         "import sys\n"
         "for name in ('rich', 'httpx', 'anyio', 'sanic'): sys.modules[name] = None\n"
