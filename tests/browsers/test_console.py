@@ -22,7 +22,7 @@ README = (ROOT / "corsbp" / "README.md").read_text()
 CHAPTER = README.partition("\n## Messages in the browser's console\n")[2].partition("\n## ")[0]
 ALLOWED = "https://app.example"  # in the README, what is the page's own origin here
 NAMES = {"Chromium": "chromium", "Firefox": "firefox", "Safari": "webkit"}
-NO_NULL = "no word of it."
+NO_NULL = "no message."
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ ASIDES = {
         Asked("/nothing"),
         {"firefox": "Status code: 404", "webkit": "Status code: 404"},
     ),
-    "For a route without CORS, Sanic says 405; Chromium and Firefox then speak of the missing header.": (
+    "For a route without CORS, Sanic responds with 405;": (
         Asked("/plain/thing", PUT),
         {
             "chromium": "preflight … No 'Access-Control-Allow-Origin' header is present",
@@ -70,15 +70,15 @@ ASIDES = {
             "webkit": "Preflight response is not successful. Status code: 405",
         },
     ),
-    'Firefox prints "CORS request did not succeed" once more after each preflight that failed': (
+    'After each preflight that failed, Firefox prints a second message, "CORS request did not succeed".': (
         Asked("/public/stays", PUT),
         {"firefox": "CORS request did not succeed"},
     ),
-    "After a redirect Chromium names the page's origin, though it sent `null`.": (
+    "After a redirect, Chromium names the page's origin, although it sent `null`.": (
         Asked("/proxy/away"),
         {"chromium": f"redirected … from origin '{ALLOWED}'", "webkit": "Origin null is not allowed"},
     ),
-    "If the browser prints `patch` in small letters": (
+    "If the browser prints `patch` in lower case": (
         Asked("/public/thing", {"method": "patch"}),
         {"chromium": "Method patch is not allowed", "webkit": "Method patch is not allowed"},
     ),
