@@ -62,7 +62,7 @@ ASIDES = {
         Asked("/nothing"),
         {"firefox": "Status code: 404", "webkit": "Status code: 404"},
     ),
-    "For a route without CORS, Sanic responds with 405;": (
+    "Sanic responds with 405; Chromium and Firefox then complain about the missing header instead.": (
         Asked("/plain/thing", PUT),
         {
             "chromium": "preflight … No 'Access-Control-Allow-Origin' header is present",
