@@ -1,6 +1,6 @@
-"""The pytest plugin: the fixture `cors_browser`, and what its browsers saw, below a test that failed.
+"""The pytest plugin: the fixture `cors_browser`, and every step of its browsers below a test that failed.
 
-pytest imports this file at every start, so it imports nothing that is not needed then: no Sanic, no httpx.
+pytest imports this file at every start. It imports nothing that is not needed then: no Sanic and no httpx.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ BROWSERS = pytest.StashKey["list[SyncBrowser]"]()
 
 @pytest.fixture
 def cors_browser(request: pytest.FixtureRequest) -> Iterator[Callable[..., SyncBrowser]]:
-    """Browsers for apps: `cors_browser(app, "https://app.example").fetch("/items")`.
+    """Make browsers for apps: `cors_browser(app, "https://app.example").fetch("/items")`.
 
-    Takes what `corsbp.testing.Browser` takes. An app is started at its first browser, and stopped after the
-    test.
+    Takes the arguments of `corsbp.testing.Browser`. An app is started for its first browser, and stopped
+    after the test.
     """
     try:
-        from .testing.sync import Browsers  # noqa: PLC0415  # not at pytest's start
+        from .testing.sync import BrowserPool  # noqa: PLC0415  # not when pytest starts
     except ModuleNotFoundError as error:
         pytest.fail(f"{error}", pytrace=False)
 
-    with Browsers() as browsers:
+    with BrowserPool() as pool:
 
-        def opened(app: Any, origin: str = "https://app.example", **options: Any) -> SyncBrowser:
-            browser = browsers.open(app, origin, **options)
+        def open_browser(app: Any, origin: str = "https://app.example", **options: Any) -> SyncBrowser:
+            browser = pool.open(app, origin, **options)
             request.node.stash.setdefault(BROWSERS, []).append(browser)
             return browser
 
-        yield opened
+        yield open_browser
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
-    """Below a test that failed, each fetch of its browsers, step by step."""
+    """Add each call of the test's browsers to the report of a test that failed."""
     outcome = yield
     report = outcome.get_result()
     if report.failed and report.when != "teardown":

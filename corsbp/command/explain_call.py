@@ -11,7 +11,7 @@ from sanic import Sanic
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.engines import EngineName
 from corsbp.testing.result import NoAnswer
-from corsbp.testing.transports import GLANCE, AppSender, Sender, ServerSender
+from corsbp.testing.transports import SHORT_READING, AppSender, Sender, ServerSender
 
 from . import websockets
 from .advice import PageRequest, RouteMatch, describe_route, match_url, suggest_change
@@ -51,7 +51,7 @@ class Explanation:
 async def explain_call(call: Call, app: Sanic[Any, Any] | None) -> Explanation:
     """Make the call, or the handshake of a WebSocket. Without an app, `call.url` is the URL of a server."""
     if app is not None:
-        sender = SingleHostSender(AppSender(app, GLANCE), call.base_url)
+        sender = SingleHostSender(AppSender(app, SHORT_READING), call.base_url)
         base_url = call.base_url
     else:
         sender = SingleHostSender(ServerSender())

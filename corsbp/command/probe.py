@@ -17,9 +17,9 @@ from sanic import Sanic
 from corsbp.app.inventory import RouteInfo, list_routes
 from corsbp.spec.fetch import ALLOW_HEADERS, EXPOSE_HEADERS, PREFIX
 from corsbp.testing import Answer, Browser, Result, Sent
-from corsbp.testing.cors_check import names_in
+from corsbp.testing.response_headers import header_names
 from corsbp.testing.result import NoAnswer
-from corsbp.testing.transports import GLANCE, AppSender, Sender
+from corsbp.testing.transports import SHORT_READING, AppSender, Sender
 
 from .header_writers import APP_CODE, CORSBP, HeaderWriters
 from .proxy_sender import ProxySender
@@ -81,7 +81,7 @@ async def observe_app(
     """
     observed = []
     with HeaderWriters() as writers:
-        async with AppSender(app, GLANCE) as sender:
+        async with AppSender(app, SHORT_READING) as sender:
             for route in list_routes(app):
                 if any(fnmatchcase(route.path, pattern) for pattern in leave_out):
                     continue
@@ -214,5 +214,5 @@ def _list_names(result: Result, header: str, credentials: bool) -> str | list[st
     response = result.sent[0].answer
     if response is None:
         return []
-    names = {name.lower() for name in names_in(response, header) or ()}
+    names = {name.lower() for name in header_names(response, header) or ()}
     return "*" if "*" in names and not credentials else sorted(names)

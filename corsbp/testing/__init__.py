@@ -1,4 +1,4 @@
-"""A browser to test with: the page's side of CORS, for any Sanic app.
+"""A simulated browser for tests: the page's side of CORS, for any Sanic app.
 
     from corsbp.testing import Browser
 
@@ -6,30 +6,39 @@
         result = await browser.fetch("/items", credentials="include")
         assert result.ok_for_page, str(result)
 
-The modules, from the entry inwards; imports run downwards only, and from `fetch_algorithm` on nothing imports
+The modules, from the entry inwards. Imports run downwards only; from `fetch_algorithm` on, nothing imports
 Sanic or httpx:
 
-    attacks              attack(): look-alike origins against every route
-    policy_table         assert_policy(): who may do what, as a table
-    sync                 SyncBrowser: the same, for tests without `async`
-    browser              Browser: a page, and the browser around it
-    transports           to an app in memory, or to a server
-    asgi                 an app in memory, called
+    attacks              attack(): foreign origins, tried on every route
+    policy_table         assert_policy(): a table of calls and expected results
+    sync                 SyncBrowser: the browser for tests without `async`
+    browser              Browser: a page with cookies and a preflight cache
+    transports           sends requests to an app in memory, or to a server
+    asgi                 calls an ASGI app in memory
     fetch_algorithm      a fetch as a generator of requests
-    websocket_handshake  that of a WebSocket
-    fetch_arguments      who fetches, and what
-    request_metadata     the headers that every browser sends
-    cookies              which are kept, which are sent, and why not
-    sites                which addresses are one site
-    data_urls            addresses that are their own answer
-    redirects            where an answer leads
-    preflight_needed     whether a preflight is needed
-    cors_check           what a browser looks at in an answer
-    preflight_cache      the preflights that it remembers
-    result               what was sent, and what came of it
-    safelists            which request headers need a permission
-    engines              in what browsers differ
+    websocket_handshake  a WebSocket handshake as a generator of one request
+    http_fetch           the preflight and the request for one URL
+    fetch_state          what redirects change, and what was sent so far
+    fetch_arguments      the page and the arguments of a fetch
+    exchanges            one request and its response
+    request_metadata     the headers that every browser sets
+    cookies              the cookies that a browser keeps and sends
+    set_cookie           one Set-Cookie line
+    sites                which URLs are of one site, and may embed each other
+    data_urls            responses in `data:` URLs
+    preflight_needed     whether a request needs a preflight
+    preflight_cache      the preflights that the browser has cached
+    preflight_check      whether a preflight response allows the request
+    redirects            the URL of a redirect
+    cors_check           whether a response allows the page to read it
+    response_headers     the headers that a page can read
+    safelists            request headers that need no permission
+    engines              the standard and three browser engines
+    quirks               how engines deviate from the standard
     urls                 URLs and their origins
+    result               requests, responses, steps, and what the page gets
+    short_text           URLs and lists as short text
+    stops                ids of what can stop a page
 
 Needs the extra `corsbp[testing]`.
 """
@@ -38,7 +47,8 @@ try:
     from .attacks import Grant, attack
     from .browser import Browser
     from .policy_table import assert_policy
-    from .result import STOPS, Answer, Result, Sent, Step
+    from .result import Answer, Result, Sent, Step
+    from .stops import STOPS
     from .sync import SyncBrowser
 except ModuleNotFoundError as error:
     if f"{error.name}".partition(".")[0] not in ("anyio", "httpx"):

@@ -1,6 +1,6 @@
-"""An app in memory, called as by an ASGI server: its answer when the headers are there, its body as it comes.
+"""An ASGI app in memory: its response as soon as the headers are there, its body as it is sent.
 
-httpx has a transport for ASGI that waits for the end of the body, and so forever for a stream of events.
+httpx has a transport for ASGI too, but it waits for the end of the body: for a stream of events, for ever.
 """
 
 from __future__ import annotations
@@ -15,30 +15,31 @@ import httpx
 from .result import Pairs, Sent
 from .urls import Url
 
-PATIENCE = 30.0
-"""Seconds that an app may be busy after the end of its answer."""
+END_TIMEOUT = 30.0
+"""Seconds for which an app may keep working after the end of its response."""
 
-_SWITCHING, _FORBIDDEN = 101, 403
+_SWITCHING_PROTOCOLS, _FORBIDDEN = 101, 403
 
 
-async def called(app: Any, sent: Sent, url: Url) -> httpx.Response:
-    """The app's answer to a request for `url`; its body is still to be read, and it is to be closed.
+async def call_app(app: Any, sent: Sent, url: Url) -> httpx.Response:
+    """Call the app, and return its response with an unread body. The caller has to close it.
 
-    Raises what the app raises, and httpx.RemoteProtocolError if it ends without an answer.
+    Raises what the app raises, and httpx.RemoteProtocolError if the app ends without a response.
     """
-    call = _Call(app, _scope(sent, url), sent.body)
+    call = _AppCall(app, _build_scope(sent, url), sent.body)
     try:
-        status, headers = await call.head()
+        status, headers = await call.read_head()
     except BaseException:
         await call.aclose()
         raise
     return httpx.Response(status, headers=headers, stream=call)
 
 
-def _scope(sent: Sent, url: Url) -> dict[str, Any]:
-    """https://asgi.readthedocs.io/en/latest/specs/www.html"""
+def _build_scope(sent: Sent, url: Url) -> dict[str, Any]:
+    """Build the scope of a request. https://asgi.readthedocs.io/en/latest/specs/www.html"""
     path, _, query = url.target.encode("ascii").partition(b"?")
-    headers: Pairs = (("host", url.place), *sent.headers)
+    headers: Pairs = (("host", url.host_and_port), *sent.headers)
+    # browsers send a length with an empty body too, if the method usually has one
     if sent.body or sent.method in ("POST", "PUT"):
         headers = (*headers, ("content-length", str(len(sent.body))))
     scope = {
@@ -54,67 +55,71 @@ def _scope(sent: Sent, url: Url) -> dict[str, Any]:
         "client": ("127.0.0.1", 123),
     }
     if url.is_socket:
-        refusals: dict[str, Any] = {"websocket.http.response": {}}
-        return {**scope, "type": "websocket", "subprotocols": [], "extensions": refusals}
+        # with this extension, an app can refuse a handshake with any status
+        extensions: dict[str, Any] = {"websocket.http.response": {}}
+        return {**scope, "type": "websocket", "subprotocols": [], "extensions": extensions}
     return {**scope, "type": "http", "method": sent.method}
 
 
-class _Call(httpx.AsyncByteStream):
-    """One request to the app: what it is told and, as a stream, the body of what it says."""
+class _AppCall(httpx.AsyncByteStream):
+    """One request to the app; iterating over it reads the body of the response."""
 
     def __init__(self, app: Any, scope: dict[str, Any], body: bytes) -> None:
-        first = {"type": "http.request", "body": body, "more_body": False}
-        self._first = first if scope["type"] == "http" else {"type": "websocket.connect"}
-        self._told = self._complete = False
-        self._said: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self._request: dict[str, Any] = {"type": "websocket.connect"}
+        if scope["type"] == "http":
+            self._request = {"type": "http.request", "body": body, "more_body": False}
+        self._is_received = self._is_complete = False
+        self._messages: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._task = asyncio.ensure_future(self._run(app, scope))
 
     async def _run(self, app: Any, scope: dict[str, Any]) -> None:
         try:
             await app(scope, self._receive, self._send)
         finally:
-            self._said.put_nowait(None)
+            self._messages.put_nowait(None)
 
     async def _receive(self) -> dict[str, Any]:
-        if self._told:
-            await asyncio.Event().wait()  # nothing more comes, until the call is cancelled
-        self._told = True
-        return self._first
+        if self._is_received:
+            await asyncio.Event().wait()  # there is no second message; the call is cancelled at its end
+        self._is_received = True
+        return self._request
 
     async def _send(self, message: dict[str, Any]) -> None:
-        self._said.put_nowait(message)
-        await asyncio.sleep(0)  # whoever reads has had enough at some time, of an app that never waits
+        self._messages.put_nowait(message)
+        # an app that never waits must let the reader run, which may cancel it
+        await asyncio.sleep(0)
         if message["type"] == "websocket.accept":
-            await asyncio.Event().wait()  # the handshake is all that is asked: the handler never runs
+            # only the handshake is simulated: the handler must not run
+            await asyncio.Event().wait()
 
-    async def _next(self) -> dict[str, Any]:
-        message = await self._said.get()
+    async def _next_message(self) -> dict[str, Any]:
+        message = await self._messages.get()
         if message is None:
-            await asyncio.wait(
-                (self._task,)
-            )  # raises where the caller is cancelled, and not where the app is
+            # unlike `await self._task`, this raises if the caller is cancelled, and not if the app is
+            await asyncio.wait((self._task,))
             if self._task.cancelled():
                 raise httpx.RemoteProtocolError("the app raised CancelledError")
             self._task.result()
-            raise httpx.RemoteProtocolError("the answer broke off")
+            raise httpx.RemoteProtocolError("the response broke off")
         return message
 
-    async def head(self) -> tuple[int, list[tuple[bytes, bytes]]]:
-        """The answer's status and headers."""
-        message = await self._next()
-        self._complete = message["type"] in ("websocket.accept", "websocket.close")
-        status = _SWITCHING if message["type"] == "websocket.accept" else _FORBIDDEN
-        return message.get("status", status), list(message.get("headers", ()))
+    async def read_head(self) -> tuple[int, list[tuple[bytes, bytes]]]:
+        """Return the status and the headers of the response."""
+        message = await self._next_message()
+        accepts = message["type"] == "websocket.accept"
+        self._is_complete = accepts or message["type"] == "websocket.close"
+        default_status = _SWITCHING_PROTOCOLS if accepts else _FORBIDDEN
+        return message.get("status", default_status), list(message.get("headers", ()))
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while not self._complete:
-            message = await self._next()
-            self._complete = not message.get("more_body", False)
+        while not self._is_complete:
+            message = await self._next_message()
+            self._is_complete = not message.get("more_body", False)
             yield message.get("body", b"")
 
     async def aclose(self) -> None:
-        """End the call; what the app does after the end of its answer is waited for."""
-        if self._complete and self._first["type"] == "http.request":
-            await asyncio.wait((self._task,), timeout=PATIENCE)
+        """End the call. After a complete response, wait until the app has finished its work."""
+        if self._is_complete and self._request["type"] == "http.request":
+            await asyncio.wait((self._task,), timeout=END_TIMEOUT)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)

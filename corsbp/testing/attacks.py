@@ -1,4 +1,4 @@
-"""The origins that attackers have, against every route of an app."""
+"""`attack()`: origins that attackers can have, tried on every route of an app."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from corsbp.app.inventory import RouteInfo, list_policies, list_routes
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_set
 from corsbp.spec.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, REQUEST_METHOD
 
-from .request_metadata import headers_of_browsers
-from .result import Answer, Sent
-from .transports import GLANCE, AppSender, Sender
-from .urls import check_origin, parse
+from .request_metadata import build_request_headers
+from .result import Answer, Pairs, Sent
+from .transports import SHORT_READING, AppSender, Sender
+from .urls import check_origin, parse_url
 
-STRANGER = "https://attacker.example"
-"""The origin of somebody whom nobody let in."""
+ATTACKER = "https://attacker.example"
+"""An origin that no policy allows by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An origin that may read a route's answers, or may send the method, although nobody named it.
+    """An origin that can read a route's responses, or send the method, although no policy allows it.
 
         for grant in attack(app):
             assert isinstance(grant, Grant)
             print(grant.kind, grant.method, grant.path, grant.origin)
 
-    Of a method's preflight and its request, the first that is granted counts.
+    A preflight that is allowed, and the request after it, are one grant.
     """
 
     method: str
@@ -41,17 +41,17 @@ class Grant:
     """The path that was tried: `"/v1/items/1"`."""
 
     origin: str
-    """The origin that was let in: `"https://app.example.attacker.example"`."""
+    """The origin that was allowed: `"https://app.example.attacker.example"`."""
 
     kind: str
-    """What the origin is to those that are allowed: `"suffix"`; `"any"` where every page is let in."""
+    """How the origin differs from an allowed one: `"suffix"`; `"any"` if every origin is allowed."""
 
     credentials: bool
-    """Whether it may send cookies: `[grant for grant in attack(app) if grant.credentials]`."""
+    """Whether it can send cookies: `[grant for grant in attack(app) if grant.credentials]`."""
 
 
 def look_alikes(origin: str) -> dict[str, str]:
-    """Origins that a careless comparison takes for `origin`, by what they are to it."""
+    """Return origins that a careless comparison takes for `origin`, by the way in which they differ."""
     scheme, _, rest = origin.partition("://")
     host, _, port = rest.partition(":") if not rest.startswith("[") else (rest, "", "")
     tail = f":{port}" if port else ""
@@ -71,8 +71,8 @@ def look_alikes(origin: str) -> dict[str, str]:
         "trailing slash": f"{origin}/",
         "trailing dot": f"{scheme}://{host}.{tail}",
         "upper case": origin.upper(),
-        "two in one": f"{origin} {STRANGER}",
-        "list": f"{origin}, {STRANGER}",
+        "two in one": f"{origin} {ATTACKER}",
+        "list": f"{origin}, {ATTACKER}",
         "without scheme": rest,
     }
     if "." in host:
@@ -82,7 +82,7 @@ def look_alikes(origin: str) -> dict[str, str]:
     return found
 
 
-STRANGERS = {
+FOREIGN_ORIGINS = {
     "null": "null",
     "local file": "file://",
     "local page": "http://localhost",
@@ -93,107 +93,117 @@ STRANGERS = {
     "empty": "",
     "star": "*",
 }
-"""Origins that are nobody's look-alike, by what they are."""
+"""Origins that imitate no other one, by their kind."""
 
 
 def attack(
     app: Sanic[Any, Any], origins: Iterable[str] = (), *, leave_out: Iterable[str] = ()
 ) -> list[Grant]:
-    """Try origins that look like allowed ones, and strangers, on every route of an app.
+    """Try foreign origins, and ones that look like allowed ones, on every route of an app.
 
         assert attack(app, ["https://app.example"], leave_out=["/docs*"]) == []
 
     Args:
         app: a Sanic app, with or without sections of corsbp.
-        origins: those that the app means to allow; what its sections name is known without.
-        leave_out: paths of routes that are not tried, in which `*` stands for anything.
+        origins: origins that the app allows on purpose. The ones that its sections name need not be here.
+        leave_out: paths of routes that are not tried, in which `*` matches any text.
 
     Returns:
-        What was granted to an origin that is neither among those nor allowed by the route's own policy. A
-        route that lets in every page, though no policy says `"*"`, is one grant, of kind `"any"`.
+        The origins that were allowed although neither `origins` nor the route's policy has them. A route that
+        allows every origin without a policy of `"*"` is one grant, of kind `"any"`.
 
     Raises:
-        ValueError: `origins` or `leave_out` is one string, or an entry of the first is no origin.
+        ValueError: `origins` or `leave_out` is a string, or an entry of `origins` is not an origin.
 
-    Preflights are sent for every method, and requests for GET and HEAD only: nothing that changes anything. A
-    route whose path has an expression of its own is left out, as are WebSockets.
+    It sends preflights for every method, and requests only for GET and HEAD: it changes nothing. It leaves
+    out WebSockets, and routes whose path has a regular expression.
     """
     for name, values in (("origins", origins), ("leave_out", leave_out)):
         if type(values) is str:
             raise ValueError(f"{name}: {values!r} is one string; meant: [{values!r}]")
-    for origin in (listed := tuple(origins)):
+    allowed = tuple(origins)
+    for origin in allowed:
         check_origin(origin)
     with start_blocking_portal() as portal:
-        found: list[Grant] = portal.call(_attack, app, listed, tuple(leave_out))
-    return found
+        grants: list[Grant] = portal.call(_attack_app, app, allowed, tuple(leave_out))
+    return grants
 
 
-async def _attack(app: Sanic[Any, Any], origins: tuple[str, ...], leave_out: tuple[str, ...]) -> list[Grant]:
-    def wanted(route: RouteInfo) -> bool:
-        paths = (route.path, f"{route.example}")
-        left_out = any(fnmatchcase(path, pattern) for path in paths for pattern in leave_out)
-        return route.example is not None and not route.websocket and not left_out
-
-    async with AppSender(app, GLANCE) as sender:
-        routes = [route for route in list_routes(app) if wanted(route)]
-        named = {entry: None for policy in list_policies(routes) for entry in _entries(policy)}
-        trusted = tuple(dict.fromkeys([*origins, *named])) or ("https://app.example",)
-        asking = _Asking(sender)
-        found = [
-            grant
-            for route in routes
-            if route.policy is None or route.policy.allow_origins != "*"  # which lets every page in
-            for method in route.methods
-            async for grant in _try(asking, route, method, trusted)
-        ]
-        return list(dict.fromkeys(found))
+async def _attack_app(
+    app: Sanic[Any, Any], origins: tuple[str, ...], leave_out: tuple[str, ...]
+) -> list[Grant]:
+    async with AppSender(app, SHORT_READING) as sender:
+        routes = [route for route in list_routes(app) if _is_tried(route, leave_out)]
+        declared = [entry for policy in list_policies(routes) for entry in _matching_origins(policy)]
+        trusted = tuple(dict.fromkeys([*origins, *declared])) or ("https://app.example",)
+        attacker = _Attacker(sender, trusted)
+        grants = []
+        for route in routes:
+            # a policy of "*" allows every origin on purpose
+            if route.policy is None or route.policy.allow_origins != "*":
+                for method in route.methods:
+                    grants += [grant async for grant in attacker.attack_route(route, method)]
+        return list(dict.fromkeys(grants))
 
 
-def _entries(policy: CorsPolicy) -> Iterator[str]:
-    """Origins that a policy allows: its entries, and for its patterns one that matches."""
+def _is_tried(route: RouteInfo, leave_out: tuple[str, ...]) -> bool:
+    if route.example is None or route.websocket:
+        return False
+    paths = (route.path, route.example)
+    return not any(fnmatchcase(path, pattern) for path in paths for pattern in leave_out)
+
+
+def _matching_origins(policy: CorsPolicy) -> Iterator[str]:
+    """Yield an origin for each entry of a policy: the entry itself, or one that its pattern matches."""
     for entry in origin_entries(policy):
         yield entry.replace("*.", "www.", 1).removesuffix(":*")
 
 
-async def _try(
-    asking: _Asking, route: RouteInfo, method: str, trusted: tuple[str, ...]
-) -> AsyncIterator[Grant]:
-    async def tried(origin: str, kind: str) -> Grant | None:
-        for answer in [await asking.answer(route, each, origin, method) for each in _methods(method)]:
+class _Attacker:
+    """Sends requests with foreign origins, each one only once, even if several routes have one path."""
+
+    def __init__(self, sender: Sender, trusted: tuple[str, ...]) -> None:
+        self._sender, self._trusted = sender, trusted
+        self._answers: dict[Sent, Answer | None] = {}
+
+    async def attack_route(self, route: RouteInfo, method: str) -> AsyncIterator[Grant]:
+        """Yield the grants of one route and method."""
+        if grant := await self._try_origin(route, method, ATTACKER, "any"):
+            # every other origin is allowed too
+            yield grant
+            return
+        allowed = origin_set(route.policy) if route.policy else ()
+        for origin, kind in self._list_candidates().items():
+            if origin in self._trusted or origin in allowed:
+                continue
+            if grant := await self._try_origin(route, method, origin, kind):
+                yield grant
+
+    def _list_candidates(self) -> dict[str, str]:
+        """Return the origins to try, each with its kind."""
+        candidates = {origin: kind for kind, origin in FOREIGN_ORIGINS.items()}
+        for trusted in self._trusted:
+            imitations = look_alikes(trusted).items()
+            candidates = {origin: f"{kind} of {trusted}" for kind, origin in imitations} | candidates
+        return candidates
+
+    async def _try_origin(self, route: RouteInfo, method: str, origin: str, kind: str) -> Grant | None:
+        """Send a preflight, and the request if it is safe. Returns a grant if one of them is allowed."""
+        answers = [await self._send(route, "OPTIONS", origin, ((REQUEST_METHOD, method),))]
+        if method in ("GET", "HEAD"):
+            answers.append(await self._send(route, method, origin, ()))
+        for answer in answers:
             if answer is not None and answer.get(ALLOW_ORIGIN) in ("*", origin):
                 # with `*`, browsers send no credentials
-                credentials = answer.get(ALLOW_ORIGIN) != "*" and answer.get(ALLOW_CREDENTIALS) == "true"
+                named = answer.get(ALLOW_ORIGIN) != "*"
+                credentials = named and answer.get(ALLOW_CREDENTIALS) == "true"
                 return Grant(method, f"{route.example}", origin, kind, credentials)
         return None
 
-    if any_origin := await tried(STRANGER, "any"):
-        yield any_origin
-        return
-    candidates = {origin: kind for kind, origin in STRANGERS.items()}
-    for origin in trusted:
-        candidates = {each: f"{kind} of {origin}" for kind, each in look_alikes(origin).items()} | candidates
-    meant = origin_set(route.policy) if route.policy else ()
-    for origin, kind in candidates.items():
-        if origin not in trusted and origin not in meant and (grant := await tried(origin, kind)):
-            yield grant
-
-
-def _methods(method: str) -> tuple[str, ...]:
-    return ("OPTIONS", method) if method in ("GET", "HEAD") else ("OPTIONS",)
-
-
-class _Asking:
-    """Asks each address once for an origin and a method, however many routes lead to it."""
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
-        self._answers: dict[Sent, Answer | None] = {}
-
-    async def answer(self, route: RouteInfo, method: str, origin: str, wanted: str) -> Answer | None:
-        url = parse(f"https://{route.host or 'api.example'}{route.example}")
-        assert url is not None, "an example is the path of a route"
-        asks = ((REQUEST_METHOD, wanted),) if method == "OPTIONS" else ()
-        sent = Sent(method, str(url), headers_of_browsers(origin, [url], "cors", asks, origin))
+    async def _send(self, route: RouteInfo, method: str, origin: str, headers: Pairs) -> Answer | None:
+        url = parse_url(f"https://{route.host or 'api.example'}{route.example}")
+        assert url is not None, "the example of a route is a valid path"
+        sent = Sent(method, str(url), build_request_headers(origin, [url], "cors", headers, origin))
         if sent not in self._answers:
             answer = await self._sender.send(sent)
             self._answers[sent] = answer if isinstance(answer, Answer) else None

@@ -1,286 +1,185 @@
-"""Pure: a fetch, step by step: a generator that yields the requests to send and takes their answers.
+"""Pure: `fetch()` of a page as a generator, which yields the requests to send and is sent their responses.
 
-https://fetch.spec.whatwg.org. Left out, since no server has a say in it: Content Security Policy, bad ports,
-HSTS, service workers, the HTTP cache.
+https://fetch.spec.whatwg.org. Left out, since they do not depend on the server's headers: Content Security
+Policy, bad ports, HSTS, service workers, the HTTP cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import replace
-from typing import TypeAlias
-
-from corsbp.spec.fetch import (
-    ALLOW_HEADERS,
-    REQUEST_HEADERS,
-    REQUEST_METHOD,
-    RESOURCE_POLICY,
-    SAFELISTED_METHODS,
-)
+from corsbp.spec.fetch import RESOURCE_POLICY
 from corsbp.text import safe_repr
 
-from .cors_check import (
-    REDIRECTS,
-    StoppedError,
-    allowed_methods,
-    as_utf8,
-    cors_check,
-    header_list,
-    max_age,
-    not_readable,
-    preflight_check,
-    readable_headers,
-)
-from .data_urls import answer_of
-from .fetch_arguments import Call, Page, checked, own_headers
-from .preflight_cache import Asker
-from .preflight_needed import Permission
-from .redirects import leads
-from .request_metadata import headers_of_browsers
-from .result import Answer, Kind, NoAnswer, Pairs, Result, Sent, Step, cut
+from .cors_check import check_cors
+from .data_urls import read_data_url
+from .exchanges import Exchanges
+from .fetch_arguments import FetchCall, Page
+from .fetch_state import FetchState
+from .http_fetch import ask_permission, send_request
+from .redirects import REDIRECT_STATUSES, redirect_target
+from .response_headers import explain_hidden_headers, readable_headers
+from .result import Answer, Kind, Pairs, Result, Step, StoppedError
 from .safelists import BODY_HEADERS, NON_WILDCARD
-from .sites import may_embed
+from .short_text import shorten
+from .sites import allows_embedding
 from .urls import Url
 
-Exchanges: TypeAlias = Generator[Sent, Answer | NoAnswer, Answer]
-"""Yields requests, takes their answers, returns the last."""
-
-NO_BODY = frozenset({204, 205, 304})
-"""Fetch, "null body status"."""
+NULL_BODY_STATUSES = frozenset({204, 205, 304})
+"""https://fetch.spec.whatwg.org/#null-body-status"""
 
 
-def fetching(page: Page, call: Call) -> Generator[Sent, Answer | NoAnswer, Result]:
-    """One fetch of a page: yields each request to send, takes its answer, returns what the page gets."""
-    fetch = _Fetch(page, call)
+def run_fetch(page: Page, call: FetchCall) -> Exchanges[Result]:
+    """Run one fetch of a page: yield each request, wait for its response, return what the page gets."""
+    fetch = FetchState(page, call)
     try:
-        answer = yield from fetch.run()
+        fetch.start()
+        answer = yield from _fetch_all(fetch)
     except StoppedError as stopped:
         fetch.steps.append(stopped.step)
-        return fetch.result("error")
-    return fetch.result(fetch.kind, answer)
+        return _build_result(fetch, "error")
+    return _build_result(fetch, fetch.kind, answer)
 
 
-class _Fetch:
-    """The state of one fetch; the names are the standard's."""
+def _fetch_all(fetch: FetchState) -> Exchanges[Answer]:
+    """Fetch, and decide whether a preflight stays in the cache if the fetch fails."""
+    try:
+        return (yield from _follow_redirects(fetch))
+    except StoppedError as stopped:
+        if fetch.preflights.was_needed and not fetch.preflights.stays_cached_after(stopped):
+            fetch.page.preflights.clear(fetch.cache_key)
+        raise
 
-    def __init__(self, page: Page, call: Call) -> None:
-        self.page, self.call, self.engine = page, call, page.engine
-        self.method, self.headers = call.method, call.headers
-        self.body = call.body.encode() if isinstance(call.body, str) else call.body
-        self.includes = call.credentials == "include"
-        self.urls: list[Url] = []
-        self.tainted = False
-        self.kind: Kind = "basic"
-        self.sent: list[Sent] = []
-        self.steps: list[Step] = []
 
-    def run(self) -> Exchanges:
-        url, self.method = checked(self.page, self.call)
-        self.headers, self.steps = own_headers(self.call)
-        self.permission = Permission(self.engine, self.headers, self.call.upload_listener)
-        self.urls.append(url)
-        try:
-            return (yield from self.all_urls())
-        except StoppedError as stopped:
-            if self.permission.needed and not self.permission.outlives(stopped):
-                self.page.preflights.forget(self.asker)
-            raise
-
-    def all_urls(self) -> Exchanges:
-        """Fetch one URL after the other, as redirects lead."""
-        while True:
-            answer = yield from self.one_url()
-            if answer.status not in REDIRECTS:
-                return answer
-            if self.call.redirect == "error":
-                if self.engine.only_locations_redirect and not answer.get("location"):
-                    return answer
-                text = f'Status {answer.status} is a redirect, and the page said redirect: "error"'
-                raise StoppedError("redirect-refused", text)
-            if self.call.redirect == "manual":
-                self.kind = "opaqueredirect"
-                return answer
-            there = leads(answer, self.urls, self.engine)
-            if there is None:
-                return answer
-            self.follow(answer.status, there)
-
-    # --- https://fetch.spec.whatwg.org/#main-fetch ---
-
-    def one_url(self) -> Exchanges:
-        """Fetch the last of the URLs, without following it further."""
-        url, mode = self.urls[-1], self.call.mode
-        if url.scheme == "data" and (answer := answer_of(url.target, self.engine)):
-            self.steps.append(Step("A data: URL is its own answer: nothing is sent"))
+def _follow_redirects(fetch: FetchState) -> Exchanges[Answer]:
+    """Fetch one URL after the other. https://fetch.spec.whatwg.org/#http-fetch"""
+    while True:
+        answer = yield from _fetch_url(fetch)
+        if answer.status not in REDIRECT_STATUSES:
             return answer
-        if not url.is_http:
-            raise StoppedError("scheme-not-http", f"{safe_repr(url.scheme)} is neither http nor https")
-        if self.page.origin.startswith("https:") and not url.is_trustworthy:
-            text = f"The page is https, and {cut(url.origin)} is http: browsers block such mixed content"
-            raise StoppedError("mixed-content", text, "Serve it over https.")
-        if self.page.is_of(url) and self.kind == "basic":
-            self.steps.append(Step(f"{cut(url.origin)} is the page's own origin: no CORS"))
-            return (yield from self.request(url))
-        if mode == "same-origin":
-            text = f'{cut(url.origin)} is not the page\'s origin, and the page said mode: "same-origin"'
-            raise StoppedError("same-origin-only", text)
-        if mode == "no-cors":
-            return (yield from self.no_cors(url))
-        self.kind = "cors"
-        self.steps.append(Step(f"{cut(url.origin)} is not the page's origin, {self.page.origin}: CORS"))
-        if needs := self.permission.needs(self.method, self.headers):
-            yield from self.preflight(self.asker, needs)
-        answer = yield from self.request(url)
-        for step in cors_check(answer, self.origin, self.includes):
-            self.steps.append(step)
+        if fetch.call.redirect == "error":
+            if fetch.engine.redirect_error_needs_location and not answer.get("location"):
+                return answer
+            text = f'Status {answer.status} is a redirect, but the page set redirect: "error"'
+            raise StoppedError("redirect-refused", text)
+        if fetch.call.redirect == "manual":
+            fetch.kind = "opaqueredirect"
+            return answer
+        target = redirect_target(answer, fetch.urls, fetch.engine)
+        if target is None:
+            return answer
+        _redirect(fetch, answer.status, target)
+
+
+def _fetch_url(fetch: FetchState) -> Exchanges[Answer]:
+    """Fetch one URL, without following a redirect. https://fetch.spec.whatwg.org/#main-fetch"""
+    url, mode = fetch.url, fetch.call.mode
+    if url.scheme == "data" and (answer := read_data_url(url.target, fetch.engine)):
+        fetch.log("A data: URL contains its own response: no request is sent")
         return answer
+    _check_scheme(fetch)
+    if fetch.page.has_origin_of(url) and fetch.kind == "basic":
+        fetch.log(f"{shorten(url.origin)} is the page's own origin: no CORS")
+        return (yield from send_request(fetch))
+    if mode == "same-origin":
+        text = f'{shorten(url.origin)} is not the page\'s origin, but the page set mode: "same-origin"'
+        raise StoppedError("same-origin-only", text)
+    if mode == "no-cors":
+        return (yield from _fetch_without_cors(fetch))
+    fetch.kind = "cors"
+    fetch.log(f"{shorten(url.origin)} is not the page's origin, {fetch.page.origin}: CORS")
+    if reasons := fetch.preflights.list_reasons(fetch.method, fetch.headers):
+        yield from ask_permission(fetch, reasons)
+    answer = yield from send_request(fetch)
+    for step in check_cors(answer, fetch.origin, fetch.includes_credentials):
+        fetch.steps.append(step)
+    return answer
 
-    def no_cors(self, url: Url) -> Exchanges:
-        """What a page may embed, but not read."""
-        if self.call.redirect != "follow":
-            text = f'Mode "no-cors" knows no redirect: "{self.call.redirect}"'
-            raise StoppedError("no-cors-redirect", text)
-        self.kind = "opaque"
-        answer = yield from self.request(url)
-        policy = answer.get(RESOURCE_POLICY)
-        if not may_embed(self.page.origin, url, policy, self.engine):
-            text = (
-                f"{RESOURCE_POLICY}: {safe_repr(policy)} lets no page of {self.page.origin} embed the answer"
-            )
-            raise StoppedError("resource-policy", text, f"Send {RESOURCE_POLICY}: cross-origin.")
-        return answer
 
-    @property
-    def origin(self) -> str:
-        """What the page's origin is called. https://fetch.spec.whatwg.org/#serializing-a-request-origin"""
-        return "null" if self.tainted else self.page.origin
+def _check_scheme(fetch: FetchState) -> None:
+    url = fetch.url
+    if not url.is_http:
+        raise StoppedError("scheme-not-http", f"{safe_repr(url.scheme)} is neither http nor https")
+    # https://w3c.github.io/webappsec-mixed-content/#should-block-fetch
+    if fetch.page.origin.startswith("https:") and not url.is_trustworthy:
+        text = f"The page is on https, and {shorten(url.origin)} is http: browsers block mixed content"
+        raise StoppedError("mixed-content", text, "Serve it over https.")
 
-    @property
-    def asker(self) -> Asker:
-        """Who asks for a permission, and for what address."""
-        origin = self.page.origin if self.engine.preflights_keep_origin else self.origin
-        return Asker(origin, self.urls[-1], self.includes)
 
-    # --- https://fetch.spec.whatwg.org/#http-fetch ---
+def _fetch_without_cors(fetch: FetchState) -> Exchanges[Answer]:
+    """Fetch a response that a page can embed, but not read."""
+    if fetch.call.redirect != "follow":
+        text = f'Mode "no-cors" does not allow redirect: "{fetch.call.redirect}"'
+        raise StoppedError("no-cors-redirect", text)
+    fetch.kind = "opaque"
+    answer = yield from send_request(fetch)
+    policy = answer.get(RESOURCE_POLICY)
+    if not allows_embedding(fetch.page.origin, fetch.url, policy, fetch.engine):
+        shown = f"{RESOURCE_POLICY}: {safe_repr(policy)}"
+        text = f"{shown} does not allow a page of {fetch.page.origin} to embed the response"
+        raise StoppedError("resource-policy", text, f"Send {RESOURCE_POLICY}: cross-origin.")
+    return answer
 
-    def preflight(self, asker: Asker, needs: list[str]) -> Generator[Sent, Answer | NoAnswer, None]:
-        """Ask for permission, unless it is remembered. https://fetch.spec.whatwg.org/#cors-preflight-fetch"""
-        known, engine = self.page.preflights, self.engine
-        unsafe = self.permission.unsafe(self.headers)
-        ask_method = not unsafe or self.method not in SAFELISTED_METHODS or self.call.upload_listener
-        if (
-            not engine.remembers_nothing
-            and (not ask_method or known.knows_method(asker, self.method))
-            and all(known.knows_header(asker, name) for name in unsafe)
-        ):
-            self.steps.append(Step(f"A preflight is needed ({', '.join(needs)}), and remembered"))
-            self.sent.append(Sent("OPTIONS", str(asker.url), (), preflight=True, cached=True))
-            self.permission.given = True
-            return
-        self.permission.given = False
-        self.steps.append(Step(f"A preflight is needed: {', '.join(needs)}"))
-        asks: Pairs = ((REQUEST_METHOD, self.method),)
-        if unsafe:
-            asks = (*asks, (REQUEST_HEADERS, ",".join(unsafe)))
-        headers = headers_of_browsers(self.page.origin, self.urls, "cors", asks, asker.origin, engine=engine)
-        answer = yield from self.send(Sent("OPTIONS", str(asker.url), headers, preflight=True))
-        # https://fetch.spec.whatwg.org/#concept-use-cors-preflight-flag: its method need not be named
-        unnamed = self.method if self.call.upload_listener and not engine.listener_allows_nothing else None
-        for step in preflight_check(
-            answer,
-            asker.origin,
-            self.includes,
-            method=self.method,
-            unnamed=unnamed,
-            unsafe=unsafe,
-            engine=engine,
-        ):
-            self.steps.append(step)
-        methods = allowed_methods(answer, unnamed)
-        if engine.listener_allows_nothing:
-            methods = [*methods, *SAFELISTED_METHODS]  # which need not be allowed, but for a listener
-        known.remember(asker, methods, header_list(answer, ALLOW_HEADERS), max_age(answer, engine))
-        self.permission.given = True
 
-    def request(self, url: Url) -> Exchanges:
-        """The request itself. https://fetch.spec.whatwg.org/#http-network-or-cache-fetch"""
-        origin = None
-        if self.kind == "cors" or self.method not in ("GET", "HEAD"):
-            # https://fetch.spec.whatwg.org/#append-a-request-origin-header, with the usual referrer policy
-            secret = self.kind == "opaque" and self.page.origin.startswith("https:") and url.scheme == "http"
-            origin = "null" if secret else self.origin
-        given = self.headers
-        if self.engine.sends_utf8:
-            given = tuple((name, value.encode().decode("latin-1")) for name, value in given)
-        headers = headers_of_browsers(
-            self.page.origin, self.urls, self.call.mode, given, origin, engine=self.engine
-        )
-        kept = self.kind == "opaque" and self.engine.no_cors_keeps_cookies and self.page.is_of(self.urls[0])
-        ours = self.kind == "basic" or kept
-        credentials = self.includes or (self.call.credentials == "same-origin" and ours)
-        if credentials:
-            cookies, stay = self.page.cookies.header(url, self.page.origin, self.urls)
-            headers = (*headers, ("cookie", cookies)) if cookies else headers
-            self.steps.extend(stay)
-        elif self.call.credentials != "omit":
-            self.steps.extend(self.page.cookies.unasked(url))
-        answer = yield from self.send(Sent(self.method, str(url), headers, self.body or b""))
-        if credentials:
-            lines = answer.lines("set-cookie")
-            self.steps.extend(self.page.cookies.store(url, lines, self.page.origin))
-        self.steps.append(Step(f"{self.method} {cut(url)} was answered with status {answer.status}"))
-        return answer
+def _redirect(fetch: FetchState, status: int, target: Url) -> None:
+    """Change the request for the URL of a redirect. https://fetch.spec.whatwg.org/#http-redirect-fetch"""
+    source = fetch.url
+    leaves_page = fetch.call.mode == "cors" and not fetch.page.has_origin_of(target)
+    refuses_user_info = leaves_page or fetch.kind == "cors" or fetch.engine.refuses_user_info_in_redirects
+    if target.user_info and refuses_user_info:
+        text = "The redirect goes to a URL with a user name or password"
+        raise StoppedError("redirect-user-info", text)
+    _change_method(fetch, status)
+    if source.origin != target.origin:
+        # Authorization is for the server that it was written for
+        fetch.headers = _without(fetch.headers, NON_WILDCARD)
+        at_once = fetch.call.mode == "no-cors" and fetch.engine.no_cors_origin_is_null_at_once
+        if at_once or not fetch.page.has_origin_of(source):
+            fetch.is_tainted = True
+    fetch.urls.append(target)
+    now_null = ", and the origin is null from here on" if fetch.is_tainted else ""
+    fetch.log(f"Status {status} redirects to {shorten(target)}{now_null}")
 
-    def send(self, sent: Sent) -> Exchanges:
-        answer = yield sent
-        if isinstance(answer, NoAnswer):
-            self.sent.append(sent)
-            text = f"{sent.method} {cut(sent.url)} got no answer: {safe_repr(answer.reason)}"
-            raise StoppedError("no-answer", text, "This is not about CORS: is the server there?")
-        self.sent.append(replace(sent, answer=answer))
-        return as_utf8(answer) if self.engine.reads_utf8 else answer
 
-    # --- https://fetch.spec.whatwg.org/#http-redirect-fetch ---
+def _change_method(fetch: FetchState, status: int) -> None:
+    """Change the method to GET and drop the body, where a redirect does."""
+    is_post = status in (301, 302) and fetch.method == "POST"
+    if is_post or (status == 303 and fetch.method not in ("GET", "HEAD")):
+        fetch.method, fetch.body = "GET", None
+        fetch.headers = _without(fetch.headers, BODY_HEADERS)
 
-    def follow(self, status: int, there: Url) -> None:
-        """Go on to where a redirect leads."""
-        here = self.urls[-1]
-        foreign = self.call.mode == "cors" and not self.page.is_of(there)
-        if there.user and (foreign or self.kind == "cors" or self.engine.user_info_fails):
-            text = "The redirect leads to an address with a user name or password in it"
-            raise StoppedError("redirect-user-info", text)
-        post = status in (301, 302) and self.method == "POST"
-        if post or (status == 303 and self.method not in ("GET", "HEAD")):
-            self.method, self.body = "GET", None
-            self.headers = tuple(pair for pair in self.headers if pair[0].lower() not in BODY_HEADERS)
-        if here.origin != there.origin:
-            self.headers = tuple(pair for pair in self.headers if pair[0].lower() not in NON_WILDCARD)
-            at_once = self.call.mode == "no-cors" and self.engine.no_cors_is_null_at_once
-            if at_once or not self.page.is_of(here):
-                self.tainted = True
-        self.urls.append(there)
-        now_null = ", and the origin is null from here on" if self.tainted else ""
-        self.steps.append(Step(f"Status {status} leads to {cut(there)}{now_null}"))
 
-    # --- what the page gets ---
+def _without(headers: Pairs, names: frozenset[str]) -> Pairs:
+    return tuple(pair for pair in headers if pair[0].lower() not in names)
 
-    def result(self, kind: Kind, answer: Answer | None = None) -> Result:
-        url, status, headers, body = "", 0, {}, b""
-        if answer is not None and kind in ("basic", "cors"):
-            headers = readable_headers(answer, self.includes if kind == "cors" else None)
-            url, status = self.urls[-1].with_user, answer.status
-            body = b"" if status in NO_BODY else answer.body
-            if not answer.complete:
-                self.steps.append(Step("The body has not come to its end: the page reads it as it comes"))
-            if kind == "cors":
-                self.steps.extend(not_readable(answer, headers))
-        elif kind == "opaque":
-            text = 'The page said mode: "no-cors": it gets an answer that it cannot read'
-            self.steps.append(Step(text, "opaque", 'Leave out mode: "no-cors".'))
-        elif kind == "opaqueredirect":
-            text = 'The page said redirect: "manual": it gets an answer that it cannot read'
-            url = self.urls[-1].with_user
-            if answer is not None and self.engine.reads_what_leads_nowhere and not answer.get("location"):
-                body = answer.body
-            self.steps.append(Step(text, "opaque-redirect"))
-        return Result(kind, url, status, headers, body, tuple(self.sent), tuple(self.steps))
+
+def _build_result(fetch: FetchState, kind: Kind, answer: Answer | None = None) -> Result:
+    """Return the part of the response that the page can read."""
+    if answer is not None and kind in ("basic", "cors"):
+        return _readable_result(fetch, kind, answer)
+    url, body = "", b""
+    if kind == "opaque":
+        text = 'The page set mode: "no-cors", and gets a response that it cannot read'
+        fetch.steps.append(Step(text, "opaque", 'Leave out mode: "no-cors".'))
+    elif kind == "opaqueredirect" and answer is not None:
+        url = fetch.url.with_user_info
+        if fetch.engine.reads_redirect_without_location and not answer.get("location"):
+            body = answer.body
+        text = 'The page set redirect: "manual", and gets a response that it cannot read'
+        fetch.steps.append(Step(text, "opaque-redirect"))
+    return Result(kind, url, 0, {}, body, tuple(fetch.sent), tuple(fetch.steps))
+
+
+def _readable_result(fetch: FetchState, kind: Kind, answer: Answer) -> Result:
+    headers = readable_headers(answer, fetch.includes_credentials if kind == "cors" else None)
+    if not answer.complete:
+        fetch.log("The body has not ended: the page reads it as it arrives")
+    if kind == "cors":
+        fetch.steps += explain_hidden_headers(answer, headers)
+    return Result(
+        kind,
+        fetch.url.with_user_info,
+        answer.status,
+        headers,
+        b"" if answer.status in NULL_BODY_STATUSES else answer.body,
+        tuple(fetch.sent),
+        tuple(fetch.steps),
+    )

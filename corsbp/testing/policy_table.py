@@ -1,4 +1,4 @@
-"""Who may do what, as a table: one call, and what is wrong with it can be read."""
+"""`assert_policy()`: a table of calls and expected results, checked against an app."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from anyio.from_thread import start_blocking_portal
 from sanic import Sanic
 
 from .browser import Browser
-from .result import STOPS, Result
-from .transports import GLANCE, AppSender
+from .fetch_arguments import Credentials
+from .result import Result
+from .stops import STOPS
+from .transports import SHORT_READING, AppSender
 
 Row: TypeAlias = tuple[str, str, str, bool, bool | str]
-"""Origin, method, path, whether with credentials; whether a page may read the answer, or what stops it."""
+"""Origin, method, path, whether with credentials, and the expected result."""
 
 
 def assert_policy(
     app: Sanic[Any, Any], table: Iterable[Row], *, base_url: str = "https://api.example"
 ) -> None:
-    """Check a table of your own against an app.
+    """Check a table of calls against an app.
 
         assert_policy(app, [
             # origin                  method    path      credentials  expected
@@ -28,49 +30,61 @@ def assert_policy(
             ("https://app.example",  "DELETE", "/items", True,        "preflight-method"),
         ])
 
-    `expected`: True, the page reads the answer, whatever its status; False, it does not; or the id of the
-    step that stops it, one of `STOPS`. Every row is a page in a browser of its own; the app is started once.
+    `expected` is True if the page can read the response, whatever its status; False if it cannot; or the id
+    in `STOPS` of what stops it. Every row has a new browser; the app is started once.
 
     Raises:
-        AssertionError: rows that came out differently, with what the browser looked at.
-        ValueError: a row that is none.
+        AssertionError: a row has another result; with every step of the browser.
+        ValueError: a row is invalid.
     """
-    rows = [_checked(row) for row in table]
+    rows = [_check_row(row) for row in table]
     if not rows:
         raise ValueError("an empty table shows nothing")
     with start_blocking_portal() as portal:
-        results = portal.call(_run, app, rows, base_url)
-    wrong = []
-    for row, result in zip(rows, results, strict=True):
-        origin, method, path, credentials, expected = row
-        if expected != (result.blocked_by if isinstance(expected, str) else result.ok_for_page):
-            with_them = " with credentials" if credentials else ""
-            title = f"{origin} {method} {path}{with_them}: {_said(result)}, not {_meant(expected)}"
-            wrong.append("\n".join([title, *(f"    {line}" for line in str(result).splitlines())]))
-    if wrong:
-        raise AssertionError("\n".join([f"{len(wrong)} of {len(rows)} rows are not as expected:", *wrong]))
+        results = portal.call(_run_rows, app, rows, base_url)
+    compared = zip(rows, results, strict=True)
+    failures = [_describe_failure(row, result) for row, result in compared if not _is_expected(row, result)]
+    if failures:
+        title = f"{len(failures)} of {len(rows)} rows are not as expected:"
+        raise AssertionError("\n".join([title, *failures]))
 
 
-async def _run(app: Sanic[Any, Any], rows: list[Row], base_url: str) -> list[Result]:
-    async with AppSender(app, GLANCE) as sender:
-        return [
-            await Browser.using(sender, origin, base_url=base_url).fetch(
-                path, method, credentials="include" if credentials else "omit"
-            )
-            for origin, method, path, credentials, _ in rows
-        ]
+async def _run_rows(app: Sanic[Any, Any], rows: list[Row], base_url: str) -> list[Result]:
+    results = []
+    async with AppSender(app, SHORT_READING) as sender:
+        for origin, method, path, with_credentials, _ in rows:
+            browser = Browser.using(sender, origin, base_url=base_url)
+            credentials: Credentials = "include" if with_credentials else "omit"
+            results.append(await browser.fetch(path, method, credentials=credentials))
+    return results
 
 
-def _said(result: Result) -> str:
-    return f"status {result.status}, readable" if result.ok_for_page else f"blocked by {result.blocked_by}"
+def _is_expected(row: Row, result: Result) -> bool:
+    expected = row[4]
+    return expected == (result.blocked_by if isinstance(expected, str) else result.ok_for_page)
 
 
-def _meant(expected: bool | str) -> str:
-    return "readable" if expected is True else "blocked" if expected is False else f"blocked by {expected}"
+def _describe_failure(row: Row, result: Result) -> str:
+    origin, method, path, with_credentials, expected = row
+    call = f"{origin} {method} {path}"
+    if with_credentials:
+        call += " with credentials"
+    outcome = f"blocked by {result.blocked_by}"
+    if result.ok_for_page:
+        outcome = f"status {result.status}, readable"
+    lines = [f"{call}: {outcome}, not {_describe_expected(expected)}"]
+    lines += [f"    {line}" for line in str(result).splitlines()]
+    return "\n".join(lines)
 
 
-def _checked(row: Row) -> Row:
-    """A row whose columns are what they should be."""
+def _describe_expected(expected: bool | str) -> str:
+    if isinstance(expected, str):
+        return f"blocked by {expected}"
+    return "readable" if expected else "blocked"
+
+
+def _check_row(row: Row) -> Row:
+    """Return a row, or raise ValueError if one of its columns is invalid."""
     problem = None
     if not isinstance(row, tuple) or len(row) != 5:
         problem = "is not (origin, method, path, credentials, expected)"

@@ -1,4 +1,4 @@
-"""Pure: whether a fetch needs a preflight, and whether that is remembered when the fetch fails.
+"""Pure: whether a request needs a preflight, and whether the preflight stays cached if the request fails.
 
 https://fetch.spec.whatwg.org/#http-fetch
 """
@@ -7,38 +7,43 @@ from __future__ import annotations
 
 from corsbp.spec.fetch import SAFELISTED_METHODS
 
-from .cors_check import StoppedError
-from .engines import Engine
-from .result import Pairs
+from .quirks import Engine
+from .result import Pairs, StoppedError
 from .safelists import unsafe_names
 
 
-class Permission:
-    """What one fetch has to ask for; `headers`: those that it begins with."""
+class PreflightState:
+    """The preflights that one call needs. `headers` are those of its first request."""
 
-    def __init__(self, engine: Engine, headers: Pairs, listener: bool) -> None:
-        self._engine, self._listener = engine, listener
-        self._unsafe_at_first = unsafe_names(headers, engine)
-        self.needed = self.given = False
-        """Whether one was needed so far, and whether the last one that was needed is there."""
+    def __init__(self, engine: Engine, headers: Pairs, upload_listener: bool) -> None:
+        self._engine, self._upload_listener = engine, upload_listener
+        self._first_unsafe = unsafe_names(headers, engine)
+        self.was_needed = False
+        """Whether a request of this call needed a preflight."""
+        self.has_permission = False
+        """Whether the last preflight that was needed allowed the request."""
 
-    def unsafe(self, headers: Pairs) -> list[str]:
-        """The names of the headers that a preflight asks for, after redirects have left some out."""
-        before = self._unsafe_at_first if self._engine.asks_for_dropped_headers else []
-        return before or unsafe_names(headers, self._engine)
+    def unsafe_names(self, headers: Pairs) -> list[str]:
+        """Return the names of the headers that a preflight lists; `headers` are those after redirects."""
+        if self._engine.preflights_dropped_headers and self._first_unsafe:
+            return self._first_unsafe
+        return unsafe_names(headers, self._engine)
 
-    def needs(self, method: str, headers: Pairs) -> list[str]:
-        """Why a preflight is needed; nothing if it is not."""
-        needs = [f"the method {method}"] if method not in SAFELISTED_METHODS else []
-        needs += [f"the header {name}" for name in self.unsafe(headers)]
-        needs += ["an upload listener"] if self._listener else []
-        if not needs and self._engine.needs_permission_for_good and (self._unsafe_at_first or self.needed):
-            needs = ["what a redirect has left out"]
-        self.needed = self.needed or bool(needs)
-        return needs
+    def list_reasons(self, method: str, headers: Pairs) -> list[str]:
+        """List the reasons for which a request needs a preflight; an empty list if it needs none."""
+        reasons = [f"the header {name}" for name in self.unsafe_names(headers)]
+        if method not in SAFELISTED_METHODS:
+            reasons.insert(0, f"the method {method}")
+        if self._upload_listener:
+            reasons.append("an upload listener")
+        repeats = self._first_unsafe or self.was_needed
+        if not reasons and repeats and self._engine.repeats_preflight_after_redirect:
+            reasons = ["a request before the redirect needed one"]
+        self.was_needed = self.was_needed or bool(reasons)
+        return reasons
 
-    def outlives(self, stopped: StoppedError) -> bool:
-        """Whether a preflight is remembered although the fetch failed."""
-        if stopped.step.stop == "redirect-refused":
-            return self._engine.remembers_after_redirect_errors
-        return self._engine.remembers_after_refusals and self.given
+    def stays_cached_after(self, error: StoppedError) -> bool:
+        """Check whether the preflight stays in the cache although the call fails."""
+        if error.step.stop == "redirect-refused":
+            return self._engine.caches_after_redirect_errors
+        return self._engine.caches_after_refused_responses and self.has_permission

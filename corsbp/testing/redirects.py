@@ -1,4 +1,4 @@
-"""Pure: where an answer leads. https://fetch.spec.whatwg.org/#concept-response-location-url"""
+"""Pure: the URL that a redirect goes to. https://fetch.spec.whatwg.org/#concept-response-location-url"""
 
 from __future__ import annotations
 
@@ -7,41 +7,52 @@ from urllib.parse import quote
 
 from corsbp.text import safe_repr
 
-from .cors_check import StoppedError
-from .engines import Engine
-from .result import Answer, quoted
-from .urls import Url, parse
+from .quirks import Engine
+from .result import Answer, StoppedError
+from .short_text import format_list
+from .urls import Url, parse_url
+
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+"""https://fetch.spec.whatwg.org/#redirect-status"""
+
+MAX_REDIRECTS = 20
 
 _ASCII = "".join(map(chr, range(128)))
 
 
-MOST_REDIRECTS = 20
+def redirect_target(answer: Answer, urls: Sequence[Url], engine: Engine) -> Url | None:
+    """Return the URL of a redirect, or None if it has none. Raises StoppedError if it is invalid.
 
-
-def leads(answer: Answer, urls: Sequence[Url], engine: Engine) -> Url | None:
-    """The address that a redirect leads to; None for one that leads nowhere. Raises StoppedError.
-
-    `urls`: where redirects led so far; the last one is redirected.
+    `urls` are the URLs so far; the last one was redirected.
     """
+    location = _read_location(answer, engine)
+    if location is None:
+        return None
+    escaped = location
+    if engine.keeps_location_bytes:
+        escaped = quote(location, _ASCII, encoding="latin-1")
+    url = parse_url(escaped, urls[-1])
+    shown = safe_repr(location)
+    if url is None:
+        raise StoppedError("redirect-location", f"The redirect goes to {shown}, which is not a valid URL")
+    if not url.is_http:
+        raise StoppedError("redirect-scheme", f"The redirect goes to {shown}")
+    if len(urls) > MAX_REDIRECTS:
+        raise StoppedError("redirect-too-many", f"There are more than {MAX_REDIRECTS} redirects")
+    return url
+
+
+def _read_location(answer: Answer, engine: Engine) -> str | None:
+    """Return the one value of Location, or None. Raises StoppedError if there are several."""
     lines = answer.lines("location")
-    if engine.same_locations_are_one:
+    if engine.merges_equal_locations:
         lines = list(dict.fromkeys(lines))
-    if engine.locations_are_joined:
-        lines = [", ".join(lines)] if lines else []
-    if not lines or (lines == [""] and engine.empty_location_is_none):
+    if engine.joins_locations and lines:
+        lines = [", ".join(lines)]
+    if not lines or (lines == [""] and engine.ignores_empty_location):
         return None
     if len(lines) > 1:
-        raise StoppedError("redirect-location", f"The redirect leads to several addresses: {quoted(lines)}")
-    if lines == [""] and engine.empty_location_fails:
-        raise StoppedError("redirect-location", "The redirect leads to an empty address")
-    (text,) = lines
-    there = parse(
-        quote(text, _ASCII, encoding="latin-1") if engine.location_bytes_are_kept else text, urls[-1]
-    )
-    if there is None:
-        raise StoppedError("redirect-location", f"The redirect leads to {safe_repr(text)}, which is no URL")
-    if not there.is_http:
-        raise StoppedError("redirect-scheme", f"The redirect leads to {safe_repr(text)}")
-    if len(urls) > MOST_REDIRECTS:
-        raise StoppedError("redirect-too-many", f"More than {MOST_REDIRECTS} redirects")
-    return there
+        raise StoppedError("redirect-location", f"The redirect names several URLs: {format_list(lines)}")
+    if lines == [""] and engine.refuses_empty_location:
+        raise StoppedError("redirect-location", "The redirect goes to an empty URL")
+    return lines[0]

@@ -1,4 +1,4 @@
-"""Pure: the headers that every browser sends, whatever the page says.
+"""Pure: the request headers that every browser sets, whatever the page does.
 
 https://fetch.spec.whatwg.org/#http-network-or-cache-fetch, https://w3c.github.io/webappsec-fetch-metadata
 """
@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from corsbp.spec.fetch import ORIGIN
 
-from .engines import STANDARD, Engine
+from .engines import STANDARD
+from .quirks import Engine
 from .result import Pairs
 from .sites import is_same_site
 from .urls import Url
@@ -19,57 +20,68 @@ DEFAULTS: Pairs = (
     ("accept-language", "en-US,en;q=0.9"),
     ("user-agent", "Mozilla/5.0 (compatible; corsbp.testing)"),
 )
-"""What stands where the page sets no header of its own."""
+"""Headers that the browser sets if the page does not set them."""
 
 
-def headers_of_browsers(
+def build_request_headers(
     page: str,
     urls: Sequence[Url],
     mode: str,
-    given: Pairs,
+    page_headers: Pairs,
     origin: str | None,
     *,
     engine: Engine = STANDARD,
 ) -> Pairs:
-    """All headers but cookies, of a request that a page of the origin `page` makes.
+    """Return all headers but cookies for a request of a page of the origin `page`.
 
-    `urls`: where it was led so far; the last one is asked. `given`: the headers that the page sets.
-    `origin`: the value of the header Origin, None for none.
+    `urls` are the URLs so far; the request is for the last one. `origin` is the value of the header Origin,
+    None to leave it out.
     """
-    names = {name.lower() for name, _ in given}
-    headers = (*(pair for pair in DEFAULTS if pair[0] not in names), *given)
-    # what a range is of has to be the file itself
-    headers = (*headers, ("accept-encoding", "identity" if "range" in names else "gzip, deflate"))
+    names = {name.lower() for name, _ in page_headers}
+    headers = [pair for pair in DEFAULTS if pair[0] not in names]
+    headers += page_headers
+    # the range of a compressed body is not the range of the file
+    headers.append(("accept-encoding", "identity" if "range" in names else "gzip, deflate"))
     if origin is not None:
-        headers = (*headers, (ORIGIN, origin))
-    if referrer := _referrer(page, urls[-1]):
-        headers = (*headers, ("referer", referrer))
+        headers.append((ORIGIN, origin))
+    if referrer := _get_referrer(page, urls[-1]):
+        headers.append(("referer", referrer))
+    # over plain http to another machine, browsers send no metadata
     if urls[-1].is_trustworthy:
-        headers = (*headers, *_place(page, urls, mode, engine))
-    return headers
+        headers += _fetch_metadata(page, urls, mode, engine)
+    return tuple(headers)
 
 
-def _referrer(page: str, url: Url) -> str | None:
-    """The page's address as browsers tell it: https://w3c.github.io/webappsec-referrer-policy/#referrer-policy-strict-origin-when-cross-origin"""
-    secret = page.startswith("https:") and not url.is_trustworthy
-    return None if secret or not page.startswith("http") else f"{page}/"
+def _get_referrer(page: str, url: Url) -> str | None:
+    """Return the page's URL under the default policy: https://w3c.github.io/webappsec-referrer-policy/#referrer-policy-strict-origin-when-cross-origin"""
+    downgrade = page.startswith("https:") and not url.is_trustworthy
+    if downgrade or not page.startswith("http"):
+        return None
+    return f"{page}/"
 
 
-def _place(page: str, urls: Sequence[Url], mode: str, engine: Engine) -> Pairs:
-    """What the server is to the page, all servers on the way included; and what asks it."""
-    if mode == "websocket" and engine.sockets_tell_nothing:
+def _fetch_metadata(page: str, urls: Sequence[Url], mode: str, engine: Engine) -> Pairs:
+    """Return the `Sec-Fetch-*` headers: the relation of page and server, the mode and the destination."""
+    is_socket = mode == "websocket"
+    if is_socket and engine.handshakes_have_no_metadata:
         return ()
-    if (
-        mode == "cors"
-        and engine.redirects_tell_nothing
-        and any(url.origin != urls[-1].origin for url in urls)
-    ):
+    changes_origin = any(url.origin != urls[-1].origin for url in urls)
+    if mode == "cors" and changes_origin and engine.redirects_drop_metadata:
         return ()
+    destination = "empty"
+    if is_socket and engine.handshakes_have_destination_websocket:
+        destination = "websocket"
+    return (
+        ("sec-fetch-site", _relation(page, urls, engine)),
+        ("sec-fetch-mode", mode),
+        ("sec-fetch-dest", destination),
+    )
+
+
+def _relation(page: str, urls: Sequence[Url], engine: Engine) -> str:
+    """Return the relation of the page to all servers of a redirect chain: that of the most distant one."""
     if all(url.origin == page for url in urls):
-        place = "same-origin"
-    elif len(urls) > 1 and engine.other_origin_is_cross_site:
-        place = "cross-site"
-    else:
-        place = "same-site" if all(is_same_site(page, url) for url in urls) else "cross-site"
-    what = "websocket" if mode == "websocket" and engine.sockets_name_themselves else "empty"
-    return (("sec-fetch-site", place), ("sec-fetch-mode", mode), ("sec-fetch-dest", what))
+        return "same-origin"
+    if len(urls) > 1 and engine.redirects_to_other_origins_are_cross_site:
+        return "cross-site"
+    return "same-site" if all(is_same_site(page, url) for url in urls) else "cross-site"

@@ -1,4 +1,4 @@
-"""Pure: which addresses are one site: `https://app.acme.com` and `https://api.acme.com`, but no `http` one.
+"""Pure: sites: `https://app.acme.com` and `https://api.acme.com` are one, `http://app.acme.com` is another.
 
 https://html.spec.whatwg.org/#same-site
 """
@@ -8,54 +8,58 @@ from __future__ import annotations
 from corsbp.spec import public_suffixes
 from corsbp.spec.hosts import is_ipv4
 
-from .engines import Engine
-from .urls import Url, parse
+from .quirks import Engine
+from .urls import Url, parse_url
 
 
 def is_ip(host: str) -> bool:
-    """Whether a host is an address, which has no names above it."""
+    """Check whether a host is an IP address, which has no parent domain."""
     return host.startswith("[") or is_ipv4(host)
 
 
 def is_public_suffix(host: str) -> bool:
-    """Whether strangers register names right below this one: `com`, `github.io`, a name without a dot."""
+    """Check whether anybody can register names directly below a host: `com`, `github.io`, `localhost`."""
     return not is_ip(host) and public_suffixes.is_public_suffix(host)
 
 
-def registered(host: str) -> str:
-    """The name above a host that somebody registered, `acme.com`; the host itself where there is none."""
-    return host if is_ip(host) else (public_suffixes.registrable_domain(host) or host)
+def registrable_domain(host: str) -> str:
+    """Return the domain that somebody registered, `acme.com`; the host itself if there is none."""
+    if is_ip(host):
+        return host
+    return public_suffixes.registrable_domain(host) or host
 
 
-def site(url: Url) -> str:
-    """The site that a URL is of: `https://acme.com`."""
-    return f"{url.scheme.replace('ws', 'http')}://{registered(url.host)}"
+def site_of_url(url: Url) -> str:
+    """Return the site of a URL: `https://acme.com`."""
+    return f"{url.scheme.replace('ws', 'http')}://{registrable_domain(url.host)}"
 
 
-def site_of(origin: str) -> str:
-    """The site that a page of `origin` is of; `"null"` stands for itself."""
-    page = parse(origin)
-    return site(page) if page is not None and page.is_http else origin
+def site_of_origin(origin: str) -> str:
+    """Return the site of an origin; an origin without a host, as `"null"`, is its own site."""
+    url = parse_url(origin)
+    return site_of_url(url) if url is not None and url.is_http else origin
 
 
 def is_same_site(origin: str, url: Url) -> bool:
-    """Whether a page of `origin` and `url` are of one site; a page of the origin `"null"` is of none."""
-    return site_of(origin) == site(url)
+    """Check whether a page of `origin` has the site of `url`. A page of the origin `"null"` never has."""
+    return site_of_origin(origin) == site_of_url(url)
 
 
-def may_embed(origin: str, url: Url, policy: str | None, engine: Engine) -> bool:
-    """Whether `Cross-Origin-Resource-Policy` lets a page of `origin` embed the answer of `url`.
+def allows_embedding(origin: str, url: Url, policy: str | None, engine: Engine) -> bool:
+    """Check whether `Cross-Origin-Resource-Policy` allows a page of `origin` to embed the response of `url`.
 
     https://fetch.spec.whatwg.org/#cross-origin-resource-policy-internal-check
     """
+    # an unknown value counts as no policy
     if policy not in ("same-origin", "same-site") or url.origin == origin:
         return True
-    page = parse(origin)
+    page = parse_url(origin)
     return (
         policy == "same-site"
         and page is not None
         and page.is_http
-        and registered(page.host) == registered(url.host)
-        and not (engine.addresses_are_no_site and is_ip(url.host))
+        and registrable_domain(page.host) == registrable_domain(url.host)
+        and not (engine.ip_addresses_are_never_same_site and is_ip(url.host))
+        # a page on http may not embed a response that was sent over https
         and (page.scheme == "https" or url.scheme != "https")
     )

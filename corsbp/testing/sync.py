@@ -1,4 +1,4 @@
-"""A browser for tests without `async`."""
+"""The browser for tests without `async`, and the browsers of the fixture `cors_browser`."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from sanic import Sanic
 from .browser import Browser, Headers
 from .fetch_arguments import Credentials, Mode, Redirect
 from .result import Result
-from .transports import READING, AppSender
+from .transports import DEFAULT_READING, AppSender
 
 
 class SyncBrowser:
-    """A `Browser` for tests without `async`: the same, in a thread of its own.
+    """A `Browser` for tests without `async`, which runs in a thread of its own.
 
         with SyncBrowser(Browser(app, origin="https://app.example")) as browser:
             assert browser.fetch("/items").ok_for_page
 
-    In pytest, the fixture `cors_browser` gives them.
+    In pytest, the fixture `cors_browser` makes them.
     """
 
     def __init__(self, browser: Browser, portal: BlockingPortal | None = None) -> None:
-        """As `browser` is, in a thread of its own; or, open already, in that of the portal."""
+        """Wrap a browser. With a `portal`, the browser runs in that thread and need not be entered."""
         self._browser = browser
         if portal is not None:
             self._portal = portal
         self._stack = ExitStack()
         self.results: list[Result] = []
-        """What came of each fetch so far: `browser.results[-1].why`."""
+        """The results of all calls so far: `browser.results[-1].why`."""
 
     def __enter__(self) -> SyncBrowser:
         with ExitStack() as stack:
@@ -58,7 +58,7 @@ class SyncBrowser:
         redirect: Redirect = "follow",
         upload_listener: bool = False,
     ) -> Result:
-        """As `Browser.fetch`."""
+        """Call `Browser.fetch`."""
         fetch = partial(
             self._browser.fetch,
             headers=headers,
@@ -73,23 +73,23 @@ class SyncBrowser:
         return result
 
     def websocket(self, url: str) -> Result:
-        """As `Browser.websocket`."""
+        """Call `Browser.websocket`."""
         self.results.append(self._portal.call(self._browser.websocket, url))
         return self.results[-1]
 
     def set_cookie(self, cookie: str, url: str | None = None) -> None:
-        """As `Browser.set_cookie`."""
+        """Call `Browser.set_cookie`."""
         self._browser.set_cookie(cookie, url)
 
     def later(self, seconds: float) -> None:
-        """As `Browser.later`."""
+        """Call `Browser.later`."""
         self._browser.later(seconds)
 
 
-class Browsers:
-    """What the fixture `cors_browser` hands out: browsers for apps, each of which is started once."""
+class BrowserPool:
+    """The browsers of one test, over apps that are started once. The fixture `cors_browser` has one."""
 
-    def __enter__(self) -> Browsers:
+    def __enter__(self) -> BrowserPool:
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
         self._senders: dict[tuple[Sanic[Any, Any], float], AppSender] = {}
@@ -99,10 +99,11 @@ class Browsers:
         self._stack.close()
 
     def open(
-        self, app: Sanic[Any, Any], origin: str, *, reading: float = READING, **options: Any
+        self, app: Sanic[Any, Any], origin: str, *, reading: float = DEFAULT_READING, **options: Any
     ) -> SyncBrowser:
-        """A browser with a memory of its own. Takes and raises what `Browser` does when made and entered."""
+        """Return a new browser. Takes the arguments of `Browser`, and raises what it raises."""
         sender = self._senders.get((app, reading)) or AppSender(app, reading)
+        # first the arguments are checked, then the app is started
         browser = Browser.using(sender, origin, **options)
         self._portal = self._portal or self._stack.enter_context(start_blocking_portal())
         if (app, reading) not in self._senders:

@@ -12,44 +12,48 @@ from corsbp.policy.origin_diagnosis import origin_problems
 from corsbp.spec.hosts import is_loopback, is_readable, to_ascii
 from corsbp.spec.origins import is_origin
 
-_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 SOCKETS = {"http": "ws", "https": "wss"}
-"""The schemes of a WebSocket's handshake, by those of its server's pages."""
+"""The scheme of a WebSocket handshake, by the scheme of the server's pages."""
 
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _HOST = re.compile(r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as the last label: the host is an IPv4 address
+# a last label of this form makes the host an IPv4 address
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _URL = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?([^?#]*)(\?[^#]*)?(?:#.*)?", re.DOTALL)
-_PLACE = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?")
-_STRIPPED = "".join(map(chr, range(33)))  # around a URL
+_HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?")
+# characters around a URL that are dropped
+_STRIPPED = "".join(map(chr, range(33)))
 _ASCII = "".join(map(chr, range(32, 127)))
-_KEPT = "%/:=&?~+!$,;@()*[]|"
-_KEPT_IN_PATHS = "'"
-_KEPT_IN_USERS = "%!$&'()*+,~"
-_KEPT_IN_QUERIES = "\\^`{}"
+# characters that are not escaped: https://url.spec.whatwg.org/#percent-encoded-bytes
+_UNESCAPED = "%/:=&?~+!$,;@()*[]|"
+_UNESCAPED_IN_PATHS = _UNESCAPED + "'"
+_UNESCAPED_IN_USER_INFO = "%!$&'()*+,~"
+_UNESCAPED_IN_QUERIES = _UNESCAPED + "\\^`{}"
 
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """An absolute URL without its fragment: `host` in lower case, `port` None where it is the default.
+    """An absolute URL without its fragment.
 
-    `user` is a name and a password, which are no part of it as a string, since nobody sends them.
+    `host` is in lower case, and `port` is None for the scheme's default. `user_info` is not part of
+    `str(url)`, since browsers do not send it.
     """
 
     scheme: str
     host: str
     port: int | None
     target: str
-    user: str = ""
+    user_info: str = ""
 
     @property
     def origin(self) -> str:
-        """`scheme://host[:port]`, as browsers send it. https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin"""
-        return f"{self.scheme}://{self.place}"
+        """`scheme://host[:port]`, as in a header. https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin"""
+        return f"{self.scheme}://{self.host_and_port}"
 
     @property
-    def place(self) -> str:
-        """`host[:port]`, as the header Host has it."""
-        return self.host + (f":{self.port}" if self.port is not None else "")
+    def host_and_port(self) -> str:
+        """`host[:port]`, as in the header Host."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
 
     @property
     def is_http(self) -> bool:
@@ -61,7 +65,7 @@ class Url:
 
     @property
     def is_trustworthy(self) -> bool:
-        """Whether https pages may call it. https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy"""
+        """True if https pages may call it. https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy"""
         return self.is_encrypted or is_loopback(self.host)
 
     @property
@@ -69,63 +73,74 @@ class Url:
         return self.scheme in ("https", "wss")
 
     @property
-    def with_user(self) -> str:
-        """As a page sees it."""
-        return f"{self}".replace("://", f"://{self.user}@", 1) if self.user else f"{self}"
+    def with_user_info(self) -> str:
+        """The URL as pages see it, with user name and password."""
+        if not self.user_info:
+            return str(self)
+        return str(self).replace("://", f"://{self.user_info}@", 1)
 
     def __str__(self) -> str:
-        return f"{self.origin if self.host else f'{self.scheme}:'}{self.target}"
+        return f"{self.origin}{self.target}" if self.host else f"{self.scheme}:{self.target}"
 
 
 def check_origin(origin: object) -> None:
-    """Raise ValueError, with what was meant, for what is the origin of no page."""
+    """Raise ValueError, with a suggestion, if no page can have this origin."""
     if not (isinstance(origin, str) and is_origin(origin)):
-        faults = "".join(f"; {each}" for each in origin_problems(origin))
-        raise ValueError(f"no page has the origin {origin!r}{faults}")
+        problems = "".join(f"; {problem}" for problem in origin_problems(origin))
+        raise ValueError(f"no page has the origin {origin!r}{problems}")
 
 
-def parse(text: str, base: Url | None = None) -> Url | None:
-    """The URL that `text` is, relative to `base` if there is one; None if it is none."""
+def parse_url(text: str, base: Url | None = None) -> Url | None:
+    """Parse a URL, relative to `base` if there is one. Returns None if it is invalid."""
     match = _URL.fullmatch(re.sub(r"[\t\r\n]", "", text.strip(_STRIPPED)))
-    assert match is not None, "all of its parts can be missing"
+    assert match is not None, "every part of the pattern is optional"
     scheme, path, query = (match[1] or "").lower(), match[2], match[3]
-    if scheme and scheme not in _PORTS:  # nothing more needs to be known about those
+    if scheme and scheme not in _PORTS:
+        # browsers send no request there: its parts do not matter
         return Url(scheme, "", None, quote(f"{path}{query or ''}", safe=_ASCII))
+    # in these schemes, a backslash is a slash
     path = path.replace("\\", "/")
     try:
         if base is None or scheme not in ("", base.scheme) or path.startswith("//"):
-            return _absolute(scheme or (base.scheme if base else ""), path, query or "")
-        before, question, asked = base.target.partition("?")
-        if not path:
-            path, query = before, f"{question}{asked}" if query is None else query
-        elif not path.startswith("/"):
-            path = f"{before.rpartition('/')[0]}/{path}"
-        return replace(base, target=_target(path, query or ""))
-    except (ValueError, OSError):
+            return _parse_absolute(scheme or (base.scheme if base else ""), path, query or "")
+        return replace(base, target=_resolve(base, path, query))
+    except (ValueError, OSError):  # not a number, or not an address
         return None
 
 
-def _absolute(scheme: str, rest: str, query: str) -> Url | None:
+def _resolve(base: Url, path: str, query: str | None) -> str:
+    """Return the target of a relative URL. `query` is None if it has none."""
+    base_path, question, base_query = base.target.partition("?")
+    if not path and query is None:
+        return _build_target(base_path, f"{question}{base_query}")
+    if not path:
+        path = base_path
+    elif not path.startswith("/"):
+        path = f"{base_path.rpartition('/')[0]}/{path}"
+    return _build_target(path, query or "")
+
+
+def _parse_absolute(scheme: str, rest: str, query: str) -> Url | None:
     authority, _, path = rest.lstrip("/").partition("/")
-    user, _, place = authority.rpartition("@")
-    match = _PLACE.fullmatch(place)
+    user_info, _, place = authority.rpartition("@")
+    match = _HOST_AND_PORT.fullmatch(place)
     if not scheme or match is None:
         return None
-    host, port = _host(match[1]), int(match[2] or _PORTS[scheme])
+    host, port = _parse_host(match[1]), int(match[2] or _PORTS[scheme])
     if not _HOST.fullmatch(host) or not 0 < port < 65536:
         return None
-    target = _target(f"/{path}", query)
-    return Url(scheme, host, None if port == _PORTS[scheme] else port, target, _user(user))
+    target = _build_target(f"/{path}", query)
+    explicit_port = None if port == _PORTS[scheme] else port
+    return Url(scheme, host, explicit_port, target, _escape_user_info(user_info))
 
 
-def _user(text: str) -> str:
-    """A user's name and password as they are written; "" for neither."""
-    name, _, password = (quote(part, safe=_KEPT_IN_USERS) for part in text.partition(":"))
+def _escape_user_info(text: str) -> str:
+    name, _, password = (quote(part, safe=_UNESCAPED_IN_USER_INFO) for part in text.partition(":"))
     return f"{name}:{password}" if password else name
 
 
-def _host(text: str) -> str:
-    """A host as it is written in origins. https://url.spec.whatwg.org/#concept-host-parser"""
+def _parse_host(text: str) -> str:
+    """Return a host as origins have it. https://url.spec.whatwg.org/#concept-host-parser"""
     if text.startswith("["):
         return f"[{ipaddress.IPv6Address(text[1:-1])}]"
     host = unquote(text).lower()
@@ -134,12 +149,13 @@ def _host(text: str) -> str:
     if not all(map(is_readable, host.split("."))):
         raise ValueError(host)
     if _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):
+        # inet_aton() knows the short, octal and hexadecimal forms that browsers know
         return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))
     return host
 
 
-def _target(path: str, query: str) -> str:
-    """A path and a query as they are sent: without the segments `.` and `..`, and escaped."""
+def _build_target(path: str, query: str) -> str:
+    """Return a path and a query as they are sent: escaped, and without the segments `.` and `..`."""
     kept: list[str] = []
     for segment in path.split("/")[1:]:
         dots = segment.lower().replace("%2e", ".")
@@ -147,8 +163,8 @@ def _target(path: str, query: str) -> str:
             del kept[-1:]
         elif dots != ".":
             kept.append(segment)
+    # a path that ends with dots ends with a slash
     if dots in (".", ".."):
         kept.append("")
-    return (
-        f"/{quote('/'.join(kept), safe=_KEPT + _KEPT_IN_PATHS)}{quote(query, safe=_KEPT + _KEPT_IN_QUERIES)}"
-    )
+    escaped_path = quote("/".join(kept), safe=_UNESCAPED_IN_PATHS)
+    return f"/{escaped_path}{quote(query, safe=_UNESCAPED_IN_QUERIES)}"

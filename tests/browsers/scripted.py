@@ -19,7 +19,7 @@ from corsbp.testing.engines import EngineName
 from corsbp.testing.result import Answer as Received
 from corsbp.testing.result import NoAnswer, Result, Sent
 from corsbp.testing.transports import Sender
-from corsbp.testing.urls import parse
+from corsbp.testing.urls import parse_url
 
 from .engine import Browser
 
@@ -374,9 +374,9 @@ class InMemory:
         self.scripts = scripts
 
     async def send(self, sent: Sent) -> Received | NoAnswer:
-        url, headers = parse(sent.url), Message()
+        url, headers = parse_url(sent.url), Message()
         assert url is not None
-        for name, value in (("host", url.place), *sent.headers):
+        for name, value in (("host", url.host_and_port), *sent.headers):
             headers[name] = value
         try:
             status, pairs, body = self.scripts.answer(sent.method, url.target, headers, sent.body)

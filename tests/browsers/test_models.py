@@ -8,7 +8,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from corsbp.testing.engines import ENGINES, STANDARD, Engine, EngineName
+from corsbp.testing.engines import ENGINES, STANDARD, EngineName
+from corsbp.testing.quirks import Engine
 from corsbp.testing.transports import ServerSender
 
 from ..support import ROOT

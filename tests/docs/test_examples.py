@@ -201,14 +201,14 @@ MISTAKES = {
         'assert page.fetch("/orders/7", method, credentials="include").ok_for_page',
         "where False = <Result blocked_by='preflight-status', preflight OPTIONS https://api.example/orders/7",
         "  . A preflight is needed: the method PUT",
-        "  x The preflight was answered with status 401: only 200 to 299 pass",
+        "  x The preflight got status 401: only 200 to 299 are accepted",
         "Answer OPTIONS before anything that asks who it is, in the app or before it (a proxy, a login): "
         "preflights carry no cookies and no Authorization. With corsbp: wrap the route's blueprint in "
         "cors_group().",
     ],
     "test_orders_of_a_user[GET]": [
         "where False = <Result blocked_by='origin-any', GET https://api.example/orders/7: 200>",
-        "  x access-control-allow-origin: '*' is no grant for a page that sends credentials",
+        "  x access-control-allow-origin: '*' does not allow a page that sends credentials",
         "With corsbp: cors_group(…, allow_origins=['https://app.example'], allow_credentials=True) around ",
     ],
     "test_how_many_prices_there_are": [

@@ -12,7 +12,7 @@ from sanic import Sanic
 
 from corsbp.app.inventory import list_routes
 from corsbp.testing import attack
-from corsbp.testing.attacks import STRANGERS, look_alikes
+from corsbp.testing.attacks import FOREIGN_ORIGINS, look_alikes
 
 from ..support import ROOT, preflight, request, send
 from .test_cves import TABLE
@@ -48,7 +48,7 @@ def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pat
 def origins() -> dict[str, str]:
     """Each origin, by where it is from."""
     found = {origin: row.id for row in TABLE for origin in row.origins}
-    found |= {origin: kind for kind, origin in STRANGERS.items()}
+    found |= {origin: kind for kind, origin in FOREIGN_ORIGINS.items()}
     for trusted in TRUSTED:
         found |= {origin: f"{kind} of {trusted}" for kind, origin in look_alikes(trusted).items()}
     return {origin: source for origin, source in found.items() if origin.isprintable()}

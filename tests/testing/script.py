@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from corsbp.testing.cookies import Cookies
+from corsbp.testing.cookies import CookieJar
 from corsbp.testing.engines import ENGINES
-from corsbp.testing.fetch_algorithm import fetching
-from corsbp.testing.fetch_arguments import Call, Page
-from corsbp.testing.preflight_cache import Preflights
+from corsbp.testing.fetch_algorithm import run_fetch
+from corsbp.testing.fetch_arguments import FetchCall, Page
+from corsbp.testing.preflight_cache import PreflightCache
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
-from corsbp.testing.urls import parse
+from corsbp.testing.urls import parse_url
 
 from ..support import ORIGIN
 
@@ -22,10 +22,10 @@ Said: TypeAlias = Answer | NoAnswer
 def page(
     origin: str = ORIGIN, engine: str = "standard", base: str = API, clock: Callable[[], float] = lambda: 0.0
 ) -> Page:
-    url = parse(base)
+    url = parse_url(base)
     assert url is not None
     known = ENGINES[engine]
-    return Page(origin, url, known, Preflights(clock, known), Cookies(engine=known))
+    return Page(origin, url, known, PreflightCache(clock, known), CookieJar(engine=known))
 
 
 def says(status: int = 200, body: bytes = b"", /, **headers: str | Sequence[str]) -> Answer:
@@ -39,9 +39,9 @@ def says(status: int = 200, body: bytes = b"", /, **headers: str | Sequence[str]
     return Answer(status, tuple(pairs), body)
 
 
-def drive(who: Page, call: Call, *answers: Said) -> Result:
+def drive(who: Page, call: FetchCall, *answers: Said) -> Result:
     """What the page gets of a fetch whose requests are answered so, one after the other, all of them."""
-    exchanges, left = fetching(who, call), [*answers]
+    exchanges, left = run_fetch(who, call), [*answers]
     try:
         next(exchanges)
         while True:
@@ -57,14 +57,14 @@ def fetch(*answers: Said, url: str = "/items", who: Page | None = None, **option
     """As `fetch(url, options)` in a page of `who`; headers may be a dict."""
     if "headers" in options:
         options["headers"] = tuple(dict(options["headers"]).items())
-    return drive(who or page(), Call(url, **options), *answers)
+    return drive(who or page(), FetchCall(url, **options), *answers)
 
 
 def served(preflight: Answer, answer: Answer, *, who: Page, url: str = "/items", **options: Any) -> Result:
     """As `fetch`, of a server that gives one answer to preflights and one to all else."""
     if "headers" in options:
         options["headers"] = tuple(options["headers"].items())
-    exchanges = fetching(who, Call(url, **options))
+    exchanges = run_fetch(who, FetchCall(url, **options))
     try:
         sent = next(exchanges)
         while True:

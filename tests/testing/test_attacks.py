@@ -17,7 +17,7 @@ from sanic.response import HTTPResponse, text
 from corsbp import CorsPolicy, cors_group
 from corsbp.app.inventory import list_routes
 from corsbp.testing import Grant, attack
-from corsbp.testing.attacks import STRANGER, look_alikes
+from corsbp.testing.attacks import ATTACKER, look_alikes
 
 from ..support import EVIL, ORIGIN, new_app
 
@@ -154,7 +154,7 @@ def test_a_parent_of_an_allowed_host() -> None:
 def test_whether_cookies_may_be_sent(answer: str, credentials: bool, expected: bool) -> None:
     """With `*`, browsers send none, whatever else is said."""
     (get, *_) = attack(careless(lambda _: True, credentials, answer))
-    assert get == Grant("GET", "/items/1", STRANGER, "any", expected)
+    assert get == Grant("GET", "/items/1", ATTACKER, "any", expected)
 
 
 def test_origins_may_be_unknown() -> None:

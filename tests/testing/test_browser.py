@@ -179,9 +179,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"origin": "app.example"}, "meant: https://app.example "),
     ({"origin": "https://*.app.example"}, r"no page has the origin 'https://\*.app.example'"),
     ({"origin": None}, "no page has the origin None; .* not a string"),
-    ({"base_url": "api.example"}, "'api.example' is no URL; meant: 'https://api.example'"),
-    ({"base_url": "ftp://api.example"}, "'ftp://api.example' is no URL"),
-    ({"base_url": None}, "None is no URL"),
+    ({"base_url": "api.example"}, "'api.example' is not a URL; meant: 'https://api.example'"),
+    ({"base_url": "ftp://api.example"}, "'ftp://api.example' is not a URL"),
+    ({"base_url": None}, "None is not a URL"),
     ({"engine": "chrome"}, "engine: 'chrome' is none of standard, today, chromium, firefox, webkit"),
 ]
 
@@ -213,7 +213,7 @@ def test_no_fetch_of_such_arguments(call: dict[str, Any], said: str) -> None:
 
 
 def test_no_cookie_of_such_an_address() -> None:
-    with pytest.raises(ValueError, match="'https://a b' is no URL"):
+    with pytest.raises(ValueError, match="'https://a b' is not a URL"):
         Browser(new_app()).set_cookie("a=1", "https://a b")
     with pytest.raises(ValueError, match="does not keep the cookie 'a': SameSite=None needs Secure"):
         Browser(new_app()).set_cookie("a=1; SameSite=None")
@@ -384,7 +384,7 @@ def test_an_answer_that_breaks_off() -> None:
 
     (result,) = fetched(Browser(app, "https://api.example"), {"url": "/"})
     assert (result.blocked_by, result.body) == ("no-answer", b"")
-    assert "got no answer: 'RemoteProtocolError: the answer broke off'" in (result.why or "")
+    assert "got no response: 'RemoteProtocolError: the response broke off'" in (result.why or "")
 
 
 def streams() -> Sanic:
@@ -428,12 +428,12 @@ def streams() -> Sanic:
 
 def test_a_stream_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdict is there with its headers; what came by then is its body; and the app is told to end."""
-    monkeypatch.setattr("corsbp.testing.transports.MOST_BODY", 3_000_000)
+    monkeypatch.setattr("corsbp.testing.transports.MAX_BODY", 3_000_000)
     app = streams()
     calls = [{"url": f"/{name}"} for name in ("events", "flood", "refused")]
     events, flood, refused = fetched(Browser(app, reading=1), *calls)
     assert (events.ok_for_page, events.status, events.text) == (True, 200, "data: news\n\n")
-    assert "The body has not come to its end" in str(events)
+    assert "The body has not ended" in str(events)
     assert flood.ok_for_page and len(flood.body) == 4_000_000
     assert (refused.blocked_by, refused.body) == ("origin-missing", b"")
     assert app.ctx.ended == ["/events", "/flood"]
@@ -603,8 +603,8 @@ def test_no_server() -> None:
         sock.bind(("127.0.0.1", 0))  # nobody listens
         (result,) = fetched(Browser.at(f"http://127.0.0.1:{sock.getsockname()[1]}"), {"url": "/"})
     assert result.blocked_by == "no-answer"
-    assert "got no answer: 'ConnectError: " in (result.why or "")
-    with pytest.raises(ValueError, match=r"'127\.0\.0\.1:8000' is no URL"):
+    assert "got no response: 'ConnectError: " in (result.why or "")
+    with pytest.raises(ValueError, match=r"'127\.0\.0\.1:8000' is not a URL"):
         Browser.at("127.0.0.1:8000")
 
 

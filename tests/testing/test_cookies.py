@@ -1,4 +1,4 @@
-"""Cookies: which a browser keeps, which it sends, and what is said of those that stay at home.
+"""CookieJar: which a browser keeps, which it sends, and what is said of those that stay at home.
 
 https://httpwg.org/http-extensions/draft-ietf-httpbis-rfc6265bis.html
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from corsbp.testing.cookies import BLOCKED, CROSS_SITE, LONGEST_AGE, Cookies, NotKeptError
-from corsbp.testing.urls import Url, parse
+from corsbp.testing.cookies import USE_ONE_SITE, CookieJar
+from corsbp.testing.set_cookie import MAX_LIFETIME, USE_SAME_SITE_NONE, NotKeptError
+from corsbp.testing.urls import Url, parse_url
 
 from ..support import ORIGIN
 from .script import API, fetch, headers_of, page, says
@@ -29,7 +30,7 @@ SIBLING = "https://app.acme.com"
 
 
 def at(text: str) -> Url:
-    url = parse(text)
+    url = parse_url(text)
     assert url is not None
     return url
 
@@ -99,54 +100,54 @@ STORED = [
 
 @pytest.mark.parametrize(("line", "asker", "url", "sent"), STORED)
 def test_where_a_cookie_goes(line: str, asker: str, url: str, sent: bool) -> None:
-    jar = Cookies()
+    jar = CookieJar()
     jar.keep(at(f"{HOST}/x"), line, HOST)
-    header, stay = jar.header(at(url), asker)
+    header, stay = jar.build_header([at(url)], asker)
     assert header == ("a=1" if sent else None)
     assert bool(stay) is (at(url).host == at(HOST).host and not sent and "SameSite" in f"{stay}")
 
 
 def test_names_and_values() -> None:
     """As they are written; longer paths first, then older cookies; a new value keeps the place."""
-    jar = Cookies()
+    jar = CookieJar()
     lines = ["a=1", " b = 2 ; path=/x", "c", "=d", "e==1=", 'f="1, 2"', "g=\xc3\xa4", "a=3", "h=1\t2"]
     for line in lines:
         if line != "h=1\t2":
             jar.keep(at(f"{HOST}/"), line, HOST)
-    assert jar.header(at(f"{HOST}/x"), HOST)[0] == 'b=2; a=3; d; e==1=; f="1, 2"; g=\xc3\xa4'
+    assert jar.build_header([at(f"{HOST}/x")], HOST)[0] == 'b=2; a=3; d; e==1=; f="1, 2"; g=\xc3\xa4'
 
 
 def test_time_passes() -> None:
     now = 0.0
-    jar = Cookies(lambda: now)
+    jar = CookieJar(lambda: now)
     for line in ("a=1; Max-Age=10", "b=1", "c=1; Max-Age=99999999999999999999999"):
         jar.keep(at(HOST), line, HOST)
-    assert jar.header(at(HOST), HOST)[0] == "a=1; b=1; c=1"
+    assert jar.build_header([at(HOST)], HOST)[0] == "a=1; b=1; c=1"
     now = 10.0
-    assert jar.header(at(HOST), HOST)[0] == "b=1; c=1"
-    now = LONGEST_AGE
-    assert jar.header(at(HOST), HOST)[0] is None
+    assert jar.build_header([at(HOST)], HOST)[0] == "b=1; c=1"
+    now = MAX_LIFETIME
+    assert jar.build_header([at(HOST)], HOST)[0] is None
 
 
 # --- what is not kept ---
 
 # the address, the line, and what is said; a page of the site asks
 REFUSED = [
-    (HOST, "a=1\x00", "there is a control character in its line"),
+    (HOST, "a=1\x00", "its line has a control character"),
     (HOST, "", "it has neither name nor value"),
     (HOST, f"a={'b' * 4096}", "have more than 4096 bytes"),
-    (HOST, "a=1; Domain=two.example", "its Domain is 'two.example', and api.acme.com set it"),
+    (HOST, "a=1; Domain=two.example", "its Domain is 'two.example', but api.acme.com set it"),
     (HOST, "a=1; Domain=pi.acme.com", "its Domain is 'pi.acme.com'"),
-    (HOST, "a=1; Domain=com", "its Domain is 'com', below which strangers register names"),
-    ("https://ann.github.io", "a=1; Domain=github.io", "below which strangers register names"),
+    (HOST, "a=1; Domain=com", "its Domain is 'com', below which anybody can register names"),
+    ("https://ann.github.io", "a=1; Domain=github.io", "below which anybody can register names"),
     ("https://127.0.0.1", "a=1; Domain=0.0.1", "its Domain is '0.0.1'"),
-    (HOST, "a=1; SameSite=None", "SameSite=None needs Secure beside it"),
-    ("http://api.acme.com", "a=1; Secure", "it is Secure, and set over http"),
+    (HOST, "a=1; SameSite=None", "SameSite=None needs Secure"),
+    ("http://api.acme.com", "a=1; Secure", "it is Secure, but was set over http"),
     ("http://api.acme.com", "s=1", "there is a Secure one of this name, and this is http"),
-    (HOST, "a=1; Partitioned", "Partitioned needs Secure beside it"),
-    (HOST, "__Secure-a=1", "a name that begins so needs Secure"),
-    (HOST, "__Host-a=1; Secure", "a name that begins so needs Path=/, and no Domain"),
-    (HOST, "__host-a=1; Secure; Path=/x", "a name that begins so needs Path=/, and no Domain"),
+    (HOST, "a=1; Partitioned", "Partitioned needs Secure"),
+    (HOST, "__Secure-a=1", "a name with this prefix needs Secure"),
+    (HOST, "__Host-a=1; Secure", "a name with this prefix needs Path=/ and no Domain"),
+    (HOST, "__host-a=1; Secure; Path=/x", "a name with this prefix needs Path=/ and no Domain"),
     (HOST, "__Host-a=1; Secure; Path=/; Domain=api.acme.com", "and no Domain"),
     (HOST, "=__Host-a; Secure", "it has no name"),
 ]
@@ -154,14 +155,14 @@ REFUSED = [
 
 @pytest.mark.parametrize(("url", "line", "said"), REFUSED)
 def test_what_is_not_kept(url: str, line: str, said: str) -> None:
-    jar = Cookies()
+    jar = CookieJar()
     jar.keep(at(HOST), "s=1; Secure", HOST)
     with pytest.raises(NotKeptError, match="The browser does not keep the cookie ") as raised:
         jar.keep(at(url), line, url)
     assert said in str(raised.value) and str(raised.value).isprintable()
     (step,) = jar.store(at(url), [line], url)
     assert (step.text, step.stop, step.change) == (str(raised.value), None, raised.value.change)
-    assert jar.header(at(HOST), HOST)[0] == "s=1"
+    assert jar.build_header([at(HOST)], HOST)[0] == "s=1"
 
 
 @pytest.mark.parametrize("url", [HOST, "http://localhost:8000", "http://127.0.0.1", "http://a.localhost"])
@@ -170,16 +171,16 @@ def test_what_is_not_kept(url: str, line: str, said: str) -> None:
 )
 def test_what_is_kept(url: str, line: str) -> None:
     """What is on this machine may be http."""
-    jar = Cookies()
+    jar = CookieJar()
     jar.keep(at(url), line, url)
-    assert jar.header(at(url), url)[0] == line.partition(";")[0]
+    assert jar.build_header([at(url)], url)[0] == line.partition(";")[0]
 
 
 def test_a_domain_that_is_a_public_suffix_stands_for_its_host() -> None:
-    jar = Cookies()
+    jar = CookieJar()
     jar.keep(at("https://github.io"), "a=1; Domain=github.io", "https://github.io")
-    assert jar.header(at("https://github.io"), "https://github.io")[0] == "a=1"
-    assert jar.header(at("https://ann.github.io"), "https://ann.github.io")[0] is None
+    assert jar.build_header([at("https://github.io")], "https://github.io")[0] == "a=1"
+    assert jar.build_header([at("https://ann.github.io")], "https://ann.github.io")[0] is None
 
 
 # --- what a result says ---
@@ -190,44 +191,47 @@ def test_a_cookie_that_stays_at_home_is_a_step() -> None:
     who.cookies.keep(at(API), "session=ann", API)
     result = fetch(says(**GRANT), who=who, credentials="include")
     assert result.ok_for_page
-    (step,) = [each for each in result.steps if "stays at home" in each.text]
+    (step,) = [each for each in result.steps if "is not sent" in each.text]
     assert step.text == (
-        "The cookie 'session' stays at home: it is SameSite=Lax, and https://api.example is another site "
-        "than that of the page, https://app.example"
+        "The cookie 'session' is not sent: it is SameSite=Lax, and https://api.example is another site "
+        "than the page, https://app.example"
     )
-    assert (step.stop, step.change) == (None, CROSS_SITE)
-    assert str(result).splitlines()[-2:] == ["The page reads status 200.", CROSS_SITE]
+    assert (step.stop, step.change) == (None, USE_SAME_SITE_NONE)
+    assert str(result).splitlines()[-2:] == ["The page reads status 200.", USE_SAME_SITE_NONE]
     result = fetch(says(set_cookie="new=1", **GRANT), who=who, credentials="include")
     assert "The browser does not keep the cookie 'new': it is SameSite=Lax, and https://api" in str(result)
     result = fetch(says(**GRANT), who=who)
-    assert "The cookies 'session' stay at home: the page did not say credentials: 'include'" in str(result)
+    assert "The cookies 'session' are not sent: the page did not set credentials: 'include'" in str(result)
     assert "stay at home" not in str(fetch(says(**GRANT), who=who, credentials="omit"))
 
 
 def test_a_browser_that_blocks_the_cookies_of_others() -> None:
-    jar = Cookies(third_party=False)
+    jar = CookieJar(third_party=False)
     jar.keep(at(HOST), TRAVELS[0], HOST)
-    assert jar.header(at(HOST), SIBLING) == ("a=1", [])
-    header, (step,) = jar.header(at(HOST), ORIGIN)
-    assert header is None and "and the browser blocks cookies there" in step.text and step.change == BLOCKED
+    assert jar.build_header([at(HOST)], SIBLING) == ("a=1", [])
+    header, (step,) = jar.build_header([at(HOST)], ORIGIN)
+    assert (header, step.change) == (None, USE_ONE_SITE)
+    assert "and the browser blocks third-party cookies" in step.text
     (step,) = jar.store(at(HOST), [TRAVELS[1]], ORIGIN)
     assert "does not keep the cookie 'b': https://acme.com is another site" in step.text
-    assert jar.header(at(HOST), SIBLING) == ("a=1", [])
+    assert jar.build_header([at(HOST)], SIBLING) == ("a=1", [])
 
 
 @pytest.mark.parametrize("third_party", [True, False])
 def test_a_partitioned_cookie_is_for_the_pages_of_one_site(third_party: bool) -> None:
-    jar = Cookies(third_party=third_party)
+    jar = CookieJar(third_party=third_party)
     jar.keep(at(HOST), "a=1; SameSite=None; Secure; Partitioned", ORIGIN)
     jar.keep(at(HOST), "a=2; SameSite=None; Secure; Partitioned", HOST)
     jar.keep(at(HOST), "a=3; SameSite=None; Secure; Partitioned", "null")
-    sent = [jar.header(at(HOST), page) for page in (ORIGIN, "https://www.app.example", SIBLING, "null")]
+    sent = [
+        jar.build_header([at(HOST)], page) for page in (ORIGIN, "https://www.app.example", SIBLING, "null")
+    ]
     assert sent == [("a=1", []), ("a=1", []), ("a=2", []), ("a=3", [])]
-    assert jar.header(at(HOST), "https://two.example") == (None, [])
+    assert jar.build_header([at(HOST)], "https://two.example") == (None, [])
 
 
 def test_a_secure_cookie_over_http() -> None:
-    jar = Cookies()
+    jar = CookieJar()
     jar.keep(at(HOST), "a=1; Secure", HOST)
-    header, (step,) = jar.header(at("http://api.acme.com"), "http://app.acme.com")
+    header, (step,) = jar.build_header([at("http://api.acme.com")], "http://app.acme.com")
     assert (header, step.change) == (None, "Serve it over https.")

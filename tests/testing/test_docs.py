@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from corsbp.testing import STOPS, Browser, Result, engines
+from corsbp.testing import STOPS, Browser, Result, engines, quirks
 
 from ..support import ROOT, sanic_process
 
@@ -58,7 +58,7 @@ def test_tables() -> None:
 
 def test_table_of_engines() -> None:
     """In the words of the code."""
-    lines = ast.parse(inspect.getsource(engines.Engine)).body[0]
+    lines = ast.parse(inspect.getsource(quirks.Engine)).body[0]
     assert isinstance(lines, ast.ClassDef)
     said = {
         ast.literal_eval(text.value): field.target.id
@@ -67,7 +67,7 @@ def test_table_of_engines() -> None:
         and isinstance(field.target, ast.Name)
         and isinstance(text, ast.Expr)
     }
-    assert {*said.values()} == {field.name for field in fields(engines.Engine)}
+    assert {*said.values()} == {field.name for field in fields(quirks.Engine)}
     table = rows("Which browsers")
     assert len(table) > 10
     for text, *told in table:

@@ -6,8 +6,9 @@ from dataclasses import fields
 
 import pytest
 
-from corsbp.testing.engines import CHROMIUM, ENGINES, FIREFOX, STANDARD, TODAY, WEBKIT, Engine
-from corsbp.testing.websocket_handshake import shaking_hands
+from corsbp.testing.engines import CHROMIUM, ENGINES, FIREFOX, STANDARD, TODAY, WEBKIT
+from corsbp.testing.quirks import Engine
+from corsbp.testing.websocket_handshake import run_handshake
 
 from ..support import ORIGIN
 from .script import fetch, headers_of, page, says, sends
@@ -26,12 +27,12 @@ def test_names() -> None:
 def test_today_is_what_all_do() -> None:
     unlike = {field.name for field in fields(Engine) if getattr(TODAY, field.name) != field.default}
     assert unlike == {
-        *("star_covers_authorization", "listener_allows_nothing", "remembers_after_redirect_errors"),
-        *("longest_max_age", "remembers_nothing"),
+        *("wildcard_covers_authorization", "upload_method_must_be_allowed", "caches_after_redirect_errors"),
+        *("longest_max_age", "caches_nothing"),
     }
-    for name in unlike - {"longest_max_age", "remembers_nothing"}:
+    for name in unlike - {"longest_max_age", "caches_nothing"}:
         assert all(getattr(each, name) for each in (CHROMIUM, FIREFOX, WEBKIT))
-    assert not any(each.remembers_nothing for each in (STANDARD, CHROMIUM, FIREFOX, WEBKIT))
+    assert not any(each.caches_nothing for each in (STANDARD, CHROMIUM, FIREFOX, WEBKIT))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_what_a_page_reads_without_any_request_or_redirect(engine: str) -> None:
 @pytest.mark.parametrize("engine", ALL)
 def test_what_a_handshake_tells(engine: str) -> None:
     """Chromium tells nothing of the page's place, WebKit that a WebSocket is asked for."""
-    exchange = shaking_hands(page(engine=engine), "/feed")
+    exchange = run_handshake(page(engine=engine), "/feed")
     headers = dict(next(exchange).headers)
     fetches = {name: value for name, value in headers.items() if name.startswith("sec-fetch-")}
     expected = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "websocket", "sec-fetch-dest": "empty"}
@@ -108,7 +109,7 @@ def test_what_a_handshake_tells(engine: str) -> None:
 @pytest.mark.parametrize("engine", ALL)
 def test_a_handshake_that_is_refused_sets_cookies_but_in_chromium(engine: str) -> None:
     who = page(engine=engine)
-    exchange = shaking_hands(who, "/feed")
+    exchange = run_handshake(who, "/feed")
     next(exchange)
     with pytest.raises(StopIteration):
         exchange.send(says(403, set_cookie="a=1; SameSite=None; Secure"))

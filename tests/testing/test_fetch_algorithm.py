@@ -34,55 +34,67 @@ def stop(stop_id: str, options: dict[str, Any], answers: list[Said], *said: str)
 PUT: dict[str, Any] = {"method": "PUT"}
 TABLE = [
     # --- before anything is sent ---
-    stop("url-invalid", {"url": "https://a b/"}, [], "'https://a b/' is no URL."),
-    stop("url-invalid", {"url": "https://api.example:70000/"}, [], "is no URL."),
+    stop("url-invalid", {"url": "https://a b/"}, [], "'https://a b/' is not a valid URL."),
+    stop("url-invalid", {"url": "https://api.example:70000/"}, [], "is not a valid URL."),
     stop("url-user-info", {"url": "https://ann:x@api.example/"}, [], "Send an Authorization header"),
-    stop("method-invalid", {"method": "GET\n"}, [], r"'GET\n' is the name of no method."),
-    stop("method-invalid", {"method": ""}, [], "'' is the name of no method."),
-    stop("method-forbidden", {"method": "Trace"}, [], "Browsers let no page use the method Trace."),
+    stop("method-invalid", {"method": "GET\n"}, [], r"'GET\n' is not a valid method."),
+    stop("method-invalid", {"method": ""}, [], "'' is not a valid method."),
+    stop("method-forbidden", {"method": "Trace"}, [], "Browsers do not allow pages to use Trace."),
     stop("method-forbidden", {"method": "CONNECT"}, [], "CONNECT."),
-    stop("header-invalid", {"headers": {"x a": "1"}}, [], "'x a': '1' is no header."),
-    stop("header-invalid", {"headers": {"x-a": "1\r\nx-b: 2"}}, [], r"'x-a': '1\r\nx-b: 2' is no header."),
-    stop("header-invalid", {"headers": {"x-a": "€"}}, [], "'€' is no header."),
-    stop("header-invalid", {"headers": {"": "1"}}, [], "'': '1' is no header."),
-    stop("body-not-allowed", {"body": b"x"}, [], "A GET has no body."),
-    stop("body-not-allowed", {"body": b"", "method": "head"}, [], "A HEAD has no body."),
-    stop("no-cors-method", {"mode": "no-cors", **PUT}, [], 'Mode "no-cors" knows no PUT.'),
-    stop("no-cors-redirect", {"mode": "no-cors", "redirect": "error"}, [], 'knows no redirect: "error".'),
+    stop("header-invalid", {"headers": {"x a": "1"}}, [], "'x a': '1' is not a valid header."),
+    stop(
+        "header-invalid",
+        {"headers": {"x-a": "1\r\nx-b: 2"}},
+        [],
+        r"'x-a': '1\r\nx-b: 2' is not a valid header.",
+    ),
+    stop("header-invalid", {"headers": {"x-a": "€"}}, [], "'€' is not a valid header."),
+    stop("header-invalid", {"headers": {"": "1"}}, [], "'': '1' is not a valid header."),
+    stop("body-not-allowed", {"body": b"x"}, [], "A GET request cannot have a body."),
+    stop("body-not-allowed", {"body": b"", "method": "head"}, [], "A HEAD request cannot have a body."),
+    stop("no-cors-method", {"mode": "no-cors", **PUT}, [], 'Mode "no-cors" does not allow PUT.'),
+    stop(
+        "no-cors-redirect", {"mode": "no-cors", "redirect": "error"}, [], 'does not allow redirect: "error".'
+    ),
     stop("same-origin-only", {"mode": "same-origin"}, [], "https://api.example is not the page's"),
     stop("scheme-not-http", {"url": "ftp://api.example/"}, [], "'ftp' is neither http nor https."),
     stop("scheme-not-http", {"url": "ftp://api.example/", "mode": "no-cors"}, [], "'ftp' is neither"),
     stop("mixed-content", {"url": "http://api.example/"}, [], "http://api.example is http", "over https."),
     # --- on the way ---
-    stop("no-answer", {}, [NoAnswer("refused\n")], r"got no answer: 'refused\n'. ", "is the server there?"),
-    stop("no-answer", PUT, [NoAnswer("refused")], "OPTIONS https://api.example/items got no answer"),
-    # --- the preflight ---
-    stop("preflight-redirect", PUT, [says(307, location="/x")], "(status 307 to '/x')", "Call the address"),
     stop(
-        "preflight-status", PUT, [says(401)], "with status 401: only 200 to 299 pass. Answer OPTIONS before"
+        "no-answer", {}, [NoAnswer("refused\n")], r"got no response: 'refused\n'. ", "is the server running?"
+    ),
+    stop("no-answer", PUT, [NoAnswer("refused")], "OPTIONS https://api.example/items got no response"),
+    # --- the preflight ---
+    stop("preflight-redirect", PUT, [says(307, location="/x")], "(status 307 to '/x')", "Call the URL"),
+    stop(
+        "preflight-status",
+        PUT,
+        [says(401)],
+        "got status 401: only 200 to 299 are accepted. Respond to OPTIONS before",
     ),
     stop("preflight-status", PUT, [says(407)], "no Authorization. With corsbp: wrap the route's blueprint"),
-    stop("preflight-status", PUT, [says(405)], "Answer OPTIONS on this path. With corsbp: wrap"),
-    stop("preflight-status", PUT, [says(199)], "with status 199"),
-    stop("preflight-status", PUT, [says(300, allow_origin="*")], "with status 300"),
+    stop("preflight-status", PUT, [says(405)], "Respond to OPTIONS on this path. With corsbp: wrap"),
+    stop("preflight-status", PUT, [says(199)], "got status 199"),
+    stop("preflight-status", PUT, [says(300, allow_origin="*")], "got status 300"),
     stop(
         "preflight-origin-missing",
         PUT,
         [says(204)],
-        f"The preflight's answer (status 204) has no access-control-allow-origin for the origin {ORIGIN}. ",
+        f"The preflight response (status 204) has no access-control-allow-origin for the origin {ORIGIN}. ",
         f"Send access-control-allow-origin: {ORIGIN}. With corsbp: cors_group(…, allow_origins=['{ORIGIN}'])",
     ),
     stop(
         "preflight-origin-several",
         PUT,
         [says(204, allow_origin=[ORIGIN, ORIGIN])],
-        f"'{ORIGIN}, {ORIGIN}' names several origins. Send it once",
+        f"'{ORIGIN}, {ORIGIN}' names more than one origin. Send it once",
     ),
     stop(
         "preflight-origin-any",
         PUT | COOKIES,
         [says(204, allow_origin="*", allow_credentials="true")],
-        "'*' is no grant for a page that sends credentials. ",
+        "'*' does not allow a page that sends credentials. ",
         f"allow_origins=['{ORIGIN}'], allow_credentials=True)",
         "Or leave out credentials: 'include' in the page, if it needs no cookies.",
     ),
@@ -93,20 +105,20 @@ TABLE = [
         "preflight-credentials",
         PUT | COOKIES,
         [says(204, allow_origin=ORIGIN)],
-        "The preflight's answer does not allow credentials: access-control-allow-credentials is missing, ",
+        "The preflight response does not allow credentials: access-control-allow-credentials is missing, ",
         "With corsbp: allow_credentials=True.",
     ),
     stop(
         "preflight-malformed",
         PUT,
         [says(204, allow_origin="*", allow_methods="PUT GET")],
-        "access-control-allow-methods is no list of names: 'PUT GET'. Write names with commas",
+        "access-control-allow-methods is not a list of names: 'PUT GET'. Write names with commas",
     ),
     stop(
         "preflight-malformed",
         {"headers": {"x-a": "1"}},
         [says(204, allow_origin="*", allow_headers=["x-a", "a/b"])],
-        "access-control-allow-headers is no list of names: 'x-a, a/b'.",
+        "access-control-allow-headers is not a list of names: 'x-a, a/b'.",
     ),
     stop(
         "preflight-method",
@@ -119,21 +131,21 @@ TABLE = [
         "preflight-method",
         PUT | COOKIES,
         [says(204, allow_origin=ORIGIN, allow_credentials="true", allow_methods="*")],
-        "'*' (with credentials, * is the name of a method).",
+        "'*' (with credentials, * is an ordinary method name).",
     ),
     stop(
         "preflight-method",
         {"method": "patch"},
         [says(204, allow_origin="*", allow_methods="PATCH")],
         "The method 'patch' is not in",
-        "Write 'PATCH' in the page: browsers send this method as it is spelt.",
+        "Write 'PATCH' in the page: browsers send this method as it is written.",
     ),
     stop(
         "preflight-authorization",
         {"headers": {"Authorization": "x"}},
         [says(204, allow_origin="*", allow_headers="*")],
-        "authorization is not in access-control-allow-headers: '*'; * never covers it. ",
-        "Send access-control-allow-headers: *,authorization. With corsbp: allow_headers='*' names it.",
+        "authorization is not in access-control-allow-headers: '*'; * does not cover it. ",
+        "Send access-control-allow-headers: *,authorization. With corsbp: allow_headers='*' does so.",
     ),
     stop(
         "preflight-header",
@@ -146,7 +158,7 @@ TABLE = [
         "preflight-header",
         {"headers": {"x-a": "1"}} | COOKIES,
         [says(204, allow_origin=ORIGIN, allow_credentials="true", allow_headers="*")],
-        "'*' (with credentials, * is the name of a header).",
+        "'*' (with credentials, * is an ordinary header name).",
     ),
     stop(
         "preflight-header",
@@ -162,39 +174,42 @@ TABLE = [
         "redirect-location",
         {},
         [says(302, allow_origin="*", location="https://[")],
-        "leads to 'https://[', which is no URL.",
+        "goes to 'https://[', which is not a valid URL.",
     ),
     stop(
         "redirect-location",
         {},
         [says(302, allow_origin="*", location=["/a", "/b"])],
-        "The redirect leads to several addresses: '/a', '/b'.",
+        "The redirect names several URLs: '/a', '/b'.",
     ),
     stop(
         "redirect-scheme",
         {},
         [says(302, allow_origin="*", location="data:,x")],
-        "The redirect leads to 'data:,x'.",
+        "The redirect goes to 'data:,x'.",
     ),
     stop(
         "redirect-user-info",
         {},
         [says(302, allow_origin="*", location="https://ann@api.example/")],
-        "an address with a user name or password in it.",
+        "a URL with a user name or password.",
     ),
     stop(
         "redirect-too-many",
         {},
         [says(302, allow_origin="*", location="/items")] * 21,
-        "More than 20 redirects.",
+        "There are more than 20 redirects.",
     ),
     # --- the answer ---
-    stop("origin-missing", {}, [says(500)], "The answer (status 500) has no access-control-allow-origin"),
+    stop("origin-missing", {}, [says(500)], "The response (status 500) has no access-control-allow-origin"),
     stop(
-        "origin-several", {}, [says(allow_origin=f"{ORIGIN}, *")], "names several origins. Send it once: look"
+        "origin-several",
+        {},
+        [says(allow_origin=f"{ORIGIN}, *")],
+        "names more than one origin. Send it once: look",
     ),
-    stop("origin-several", {}, [says(allow_origin=["*", "*"])], "'*, *' names several origins"),
-    stop("origin-any", COOKIES, [says(allow_origin="*")], "is no grant for a page that sends credentials"),
+    stop("origin-several", {}, [says(allow_origin=["*", "*"])], "'*, *' names more than one origin"),
+    stop("origin-any", COOKIES, [says(allow_origin="*")], "does not allow a page that sends credentials"),
     stop("origin-other", {}, [says(allow_origin=EVIL)], f"'{EVIL}' is not the origin {ORIGIN}."),
     stop("origin-other", {}, [says(allow_origin=ORIGIN.upper())], "is not the origin"),
     stop("origin-other", {}, [says(allow_origin=f"{ORIGIN}/")], "is not the origin"),
@@ -204,20 +219,21 @@ TABLE = [
         "credentials",
         COOKIES,
         [says(allow_origin=ORIGIN, allow_credentials="True")],
-        "The answer does not allow credentials: access-control-allow-credentials is 'True', not true.",
+        "The response does not allow credentials: access-control-allow-credentials is 'True', not true.",
     ),
     stop(
         "resource-policy",
         {"mode": "no-cors"},
         [says(cross_origin_resource_policy="same-site")],
-        "cross-origin-resource-policy: 'same-site' lets no page of https://app.example embed the answer. ",
+        "cross-origin-resource-policy: 'same-site' does not allow a page of https://app.example to embed the "
+        "response. ",
         "Send cross-origin-resource-policy: cross-origin.",
     ),
     # --- what the page gets, but cannot look into ---
     stop(
-        "opaque", {"mode": "no-cors"}, [PUBLIC], 'an answer that it cannot read. Leave out mode: "no-cors".'
+        "opaque", {"mode": "no-cors"}, [PUBLIC], 'a response that it cannot read. Leave out mode: "no-cors".'
     ),
-    stop("opaque-redirect", {"redirect": "manual"}, [says(301, allow_origin="*")], 'said redirect: "manual"'),
+    stop("opaque-redirect", {"redirect": "manual"}, [says(301, allow_origin="*")], 'set redirect: "manual"'),
 ]
 
 
@@ -429,7 +445,7 @@ def test_headers_of_a_request(options: dict[str, Any], headers: dict[str, str]) 
     dropped = [name for name in options.get("headers", ()) if name not in headers]
     told = [step.text for step in result.steps if step.text.startswith("The browser drops the headers")]
     assert told == [
-        f"The browser drops the headers {', '.join(map(repr, dropped))}: no page may set them"
+        f"The browser drops the headers {', '.join(map(repr, dropped))}: pages may not set them"
     ] * bool(dropped)
 
 
@@ -556,7 +572,7 @@ def test_a_result_in_short() -> None:
     assert repr(fetch(url="https://[")) == "<Result blocked_by='url-invalid'>"
     assert (
         repr(fetch(NoAnswer("refused")))
-        == "<Result blocked_by='no-answer', GET https://api.example/items: no answer>"
+        == "<Result blocked_by='no-answer', GET https://api.example/items: no response>"
     )
     assert fetch(says(200, b"\xff", allow_origin="*")).text == "\N{REPLACEMENT CHARACTER}"
     assert fetch(NoAnswer("refused")).sent[0].status is None

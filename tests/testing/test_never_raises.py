@@ -7,12 +7,12 @@ import random
 from collections.abc import Generator
 from typing import Any
 
-from corsbp.testing.cookies import NotKeptError
 from corsbp.testing.engines import ENGINES
-from corsbp.testing.fetch_algorithm import fetching
-from corsbp.testing.fetch_arguments import Call, Page
+from corsbp.testing.fetch_algorithm import run_fetch
+from corsbp.testing.fetch_arguments import FetchCall, Page
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
-from corsbp.testing.websocket_handshake import shaking_hands
+from corsbp.testing.set_cookie import NotKeptError
+from corsbp.testing.websocket_handshake import run_handshake
 
 from .script import page
 
@@ -104,14 +104,14 @@ class Odd:
     def text(self, most: int = 6) -> str:
         return "".join(self.random.choice(PIECES) for _ in range(self.random.randrange(most)))
 
-    def call(self) -> Call:
+    def call(self) -> FetchCall:
         pick = self.random.choice
         headers = tuple((self.text(3), self.text()) for _ in range(self.random.randrange(3)))
         url = pick([self.text(), self.text(), "/items"])
         call: list[Any] = [url, pick(["GET", "PUT", "POST", self.text()]), headers, None]
         call += [pick(["omit", "same-origin", "include"]), pick(["cors", "no-cors", "same-origin"])]
         call += [pick(["follow", "error", "manual"]), pick([True, False])]
-        return Call(*call)
+        return FetchCall(*call)
 
     def answer(self, sent: Sent) -> Answer | NoAnswer:
         pick = self.random.choice
@@ -152,7 +152,7 @@ def test_nothing_is_raised() -> None:
         visited(who, odd)
         call = odd.call()
         exchanges = odd.random.choice(
-            [fetching(who, call), fetching(who, call), shaking_hands(who, call.url)]
+            [run_fetch(who, call), run_fetch(who, call), run_handshake(who, call.url)]
         )
         result = result_of(exchanges, odd)
         assert f"{result}{result!r}".replace("\n", "").isprintable()

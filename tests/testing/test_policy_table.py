@@ -94,7 +94,7 @@ def test_a_table_that_does_not_hold() -> None:
         f"    Send access-control-allow-origin: {EVIL}. With corsbp: cors_group(…, allow_origins=['{EVIL}'])"
         in str(failed.value)
     )
-    assert "      . PUT https://api.example/api/items was answered with status 200" in lines
+    assert "      . PUT https://api.example/api/items got status 200" in lines
 
 
 ROWS: list[tuple[Any, str]] = [
@@ -123,5 +123,5 @@ def test_rows_that_are_none(row: Any, said: str) -> None:
 def test_what_shows_nothing() -> None:
     with pytest.raises(ValueError, match="an empty table shows nothing"):
         assert_policy(shop(), [])
-    with pytest.raises(ValueError, match="is no URL; meant: 'https:"):
+    with pytest.raises(ValueError, match="is not a URL; meant: 'https:"):
         assert_policy(shop(), TRUE, base_url="api.example")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from corsbp.testing.preflight_cache import Preflights
+from corsbp.testing.preflight_cache import PreflightCache
 from corsbp.testing.result import Answer
 
 from ..support import ORIGIN, TWO
@@ -84,8 +84,8 @@ def test_what_is_remembered(
     assert sends(result)[0].endswith("*") is not again
     assert (result.sent[0].answer is None) is not again
     told = [step.text for step in result.steps if step.text.startswith("A preflight is needed")]
-    assert [text.endswith(", and remembered") for text in told] == [not again]
-    assert "remembered" in str(result.sent[0]) or again
+    assert [text.endswith("it is in the preflight cache") for text in told] == [not again]
+    assert "preflight cache" in str(result.sent[0]) or again
 
 
 AGES = [
@@ -176,7 +176,7 @@ def test_a_listener_allows_its_method_where_none_is_named(
 def test_each_origin_for_itself() -> None:
     """Two pages of one browser, one of them in a sandboxed frame."""
     public = says(204, allow_origin="*", allow_methods="*", max_age="60")
-    memory = Preflights(lambda: 0.0)
+    memory = PreflightCache(lambda: 0.0)
     for origin in (ORIGIN, TWO, "null"):
         who = page(origin)
         one = type(who)(who.origin, who.base, who.engine, memory)

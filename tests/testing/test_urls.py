@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from corsbp.testing.urls import check_origin, parse
+from corsbp.testing.urls import check_origin, parse_url
 
 from .script import API
 
@@ -75,20 +75,20 @@ URLS = [
 
 @pytest.mark.parametrize(("text", "written"), URLS)
 def test_addresses(text: str, written: str | None) -> None:
-    found = parse(text, parse(f"{API}/a/b?c"))
+    found = parse_url(text, parse_url(f"{API}/a/b?c"))
     assert (found and str(found)) == written
-    assert found is None or (str(parse(str(found))) == str(found) and str(found).isascii())
+    assert found is None or (str(parse_url(str(found))) == str(found) and str(found).isascii())
 
 
 def test_an_address_without_a_base() -> None:
-    assert [parse(text) for text in ("", "/items", "api.example", "https://")] == [None] * 4
+    assert [parse_url(text) for text in ("", "/items", "api.example", "https://")] == [None] * 4
 
 
 @pytest.mark.parametrize(
     "text", ["data:,x", "file:///etc", "blob:https://api.example/1", "capacitor://localhost/x"]
 )
 def test_other_schemes(text: str) -> None:
-    found = parse(text)
+    found = parse_url(text)
     assert found is not None and not found.is_http and found.scheme == text.partition(":")[0]
 
 
@@ -104,8 +104,8 @@ def test_other_schemes(text: str) -> None:
     ],
 )
 def test_a_user_is_seen_by_the_page_and_not_sent(text: str, seen: str) -> None:
-    found = parse(text)
-    assert found is not None and found.with_user == seen
+    found = parse_url(text)
+    assert found is not None and found.with_user_info == seen
     assert found.origin == "https://a.example" and "@" not in f"{found}".removesuffix("/@")
 
 

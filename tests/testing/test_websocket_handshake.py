@@ -12,7 +12,7 @@ from sanic.response import HTTPResponse, text
 from corsbp import cors_group
 from corsbp.testing import Browser, Result, SyncBrowser
 from corsbp.testing.result import NoAnswer
-from corsbp.testing.websocket_handshake import shaking_hands
+from corsbp.testing.websocket_handshake import run_handshake
 
 from ..support import EVIL, ORIGIN, new_app, run_server, serve
 from .script import Said, page, says
@@ -100,7 +100,7 @@ def test_what_is_sent() -> None:
             "sec-fetch-dest": "empty",
         }
     ]
-    assert "The cookie 'a' stays at home: it is SameSite=Lax" in str(result)
+    assert "The cookie 'a' is not sent: it is SameSite=Lax" in str(result)
 
 
 @pytest.mark.parametrize("path", ["/api/feed", "/item"])
@@ -145,7 +145,7 @@ def test_a_caller_that_is_cancelled() -> None:
 
 
 def shaken(url: str, *answers: Said, **options: Any) -> Result:
-    exchanges, left = shaking_hands(page(**options), url), [*answers]
+    exchanges, left = run_handshake(page(**options), url), [*answers]
     try:
         next(exchanges)
         while True:
@@ -157,12 +157,17 @@ def shaken(url: str, *answers: Said, **options: Any) -> Result:
 
 
 STOPPED: list[tuple[str, list[Said], str, str]] = [
-    ("https://a b", [], "url-invalid", "is no URL"),
-    ("ftp://api.example/", [], "scheme-not-http", "'ftp' is neither ws, wss, http nor https"),
+    ("https://a b", [], "url-invalid", "is not a valid URL"),
+    ("ftp://api.example/", [], "scheme-not-http", "'ftp' is not ws, wss, http or https"),
     ("ws://api.example/", [], "mixed-content", "Serve it over wss."),
-    ("/", [NoAnswer("refused")], "no-answer", "GET wss://api.example/ got no answer: 'refused'"),
+    ("/", [NoAnswer("refused")], "no-answer", "GET wss://api.example/ got no response: 'refused'"),
     ("/", [says(302, location="/b")], "handshake-refused", "status 302, not 101. Is there a WebSocket"),
-    ("/", [says(403)], "handshake-refused", f"The server refuses pages of {ORIGIN}. With corsbp: its origin"),
+    (
+        "/",
+        [says(403)],
+        "handshake-refused",
+        f"The server refuses pages of {ORIGIN}. With corsbp: add the origin",
+    ),
 ]
 
 
