@@ -46,7 +46,7 @@ def test_id_of_two_kinds(why: Any) -> None:
 def test_id_of_a_check(why: Any) -> None:
     status, out, _ = why("preflight-status")
     assert status == 0 and out.startswith(
-        "preflight-status\n  The preflight's status is none from 200 to 299.\n"
+        "preflight-status\n  The preflight response does not have an OK status (200 to 299).\n"
     )
     assert "What to do: corsbp explain says what to change" in out
 

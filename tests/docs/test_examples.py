@@ -202,9 +202,9 @@ MISTAKES = {
         "where False = <Result blocked_by='preflight-status', preflight OPTIONS https://api.example/orders/7",
         "  . A preflight is needed: the method PUT",
         "  x The preflight got status 401: only 200 to 299 are accepted",
-        "Answer OPTIONS before anything that asks who it is, in the app or before it (a proxy, a login): "
-        "preflights carry no cookies and no Authorization. With corsbp: wrap the route's blueprint in "
-        "cors_group().",
+        "Respond to OPTIONS before anything that needs a login, in the app or in front of it (a proxy, an "
+        "auth gateway): preflights carry no cookies and no Authorization. With corsbp: wrap the route's "
+        "blueprint in cors_group().",
     ],
     "test_orders_of_a_user[GET]": [
         "where False = <Result blocked_by='origin-any', GET https://api.example/orders/7: 200>",
