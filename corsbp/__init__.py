@@ -18,6 +18,7 @@ Each package has a map of its own:
     spec           what the standards say
     log            the logger, with a rate limit
     text           values as safe text, for the log and for messages
+    ids            the ids of messages, with their documentation
     testing        a browser for tests
     command        the command `corsbp`
 """

@@ -59,6 +59,7 @@ class CorsGroup(BlueprintGroup):
         """The report-only policy now; `reconfigure(group.report_only, report_only=None)` enforces it."""
         return self.section.active_policy.report_only
 
+    @explain_unknown_arguments
     def reconfigure(self, policy: CorsPolicy, *, report_only: CorsPolicy | EllipsisType | None = ...) -> None:
         """Follow another policy from the next answer on, in this process.
 

@@ -7,7 +7,12 @@ The modules, from the entry inwards; imports run downwards only:
     name_checks       problems of the name of a method or header
     origin_diagnosis  problems of an origin, and what was meant
     host_diagnosis    problems of the host of an origin
+    entries           the entries of a declared collection
     fields            the types of the fields
     aliases           the names that other packages have for the fields
-    problems          ids, Problem, CorsPolicyError, CorsPolicyWarning
+    problems          Problem, CorsPolicyError, CorsPolicyWarning
+    origin_ids        ids of problems of origins: message, meaning, remedy
+    host_ids          the same, of hosts
+    field_ids         the same, of the other fields
+    warning_ids       the same, of warnings
 """

@@ -1,4 +1,4 @@
-"""What other packages call a policy's fields, so that an error can name the one that is meant."""
+"""The names that other packages have for the fields: an error can name the field that was meant."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 Args = ParamSpec("Args")
 Result = TypeVar("Result")
 
+# Without underscores and `CORS_`, in lower case: the spellings of Java and JavaScript are found as well.
 _ALIASES = {
     "allow_origins": "origin origins alloworigin allowedorigin allowedorigins originwhitelist whitelist "
     "alloworiginregex alloworiginregexp originregex allowedoriginregexes alloworiginfunc "
@@ -23,64 +24,71 @@ _ALIASES = {
     "max_age": "maxage maxages preflightmaxage",
     "origin_timeout": "timeout",
     "check_websockets": "websockets checkwebsocket",
+    # the words of Content-Security-Policy and of gateways
+    "report_only": "trial shadow shadowrules reportto reporturi dryrun",
 }
-"""Without underscores and `CORS_`, in lower case: so Java's and JavaScript's spellings are found, too."""
+_FIELD_BY_ALIAS = {alias: field for field, aliases in _ALIASES.items() for alias in aliases.split()}
 
-_FIELD_BY_ALIAS = {word: field for field, words in _ALIASES.items() for word in words.split()}
-
+# Settings of other packages that corsbp does not have, and the reason why it needs none.
 _UNNEEDED = {
     "allowprivatenetwork": "browsers replaced it with a prompt that reads no header",
-    "alwayssend": "what a page needs is sent",
-    "automaticoptions": "OPTIONS is answered",
-    "interceptexceptions": "errors have the headers",
-    "optionssuccessstatus": "preflights are answered with 204",
-    "preflightcontinue": "your own OPTIONS handler gets what is no preflight",
+    "alwayssend": "corsbp sends what a page needs",
+    "automaticoptions": "corsbp responds to OPTIONS",
+    "interceptexceptions": "error responses have the headers",
+    "optionssuccessstatus": "preflights get 204",
+    "preflightcontinue": "your own OPTIONS handler gets every OPTIONS request that is not a preflight",
     "resources": "wrap each blueprint with a policy of its own",
     "sendwildcard": '"*" is sent where every origin is allowed',
-    "varyheader": "Vary is sent where something varies",
+    "varyheader": "Vary is sent where responses differ",
 }
-"""What corsbp has no word for, and why it needs none."""
 
 
-def argument_hint(word: str, known: Iterable[str]) -> str:
-    """What is meant by a word that is not known, as the rest of a sentence; nothing if nobody can tell."""
-    plain = word.lower().removeprefix("cors_").replace("_", "")
+def argument_hint(name: str, known: Iterable[str]) -> str:
+    """Return what an unknown argument means, as the rest of a sentence; "" if that is not clear."""
+    plain = name.lower().removeprefix("cors_").replace("_", "")
     if plain in _UNNEEDED:
         return f": leave it out, {_UNNEEDED[plain]}"
-    # What is spelt otherwise is the same word: `maxAge`, `CORS_MAX_AGE`
-    same = {field.replace("_", ""): field for field in known}
-    field = same.get(plain) or _FIELD_BY_ALIAS.get(plain)
-    field = field or next(iter(get_close_matches(word.lower(), [*same.values()], 1, 0.7)), None)
-    if field is None or field not in same.values():
+    # `maxAge` and `CORS_MAX_AGE` are other spellings of the same name
+    spellings = {field.replace("_", ""): field for field in known}
+    field = spellings.get(plain) or _FIELD_BY_ALIAS.get(plain)
+    if field is None:
+        close = get_close_matches(name.lower(), spellings.values(), n=1, cutoff=0.7)
+        field = close[0] if close else ""
+    if field not in spellings.values():
         return ""
-    more = ", a pattern or a function" if "reg" in plain and field == "allow_origins" else ""
-    return f"; meant: {field}={more}"
+    is_regex = field == "allow_origins" and "reg" in plain
+    return f"; meant: {field}={', a pattern or a function' if is_regex else ''}"
 
 
 def explain_unknown_arguments(function: Callable[Args, Result]) -> Callable[Args, Result]:
-    """Have a function say which of its arguments is meant by one that it does not know."""
-    known = [name for name, each in signature(function).parameters.items() if each.kind is each.KEYWORD_ONLY]
+    """Decorate a function: its TypeError for an unknown argument names the one that was meant."""
+    parameters = signature(function).parameters.items()
+    known = [
+        name for name, each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+    ]
 
     @wraps(function)
-    def spoken(*args: Args.args, **options: Args.kwargs) -> Result:
-        for word in options:
-            if word not in known:
-                name = function.__qualname__.removesuffix(".__init__")
-                raise TypeError(f"{name}() has no argument {word!r}{argument_hint(word, known)}")
+    def wrapper(*args: Args.args, **options: Args.kwargs) -> Result:
+        for name in options:
+            if name not in known:
+                qualified = function.__qualname__.removesuffix(".__init__")
+                raise TypeError(f"{qualified}() has no argument {name!r}{argument_hint(name, known)}")
         return function(*args, **options)
 
-    return spoken
+    return wrapper
 
 
 def policy_hint(value: object) -> str:
-    """What to write instead of what stands where a policy belongs, as the rest of a sentence."""
+    """Return what to write instead of a value that is not a policy, as the rest of a sentence."""
     if value is True or value is None:
-        other = "CorsPolicy() to let in every origin" if value else "False for no CORS"
+        other = "CorsPolicy() to allow every origin" if value else "False for no CORS"
         return f"; leave it out to follow the section's policy, or write {other}"
     if value in ("*", ["*"], ("*",)) or isinstance(value, type):
         fields = ""
-    elif isinstance(value, str | list | tuple | set | frozenset):
-        fields = f"allow_origins={[value] if isinstance(value, str) else list(value)!r}"
+    elif isinstance(value, str):
+        fields = f"allow_origins={[value]!r}"
+    elif isinstance(value, list | tuple | set | frozenset):
+        fields = f"allow_origins={list(value)!r}"
     elif isinstance(value, Mapping):
         fields = ", ".join(f"{name}={each!r}" for name, each in value.items())
     else:

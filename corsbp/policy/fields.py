@@ -1,4 +1,4 @@
-"""The fields of a policy: the types of what may stand there, their bounds, and what they become."""
+"""The fields of a policy: the types of their values, as declared and as used, and their bounds."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from sanic import Request
 
 OriginFunction: TypeAlias = "Callable[[str, Request], bool | Awaitable[bool]]"
-"""Says whether an origin may read the answer to a request. It is only asked about valid origins."""
+"""A function that returns whether pages of an origin may read the response to a request.
+
+It is called for valid origins only.
+"""
 
 Star: TypeAlias = Literal["*"]
 
 AllowOrigins: TypeAlias = "Star | tuple[str | OriginFunction, ...] | OriginFunction"
-"""Who may read the answers, as it is used."""
-
+"""The value of `allow_origins`, as it is used."""
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -27,8 +29,8 @@ Item_co = TypeVar("Item_co", covariant=True)
 class NonStringCollection(Protocol[Item_co]):
     """A collection that is not itself a string: list, tuple, set, frozenset, keys …
 
-    A string's `in` takes strings only, that of collections anything: so editors underline
-    `allow_origins="https://app.example"`, which the type `Collection[str]` would let pass.
+    `in` of a string takes strings only, `in` of collections anything: so editors underline
+    `allow_origins="https://app.example"`, which the type `Collection[str]` would accept.
     """
 
     def __contains__(self, value: object, /) -> bool: ...
@@ -56,24 +58,25 @@ class Fields(TypedDict, total=False):
 
 
 LONGEST_MAX_AGE = 86400
-"""Seconds in a day, the most that any engine honours (Firefox)."""
+"""The seconds of a day, the most that any browser honours (Firefox)."""
 
 CHROMIUM_MAX_AGE = 7200
-"""Seconds after which Chromium asks again, whatever it was told."""
+"""The seconds after which Chromium sends a preflight again, whatever the header says."""
 
 LONGEST_ORIGIN_TIMEOUT = 60.0
-"""Seconds after which Sanic itself gives up a request, unless told otherwise."""
+"""The seconds after which Sanic itself gives up a request (`RESPONSE_TIMEOUT`), by default."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
 class PolicyFields:
-    """A policy's fields, as they are used.
+    """The fields of a policy, as they are used.
 
-    A class of its own, as jedi takes a dataclass with a constructor of its own for one without parameters.
+    The constructor is in a subclass: for a dataclass that has its own, jedi shows one without parameters.
     """
 
     allow_origins: AllowOrigins
-    """Who may read the answers: `"*"`; or origins, patterns and functions `(origin, request) -> bool`.
+    """The pages that may read responses: `"*"`; or origins, patterns and functions `(origin, request) ->
+    bool`.
 
         allow_origins=["https://app.example", "https://*.example.com", "http://localhost:*", ask_the_database]
     """
@@ -85,50 +88,50 @@ class PolicyFields:
     """
 
     allow_methods: Star | tuple[str, ...]
-    """Methods that pages may use: `"*"`, each that the routes serve; or which of those.
+    """Methods that pages may use: `"*"` for every method that the routes serve, or a selection of those.
 
         allow_methods=["GET", "PUT"]
     """
 
     allow_headers: Star | tuple[str, ...]
-    """Request headers that pages may set: `"*"`, all of them, `authorization` included; or which.
+    """Request headers that pages may set: `"*"` for all of them, `authorization` included, or a selection.
 
         allow_headers=["authorization", "content-type", "x-csrf-token"]
     """
 
     expose_headers: Star | tuple[str, ...]
-    """Response headers that pages may read besides the few that they always may; or `"*"`, all of them.
+    """Response headers that pages may read besides the safelisted ones; or `"*"` for all of them.
 
         expose_headers=["x-total-count"]
     """
 
     max_age: int | None
-    """Seconds that browsers may remember a preflight's answer; None leaves it to them.
+    """Seconds that browsers may cache a preflight response; None leaves that to them.
 
         max_age=timedelta(hours=1)
     """
 
     origin_timeout: float
-    """Seconds that each async origin function may take. Then it is cancelled, and the next one asked.
+    """Seconds that each async origin function may take. Then it is cancelled, and the next one called.
 
         allow_origins=ask_the_database, origin_timeout=0.5
     """
 
     check_websockets: bool
-    """Whether WebSocket handshakes are refused whose origin is neither the server's own nor allowed.
+    """Whether WebSocket handshakes of pages are refused that are neither the server's own nor allowed.
 
         allow_origins=["https://app.example"], check_websockets=False
     """
 
     dangerously_allow_insecure_origins: bool
-    """Whether `http` origins other than localhost pass together with credentials.
+    """Whether `http` origins other than localhost are accepted together with credentials.
 
         allow_origins=["http://intranet.example"], allow_credentials=True,
         dangerously_allow_insecure_origins=True
     """
 
     dangerously_allow_public_suffixes: bool
-    """Whether wildcards for names that anyone can register pass together with credentials.
+    """Whether wildcards for names that anybody can register are accepted together with credentials.
 
         allow_origins=["https://*.github.io"], allow_credentials=True, dangerously_allow_public_suffixes=True
     """
@@ -138,11 +141,15 @@ class PolicyFields:
 
 
 def to_seconds(value: object) -> float | None:
-    """Seconds, given as a number or as a timedelta; None for everything else."""
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    return seconds if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
+    """Return the seconds of a number or timedelta; None for other values."""
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    # in Python, True is an int
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value
 
 
 def function_name(function: OriginFunction) -> str:
-    """A function in words."""
+    """Return the name of a function, or of the class of another callable."""
     return str(getattr(function, "__qualname__", type(function).__qualname__))

@@ -1,89 +1,87 @@
-"""What is wrong with the name of a method or header, where one is declared."""
+"""Checks of the name of a method or header, where a policy declares one."""
 
 from __future__ import annotations
 
 import re
 
 from ..spec import fetch
-from .problems import Problem
+from . import field_ids, warning_ids
+from .problems import Problem, make_problem
 
 _media_type = re.compile(r"[\w.+-]+/[\w.+*-]+").fullmatch
 
-_UNLESS = {
+# https://fetch.spec.whatwg.org/#cors-safelisted-request-header: values of these headers that need permission,
+# besides those of more than 128 characters
+_OTHER_LANGUAGE = "another character in it than letters, digits, spaces and *,-.;="
+_EXCEPTIONS = {
     "accept": """one of "():<>?@[\\]{} in it""",
-    "accept-language": "another character in it than letters, digits, spaces and *,-.;=",
-    "content-language": "another character in it than letters, digits, spaces and *,-.;=",
+    "accept-language": _OTHER_LANGUAGE,
+    "content-language": _OTHER_LANGUAGE,
 }
-"""What, besides its length, takes a safelisted request header's value from the list."""
 
 
 def check_method(entry: object) -> Problem | None:
-    """What is wrong with, or odd about, an entry of `allow_methods`."""
+    """Return the problem of an entry of `allow_methods`, or the warning about it; None for a good one."""
     field = "allow_methods"
     if (problem := _check_name(field, entry)) is not None:
         return problem
     method = fetch.normalise_method(str(entry))
-    if method.upper() in fetch.FORBIDDEN_METHODS:
-        return Problem("method-forbidden", field, entry, "is a method that browsers never let a page use")
-    if method != method.upper():
-        message = f"is not {method.upper()}: browsers send this method as the page spells it"
-        return Problem("method-case", field, entry, message, method.upper())
+    upper = method.upper()
+    if upper in fetch.FORBIDDEN_METHODS:
+        return make_problem(field_ids.METHOD_FORBIDDEN, field, entry)
+    if method != upper:
+        return make_problem(warning_ids.METHOD_CASE, field, entry, upper, upper=upper)
     return None
 
 
 def check_request_header(entry: object) -> Problem | None:
-    """What is wrong with, or odd about, an entry of `allow_headers`."""
+    """Return the problem of an entry of `allow_headers`, or the warning about it; None for a good one."""
     field = "allow_headers"
     if (problem := _check_name(field, entry)) is not None:
         return problem
     header = str(entry).lower()
-    found = None
+    # Before the forbidden names, which have these: useless but harmless, and in many recipes.
     if header in fetch.SET_BY_BROWSERS:
-        # Useless but harmless, and in every other recipe: the Sanic guide's among them.
-        found = "header-set-by-browser", "is a header that browsers set themselves: no page has to ask for it"
-    elif fetch.is_forbidden_request_header(header):
-        found = "header-forbidden", "is a header that browsers never let a page set"
-    elif header in fetch.RESPONSE_ONLY_HEADERS:
-        message = "is a header of responses: a page that sets it is wrong, and need not be allowed to"
-        found = "header-of-response", message
-    elif header in fetch.SAFELISTED_REQUEST_HEADERS:
-        unless = f"its value has more than 128 characters, or {_UNLESS[header]}"
-        found = "header-safelisted", f"is a header that every page may set anyway, unless {unless}"
-    return Problem(found[0], field, entry, found[1]) if found else None
+        return make_problem(warning_ids.SET_BY_BROWSER, field, entry)
+    if fetch.is_forbidden_request_header(header):
+        return make_problem(field_ids.HEADER_FORBIDDEN, field, entry)
+    if header in fetch.RESPONSE_ONLY_HEADERS:
+        return make_problem(field_ids.HEADER_OF_RESPONSE, field, entry)
+    if header in fetch.SAFELISTED_REQUEST_HEADERS:
+        return make_problem(warning_ids.REQUEST_SAFELISTED, field, entry, exception=_EXCEPTIONS[header])
+    return None
 
 
 def check_response_header(entry: object) -> Problem | None:
-    """What is wrong with, or odd about, an entry of `expose_headers`."""
+    """Return the problem of an entry of `expose_headers`, or the warning about it; None for a good one."""
     field = "expose_headers"
     if (problem := _check_name(field, entry)) is not None:
         return problem
     header = str(entry).lower()
-    found = None
     if header in fetch.FORBIDDEN_RESPONSE_HEADERS:
-        found = "header-set-cookie", "is a header that browsers never show to a page"
-    elif header in fetch.REQUEST_ONLY_HEADERS:
-        found = "header-of-request", "is a header of requests, not of responses"
-    elif header in fetch.PREFLIGHT_ONLY_HEADERS:
-        found = "header-of-preflight", "is a header of answers to preflights, which no page sees"
-    elif header in fetch.SAFELISTED_RESPONSE_HEADERS:
-        found = "header-safelisted", "is a header that every page may read anyway"
-    return Problem(found[0], field, entry, found[1]) if found else None
+        return make_problem(field_ids.HEADER_SET_COOKIE, field, entry)
+    if header in fetch.REQUEST_ONLY_HEADERS:
+        return make_problem(field_ids.HEADER_OF_REQUEST, field, entry)
+    if header in fetch.PREFLIGHT_ONLY_HEADERS:
+        return make_problem(field_ids.HEADER_OF_PREFLIGHT, field, entry)
+    if header in fetch.SAFELISTED_RESPONSE_HEADERS:
+        return make_problem(warning_ids.RESPONSE_SAFELISTED, field, entry)
+    return None
 
 
 def _check_name(field: str, entry: object) -> Problem | None:
-    """What is wrong with an entry that is no name at all."""
+    """Return the problem of an entry that cannot be a name; None for a name."""
     if not isinstance(entry, str):
-        return Problem("entry-type", field, entry, f"is of type {type(entry).__name__}, not a string")
+        return make_problem(field_ids.ENTRY_TYPE, field, entry, type=type(entry).__name__)
     if entry == "*":
-        return Problem("star-not-alone", field, entry, "includes all the others", "*")
+        return make_problem(field_ids.STAR_NOT_ALONE, field, entry, "*")
     if _media_type(entry) and field != "allow_methods":
-        message = "is a media type: the header that has it is content-type"
-        return Problem("header-media-type", field, entry, message, "content-type")
+        return make_problem(field_ids.HEADER_MEDIA_TYPE, field, entry, "content-type")
     if not fetch.is_token(entry):
         stripped = entry.strip(" \t\r\n:")
         meant = stripped if fetch.is_token(stripped) else None
-        return Problem("name-not-token", field, entry, "is no name that HTTP allows", meant)
+        return make_problem(field_ids.NAME_NOT_TOKEN, field, entry, meant)
+    # Fetch has no wildcards but the whole list: `X-Custom-*` is a token, and allows that very name
     if "*" in entry:
-        message = 'has * in it, which browsers take for a letter: write each name, or "*" alone for all'
-        return Problem("name-wildcard", field, entry, message)
+        return make_problem(field_ids.NAME_WILDCARD, field, entry)
     return None

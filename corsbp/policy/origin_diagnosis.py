@@ -1,6 +1,6 @@
-"""What is wrong with an entry that is no origin or pattern, in words, and what was meant.
+"""The diagnosis of an entry that is not an origin or pattern: what is wrong, and what was meant.
 
-For people only: what is valid, and so what is ever allowed, is decided by the grammar in `origins`.
+For people only: the grammar in `spec.origins` decides what is valid, and so what is ever allowed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 import re
 from ipaddress import ip_network
 
+from ..ids import Message
 from ..spec.hosts import is_loopback, parse_ipv6
 from ..spec.origins import (
     DEFAULT_PORTS,
@@ -20,225 +21,229 @@ from ..spec.origins import (
     is_port,
     parse_entry,
 )
+from . import field_ids, host_ids, origin_ids
 from .host_diagnosis import correct_host, report_unreadable_label
-from .problems import Problem
+from .problems import Problem, make_problem
 
 _FIELD = "allow_origins"
-# What is not valid must never come out as faultless, even if the diagnosis should miss why.
-_UNEXPLAINED = [("origin-host-character", "is not scheme://host[:port] as browsers send it")]
 
 
 def origin_problems(text: object, patterns: bool = False) -> tuple[Problem, ...]:
-    """What is wrong with one origin, say one that a customer typed into a form; empty if it is good.
+    """Return the problems of one origin, say one that a customer typed; an empty tuple if it is good.
 
         for problem in origin_problems("https://shop.example/"):
             print(problem.message, problem.suggestion)  # ends in a slash … https://shop.example
 
     Args:
-        text: the origin. What is good can stand in `allow_origins`.
+        text: the origin. If it is good, it can be an entry of `allow_origins`.
         patterns: whether `https://*.shop.example` and `http://localhost:*` are good, too.
 
     Returns:
-        All problems. They share one suggestion: the text with all of them put right, None where nobody can
-        tell what was meant.
+        All problems. They share one suggestion: the text with all of them corrected, or None if it is not
+        clear what was meant.
     """
     if not isinstance(text, str):
         return (_not_a_string(text, patterns),)
     diagnosis = OriginDiagnosis()
     meant = diagnosis.examine(text)
     if meant is not None and is_pattern(meant) and not patterns:
-        diagnosis.note("origin-pattern", "allows many origins, where one is asked for")
+        diagnosis.add(origin_ids.PATTERN)
         meant = None
     return tuple(Problem(id_, _FIELD, text, message, meant) for id_, message in diagnosis.faults)
 
 
 def _not_a_string(value: object, patterns: bool) -> Problem:
+    """Return the problem of an entry that is not a string, with the origin that it probably stands for."""
     if isinstance(value, re.Pattern):
-        message = "is a regular expression: write a pattern or a function"
-        return Problem("origin-regex", _FIELD, value, message)
-    message, text = f"is of type {type(value).__name__}, not a string", ""
+        return make_problem(origin_ids.REGEX, _FIELD, value)
+    text = ""
     if isinstance(value, bytes):
         text = value.decode("latin-1")
-    elif hasattr(value, "scheme"):  # the URL objects of all kinds of libraries
+    elif hasattr(value, "scheme"):  # a URL object, of whatever library
         geturl = getattr(value, "geturl", None)
         text = str(geturl() if callable(geturl) else value)
     faults = origin_problems(text, patterns)
-    meant = faults[0].suggestion if faults else text
-    return Problem("entry-type", _FIELD, value, message, meant if "://" in text else None)
+    corrected = faults[0].suggestion if faults else text
+    meant = corrected if "://" in text else None
+    return make_problem(field_ids.ENTRY_TYPE, _FIELD, value, meant, type=type(value).__name__)
 
 
-# Signs that somebody brought along a regular expression: `\.`, `https?://`, `//.*`, anchors and groups
+# Signs of a regular expression: `\.`, `https?://`, `//.*`, anchors and groups
 _looks_like_regex = re.compile(r"\\[.dwsb/-]|s\?://|//\.[*+]|\.\+|[\^$()|]").search
 _scheme_and_rest = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/*)(.*)", re.DOTALL).fullmatch
 _ports = re.compile(r"(.*):[\[{]?([0-9]+(?:[,;-][0-9]+)+)[\]}]?").fullmatch
 
 
 class OriginDiagnosis:
-    """Reads an entry from left to right, notes what is wrong and puts right what can be.
+    """A diagnosis that reads an entry from left to right, records its faults and corrects what it can.
 
-    What cannot be put right is left standing: what comes out is then not valid either, so no suggestion.
+    Parts that cannot be corrected stay as they are. The result is then not valid, so that there is no
+    suggestion.
     """
 
     def __init__(self) -> None:
         self.faults: list[tuple[str, str]] = []
+        """The ids and messages of the faults."""
         self.several = ""
-        """What one entry has in the place of several: a list of them, as JSON."""
+        """The list that was probably meant where one entry has several origins, as JSON."""
 
-    def note(self, problem_id: str, message: str) -> None:
-        self.faults.append((problem_id, message))
+    def add(self, message: Message, **values: object) -> None:
+        """Record a fault: a declared message, filled with `values`."""
+        self.faults.append((message.id, message.fill(**values)))
 
     def examine(self, text: str) -> str | None:
-        """Note what is wrong, and return the entry as it was probably meant; None where nobody can tell."""
+        """Record the faults, and return the entry that was probably meant; None if that is not clear."""
         if is_entry(text):
             return text
         if (entry := parse_entry(text)) is not None:
-            report_unreadable_label(entry.host, self.note)
+            report_unreadable_label(entry.host, self.add)
             return None
         meant = self.read(text)
         if not self.faults:
-            self.faults.extend(_UNEXPLAINED)
+            # An entry that is not valid is refused, even if the diagnosis does not find out why.
+            self.add(host_ids.UNEXPLAINED)
         return meant if meant and (meant == self.several or is_entry(meant)) else None
 
     def read(self, text: str) -> str | None:
-        """Note what is wrong with what is not valid. Returns what may be, or several origins as JSON."""
+        """Record the faults of an invalid entry, and return a correction, or several origins as JSON."""
         if text != text.strip():
-            self.note("origin-whitespace", "has space around it")
+            self.add(origin_ids.WHITESPACE_AROUND)
             text = text.strip()
-        for kind in (self._nothing, self._several, self._network, self._regex):
-            if (found := kind(text)) is not None:
+        kinds = (self._diagnose_word, self._diagnose_list, self._diagnose_network, self._diagnose_regex)
+        for diagnose in kinds:
+            if (found := diagnose(text)) is not None:
                 return found
         if re.search(r"[\x00-\x1f\x7f]", text):
-            self.note("origin-control-character", "holds a control character")
+            self.add(origin_ids.CONTROL_CHARACTER)
         if " " in text:
-            self.note("origin-whitespace", "holds a space")
-        scheme, rest = self._scheme(text)
+            self.add(origin_ids.SPACE_INSIDE)
+        scheme, rest = self._read_scheme(text)
         if scheme is None:
             return rest
-        rest = self._cut_behind(rest)
+        rest = self._cut_path(rest)
         if "@" in rest:
-            self.note("origin-userinfo", "holds a user's name; an origin is only scheme://host[:port]")
+            self.add(origin_ids.USERINFO)
             rest = rest.rpartition("@")[2]
-        host, port = self._host_and_port(rest)
+        host, port = self._split_port(rest)
         scheme = scheme or ("http" if is_loopback(host.lower()) else "https")
-        port = self._port(port, scheme.lower())
-        host = correct_host(host, scheme, self.note)
+        port = self._correct_port(port, scheme.lower())
+        host = correct_host(host, scheme, self.add)
         return f"{scheme.lower()}://{host}{port}"
 
-    # --- what is something else; each returns None if the text is not of its kind ---
+    # --- entries of another kind; each method returns None if the text is not of its kind ---
 
-    def _nothing(self, text: str) -> str | None:
-        if text == "":
-            self.note("origin-empty", "is no origin")
-        elif text == "*":
-            self.note("star-not-alone", 'means every origin: write allow_origins="*", or only the others')
-        elif text.lower() == "null":
-            self.note(
-                "origin-null", "is what every sandboxed frame and local file sends: it would allow everyone"
-            )
-        else:
+    def _diagnose_word(self, text: str) -> str | None:
+        """Diagnose an empty text, `*` and `null`."""
+        messages = {"": origin_ids.EMPTY, "*": field_ids.STAR_IS_NOT_AN_ORIGIN, "null": origin_ids.NULL}
+        message = messages.get(text.lower())
+        if message is None:
             return None
+        self.add(message)
         return ""
 
-    def _several(self, text: str) -> str | None:
+    def _diagnose_list(self, text: str) -> str | None:
+        """Diagnose several origins, or several ports of one host."""
         parts = re.split(r"[\s,;]+", text)
         if len(parts) > 1 and all("://" in part for part in parts):
-            self.note("origin-several", "is several origins in one string")
+            self.add(origin_ids.SEVERAL)
         elif found := _ports(text):
-            self.note("origin-several", "has several ports: write one entry for each, or :* for any")
+            self.add(origin_ids.SEVERAL_PORTS)
             parts = [f"{found[1]}:{port}" for port in re.split("[,;]", found[2])]
         else:
             return None
         self.several = json.dumps(parts) if all(map(is_entry, parts)) else ""
         return self.several
 
-    def _network(self, text: str) -> str | None:
-        address, slash, bits = text.rpartition("://")[2].partition("/")
+    def _diagnose_network(self, text: str) -> str | None:
+        """Diagnose a network: `10.0.0.0/8`."""
+        address, _, bits = text.rpartition("://")[2].partition("/")
         try:
             ip_network(f"{address}/{int(bits)}", strict=False)
         except ValueError:
             return None
-        message = "is a network, and an origin has one host: write a function that asks the module ipaddress"
-        self.note("origin-network", message)
-        return slash.strip("/")
-
-    def _regex(self, text: str) -> str | None:
-        if not _looks_like_regex(text):
-            return None
-        self.note("origin-regex", "looks like a regular expression: write a pattern or a function")
+        self.add(origin_ids.NETWORK)
         return ""
 
-    # --- an origin's parts ---
+    def _diagnose_regex(self, text: str) -> str | None:
+        """Diagnose a regular expression."""
+        if not _looks_like_regex(text):
+            return None
+        self.add(origin_ids.LOOKS_LIKE_REGEX)
+        return ""
 
-    def _scheme(self, text: str) -> tuple[str | None, str]:
-        """The scheme, "" where one has to be guessed, and what follows it; None where the rest is moot."""
+    # --- the parts of an origin ---
+
+    def _read_scheme(self, text: str) -> tuple[str | None, str]:
+        """Return the scheme, "" if it has to be guessed, and the text after it; or None and a correction."""
         before, separator, behind = text.partition("://")
         found = _scheme_and_rest(text)
         name = found[1].lower() if found else ""
         if name in NEVER_SENT:
-            return self._never_sent(name, behind)
+            return self._read_scheme_never_sent(name, behind)
         if found and separator and len(found[1]) == len(before):
             if len(name) > MAX_SCHEME:
-                self.note("origin-scheme-invalid", f"has a scheme of more than {MAX_SCHEME} characters")
+                self.add(origin_ids.SCHEME_TOO_LONG, limit=MAX_SCHEME)
             return before, behind
         if before and separator:
-            if "*" not in before:
-                self.note("origin-scheme-invalid", "does not begin with a scheme such as https")
-                return before, behind
-            message = "has * in its scheme: write one entry for each that you mean"
-            self.note("origin-wildcard-place", message)
-            return "https", behind
-        self.note("origin-scheme-missing", "does not begin with a scheme and ://")
+            if "*" in before:
+                self.add(host_ids.WILDCARD_SCHEME)
+                return "https", behind
+            self.add(origin_ids.SCHEME_INVALID)
+            return before, behind
+        self.add(origin_ids.SCHEME_MISSING)
+        # `https:app.example` and `https:/app.example` have a scheme; `localhost:3000` does not
         if found and name in DEFAULT_PORTS:
             return name, found[3]
         return "", text.lstrip(":/")
 
-    def _never_sent(self, name: str, behind: str) -> tuple[str | None, str]:
-        """As `_scheme`, for a scheme that no page has; `behind` its `://`."""
+    def _read_scheme_never_sent(self, name: str, behind: str) -> tuple[str | None, str]:
+        """Return the same as `_read_scheme`, for a scheme that no page has; `behind` is the text after
+        `://`."""
         if name == "file":
-            message = "is the address of a file: browsers send null of it, or file:// where they are told to"
-            self.note("origin-file", message)
+            self.add(origin_ids.FILE_ADDRESS)
             return None, FILE
-        self.note("origin-scheme-never-sent", f"has the scheme {name}:, which no page has")
-        secure = {"ws": "http", "wss": "https"}.get(name)
-        return (secure, behind) if behind else (None, "")
+        self.add(origin_ids.SCHEME_NEVER_SENT, scheme=name)
+        if not behind:
+            return None, ""
+        # a handshake carries the origin of its page, which has the scheme of http
+        return {"ws": "http", "wss": "https"}.get(name), behind
 
-    def _cut_behind(self, rest: str) -> str:
-        """`rest` without fragment, query and path."""
+    def _cut_path(self, rest: str) -> str:
+        """Return `rest` without fragment, query and path."""
         rest, fragment, _ = rest.partition("#")
         if fragment:
-            self.note("origin-fragment", "has a fragment; an origin is only scheme://host[:port]")
+            self.add(origin_ids.FRAGMENT)
         rest, query, _ = rest.partition("?")
         if query:
-            self.note("origin-query", "has a query; an origin is only scheme://host[:port]")
+            self.add(origin_ids.QUERY)
         rest, slash, path = rest.partition("/")
         if path:
-            self.note("origin-path", "has a path; an origin is only scheme://host[:port]")
+            self.add(origin_ids.PATH)
         elif slash:
-            self.note("origin-trailing-slash", "ends in a slash, which browsers do not send")
+            self.add(origin_ids.TRAILING_SLASH)
         return rest
 
-    def _host_and_port(self, rest: str) -> tuple[str, str | None]:
-        """The host, and what stands behind its colon; None if there is no colon."""
+    def _split_port(self, rest: str) -> tuple[str, str | None]:
+        """Return the host, and the text after its colon; None if there is no colon."""
         if parse_ipv6(rest):
-            self.note("origin-ip-invalid", "has an IPv6 address without brackets")
+            self.add(host_ids.IPV6_WITHOUT_BRACKETS)
             return f"[{rest}]", None
         end = rest.rfind("]") + 1
         host, colon, port = rest[end:].partition(":")
         return rest[:end] + host, port if colon else None
 
-    def _port(self, port: str | None, scheme: str) -> str:
-        """The port with its colon, or ""."""
+    def _correct_port(self, port: str | None, scheme: str) -> str:
+        """Return the port with its colon; "" for the default port, which browsers leave out."""
         if port is None:
             return ""
+        default = DEFAULT_PORTS.get(scheme)
         if port == "":
-            self.note("origin-port-empty", "has a colon but no port")
-            return ""
-        if port == DEFAULT_PORTS.get(scheme):
-            self.note("origin-port-default", f"names the default port of {scheme}, which browsers leave out")
-            return ""
-        if port != "*" and "*" in port:
-            self.note("origin-wildcard-place", "has * for a part of the port; it stands for the whole of it")
+            self.add(origin_ids.PORT_EMPTY)
+        elif port == default:
+            self.add(origin_ids.PORT_DEFAULT, scheme=scheme)
+        elif port != "*" and "*" in port:
+            self.add(host_ids.WILDCARD_PORT)
         elif port != "*" and not is_port(port, scheme):
-            self.note("origin-port-invalid", "has no port from 1 to 65535 without leading zeros")
-            port = port.lstrip("0") if port.isdecimal() else port
-        return "" if port == DEFAULT_PORTS.get(scheme) else f":{port}"
+            self.add(origin_ids.PORT_INVALID)
+            port = (port.lstrip("0") or "0") if port.isdecimal() else port
+        return "" if port in ("", default) else f":{port}"

@@ -1,4 +1,4 @@
-"""What a section allows: declared in the user's words, checked as a whole, compiled once."""
+"""CorsPolicy, the policy of a section: an immutable value, checked as a whole when it is made."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 
 class CorsPolicy(PolicyFields):
-    """Who may call a section from other origins, and how: an immutable, hashable value.
+    """An immutable, hashable policy: which pages of other origins may call a section, and how.
 
         partners = CorsPolicy(allow_origins=["https://*.partner.example"], allow_credentials=True)
         app.blueprint(cors_group(api_bp, policy=partners))
 
-    Checked as a whole when it is made: a policy that exists can be satisfied by a browser.
+    It is checked as a whole when it is made: a browser can satisfy every policy that exists.
 
-    allow_origins: `"*"`, or origins, patterns and functions: who may read the answers.
+    allow_origins: `"*"`, or origins, patterns and functions: the pages that may read responses.
     allow_credentials: whether pages may send cookies.
-    allow_methods, allow_headers: `"*"`, or what pages may send.
-    expose_headers: response headers that pages may read besides the usual ones.
-    max_age: seconds that browsers may remember a preflight's answer.
+    allow_methods, allow_headers: `"*"`, or the methods and headers that pages may send.
+    expose_headers: response headers that pages may read besides the safelisted ones.
+    max_age: seconds that browsers may cache a preflight response.
     origin_timeout: seconds that an async origin function may take.
     check_websockets: whether handshakes of other origins are refused.
-    dangerously_allow_insecure_origins, dangerously_allow_public_suffixes: what is refused without them.
+    dangerously_allow_insecure_origins, dangerously_allow_public_suffixes: accept what is refused otherwise.
 
-    The attributes hold the fields as they are used: origins a tuple in the declared order (a set's sorted,
-    functions last) without duplicates, methods in one fixed order, headers in lower case and sorted. A
-    collection of just `"*"` is `"*"`, one of just a function that function; `"*"` beside other entries is
-    refused everywhere, since it includes them. `max_age` is a number or None.
+    The attributes have the fields as they are used: origins as a tuple without duplicates, in the declared
+    order (a set is sorted, functions come last), methods in one fixed order, headers in lower case and
+    sorted. A collection of just `"*"` is `"*"`, one of just a function is that function. `"*"` beside other
+    entries is refused everywhere, since it includes them. `max_age` is a number or None.
 
-    Raises CorsPolicyError with everything that is wrong; issues a CorsPolicyWarning for each thing that is
-    legal but probably not meant. Fetch, 3.3 "CORS protocol"; origins as in RFC 6454 and the HTML standard.
+    Raises CorsPolicyError with all problems, and issues a CorsPolicyWarning for each thing that is legal but
+    probably not meant. https://fetch.spec.whatwg.org/#http-cors-protocol; origins as in RFC 6454 and HTML.
     """
 
     __slots__ = ()
@@ -84,6 +84,7 @@ class CorsPolicy(PolicyFields):
             raise CorsPolicyError(validator.problems)
         for warning in validator.warnings:
             warn(warning)
+        # the dataclass is frozen
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "_named", OriginSet(origin_entries(self)))
@@ -92,27 +93,27 @@ class CorsPolicy(PolicyFields):
         object.__setattr__(self, "_functions", functions)
 
     def allows(self, origin: str) -> bool:
-        """Whether pages of an origin may read the answers, by what is declared.
+        """Return whether pages of an origin may read responses, by the declared origins and patterns.
 
             CorsPolicy(allow_origins=["https://*.example.com"]).allows("https://app.example.com")  # True
 
-        `"*"` allows every text. Of a request, ask `await group.allows(request)`.
+        `"*"` allows every text. For the page that sent a request, call `await group.allows(request)`.
 
         Raises:
-            TypeError: a function has to be asked, which takes a request; or `origin` is no string.
+            TypeError: only a function can decide, which needs a request; or `origin` is not a string.
         """
         if not isinstance(origin, str):
             raise TypeError(f"allows() takes an origin, not {origin!r}")
         if self.allow_origins == "*" or origin in self._named:
             return True
         if self._functions and calls_functions_for(self, origin):
-            raise TypeError(f"Only a function knows {origin!r}: ask await group.allows(request)")
+            raise TypeError(f"Only a function knows {origin!r}: call await group.allows(request)")
         return False
 
     def replace(self, **changes: Unpack[Fields]) -> CorsPolicy:
-        """A new policy with some fields changed, checked like any other.
+        """Return a new policy with some fields changed, checked like any other.
 
-        `PUBLIC.replace(max_age=60)`. Takes the constructor's arguments and raises what it raises.
+        `PUBLIC.replace(max_age=60)`. It takes the arguments of the constructor, and raises the same errors.
         """
         return type(self)(**{**fields_of(self), **changes})
 
@@ -134,17 +135,18 @@ _DEFAULTS: Mapping[str, object] = {
 
 
 def fields_of(policy: CorsPolicy) -> dict[str, Any]:
-    """A policy's fields, by name."""
+    """Return the fields of a policy, by name."""
     return {name: getattr(policy, name) for name in _DEFAULTS}
 
 
 def with_origins(
     policy: CorsPolicy, allowed: AllowOrigins, compiled: OriginSet, functions: tuple[OriginFunction, ...]
 ) -> CorsPolicy:
-    """The same policy with other origins, which have been checked, and sorted into compiled and functions.
+    """Return the policy with other origins, which are checked, and sorted into `compiled` and `functions`.
 
     There may be none: a store can be empty.
     """
+    # The constructor would check and compile them a second time, however many there are.
     other = object.__new__(CorsPolicy)
     fields = {**fields_of(policy), "allow_origins": allowed, "_named": compiled, "_functions": functions}
     for name, value in fields.items():
@@ -153,25 +155,27 @@ def with_origins(
 
 
 def origin_entries(policy: CorsPolicy) -> tuple[str, ...]:
-    """The origins and patterns among what a policy allows, in the declared order; none for `"*"`."""
-    allowed = policy.allow_origins
-    return tuple(each for each in allowed if isinstance(each, str)) if isinstance(allowed, tuple) else ()
+    """Return the declared origins and patterns of a policy, in their order; none for `"*"`."""
+    declared = policy.allow_origins
+    if not isinstance(declared, tuple):
+        return ()
+    return tuple(entry for entry in declared if isinstance(entry, str))
 
 
 def origin_set(policy: CorsPolicy) -> OriginSet:
-    """The same, compiled."""
+    """Return the declared origins and patterns of a policy, compiled."""
     return policy._named
 
 
 def origin_functions(policy: CorsPolicy) -> tuple[OriginFunction, ...]:
-    """The functions among what a policy allows, in the declared order."""
+    """Return the functions that a policy declares, in their order."""
     return policy._functions
 
 
 def calls_functions_for(policy: CorsPolicy, origin: str) -> bool:
-    """Whether a policy's functions have a say in an origin that no entry allows.
+    """Return whether a policy calls its functions for an origin that no entry allows.
 
-    They are asked about valid origins only. With credentials, no function can allow `file://`: it is the
+    It calls them for valid origins only. With credentials, no function can allow `file://`: that is the
     origin of every file that a user opens.
     """
     return is_origin(origin) and not (policy.allow_credentials and origin == FILE)

@@ -1,4 +1,4 @@
-"""What can be wrong with a policy: every fault has a stable id."""
+"""Problems of a policy, each with a stable id: the error, the warning, and the line that they point to."""
 
 from __future__ import annotations
 
@@ -9,43 +9,34 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
+from ..ids import Message
 from ..text import safe_repr
+from .field_ids import CREDENTIALS_PROBLEMS, FIELD_PROBLEMS, NAME_PROBLEMS, TIME_PROBLEMS
+from .host_ids import HOST_PROBLEMS
+from .origin_ids import ORIGIN_PROBLEMS
+from .warning_ids import POLICY_WARNINGS, STARTUP_WARNINGS
 
-_PACKAGE: Final = __name__.partition(".")[0]
+PROBLEM_TABLES: Final = (
+    FIELD_PROBLEMS,
+    ORIGIN_PROBLEMS,
+    HOST_PROBLEMS,
+    CREDENTIALS_PROBLEMS,
+    NAME_PROBLEMS,
+    TIME_PROBLEMS,
+)
+PROBLEMS: Final = frozenset(id_ for table in PROBLEM_TABLES for id_ in table)
+"""The ids of the problems for which a policy is refused."""
+
+WARNINGS: Final = frozenset([*POLICY_WARNINGS, *STARTUP_WARNINGS])
+"""The ids of what is legal but probably not meant."""
 
 
 def ids(text: str) -> frozenset[str]:
-    """The ids in a text, each with a row of its own in `corsbp/README.md`: what it means, and what to do."""
+    """Return the ids in a text."""
     return frozenset(text.split())
 
 
-PROBLEMS: Final = ids("""
-    bare-string not-a-collection star-not-alone entry-type not-a-bool
-
-    origins-empty origin-function-arguments origin-regex origin-empty origin-null origin-several
-    origin-network origin-pattern origin-whitespace origin-control-character
-    origin-scheme-missing origin-scheme-invalid origin-scheme-never-sent origin-file
-    origin-userinfo origin-trailing-slash origin-path origin-query origin-fragment
-    origin-port-empty origin-port-invalid origin-port-default
-    origin-host-missing origin-host-character origin-upper-case origin-unicode origin-punycode
-    origin-label-empty origin-label-too-long origin-name-too-long origin-ip-invalid
-    origin-wildcard-place origin-wildcard-ip
-
-    credentials-any-origin credentials-any-exposed credentials-file credentials-insecure-origin
-    credentials-public-suffix
-
-    name-not-token name-wildcard method-forbidden header-forbidden header-of-response header-of-request
-    header-of-preflight header-media-type header-set-cookie
-
-    max-age-type max-age-fraction max-age-range origin-timeout-type origin-timeout-range
-""")
-"""Ids of what a policy is refused for."""
-
-WARNINGS: Final = ids("""
-    max-age-capped origin-covered header-set-by-browser header-safelisted method-case method-unserved
-    section-empty route-open blueprint-twice group-forgotten two-layers
-""")
-"""Ids of what is legal but probably not meant."""
+_PACKAGE: Final = __name__.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +56,7 @@ class Problem:
     """The policy's field: `"allow_origins"`."""
 
     value: object
-    """What stood there, or one entry of it where it is a collection: `"https://app.example/a"`."""
+    """The declared value, or one entry of it where it is a collection: `"https://app.example/a"`."""
 
     message: str
     """What is wrong with the value, as the rest of a sentence that begins with it: `"has a path"`."""
@@ -82,23 +73,31 @@ class Problem:
         return f"{self.field}: {safe_repr(self.value)} {self.message}{meant} [{self.id}]"
 
 
+def make_problem(
+    message: Message, field: str, value: object, suggestion: str | None = None, **values: object
+) -> Problem:
+    """Return a problem with a declared message, filled with `values`."""
+    return Problem(message.id, field, value, message.fill(**values), suggestion)
+
+
 class CorsPolicyError(ValueError):
-    """A policy that was refused.
+    """An error that lists all problems of a policy.
 
         try:
             CorsPolicy(allow_origins=["https://app.example/"])
         except CorsPolicyError as error:
             print(error.problems[0].suggestion)  # https://app.example
 
-    As a string, it shows all that is wrong, one on each line.
+    As a string, it has one problem on each line.
     """
 
     problems: tuple[Problem, ...]
-    """All that is wrong with the policy: `[problem.id for problem in error.problems]`."""
+    """All problems of the policy: `[problem.id for problem in error.problems]`."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__(self.problems)  # so that pickle and copy find the constructor's argument
+        # pickle and copy call the constructor with `args`, which `Exception` sets
+        super().__init__(self.problems)
 
     def __str__(self) -> str:
         count = len(self.problems)
@@ -107,16 +106,16 @@ class CorsPolicyError(ValueError):
 
 
 class CorsPolicyWarning(UserWarning):
-    """A policy that is legal but probably not what was meant.
+    """A warning about a policy that is legal but probably not meant.
 
         import warnings
         warnings.simplefilter("error", CorsPolicyWarning)  # such an app does not start
 
-    Issued where a policy is made, and at startup for what only the app's routes show.
+    It is issued where a policy is made, and at startup for what depends on the routes of the app.
     """
 
     problem: Problem
-    """What is odd, and what was meant: `warning.message.problem.suggestion`."""
+    """The problem, with what was meant: `warning.message.problem.suggestion`."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -127,19 +126,20 @@ class CorsPolicyWarning(UserWarning):
 
 
 def warn(problem: Problem) -> None:
-    """Issue a `CorsPolicyWarning` that points to the line that called into corsbp, however deep we are."""
+    """Issue a `CorsPolicyWarning` that points to the line that called into corsbp."""
     _, depth = _find_caller()
     warnings.warn(CorsPolicyWarning(problem), stacklevel=depth)
 
 
 def find_calling_line() -> str:
-    """The file and line that called into corsbp, however deep we are."""
+    """Return the file and line that called into corsbp; "?" if there is none."""
     frame, _ = _find_caller()
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
 
 
 def _find_caller() -> tuple[FrameType | None, int]:
-    """The frame that called into corsbp, and its distance from the function that asks."""
+    """Return the frame that called into corsbp, and its distance from the caller of this function."""
+    # The depth is not fixed: `CorsPolicy(…)`, `replace()` and a reload from a store come different ways.
     frame: FrameType | None = sys._getframe(2)
     depth = 2
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:

@@ -1,19 +1,21 @@
-"""What is wrong with a declared policy: all of it, in words, each field by itself and then together."""
+"""The validation of a declared policy: each field by itself, then the fields together."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
+from ..ids import Message
 from ..spec import fetch
 from ..spec.origins import FILE, find_wider_entry, is_entry, is_insecure, is_pattern
 from ..spec.public_suffixes import is_below_public_suffix
-from . import name_checks
+from . import field_ids, name_checks, origin_ids, warning_ids
+from .entries import unique_entries
 from .fields import (
     CHROMIUM_MAX_AGE,
     LONGEST_MAX_AGE,
@@ -21,17 +23,17 @@ from .fields import (
     AllowOrigins,
     OriginFunction,
     Star,
-    function_name,
     to_seconds,
 )
 from .origin_diagnosis import origin_problems
-from .problems import PROBLEMS, Problem
+from .problems import PROBLEMS, Problem, make_problem
 
 
 class Validator:
-    """Collects what is wrong while it brings each field into the form in which it is used.
+    """The validator of a policy's fields: it collects all problems and warnings.
 
-    A field that is refused comes back as something harmless, so that the others can still be looked at.
+    Each method for a field returns the value in the form in which corsbp uses it. For a value that is
+    refused, it returns a harmless one, so that the other fields can be checked as well.
     """
 
     def __init__(self) -> None:
@@ -39,41 +41,45 @@ class Validator:
         self.warnings: list[Problem] = []
 
     def record(self, problem: Problem) -> None:
-        """Take note of what is wrong, or odd."""
+        """Append a problem to the problems or to the warnings, by its id."""
         (self.problems if problem.id in PROBLEMS else self.warnings).append(problem)
 
-    def say(self, *args: Any) -> None:
-        self.record(Problem(*args))
+    def add(
+        self, message: Message, field: str, value: object, suggestion: str | None = None, **values: object
+    ) -> None:
+        """Record a problem with a declared message, filled with `values`."""
+        self.record(make_problem(message, field, value, suggestion, **values))
 
-    def check_bool(self, name: str, value: object) -> bool:
+    def check_bool(self, field: str, value: object) -> bool:
+        """Check a field that is True or False."""
         if not isinstance(value, bool):
-            self.say("not-a-bool", name, value, "is neither True nor False")
+            self.add(field_ids.NOT_A_BOOL, field, value)
         return value is True
 
     def check_origins(self, value: object) -> AllowOrigins:
-        name = "allow_origins"
+        """Check `allow_origins`."""
+        field = "allow_origins"
         if callable(value):
             self._check_function(value)
             return value
         if isinstance(value, re.Pattern):
             self.problems.extend(origin_problems(value))
             return ()
-        entries = self._collect_entries(name, value, partial(origin_problems, patterns=True))
-        if entries is None or entries == "*":
-            return "*" if entries else ()
+        entries = self._collect_entries(field, value, partial(origin_problems, patterns=True))
+        if entries is None:
+            return ()
+        if entries == "*":
+            return "*"
         if not entries:
-            message = "allows no origin at all: name some, or leave the blueprints out of the section"
-            self.say("origins-empty", name, value, message)
+            self.add(origin_ids.ORIGINS_EMPTY, field, value)
         good = [entry for entry in entries if self.check_entry(entry)]
-        named = [entry for entry in good if isinstance(entry, str)]
-        patterns = frozenset(filter(is_pattern, named))
-        for entry in named if patterns else ():
-            if wider := find_wider_entry(entry, patterns):
-                self.say("origin-covered", name, entry, f"is already allowed by {wider!r}")
-        return good[0] if len(good) == 1 and callable(good[0]) else tuple(good)  # as `["*"]` is "*"
+        self._warn_about_covered([entry for entry in good if isinstance(entry, str)])
+        if len(good) == 1 and callable(good[0]):
+            return good[0]  # as `["*"]` is "*"
+        return tuple(good)
 
     def check_entry(self, entry: object) -> TypeGuard[str | OriginFunction]:
-        """Whether this can stand in a collection of origins; note what is wrong with it."""
+        """Return whether an entry can stand in a collection of origins; record what is wrong with it."""
         if isinstance(entry, str) and is_entry(entry):
             return True
         if callable(entry):
@@ -82,159 +88,163 @@ class Validator:
         self.problems.extend(origin_problems(entry, patterns=True))
         return False
 
+    def _warn_about_covered(self, entries: Sequence[str]) -> None:
+        """Record a warning for each entry that a pattern among the others allows."""
+        patterns = frozenset(filter(is_pattern, entries))
+        if not patterns:
+            return
+        for entry in entries:
+            if wider := find_wider_entry(entry, patterns):
+                self.add(warning_ids.ORIGIN_COVERED, "allow_origins", entry, wider=wider)
+
     def _check_function(self, function: Callable[..., object]) -> None:
+        """Record a problem for a function that cannot be called with (origin, request)."""
         try:
             signature = inspect.signature(function)
         except (TypeError, ValueError):
-            return  # Python cannot tell
+            return  # of some callables of C, Python does not know the signature
         try:
             signature.bind("https://app.example", None)
         except TypeError:
-            message = "cannot be called with two arguments, (origin, request)"
-            self.say("origin-function-arguments", "allow_origins", function, message)
+            self.add(origin_ids.FUNCTION_ARGUMENTS, "allow_origins", function)
 
     def check_methods(self, value: object) -> Star | tuple[str, ...]:
+        """Check `allow_methods`."""
         entries = self._check_names("allow_methods", value, name_checks.check_method)
-        return "*" if entries == "*" else fetch.sort_methods(map(fetch.normalise_method, entries))
+        if entries == "*":
+            return "*"
+        return fetch.sort_methods(map(fetch.normalise_method, entries))
 
     def check_request_headers(self, value: object) -> Star | tuple[str, ...]:
+        """Check `allow_headers`."""
         return _sort_lowercase(self._check_names("allow_headers", value, name_checks.check_request_header))
 
     def check_response_headers(self, value: object) -> Star | tuple[str, ...]:
+        """Check `expose_headers`."""
         return _sort_lowercase(self._check_names("expose_headers", value, name_checks.check_response_header))
 
     def check_max_age(self, value: object) -> int | None:
-        name = "max_age"
+        """Check `max_age`."""
+        field = "max_age"
         if value is None:
             return None
         seconds = value
         if isinstance(value, timedelta):
             seconds, fraction = divmod(value, timedelta(seconds=1))
             if fraction:
-                self.say("max-age-fraction", name, value, "is not in whole seconds", f"{seconds}")
+                self.add(field_ids.MAX_AGE_FRACTION, field, value, str(seconds))
+        # in Python, True is an int
         if not isinstance(seconds, int) or isinstance(seconds, bool):
-            message = "is neither a whole number of seconds, a timedelta nor None"
             meant = str(int(seconds)) if isinstance(seconds, float) and seconds.is_integer() else None
-            self.say("max-age-type", name, value, message, meant)
+            self.add(field_ids.MAX_AGE_TYPE, field, value, meant)
             return None
         if not 0 <= seconds <= LONGEST_MAX_AGE:
-            meant = "0" if seconds < 0 else str(LONGEST_MAX_AGE)
-            self.say("max-age-range", name, value, f"is not from 0 to {LONGEST_MAX_AGE} seconds", meant)
-        elif seconds > CHROMIUM_MAX_AGE:
-            message = f"is more than the {CHROMIUM_MAX_AGE} seconds that Chromium honours"
-            self.say("max-age-capped", name, value, message, str(CHROMIUM_MAX_AGE))
+            nearest = max(0, min(seconds, LONGEST_MAX_AGE))
+            self.add(field_ids.MAX_AGE_RANGE, field, value, str(nearest), limit=LONGEST_MAX_AGE)
+        elif seconds > (limit := CHROMIUM_MAX_AGE):
+            self.add(warning_ids.MAX_AGE_CAPPED, field, value, str(limit), limit=limit)
         return int(seconds)
 
     def check_origin_timeout(self, value: object) -> float:
-        name = "origin_timeout"
+        """Check `origin_timeout`."""
+        field, limit = "origin_timeout", LONGEST_ORIGIN_TIMEOUT
         seconds = to_seconds(value)
         if seconds is None:
-            self.say("origin-timeout-type", name, value, "is neither a number of seconds nor a timedelta")
-            return LONGEST_ORIGIN_TIMEOUT
-        if not 0 < seconds <= LONGEST_ORIGIN_TIMEOUT:
-            meant = f"{LONGEST_ORIGIN_TIMEOUT:g}" if seconds > 0 else None
-            message = f"is not above 0 and up to {LONGEST_ORIGIN_TIMEOUT:g} seconds"
-            self.say("origin-timeout-range", name, value, message, meant)
-            return LONGEST_ORIGIN_TIMEOUT
+            self.add(field_ids.TIMEOUT_TYPE, field, value)
+            return limit
+        if not 0 < seconds <= limit:
+            meant = f"{limit:g}" if seconds > 0 else None
+            self.add(field_ids.TIMEOUT_RANGE, field, value, meant, limit=limit)
+            return limit
         return float(seconds)
 
     def check_credentials(self, checked: Mapping[str, object]) -> None:
-        """What must not come together with credentials, among fields that are valid by themselves."""
+        """Check the fields that credentials restrict, after each was checked by itself.
+
+        https://fetch.spec.whatwg.org/#cors-protocol-and-credentials: browsers take `*` literally then.
+        """
         if not checked["allow_credentials"]:
             return
-        name = "allow_origins"
-        declared = checked[name]
+        declared = checked["allow_origins"]
         if declared == "*":
-            message = (
-                "with credentials lets every page on the web act as each of your users: name the origins"
-            )
-            self.say("credentials-any-origin", name, "*", message)
-        for entry in declared if isinstance(declared, tuple) else ():
-            if isinstance(entry, str):
-                self.check_entry_with_credentials(entry, checked)
+            self.add(field_ids.CREDENTIALS_ANY_ORIGIN, "allow_origins", "*")
+        elif isinstance(declared, tuple):
+            for entry in declared:
+                if isinstance(entry, str):
+                    self.check_entry_with_credentials(entry, checked)
         if checked["expose_headers"] == "*":
-            message = "with credentials is the name of a header for browsers: name the headers"
-            self.say("credentials-any-exposed", "expose_headers", "*", message)
+            self.add(field_ids.CREDENTIALS_ANY_EXPOSED, "expose_headers", "*")
 
     def check_entry_with_credentials(self, entry: str, checked: Mapping[str, object]) -> None:
-        """What must not come together with credentials, of one origin or pattern."""
-        name = "allow_origins"
+        """Check one valid origin or pattern, whose pages may send credentials."""
+        field = "allow_origins"
         if entry == FILE:
-            message = "with credentials lets every file that a user opens act as that user"
-            self.say("credentials-file", name, entry, message)
+            self.add(field_ids.CREDENTIALS_FILE, field, entry)
         if is_insecure(entry) and not checked["dangerously_allow_insecure_origins"]:
-            message = "with credentials trusts whoever can change that page on its way: use https"
-            meant = entry.replace("http:", "https:", 1) if entry.count(":") == 1 else None
-            self.say("credentials-insecure-origin", name, entry, message, meant)
+            # only the default ports correspond: 80 and 443, which an origin leaves out
+            has_port = entry.count(":") > 1
+            meant = None if has_port else entry.replace("http:", "https:", 1)
+            self.add(field_ids.CREDENTIALS_INSECURE, field, entry, meant)
         if not checked["dangerously_allow_public_suffixes"] and is_below_public_suffix(entry):
-            message = "with credentials trusts whoever registers a name there: name your own"
-            self.say("credentials-public-suffix", name, entry, message)
+            self.add(field_ids.CREDENTIALS_PUBLIC_SUFFIX, field, entry)
 
     def _check_names(
-        self, name: str, value: object, problem_of: Callable[[object], Problem | None]
+        self, field: str, value: object, check: Callable[[object], Problem | None]
     ) -> Star | tuple[str, ...]:
-        """The entries of a collection of methods or headers; what is refused is left out."""
-        entries = self._collect_entries(
-            name, value, lambda word: [each for each in [problem_of(word)] if each]
-        )
-        if entries is None or entries == "*":
-            return "*" if entries else ()
+        """Check a collection of methods or headers, and return its entries without those that are refused."""
+
+        def problems_of(word: str) -> list[Problem]:
+            problem = check(word)
+            return [] if problem is None else [problem]
+
+        entries = self._collect_entries(field, value, problems_of)
+        if entries is None:
+            return ()
+        if entries == "*":
+            return "*"
         good: list[str] = []
         for entry in entries:
-            problem = problem_of(entry)
+            problem = check(entry)
             if problem is not None:
                 self.record(problem)
-            if isinstance(entry, str) and (problem is None or problem.id not in PROBLEMS):
+            is_refused = problem is not None and problem.id in PROBLEMS
+            if isinstance(entry, str) and not is_refused:
                 good.append(entry)
         return tuple(good)
 
     def _collect_entries(
-        self, name: str, value: object, problems_of: Callable[[str], Sequence[Problem]]
+        self, field: str, value: object, problems_of: Callable[[str], Sequence[Problem]]
     ) -> Star | tuple[object, ...] | None:
-        """The entries, each once, of what should be a collection; None if it is refused."""
+        """Return the entries of a collection, each once; None for a value that is refused as a whole."""
         if isinstance(value, str) and value != "*":
-            self._refuse_bare_string(name, value, problems_of)
+            self._refuse_bare_string(field, value, problems_of)
             return None
         if isinstance(value, (bytes, bytearray, Mapping)) or not isinstance(value, Collection):
-            kind = "an iterator, empty after one look" if isinstance(value, Iterator) else "no collection"
-            message = f"is {kind}: write a list of strings"
-            self.say("not-a-collection", name, value, message)
+            is_iterator = isinstance(value, Iterator)
+            self.add(field_ids.ITERATOR if is_iterator else field_ids.NOT_A_COLLECTION, field, value)
             return None
-        # The order of a set changes from run to run: it must not get into anything that can be seen.
-        entries = sorted(value, key=_sort_key) if isinstance(value, Set) else list(value)
-        plain = [str.__str__(entry) if isinstance(entry, str) else entry for entry in entries]
-        unique = tuple({_identity(entry): entry for entry in plain}.values())
-        return "*" if unique == ("*",) else unique
+        return unique_entries(value)
 
     def _refuse_bare_string(
-        self, name: str, value: str, problems_of: Callable[[str], Sequence[Problem]]
+        self, field: str, value: str, problems_of: Callable[[str], Sequence[Problem]]
     ) -> None:
-        """Refuse a string that should have been a list, and what is wrong with its words."""
+        """Record that a string stands where a list belongs, and the problems of its words."""
         words = [word for word in re.split(r"[,;\s]+", value) if word]
-        faults = {word: [each for each in problems_of(word) if each.id in PROBLEMS] for word in words}
-        meant = [faults[word][0].suggestion if faults[word] else word for word in words]
-        suggestion = json.dumps(list(dict.fromkeys(meant))) if meant and all(meant) else None
-        message = "is one string: Python would take it as a list of characters"
-        self.say("bare-string", name, value, message, suggestion)
-        for each in faults.values():
-            self.problems.extend(each)
-
-
-def _sort_key(entry: object) -> tuple[bool, str]:
-    """Where an entry of a set stands: functions, whose repr is another in each run, by name, and last."""
-    if callable(entry):
-        return True, function_name(entry)
-    return False, repr(entry)
-
-
-def _identity(entry: object) -> object:
-    """What is equal for equal entries; not everything that is declared can be hashed."""
-    try:
-        hash(entry)
-    except TypeError:
-        return id(entry) if callable(entry) else repr(entry)
-    return entry
+        meant: list[str | None] = []
+        problems: list[Problem] = []
+        for word in dict.fromkeys(words):
+            of_word = [problem for problem in problems_of(word) if problem.id in PROBLEMS]
+            meant.append(of_word[0].suggestion if of_word else word)
+            problems.extend(of_word)
+        # a list is suggested if each of its words is good or can be corrected
+        is_known = bool(meant) and all(meant)
+        suggestion = json.dumps(list(dict.fromkeys(meant))) if is_known else None
+        self.add(field_ids.BARE_STRING, field, value, suggestion)
+        self.problems.extend(problems)
 
 
 def _sort_lowercase(names: Star | tuple[str, ...]) -> Star | tuple[str, ...]:
-    return "*" if names == "*" else tuple(sorted({name.lower() for name in names}))
+    """Return names of headers in lower case, each once, sorted."""
+    if names == "*":
+        return "*"
+    return tuple(sorted({name.lower() for name in names}))

@@ -47,11 +47,11 @@ def test_a_word_of_another_package(door: str, word: str) -> None:
     ("word", "why"),
     [
         ("resources", "wrap each blueprint with a policy of its own"),
-        ("CORS_ALWAYS_SEND", "what a page needs is sent"),
-        ("CORS_AUTOMATIC_OPTIONS", "OPTIONS is answered"),
-        ("intercept_exceptions", "errors have the headers"),
+        ("CORS_ALWAYS_SEND", "corsbp sends what a page needs"),
+        ("CORS_AUTOMATIC_OPTIONS", "corsbp responds to OPTIONS"),
+        ("intercept_exceptions", "error responses have the headers"),
         ("send_wildcard", '"*" is sent where every origin is allowed'),
-        ("CORS_VARY_HEADER", "Vary is sent where something varies"),
+        ("CORS_VARY_HEADER", "Vary is sent where responses differ"),
         ("allow_private_network", "browsers replaced it with a prompt that reads no header"),
     ],
 )
@@ -60,6 +60,27 @@ def test_a_word_that_nobody_needs(word: str, why: str) -> None:
     with pytest.raises(TypeError) as caught:
         CorsPolicy(**declared)
     assert str(caught.value) == f"CorsPolicy() has no argument {word!r}: leave it out, {why}"
+
+
+@pytest.mark.parametrize("word", ["trial", "shadow", "report_to", "report_onl"])
+def test_other_words_for_a_report_only_policy(word: str) -> None:
+    declared: dict[str, Any] = {word: CorsPolicy()}
+    with pytest.raises(TypeError) as caught:
+        cors_group(Blueprint("bp"), **declared)
+    assert str(caught.value) == f"cors_group() has no argument {word!r}; meant: report_only="
+    group = cors_group(Blueprint("bp"))
+    with pytest.raises(TypeError) as caught:
+        group.reconfigure(CorsPolicy(), **declared)
+    assert str(caught.value) == f"CorsGroup.reconfigure() has no argument {word!r}; meant: report_only="
+    # a policy by itself has no such field
+    with pytest.raises(TypeError, match=rf"CorsPolicy\(\) has no argument '{word}'$"):
+        CorsPolicy(**declared)
+
+
+def test_what_is_reconfigured_can_be_named() -> None:
+    group, strict = cors_group(Blueprint("bp")), CorsPolicy(max_age=5)
+    group.reconfigure(policy=strict, report_only=strict)
+    assert (group.policy, group.report_only) == (strict, strict)
 
 
 def test_a_word_that_nobody_knows() -> None:
@@ -91,7 +112,7 @@ FOLLOW = "leave it out to follow the section's policy, or write"
         ("*", "meant: CorsPolicy()"),
         (["*"], "meant: CorsPolicy()"),
         (CorsPolicy, "meant: CorsPolicy()"),
-        (True, f"{FOLLOW} CorsPolicy() to let in every origin"),
+        (True, f"{FOLLOW} CorsPolicy() to allow every origin"),
         (None, f"{FOLLOW} False for no CORS"),
         ("https://app.example", "meant: CorsPolicy(allow_origins=['https://app.example'])"),
         (

@@ -295,41 +295,43 @@ def message_of(entry: str) -> str:
     [
         (
             "https://app-*.vercel.app",
-            "has * within its host, and strangers register names below vercel.app: write a function "
-            r'that knows yours, such as lambda origin, request: re.fullmatch(r"https://app-[a-z0-9-]+-your-team\.vercel\.app"'
+            "has * within its host, and anybody can register names below vercel.app: write a function "
+            r'that allows your names only, such as lambda origin, request: re.fullmatch(r"https://app-[a-z0-9-]+-your-team\.vercel\.app"'
             ", origin) is not None",
         ),
         (
             "https://*-shop-acme.vercel.app",
-            "has * within its host, and strangers register names below vercel.app: write a function "
-            r'that knows yours, such as lambda origin, request: re.fullmatch(r"https://[a-z0-9-]+-shop-acme\.vercel\.app"'
+            "has * within its host, and anybody can register names below vercel.app: write a function "
+            r'that allows your names only, such as lambda origin, request: re.fullmatch(r"https://[a-z0-9-]+-shop-acme\.vercel\.app"'
             ", origin) is not None",
         ),
         (
             "https://app-*.example.com",
-            "has * within its host: write a function that knows yours, such as lambda origin, request: "
-            r're.fullmatch(r"https://app-[a-z0-9-]+\.example\.com", origin) is not None',
+            "has * within its host: write a function that allows your names only, such as "
+            r'lambda origin, request: re.fullmatch(r"https://app-[a-z0-9-]+\.example\.com", origin)'
+            " is not None",
         ),
         (f"https://*-{'a.' * 130}example", None),
         ("https://*", 'has * for its host: write allow_origins="*" for pages of any origin'),
         (
             "chrome-extension://*",
-            "has * for its host: name each, or write a function, such as lambda origin, request: "
+            "has * for its host: name each host, or write a function, such as lambda origin, request: "
             'origin.startswith("chrome-extension://")',
         ),
-        ("*://h", "has * in its scheme: write one entry for each that you mean"),
+        ("*://h", "has * in its scheme: write one entry for each scheme"),
         ("http://h:[3000,3001]", "has several ports: write one entry for each, or :* for any"),
         (
             "192.168.0.0/16",
-            "is a network, and an origin has one host: write a function that asks the module ipaddress",
+            "is a network, and an origin has one host: write a function that uses the module ipaddress",
         ),
         (
             "https://app.example.",
-            "has a dot at its end: Chromium sends it if the page was opened so, as another site's",
+            "has a dot at its end: Chromium sends it if the page was opened with one, "
+            "which is another site",
         ),
         (
             "file:///index.html",
-            "is the address of a file: browsers send null of it, or file:// where they are told to",
+            "is the address of a file: browsers send null for it, or file:// where an app switches that on",
         ),
         ("https://a.xn--f", "has the label 'xn--f', which no browser can read"),
         ("https://a!b#c", "has a fragment; an origin is only scheme://host[:port] has '!' in its host"),

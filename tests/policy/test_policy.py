@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from corsbp import CorsPolicy
+from corsbp.policy.policy import with_origins
 from corsbp.policy.problems import CorsPolicyError
+from corsbp.spec.origins import OriginSet
 
 from ..cases import EVIL, ONE, SUB, TWO
 
@@ -189,6 +191,19 @@ def test_nothing_public_answers_otherwise() -> None:
     public = [name for name in dir(policy) if name[0] != "_"]
     assert [name for name in public if callable(getattr(policy, name))] == ["allows", "replace"]
     assert not hasattr(policy, "origins")
+
+
+def test_functions_in_a_set_come_last() -> None:
+    declared: set[Any] = {by_name, TWO, asynchronously, ONE}
+    assert CorsPolicy(allow_origins=declared).allow_origins == (*sorted([ONE, TWO]), asynchronously, by_name)
+
+
+def test_origins_of_a_store_replace_the_declared_ones() -> None:
+    policy = CorsPolicy(allow_origins=[ONE], max_age=5)
+    other = with_origins(policy, (TWO,), OriginSet([TWO]), ())
+    assert other == policy.replace(allow_origins=[TWO])
+    assert other.allows(TWO) and not other.allows(ONE)
+    assert with_origins(policy, (), OriginSet(()), ()).allow_origins == ()  # a store can be empty
 
 
 def test_a_function_that_cannot_be_hashed_is_one_all_the_same() -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import pickle
 import re
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from corsbp.policy import name_checks, validation
+from corsbp.ids import Message
+from corsbp.policy import field_ids, host_ids, origin_ids, warning_ids
 from corsbp.policy.problems import PROBLEMS, WARNINGS, CorsPolicyError, CorsPolicyWarning, Problem, warn
+from corsbp.policy.warning_ids import POLICY_WARNINGS, STARTUP_WARNINGS
 
+from ..support import ROOT
 from .test_origin_diagnosis import BAD, TYPED
 from .test_validation import DOUBTED, REFUSED
 
@@ -32,9 +35,19 @@ def test_each_problem_is_shown_by_a_case_in_a_table() -> None:
 
 def test_each_warning_about_a_policy_is_shown_by_a_case_in_a_table() -> None:
     shown = {problem_id for _, ids in DOUBTED for problem_id in ids.split()}
-    modules = [validation, name_checks]
-    source = "".join(inspect.getsource(module) for module in modules)
-    assert shown == {problem_id for problem_id in WARNINGS if f'"{problem_id}"' in source}
+    assert shown == set(POLICY_WARNINGS)
+
+
+@pytest.mark.parametrize("module", [field_ids, host_ids, origin_ids, warning_ids])
+def test_each_declared_message_is_used(module: ModuleType) -> None:
+    constants = vars(module).items()
+    declared = [
+        name for name, value in constants if isinstance(value, Message) and value.id not in STARTUP_WARNINGS
+    ]
+    short = module.__name__.rpartition(".")[2]
+    files = (ROOT / "corsbp").rglob("*.py")
+    used = {name for file in files for name in re.findall(rf"{short}\.(\w+)", file.read_text())}
+    assert [name for name in declared if name not in used] == []
 
 
 def test_ids_are_kebab_case_and_mean_one_thing() -> None:

@@ -218,14 +218,14 @@ def test_seven_faults_are_reported_at_once() -> None:
         "7 problems in a CORS policy:",
         "- allow_origins: 'https://app.example/' ends in a slash, which browsers do not send;"
         " meant: https://app.example [origin-trailing-slash]",
-        "- allow_methods: 'TRACE' is a method that browsers never let a page use [method-forbidden]",
+        "- allow_methods: 'TRACE' is a method that browsers do not allow pages to use [method-forbidden]",
         "- allow_headers: 'X-Token' is one string: Python would take it as a list of characters;"
         ' meant: ["X-Token"] [bare-string]',
         "- expose_headers: 'Set-Cookie' is a header that browsers never show to a page [header-set-cookie]",
         "- max_age: -1 is not from 0 to 86400 seconds; meant: 0 [max-age-range]",
         "- check_websockets: 'yes' is neither True nor False [not-a-bool]",
-        "- allow_origins: 'http://partner.example' with credentials trusts whoever can change that page"
-        " on its way: use https; meant: https://partner.example [credentials-insecure-origin]",
+        "- allow_origins: 'http://partner.example' with credentials trusts everybody who can change that page"
+        " on the network: use https; meant: https://partner.example [credentials-insecure-origin]",
     ]
 
 
@@ -281,7 +281,7 @@ COMMONEST: list[tuple[dict[str, Any], str, str, str | None]] = [
     (
         {"allow_credentials": True},
         "credentials-any-origin",
-        "with credentials lets every page on the web act as each of your users: name the origins",
+        "with credentials allows every page on the web to act as each of your users: name the origins",
         None,
     ),
     (
@@ -355,7 +355,7 @@ def test_what_was_meant_by_a_string(declared: dict[str, Any], suggestions: list[
             "is a header that every page may set anyway, unless its value has more than 128 characters, or "
             "another character in it than letters, digits, spaces and *,-.;=",
         ),
-        ("Origin", "is a header that browsers set themselves: no page has to ask for it"),
+        ("Origin", "is a header that browsers set themselves: no page needs permission for it"),
     ],
 )
 def test_what_every_page_may_set(header: str, message: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from corsbp.spec import public_suffixes
-from corsbp.spec.public_suffixes import is_below_public_suffix
+from corsbp.spec.public_suffixes import is_below_public_suffix, registrable_domain
 
 from .test_origins import problems_of
 
@@ -48,6 +48,28 @@ def test_which_wildcards_cover_names_of_strangers(entry: str, below: bool) -> No
     assert is_below_public_suffix(entry) is below
 
 
+@pytest.mark.parametrize(
+    ("name", "domain"),
+    [
+        ("example.com", "example.com"),
+        ("a.b.example.com", "example.com"),
+        ("a.example.co.uk", "example.co.uk"),
+        ("me.github.io", "me.github.io"),
+        ("a.www.ck", "www.ck"),
+        ("a.foo.ck", "a.foo.ck"),
+        ("a.unlisted", "a.unlisted"),
+        # https://url.spec.whatwg.org/#host-registrable-domain keeps the dot of the root
+        ("a.example.co.uk.", "example.co.uk."),
+        ("com", None),
+        ("co.uk.", None),
+        ("github.io", None),
+        ("localhost", None),
+    ],
+)
+def test_registrable_domains(name: str, domain: str | None) -> None:
+    assert registrable_domain(name) == domain
+
+
 def test_the_public_suffix_list_is_read_once_and_only_for_wildcards() -> None:
     public_suffixes._read_list.cache_clear()
     is_below_public_suffix("https://example.com")
@@ -71,10 +93,11 @@ def test_every_name_above_a_public_suffix_is_one_for_wildcards() -> None:
         above |= {".".join(labels[start:]) for start in range(1, len(labels))}
     assert len(above) > 900
     assert not [name for name in above if not is_below_public_suffix(f"https://*.{name}")]
-    # what is public right there, the package says in its own way
-    theirs = publicsuffixlist.PublicSuffixList().is_public
+    # publicsuffixlist compiles the list in another way
+    package = publicsuffixlist.PublicSuffixList()
     plain = {rule.lstrip("!*.").encode("idna").decode() for rule in rules} | above
     names = [f"{label}{name}" for name in plain for label in ("", "a.", "www.", "a.b.")]
-    assert [name for name in names if public_suffixes.is_public_suffix(name) is not theirs(name)] == []
+    assert [name for name in names if public_suffixes.is_public_suffix(name) is not package.is_public(name)] == []
+    assert [name for name in names if registrable_domain(name) != package.privatesuffix(name)] == []
     hidden = [name for name in above if not public_suffixes.is_public_suffix(name)]
     assert 400 < len(hidden) < 600, len(hidden)

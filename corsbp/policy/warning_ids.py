@@ -1,0 +1,88 @@
+"""The ids of warnings: what is legal but probably not meant, what it means, and what to do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..ids import IdTable
+
+POLICY_WARNINGS: Final = IdTable()
+"""The warnings about a policy, when it is made."""
+
+STARTUP_WARNINGS: Final = IdTable()
+"""The warnings about an app, when it starts."""
+
+MAX_AGE_CAPPED: Final = POLICY_WARNINGS.declare(
+    "max-age-capped",
+    "is more than the {limit} seconds that Chromium honours",
+    meaning="`max_age` is more than the two hours that Chromium honours.",
+    remedy="Write 7200 or less, or ignore the warning: Firefox honours up to 86400.",
+)
+ORIGIN_COVERED: Final = POLICY_WARNINGS.declare(
+    "origin-covered",
+    "is already allowed by {wider!r}",
+    meaning="Another entry already allows this origin.",
+    remedy="Remove the narrower entry, or the wider one if you did not mean it.",
+)
+SET_BY_BROWSER: Final = POLICY_WARNINGS.declare(
+    "header-set-by-browser",
+    "is a header that browsers set themselves: no page needs permission for it",
+    meaning="Browsers set this request header themselves: no page needs permission for it.",
+    remedy="Remove it.",
+)
+REQUEST_SAFELISTED: Final = POLICY_WARNINGS.declare(
+    "header-safelisted",
+    "is a header that every page may set anyway, unless its value has more than 128 characters, or "
+    "{exception}",
+    meaning="Every page may send or read this header anyway. In a request, only unusual values of it need "
+    "permission.",
+    remedy="Remove it, unless your pages send unusual values of it.",
+)
+RESPONSE_SAFELISTED: Final = REQUEST_SAFELISTED.variant("is a header that every page may read anyway")
+METHOD_CASE: Final = POLICY_WARNINGS.declare(
+    "method-case",
+    "is not {upper}: browsers send this method as the page spells it",
+    meaning="Methods are case-sensitive: browsers send this one as the page spells it.",
+    remedy='Write it in capitals, in the page too: `fetch(url, {method: "PATCH"})`.',
+)
+
+METHOD_UNSERVED: Final = STARTUP_WARNINGS.declare(
+    "method-unserved",
+    "is served by no route of {section}",
+    meaning="No route of the section serves this allowed method.",
+    remedy="Remove it, or add the route.",
+)
+SECTION_EMPTY: Final = STARTUP_WARNINGS.declare(
+    "section-empty",
+    "has no route",
+    meaning="The section has no route.",
+    remedy="Add routes before the app starts, or remove the section.",
+)
+ROUTE_OPEN: Final = STARTUP_WARNINGS.declare(
+    "route-open",
+    "allows every origin, in {section}, which does not: a policy in ctx_cors inherits nothing. Write "
+    "group.policy.replace({fields}), or CorsPolicy() if every origin is meant",
+    meaning="The policy of a route allows every origin, in a section that does not.",
+    remedy="To change one field of the section's policy, write `ctx_cors=group.policy.replace(…)`. If every "
+    "origin is meant, write `ctx_cors=CorsPolicy()`.",
+)
+BLUEPRINT_TWICE: Final = STARTUP_WARNINGS.declare(
+    "blueprint-twice",
+    "is registered at {places}, and has CORS at both: {section} wraps the blueprint, wherever it is. "
+    "Register a copy where you want none",
+    meaning="A blueprint of a section is also registered outside of it, and has CORS at both places.",
+    remedy='Where you want no CORS, register a copy: `bp.copy("other")`.',
+)
+GROUP_FORGOTTEN: Final = STARTUP_WARNINGS.declare(
+    "group-forgotten",
+    "is registered on no app, but {members}: app.blueprint(cors_group(...)) registers it",
+    meaning="The result of `cors_group()` is not registered on an app, but a blueprint of it is.",
+    remedy="Register the group: `app.blueprint(cors_group(bp))`.",
+)
+TWO_LAYERS: Final = STARTUP_WARNINGS.declare(
+    "two-layers",
+    "has sanic-cors as well",
+    meaning="Another package for CORS, sanic-cors or sanic-ext, is active in the same app.",
+    remedy="Remove it; for sanic-ext, set `app.config.CORS = False` before `app.extend()`. In a section, the "
+    "headers of corsbp are sent.",
+)
