@@ -326,8 +326,7 @@ def message_of(entry: str) -> str:
         ),
         (
             "https://app.example.",
-            "has a dot at its end: Chromium sends it if the page was opened with one, "
-            "which is another site",
+            "has a dot at its end: Chromium sends it if the page was opened with one, which is another site",
         ),
         (
             "file:///index.html",

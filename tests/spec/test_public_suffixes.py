@@ -97,7 +97,9 @@ def test_every_name_above_a_public_suffix_is_one_for_wildcards() -> None:
     package = publicsuffixlist.PublicSuffixList()
     plain = {rule.lstrip("!*.").encode("idna").decode() for rule in rules} | above
     names = [f"{label}{name}" for name in plain for label in ("", "a.", "www.", "a.b.")]
-    assert [name for name in names if public_suffixes.is_public_suffix(name) is not package.is_public(name)] == []
+    assert [
+        name for name in names if public_suffixes.is_public_suffix(name) is not package.is_public(name)
+    ] == []
     assert [name for name in names if registrable_domain(name) != package.privatesuffix(name)] == []
     hidden = [name for name in above if not public_suffixes.is_public_suffix(name)]
     assert 400 < len(hidden) < 600, len(hidden)
