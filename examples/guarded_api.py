@@ -1,4 +1,4 @@
-"""The API of mistaken_api.py, with corsbp: test_api.py passes."""
+"""The API of mistaken_api.py with corsbp: the tests in test_api.py pass."""
 
 from sanic import Blueprint, Request, Sanic, json
 from sanic.exceptions import Unauthorized

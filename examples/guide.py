@@ -1,7 +1,8 @@
-"""The recipe of the Sanic guide ("How to: CORS"), as a section.
+"""The CORS recipe of the Sanic guide ("How to: CORS"), with corsbp.
 
-The guide allows `mydomain.com`, which is no origin: corsbp refuses it and says what was meant
-(mistakes.py). It also names two headers that no page has to ask for: corsbp warns when this starts.
+The guide allows `mydomain.com`. This is not an origin: corsbp raises an error that suggests
+`https://mydomain.com` (mistakes.py). The guide also allows the headers `origin` and `accept`, which need no
+permission: corsbp warns when this app starts.
 """
 
 from sanic import Blueprint, Request, Sanic, text

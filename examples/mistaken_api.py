@@ -1,4 +1,4 @@
-"""An API whose CORS is written by hand. Every header is there, and test_api.py finds three mistakes."""
+"""An API with CORS headers written by hand. The tests in test_api.py find three mistakes."""
 
 from sanic import Request, Sanic, json
 from sanic.exceptions import Unauthorized
@@ -10,12 +10,12 @@ app = Sanic("mistaken_api")
 @app.on_request
 async def log_in_first(request: Request) -> None:
     if request.path.startswith("/orders") and request.cookies.get("session") != "ann":
-        raise Unauthorized("Log in first.")  # also to preflights, which carry no cookies
+        raise Unauthorized("Log in first.")  # for preflights, too: they have no cookies
 
 
 @app.on_response
 async def add_cors_headers(_: Request, response: HTTPResponse) -> None:
-    response.headers["access-control-allow-origin"] = "*"  # is no grant for pages that send cookies
+    response.headers["access-control-allow-origin"] = "*"  # does not allow pages that send cookies
     response.headers["access-control-allow-credentials"] = "true"
     response.headers["access-control-allow-methods"] = "GET, PUT"
 
@@ -28,7 +28,7 @@ async def order(_: Request, number: int) -> HTTPResponse:
 
 @app.get("/prices")
 async def prices(_: Request) -> HTTPResponse:
-    return json([1, 2], headers={"x-total": "2"})  # which pages cannot read
+    return json([1, 2], headers={"x-total": "2"})  # a header that pages cannot read
 
 
 @app.options("/<path:path>")

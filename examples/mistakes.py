@@ -1,4 +1,4 @@
-"""What corsbp says about a policy that could never work: everything at once, with what was meant."""
+"""The error for a policy that cannot work: all eight mistakes at once, with corrections."""
 
 from corsbp import CorsPolicy, CorsPolicyError
 

@@ -1,4 +1,4 @@
-"""A web site and an API in one app: only the API can be called from pages of other origins."""
+"""A web site and an API in one app: pages of other origins can read the API, and not the web site."""
 
 from sanic import Blueprint, Request, Sanic, html, json
 from sanic.response import HTTPResponse

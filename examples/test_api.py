@@ -1,4 +1,4 @@
-"""What a page gets of an API: `pytest examples/test_api.py`; `API=mistaken_api` has three mistakes."""
+"""Tests of what a page can read: `pytest examples/test_api.py`. `API=mistaken_api` has three mistakes."""
 
 import os
 from importlib import import_module

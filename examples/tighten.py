@@ -1,6 +1,6 @@
-"""From "any origin" to a list, without breaking a page: python -m examples.tighten
+"""From "any origin" to a list of origins, without breaking a page: python -m examples.tighten
 
-Run the stricter report-only policy, read what it would refuse, add what was forgotten, switch.
+Make the list a report-only policy, read what it would refuse, add the missing origins, put it in force.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ api = Blueprint("api", url_prefix="/api")
 api.add_route(lambda _: text("item"), "/item", name="item")
 section = cors_group(api, report_only=NEXT)
 app.blueprint(section)
-PAGES = ["https://www.app.example", "https://old.app.example", "https://stranger.example"]
+PAGES = ["https://www.app.example", "https://old.app.example", "https://unknown.example"]
 
 
 async def visits() -> None:
@@ -34,6 +34,6 @@ if __name__ == "__main__":
     logger.setLevel(logging.INFO)
     logger.addHandler(logging.StreamHandler(sys.stdout))
     asyncio.run(visits())
-    print("The list lacks old.app.example. With it, what was report-only becomes the policy:")
+    print("The list does not contain old.app.example. Add it, and put the policy in force:")
     section.reconfigure(NEXT.replace(allow_origins=PAGES[:2]), report_only=None)
     asyncio.run(visits())

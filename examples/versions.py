@@ -1,6 +1,6 @@
-"""Two versions of an API with a policy each, and a health check beside them without CORS.
+"""Two versions of an API with different policies, and a health check without CORS.
 
-v1 is public. v2 belongs to one front end, which calls it with the user's cookies.
+v1 is public. v2 is for one front end, which sends the user's cookies.
 """
 
 from sanic import Blueprint, Request, Sanic, json

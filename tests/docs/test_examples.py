@@ -181,17 +181,17 @@ def test_tighten() -> None:
         "https://www.app.example reads the item",
         *(
             line
-            for name in ("old.app", "stranger")
+            for name in ("old.app", "unknown")
             for line in (
                 f"cors_group(api) report-only: a page of 'https://{name}.example' could no longer read the "
                 "answer to 'GET' '/api/item': origin-not-allowed: allow_origins leaves it out",
                 f"https://{name}.example reads the item",
             )
         ),
-        "The list lacks old.app.example. With it, what was report-only becomes the policy:",
+        "The list does not contain old.app.example. Add it, and put the policy in force:",
         "https://www.app.example reads the item",
         "https://old.app.example reads the item",
-        "https://stranger.example is refused",
+        "https://unknown.example is refused",
     ]
 
 
