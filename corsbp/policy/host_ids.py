@@ -38,9 +38,9 @@ UNICODE: Final = _declare(
 )
 PUNYCODE: Final = _declare(
     "origin-punycode",
-    "has the label {label}, which no browser can read",
-    meaning="A label begins with `xn--`, but is not the ASCII form of a name that browsers can read.",
-    remedy="Copy the name from the address bar.",
+    "has the label {label}, which is not the ASCII form of a name",
+    meaning="A label begins with `xn--`, but is not the ASCII form of an international name.",
+    remedy="Copy the name from the address bar. Firefox and Safari do not open a site with such a label.",
 )
 LABEL_EMPTY: Final = _declare(
     "origin-label-empty",

@@ -26,8 +26,8 @@ ORIGIN_COVERED: Final = POLICY_WARNINGS.declare(
 )
 SET_BY_BROWSER: Final = POLICY_WARNINGS.declare(
     "header-set-by-browser",
-    "is a header that browsers set themselves: no page needs permission for it",
-    meaning="Browsers set this request header themselves: no page needs permission for it.",
+    "is a header that only browsers may set: no page needs permission for it",
+    meaning="Only browsers may set this request header: no page needs permission for it.",
     remedy="Remove it.",
 )
 REQUEST_SAFELISTED: Final = POLICY_WARNINGS.declare(

@@ -67,12 +67,14 @@ PREFLIGHT_ONLY_HEADERS = frozenset({ALLOW_METHODS, ALLOW_HEADERS, MAX_AGE})
 
 REQUEST_ONLY_HEADERS = _names("""
     access-control-request-headers access-control-request-method cookie expect host if-match
-    if-modified-since if-none-match if-range if-unmodified-since max-forwards origin range referer te
-    user-agent
+    if-modified-since if-none-match if-range if-unmodified-since max-forwards origin referer te user-agent
 """)
-"""Headers that no response has (RFC 9110). Not `authorization`: some APIs respond with one."""
+"""Headers that no response has (RFC 9110).
 
-SET_BY_BROWSERS = frozenset({"accept-encoding", "dnt", "keep-alive", "origin"})
+Not `authorization`: some APIs respond with one. Not `range`: the 308 of a resumable upload has it.
+"""
+
+SET_BY_BROWSERS = frozenset({"accept-encoding", "content-length", "date", "dnt", "keep-alive", "origin"})
 """Forbidden request headers that many recipes allow, the Sanic guide's among them: useless and harmless."""
 
 RESPONSE_ONLY_HEADERS = _names("""

@@ -8,12 +8,17 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
+from unicodedata import bidirectional
 
 MAX_NAME = 253  # RFC 1035, 2.3.4: 255 octets, without the length of the first label and the root's
 MAX_LABEL = 63  # RFC 1035, 2.3.4
 
 # https://url.spec.whatwg.org/#ends-in-a-number-checker
 is_number = re.compile(r"[0-9]+|0x[0-9a-f]*").fullmatch
+
+
+_JOINERS = "\u200c\u200d"  # RFC 5892, appendix A: invisible, but between letters of some scripts
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})  # RFC 5893, 1.4
 
 
 def is_host(host: str) -> bool:
@@ -63,9 +68,11 @@ def is_loopback(host: str) -> bool:
 
 @lru_cache(maxsize=1000)  # the last labels of many origins are the same
 def is_readable(label: str) -> bool:
-    """Return whether browsers can read a label of a host.
+    """Return whether a label of a host is one that browsers can read.
 
-    A label that begins with `xn--` has to be the ASCII form of an international name.
+    A label that begins with `xn--` has to be the ASCII form of a valid international name (UTS 46, 4.1), in
+    the form that browsers write. That is what Firefox and WebKit read. Chromium, and the URL standard since
+    June 2026, read every label of ASCII.
     """
     if not label.startswith("xn--"):
         return True
@@ -73,7 +80,30 @@ def is_readable(label: str) -> bool:
         name = label.removeprefix("xn--").encode().decode("punycode")
     except UnicodeError:
         return False
-    return not name.isascii() and to_ascii(name) == label
+    return not name.isascii() and to_ascii(name) == label and _is_valid_name(name)
+
+
+def _is_valid_name(name: str) -> bool:
+    """Return whether a decoded label, which UTS 46 maps to itself, is valid by its other criteria.
+
+    https://www.unicode.org/reports/tr46/#Validity_Criteria with CheckJoiners and CheckBidi, and without
+    CheckHyphens, as in the URL standard. CheckBidi looks at this label alone: browsers disagree whether a
+    label of ASCII such as `1a` may stand beside a right-to-left one.
+    """
+    import idna  # noqa: PLC0415, as in `to_ascii`
+
+    # Criterion 3, for which browsers still have no check: it keeps a name from being encoded twice.
+    if name.startswith("xn--"):
+        return False
+    joiners = [place for place, character in enumerate(name) if character in _JOINERS]
+    try:
+        idna.check_initial_combiner(name)
+        # `check_bidi` refuses characters that are newer than Python's Unicode, left-to-right ones too
+        if any(bidirectional(character) in _RIGHT_TO_LEFT for character in name):
+            idna.check_bidi(name)
+        return all(idna.valid_contextj(name, place) for place in joiners)
+    except ValueError:  # of which idna's errors are subclasses
+        return False
 
 
 def to_ascii(host: str) -> str:

@@ -74,6 +74,7 @@ APP = "https://app.example"
         ({"expose_headers": "*"}, "expose_headers", "*"),
         ({"expose_headers": ["*"]}, "expose_headers", "*"),
         ({"expose_headers": ["X-B", "x-a", "ETag"]}, "expose_headers", ("etag", "x-a", "x-b")),
+        ({"expose_headers": ["Range"]}, "expose_headers", ("range",)),
         ({}, "max_age", 600),
         ({"max_age": None}, "max_age", None),
         ({"max_age": 0}, "max_age", 0),

@@ -164,6 +164,7 @@ DOUBTED: list[tuple[dict[str, Any], str]] = [
     ({"allow_origins": ["https://*.example.com:*", "https://*.b.example.com:1", APP]}, "origin-covered"),
     ({"allow_headers": ["Origin", "x-a"]}, "header-set-by-browser"),
     ({"allow_headers": ["DNT", "Accept-Encoding", "keep-alive"]}, " ".join(["header-set-by-browser"] * 3)),
+    ({"allow_headers": ["Content-Length", "Date", "x-a"]}, " ".join(["header-set-by-browser"] * 2)),
     ({"allow_headers": ["Accept", "content-language", "x-a"]}, "header-safelisted header-safelisted"),
     ({"expose_headers": ["Content-Type"]}, "header-safelisted"),
     ({"allow_methods": ["patch", "GET"]}, "method-case"),
@@ -355,7 +356,7 @@ def test_what_was_meant_by_a_string(declared: dict[str, Any], suggestions: list[
             "is a header that every page may set anyway, unless its value has more than 128 characters, or "
             "another character in it than letters, digits, spaces and *,-.;=",
         ),
-        ("Origin", "is a header that browsers set themselves: no page needs permission for it"),
+        ("Origin", "is a header that only browsers may set: no page needs permission for it"),
     ],
 )
 def test_what_every_page_may_set(header: str, message: str) -> None:
