@@ -16,7 +16,8 @@ from .app.route_extra import active_policy_of
 from .app.routes import AnySanic
 from .app.section import Section
 from .app.send import current_send_wrapper, send_wrapper_for
-from .live.follower import Live, Source
+from .live.follower import Live
+from .live.options import Source, check_options, check_source
 from .policy.aliases import explain_unknown_arguments, policy_hint
 from .policy.fields import Entries, Fields, Names, OriginFunction, Star
 from .policy.policy import CorsPolicy
@@ -79,38 +80,60 @@ class CorsGroup(BlueprintGroup):
             if report_only is not None
             else None
         )
-        self.section.active_policy.change(_policy("reconfigure()", policy), tried)
+        checked = _policy("reconfigure()", policy)
+        self.section.warn_reconfigured()
+        self.section.active_policy.change(checked, tried)
 
-    def follow(self, source: Source, *, wait: float | timedelta = 10, required: bool = False) -> None:
-        """Have the origins come from a store, in each worker, from before the first request until shutdown.
+    def follow(
+        self,
+        source: Source,
+        *,
+        keep: Entries | OriginFunction | EllipsisType = ...,
+        wait: float | timedelta = 10,
+        required: bool = False,
+        retry: float | timedelta = 10,
+        stale_after: float | timedelta | None = None,
+    ) -> None:
+        """Let the allowed origins come from a store, in each worker, while the app runs.
 
             async def origins(app):  # group.follow(origins)
                 while True:
                     yield await app.ctx.store.origins()
                     await asyncio.sleep(5)
 
-        Before the app starts. The source begins after the app's `before_server_start`, and is closed before
-        its `before_server_stop`. If it fails, the last good origins hold; it is tried again in 1 to 60 s.
+        Call it before the app starts. The source begins after the app's `before_server_start` listeners, and
+        is closed before its `before_server_stop` listeners. Requests never wait for it. If it fails, the last
+        valid origins stay in force, and it is run again. Groups of an app that follow the same function share
+        one run of it, and have the same `wait`, `required`, `retry` and `stale_after`.
 
-        A collection takes the place of `allow_origins` whole, declared functions included, a CorsPolicy that
-        of every field. An entry that is no good is left out and named in the log; where none is left, nobody
-        is allowed. What cannot be (`"*"` with credentials) is refused. Answers vary, even with one origin.
+        A collection, or a function, is allowed beside the declared origins. An entry that is not valid, such
+        as `"*"`, is left out and named in the log. The string `"*"` alone allows every origin, if the policy
+        may. A `CorsPolicy` replaces all fields. All responses vary with `Origin`.
 
         Args:
             source: an async generator function that takes the app, and yields at once and after each change.
-            wait: seconds, or a timedelta, that a start waits for the first value; then it is as declared.
-            required: whether the app does not start then.
+            keep: origins, patterns and functions that stay allowed beside those of the source. Without it,
+                all that `allow_origins` declares, except `"*"`; `()` keeps nothing.
+            wait: seconds, or a timedelta, that a start waits for the first value. After that, the app starts
+                with the declared origins.
+            required: whether the app does not start without a first value.
+            retry: seconds, or a timedelta, at most until a source that failed is run again. The delay grows
+                from one second with each failure; a valid value resets it.
+            stale_after: seconds, or a timedelta, without a value, after which `live.error` is set.
 
         Raises:
-            TypeError: `source` is no async generator function, or `wait` no time.
-            ValueError: the group follows something already.
+            TypeError: `source` is not an async generator function, a time is not one, or `keep` is `"*"`.
+            CorsPolicyError: an entry of `keep` is not valid.
+            ValueError: the group follows a source already, or another group follows this one with other
+                options.
         """
-        self.section.keep_following(source, wait, required)
+        check_source(source)
+        self.section.follow(source, check_options(wait, required, retry, stale_after), keep)
 
     @property
     def live(self) -> Live | None:
-        """How live the followed origins are, for a health check; None where nothing is followed."""
-        return self.section.following.live if self.section.following else None
+        """The state of the live origins, for a health check; None if the group does not follow a source."""
+        return self.section.follower.live if self.section.follower else None
 
     async def allows(self, request: Request) -> bool:
         """Whether the page that sent a request may read the answer, functions asked.

@@ -23,6 +23,7 @@ from sanic.http import Stage
 from sanic.request import Request
 
 from ..live.follower import OriginFollower
+from ..live.sources import FollowedSources
 from ..log import enable_debug
 from ..policy.problems import warn
 from .bindings import RouteBinding, bind_routes
@@ -53,7 +54,7 @@ class AppHooks:
         """Whose the blueprints are of what is registered, or was about to be; and who has all the rest."""
         self.whose = Resolver(app)
         self.listens = False
-        self.followings: list[OriginFollower] = []
+        self.followed = FollowedSources()
         self.compile = app.router.finalize
         app.router.finalize = self.finalize  # type: ignore[method-assign]  # our hooks: see above
         app.router.resolve = self.whose.resolve  # type: ignore[method-assign]  # our hooks: see above
@@ -138,18 +139,19 @@ class AppHooks:
 
     # --- what is done while the app serves ---
 
-    def start_follower(self, following: OriginFollower) -> None:
-        """Have it begin after the app's own listeners and before the first request, and end before them."""
-        if following not in self.followings:
-            self.followings.append(following)
-            self.app.register_listener(following.start, "before_server_start", priority=LAST)
-            self.app.register_listener(following.stop, "before_server_stop", priority=LAST)
+    def start_follower(self, follower: OriginFollower) -> None:
+        """Let a source begin after the app's own listeners, and end before them."""
+        followed = self.followed
+        if not followed.followers:
+            self.app.register_listener(followed.start, "before_server_start", priority=LAST)
+            self.app.register_listener(followed.stop, "before_server_stop", priority=LAST)
             self.app.router.resolve = self.resolve  # type: ignore[method-assign]  # our hook: see above
+        if follower not in followed.followers:
+            followed.followers.append(follower)
 
     def resolve(self, path: str, **options: Any) -> Found:
         """As the router's: asked about the first request, and about what Sanic's cache does not know."""
-        for following in self.followings:
-            following.begin_late(self.app)
+        self.followed.begin_late(self.app)
         return self.whose.resolve(path, **options)
 
     # --- what fails before the router is asked ---

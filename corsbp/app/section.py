@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from itertools import count
+from types import EllipsisType
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -11,7 +11,10 @@ from sanic import Blueprint
 from sanic.blueprints import BlueprintGroup
 
 from ..decision.compiled import ActivePolicy
-from ..live.follower import OriginFollower, Source
+from ..live.follower import OriginFollower
+from ..live.options import FollowOptions, Source
+from ..live.sources import check_same_options
+from ..policy.fields import Entries, OriginFunction
 from ..policy.policy import CorsPolicy
 from ..policy.problems import Problem, find_calling_line, warn
 from .hooks import AppHooks
@@ -41,23 +44,48 @@ class Section(Owner, Blueprint):
         self.members = members
         self.whole = whole
         self.active_policy = ActivePolicy(policy, self.label, report_only=report_only)
-        self.following: OriginFollower | None = None
+        self.follower: OriginFollower | None = None
         self.made_at = find_calling_line()
         self.kept: dict[AnySanic, frozenset[Blueprint]] = {}
         self.arriving: frozenset[Blueprint] = frozenset()
         """What the app that has just registered this section had already."""
+        self.warned_reconfigured = False
         self.told: set[str] = set()
         _made[number] = self
         if whole is not None:
             whole.register_listener(self.tell_if_forgotten, "before_server_start")
 
-    def keep_following(self, source: Source, wait: float | timedelta, required: bool) -> None:
-        """Have the origins come from a source, in every app that has this section, or will."""
-        if self.following is not None:
-            raise ValueError(f"{self.label()} follows {self.following.source!r} already")
-        self.following = OriginFollower(self.active_policy, source, wait, required)
+    def follow(
+        self, source: Source, options: FollowOptions, keep: Entries | OriginFunction | EllipsisType
+    ) -> None:
+        """Let the origins come from a source, in every app that has this section, or will have it.
+
+        Raises:
+            ValueError: the section follows a source already, or another section follows this one with other
+                options.
+        """
+        if self.follower is not None:
+            raise ValueError(f"{self.label()} follows {self.follower.source!r} already")
+        self._check_follow(source, options, {*self.kept})
+        self.follower = OriginFollower(self.active_policy, source, options, keep)
         for mount in filter(None, map(AppHooks.of, self.kept)):
-            mount.start_follower(self.following)
+            mount.start_follower(self.follower)
+
+    def _check_follow(self, source: Source, options: FollowOptions, apps: set[AnySanic]) -> None:
+        """Check that the sections of these apps, or those that are in no app yet, agree on a source."""
+        others = []
+        for section in existing_sections():
+            shares_app = not apps.isdisjoint(section.kept) or not (apps or section.kept)
+            if section is not self and section.follower is not None and shares_app:
+                others.append(section.follower)
+        check_same_options(self.label(), source, options, others)
+
+    def warn_reconfigured(self) -> None:
+        """Warn once, if this section follows a source, that the next value replaces another policy."""
+        if self.follower is not None and not self.warned_reconfigured:
+            self.warned_reconfigured = True
+            message = "follows a source: its next value replaces the allow_origins of this policy"
+            warn(Problem("reconfigure-followed", "reconfigure()", self.label(), message))
 
     # --- registration ---
 
@@ -70,6 +98,8 @@ class Section(Owner, Blueprint):
         """
         if self.whole not in (None, app):
             raise ValueError(f"{self.label()} wraps {self.whole!r}, and cannot be registered on {app!r}")
+        if self.follower is not None:
+            self._check_follow(self.follower.source, self.follower.options, {app})
         mount = AppHooks.of(app) or AppHooks(app)
         mount.admit(self)
         if app not in self.kept:
@@ -79,8 +109,8 @@ class Section(Owner, Blueprint):
         super().register(app, options)  # type: ignore[no-untyped-call]  # Sanic's has no types
         for blueprint in innermost_sections(self):
             remove_listener(blueprint, self.tell_if_forgotten)
-        if self.following is not None:
-            mount.start_follower(self.following)
+        if self.follower is not None:
+            mount.start_follower(self.follower)
 
     def _kept(self, app: AnySanic, options: dict[str, Any]) -> frozenset[Blueprint]:
         """The blueprints of the group that the app has already: their registration stays as it is."""

@@ -1,7 +1,10 @@
-"""Live origins: a policy follows a store.
+"""Live origins: a section follows a store.
 
 The modules, from the entry inwards; imports run downwards only:
 
-    follower   a source is followed, and retried when it fails
-    values     the valid entries among those that a source yields
+    sources    the sources of one app: when each begins and ends, and which groups share one
+    follower   one section: each value of its source becomes its policy
+    retry      a source that is run, and run again when it fails
+    values     the valid entries of a value, also among 100,000
+    options    the arguments of `follow()`, checked
 """

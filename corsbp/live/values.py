@@ -1,11 +1,11 @@
-"""Pure: what is good in origins that come from a store, however many, without holding up the event loop."""
+"""The valid entries of a value, also among 100,000: the event loop is not held up."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple, cast
 
 from ..policy.fields import OriginFunction
 from ..policy.origin_diagnosis import origin_problems
@@ -17,95 +17,153 @@ from ..spec.public_suffixes import is_below_public_suffix
 from ..text import safe_repr
 
 STEP: Final = 0.002
-"""Seconds of work after which others have their turn."""
+"""Seconds of work after which other tasks have their turn."""
 
-_A_FEW: Final = 64
+CHUNK: Final = 256
 """Entries between two looks at the clock."""
 
-_EXPLAINED: Final = 1000
-"""Characters of an entry that are read to say what is wrong with it."""
+_MAX_EXPLAINED: Final = 1000
+"""Characters of an entry that are read to explain why it is not valid."""
 
 _MANY: Final = 10_000
-"""Entries that can go at once."""
+"""Entries that can be deleted in one step."""
+
+
+class AppliedValue(NamedTuple):
+    """The policy that a value makes."""
+
+    policy: CorsPolicy
+    left_out: Sequence[object] = ()
+    """The entries that are not valid."""
+
+    is_empty: bool = False
+    """Whether the value is a collection without a valid entry."""
 
 
 def preload_tables() -> None:
-    """Load the tables that checks may need: that would be felt later on."""
+    """Load the tables that validation needs: while requests are served, loading them would be felt."""
     origin_problems("https://bücher.example")
     is_below_public_suffix("https://*.example")
 
 
-def collection_entries(value: object) -> list[object] | None:
-    """Return the entries of a collection as a list; None for every other value.
+def unify_value(value: object) -> object:
+    """Return the entries of a collection, or of a function alone, as a new list; other values as they are.
 
     Unlike in a declared policy, `["*"]` is not `"*"`: where every other customer has been deleted, it would
     open the section. Only the bare string opens it.
     """
+    if callable(value):
+        return [value]
+    # A string and a mapping are collections too, but nobody means their characters or keys.
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Collection):
-        return None
+        return value
     return list(value)
 
 
-async def apply_value(value: object, policy: CorsPolicy) -> tuple[CorsPolicy, list[object]]:
-    """What becomes of a policy with this value in the place of its `allow_origins`.
+async def apply_value(value: object, policy: CorsPolicy, kept: Sequence[object] = ()) -> AppliedValue:
+    """Return the policy with this value as its origins, beside those that are kept.
 
-    An entry that is no good is left out, and the others hold: the policy comes with those left out.
+    `value` is as `unify_value` returns it. Entries that are not valid are left out, and the others allowed.
+    A `CorsPolicy` takes the place of all fields.
 
     Raises:
-        CorsPolicyError: the value as a whole cannot be.
+        CorsPolicyError: the value as a whole is not valid.
     """
     if isinstance(value, CorsPolicy):
-        return value, []
-    fields = fields_of(policy)
-    entries = collection_entries(value)
-    if entries is None:
-        validator = Validator()
-        allowed = validator.check_origins(value)
-        validator.check_credentials({**fields, "allow_origins": allowed})
-        if validator.problems:
-            raise CorsPolicyError(validator.problems)
-        functions = (allowed,) if callable(allowed) else ()
-        return with_origins(policy, allowed, OriginSet(()), functions), []
-    # What the policy has already is good, so that one more among many costs little.
-    known = origin_set(policy).exact
-    exact: set[str] = set()
-    origins: list[str] = []
-    others: list[str | OriginFunction] = []
-    bad: list[object] = []
+        return AppliedValue(value)
+    if not isinstance(value, list):
+        return AppliedValue(_open_to_all(value, policy))
+    entries = ValidEntries(policy)
+    entries.add(kept)
+    invalid_kept = len(entries.left_out)
     began = time.perf_counter()
-    for place, entry in enumerate(entries):
-        if not place % _A_FEW and time.perf_counter() - began > STEP:
+    for start in range(0, len(value), CHUNK):
+        if time.perf_counter() - began > STEP:
             await asyncio.sleep(0)
             began = time.perf_counter()
-        if isinstance(entry, str):
-            if entry in known or (is_entry(entry) and not entry_problems(entry, fields)):
-                # of a class of its own, it might be another text for those who ask
-                plain = str.__str__(entry)
-                if is_pattern(plain):
-                    others.append(plain)
-                elif plain not in exact:
-                    exact.add(plain)
-                    origins.append(plain)
-                continue
-        elif callable(entry) and not entry_problems(entry, fields):
-            others.append(entry)
-            continue
-        bad.append(entry)
-    patterns = list(dict.fromkeys(each for each in others if isinstance(each, str)))
-    asked = tuple(each for each in others if not isinstance(each, str))
-    table = OriginSet(patterns, exact)
-    return with_origins(policy, (*origins, *patterns, *asked), table, asked), bad
+        entries.add(value[start : start + CHUNK])
+    is_empty = len(entries.left_out) - invalid_kept == len(value)
+    return AppliedValue(entries.to_policy(), entries.left_out, is_empty)
+
+
+def _open_to_all(value: object, policy: CorsPolicy) -> CorsPolicy:
+    """Return the policy with `"*"` as its origins.
+
+    Raises:
+        CorsPolicyError: the value is not `"*"`, or the policy allows credentials.
+    """
+    validator = Validator()
+    allowed = validator.check_origins(value)
+    validator.check_credentials({**fields_of(policy), "allow_origins": allowed})
+    if validator.problems:
+        raise CorsPolicyError(validator.problems)
+    return with_origins(policy, allowed, OriginSet(()), ())
+
+
+class ValidEntries:
+    """The valid entries among those that are added, each once and in the same order."""
+
+    def __init__(self, policy: CorsPolicy) -> None:
+        self.policy = policy
+        self.fields = fields_of(policy)
+        # What the policy allows already is valid: one more origin among many costs little.
+        self.known = cast("frozenset[str]", origin_set(policy).exact)
+        self.origins: list[str] = []
+        self.exact: set[str] = set()
+        """The same origins, to look them up."""
+        self.patterns: dict[str, None] = {}
+        self.functions: list[OriginFunction] = []
+        self.left_out: list[object] = []
+
+    def add(self, entries: Sequence[object]) -> None:
+        """Add a few entries."""
+        # Exactly str: an instance of a subclass can be equal to one text and shown as another.
+        if set(map(type, entries)) == {str} and self.known.issuperset(entries):
+            self._add_origins(cast("Sequence[str]", entries))
+        else:
+            for entry in entries:
+                self._add_one(entry)
+
+    def _add_origins(self, origins: Sequence[str]) -> None:
+        # Nearly all origins take the short way, with one step for a whole chunk.
+        if not self.exact.isdisjoint(origins):
+            origins = [origin for origin in origins if origin not in self.exact]
+        count = len(self.exact)
+        self.exact.update(origins)
+        has_duplicates = len(self.exact) < count + len(origins)
+        self.origins += dict.fromkeys(origins) if has_duplicates else origins
+
+    def _add_one(self, entry: object) -> None:
+        if isinstance(entry, str) and (
+            entry in self.known or (is_entry(entry) and not entry_problems(entry, self.fields))
+        ):
+            text = str.__str__(entry)
+            if is_pattern(text):
+                self.patterns[text] = None
+            else:
+                self._add_origins([text])
+        elif callable(entry) and not entry_problems(entry, self.fields):
+            if entry not in self.functions:
+                self.functions.append(entry)
+        else:
+            self.left_out.append(entry)
+
+    def to_policy(self) -> CorsPolicy:
+        """Return the policy with these origins in the place of its own."""
+        allowed: tuple[str | OriginFunction, ...] = (*self.origins, *self.patterns, *self.functions)
+        table = OriginSet(self.patterns, self.exact)
+        return with_origins(self.policy, allowed, table, tuple(self.functions))
 
 
 async def clear_in_steps(entries: list[object]) -> None:
-    """Empty a list in steps: what nobody else has any more takes time to go, too."""
+    """Empty a list in steps: to free 100,000 entries at once would hold up the event loop, too."""
     while entries:
         del entries[-_MANY:]
         await asyncio.sleep(0)
 
 
 def entry_problems(entry: object, fields: Mapping[str, object]) -> list[Problem]:
-    """What is wrong with one entry, in a policy with these fields."""
+    """Return what is wrong with one entry of a policy with these fields."""
     validator = Validator()
     if validator.check_entry(entry) and isinstance(entry, str) and fields["allow_credentials"]:
         validator.check_entry_with_credentials(entry, fields)
@@ -113,9 +171,9 @@ def entry_problems(entry: object, fields: Mapping[str, object]) -> list[Problem]
 
 
 def explain_entry(entry: object, policy: CorsPolicy) -> str:
-    """Why an entry is left out, and what was meant. What is too long is not read: that would take time."""
-    if isinstance(entry, str) and len(entry) > _EXPLAINED:
-        return f"{safe_repr(entry)} is too long"
+    """Return why an entry is left out, and what was probably meant."""
+    if isinstance(entry, str) and len(entry) > _MAX_EXPLAINED:
+        return f"{safe_repr(entry)} is too long"  # to read it all would hold up the event loop
     if isinstance(entry, str) and entry == "*":
         return "'*' is not an origin; the source may yield it as a string of its own [star-not-alone]"
     return "; ".join(map(str, entry_problems(entry, fields_of(policy))))

@@ -10,7 +10,7 @@ POLICY_WARNINGS: Final = IdTable()
 """The warnings about a policy, when it is made."""
 
 STARTUP_WARNINGS: Final = IdTable()
-"""The warnings about an app, when it starts."""
+"""The warnings about an app, when it starts or is changed."""
 
 MAX_AGE_CAPPED: Final = POLICY_WARNINGS.declare(
     "max-age-capped",
@@ -85,4 +85,11 @@ TWO_LAYERS: Final = STARTUP_WARNINGS.declare(
     meaning="Another package for CORS, sanic-cors or sanic-ext, is active in the same app.",
     remedy="Remove it; for sanic-ext, set `app.config.CORS = False` before `app.extend()`. In a section, the "
     "headers of corsbp are sent.",
+)
+RECONFIGURE_FOLLOWED: Final = STARTUP_WARNINGS.declare(
+    "reconfigure-followed",
+    "follows a source: its next value replaces the allow_origins of this policy",
+    meaning="`reconfigure()` was called on a group that follows a source. The next value of the source replaces "
+    "the `allow_origins` of the new policy.",
+    remedy="Change the origins in the store. If you changed other fields only, ignore the warning.",
 )

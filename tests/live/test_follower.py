@@ -18,7 +18,7 @@ from sanic import Blueprint, Request, Sanic
 from sanic.exceptions import ServerError
 
 from corsbp import CorsGroup, CorsPolicy, cors_group
-from corsbp.live import follower, values
+from corsbp.live import follower, retry, values
 
 from ..support import (
     EVIL,
@@ -80,10 +80,16 @@ def followed(*first: Any, **policy: Any) -> tuple[CorsGroup, Store]:
     return group, store
 
 
-def following(group: CorsGroup) -> follower.OriginFollower:
-    found = group.section.following
+def follower_of(group: CorsGroup) -> follower.OriginFollower:
+    found = group.section.follower
     assert found is not None
     return found
+
+
+def no_wait(group: CorsGroup) -> None:
+    """Let the next start wait for nothing."""
+    found = follower_of(group)
+    found.options = found.options._replace(wait=0)
 
 
 async def until(there: Callable[[], Any]) -> None:
@@ -115,8 +121,7 @@ def said(caplog: pytest.LogCaptureFixture, part: str = "") -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follower, "SHORTEST_DELAY", 0.005)
-    monkeypatch.setattr(follower, "LONGEST_DELAY", 0.02)
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.005)
 
 
 # --- values ---
@@ -213,7 +218,7 @@ def test_preflights_vary_too() -> None:
 
 def test_declared_origins_vary_until_the_first_value() -> None:
     group, store = followed(allow_origins=[ORIGIN], allow_headers=["x-a"])
-    following(group).wait = 0
+    no_wait(group)
 
     async def talk(cors: Cors) -> None:
         assert await cors(ORIGIN, TWO) == [GRANTED, REFUSED]
@@ -260,7 +265,7 @@ def test_of_many_bad_entries_a_few_are_named(caplog: pytest.LogCaptureFixture) -
 
     run(group, talk)
     named = said(caplog, "left out")
-    assert len(named) == follower.NAMED + 1 and named[-1] == "left out of the live origins: 5000 in all"
+    assert len(named) == follower.MAX_NAMED + 1 and named[-1] == "left out of the live origins: 5000 in all"
 
 
 def test_nobody_is_allowed_where_the_store_is_empty(caplog: pytest.LogCaptureFixture) -> None:
@@ -322,9 +327,9 @@ def test_an_equal_value_changes_nothing() -> None:
     group, store = followed([ORIGIN, TWO])
 
     async def taken(value: Any) -> None:
-        came = following(group).came
+        came = follower_of(group).received_at
         store.put(value)
-        await until(lambda: following(group).came != came)
+        await until(lambda: follower_of(group).received_at != came)
 
     async def talk(_: Cors) -> None:
         for value, equal in (([ORIGIN, TWO], (ORIGIN, TWO)), (policy, policy.replace())):
@@ -395,9 +400,9 @@ def test_many_origins_hold_one_value_after_the_other() -> None:
     group, store = followed([TWO])
 
     async def put(value: Any) -> None:
-        before = following(group).came
+        before = follower_of(group).received_at
         store.put(value)
-        await until(lambda: following(group).came != before)
+        await until(lambda: follower_of(group).received_at != before)
 
     async def talk(cors: Cors) -> None:
         for value in values:
@@ -490,9 +495,9 @@ def test_the_traceback_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_source_that_gives_nothing_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follower, "PATIENCE", 0.3)
+    monkeypatch.setattr(retry, "FIRST_VALUE_TIMEOUT", 0.3)
     group, store = followed()
-    following(group).wait = 0
+    no_wait(group)
 
     async def talk(_: Cors) -> None:
         await until(lambda: store.opened == 2)
@@ -508,7 +513,7 @@ def test_a_source_that_gives_nothing_is_tried_again(monkeypatch: pytest.MonkeyPa
 def test_a_source_that_does_not_let_itself_be_cancelled(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(follower, "LAST_WORDS", 0.05)
+    monkeypatch.setattr(retry, "CLOSE_TIMEOUT", 0.05)
     group, waits, over = group_of(allow_origins=[EVIL]), False, False
 
     async def stubborn(app: Sanic) -> AsyncIterator[list[str]]:
@@ -538,8 +543,8 @@ def test_a_source_that_does_not_let_itself_be_cancelled(
 
 def test_a_source_that_was_given_up_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """It ignored that it was cancelled, and its origins took the place of its successor's."""
-    monkeypatch.setattr(follower, "LAST_WORDS", 0.05)
-    monkeypatch.setattr(follower, "PATIENCE", 0.5)
+    monkeypatch.setattr(retry, "CLOSE_TIMEOUT", 0.05)
+    monkeypatch.setattr(retry, "FIRST_VALUE_TIMEOUT", 0.5)
     group, starts, lets_go, closed = group_of(allow_origins=[EVIL]), 0, asyncio.Event(), False
 
     async def stubborn(app: Sanic) -> AsyncIterator[list[str]]:
@@ -677,7 +682,7 @@ def test_it_is_as_declared_at_each_start() -> None:
         assert await asking(port)(ORIGIN, EVIL) == [GRANTED, REFUSED]
 
     run_server(serve(app, first))
-    following(group).wait = 0
+    no_wait(group)
     store.values = asyncio.Queue()
 
     async def second(port: int) -> None:
@@ -747,7 +752,7 @@ def test_two_loops_follow_each_by_itself() -> None:
 
     async def talk(port: int) -> None:
         await until(lambda: group.live and group.live.origins == 2)
-        following(group).source = source  # a queue has one loop
+        follower_of(group).source = source  # a queue has one loop
         await asyncio.to_thread(lambda: asyncio.run(other()))
         assert held == [(ORIGIN, TWO)]
         assert group.live and group.live.origins == 1
@@ -804,7 +809,7 @@ def test_where_nothing_is_served_nothing_begins() -> None:
     route, *_ = app.router.get("/api/item", "GET", "api.example")
     assert route.path == "api/item"
     assert store.opened == 0
-    asyncio.run(following(group).stop(app))
+    asyncio.run(follower_of(group).stop(app))
 
 
 async def coroutine(app: Sanic) -> list[str]:
