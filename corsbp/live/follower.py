@@ -100,7 +100,7 @@ class OriginFollower:
         return self.runs.get(loop)
 
     def join(self, run: SourceRun) -> None:
-        """Receive the values of a run that has not started yet."""
+        """Receive the values of a run that has not begun yet."""
         if not self.runs:
             self._reset()
         self.runs[asyncio.get_running_loop()] = run
@@ -137,6 +137,7 @@ class OriginFollower:
         `value` is as `unify_value` returns it. The same object as the last one is not checked again.
         """
         self.heard_at = time.monotonic()
+        # After reconfigure() an equal value is put in force, too: it replaces what was declared there.
         if value is not self.value or self.active_policy.policy is not self.made:
             try:
                 applied = await self._put_in_force(value)
@@ -159,7 +160,8 @@ class OriginFollower:
         while True:
             base = self.active_policy.policy
             applied = await apply_value(value, base, self.kept)
-            if base is self.active_policy.policy:  # nobody has called reconfigure() meanwhile
+            # If reconfigure() was called between two steps, the entries are checked again for that policy.
+            if base is self.active_policy.policy:
                 break
         self._note_reconfigured()
         self.active_policy.change(applied.policy, self.active_policy.report_only)
@@ -169,7 +171,7 @@ class OriginFollower:
     def _refuse(self, error: CorsPolicyError) -> None:
         refusal = f"gave a value that is not valid: {'; '.join(map(str, error.problems))}"
         if self.error != refusal:
-            message = "the source of live origins %s; the last good ones stay"
+            message = "the source of live origins %s; the last valid ones stay in force"
             self.log(logging.ERROR, message, refusal)
         self.error = refusal
 
@@ -186,7 +188,7 @@ class OriginFollower:
         for key in fresh[:MAX_NAMED]:
             why = explain_entry(found[key], self.active_policy.policy)
             self.log(logging.ERROR, "left out of the live origins: %s", why)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # an explanation takes up to a millisecond
         if fresh[MAX_NAMED:]:
             self.log(logging.ERROR, "left out of the live origins: %d in all", len(entries))
         self.left_out = found.keys() - set(fresh[MAX_NAMED:])

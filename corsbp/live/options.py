@@ -22,7 +22,7 @@ LONGEST: Final = sys.float_info.max
 
 
 class FollowOptions(NamedTuple):
-    """How a source is followed. Groups that share a run of a source have the same options."""
+    """The options of `follow()`. Groups that share a run of a source have the same."""
 
     wait: float
     """Seconds that a start waits for the first value."""
@@ -60,6 +60,7 @@ def check_options(
     Raises:
         TypeError: a time is not one, or is out of range.
     """
+    # The largest float is a time too: it waits for ever. A NaN is in no range, and an int may be larger.
     patience = to_seconds(wait)
     if patience is None or not 0 <= patience <= LONGEST:
         raise TypeError(f"wait= takes a number of seconds or a timedelta, not {wait!r}")
@@ -86,6 +87,7 @@ def kept_entries(keep: Entries | OriginFunction | EllipsisType, policy: CorsPoli
     """
     if keep is ...:
         return declared_entries(policy)
+    # The same checks as for `allow_origins`: what is kept would be refused there, too.
     validator = Validator()
     allowed = validator.check_origins(keep)
     if allowed == "*":

@@ -55,24 +55,19 @@ class SourceRun:
         """Failures in a row: a valid value clears them."""
         self.consumer: asyncio.Task[None] | None = None
         """The task whose values count."""
-        self.task: asyncio.Task[None] | None = None
+        self.task = asyncio.get_running_loop().create_task(self._run_forever())
 
     def add(self, receiver: ValueReceiver) -> None:
-        """Add a section, before `start`."""
-        self.receivers[receiver] = asyncio.get_running_loop().create_future()
-
-    def start(self) -> None:
-        """Start to run the source."""
-        self.task = asyncio.get_running_loop().create_task(self._run_forever())
+        """Add a section. All are added before the event loop has a turn, in which the task begins."""
+        self.receivers[receiver] = self.task.get_loop().create_future()
 
     def has_ended(self) -> bool:
         """Return whether the run has ended, or was cut off with its event loop."""
-        return self.task is None or self.task.done() or self.task.get_loop().is_closed()
+        return self.task.done() or self.task.get_loop().is_closed()
 
     async def stop(self) -> None:
         """Close the source."""
-        if self.task is not None:
-            await cancel_and_wait(self.task, CLOSE_TIMEOUT + 1)
+        await cancel_and_wait(self.task, CLOSE_TIMEOUT + 1)
 
     def log(self, message: str, *values: object, trace: bool = False) -> None:
         """Log an error, with the names of all sections that follow."""
@@ -86,7 +81,7 @@ class SourceRun:
             for receiver in self.receivers:
                 receiver.note_failure(error)
             delay = retry_delay(self.failures, self.options.retry)
-            message = "the source of live origins %s; the last good ones stay, next try in %.1f s"
+            message = "the source of live origins %s; the last valid ones stay in force, next try in %.1f s"
             self.log(message, error, delay)
             await asyncio.sleep(delay)
 

@@ -29,6 +29,7 @@ class FollowedSources:
             RuntimeError: a first value is required, and did not come in time.
         """
         loop = asyncio.get_running_loop()
+        # All begin at once: three stores that are away take 10 s together, and Sanic gives a worker 30 s.
         began = loop.time()
         runs = self._begin(app)
         for follower, run in runs.items():
@@ -69,6 +70,8 @@ class FollowedSources:
         for follower in self.followers:
             run = follower.run_in(loop)
             if run is None:
+                # By ==, as methods of one object are equal and not identical. Not from another app, to whose
+                # store the function may lead, nor one that began earlier: its first value has passed.
                 run = next((each for each in fresh if each.source == follower.source), None)
                 if run is None:
                     run = SourceRun(app, follower.source, follower.options)
@@ -76,8 +79,6 @@ class FollowedSources:
                 follower.join(run)
             run.apps.add(app.name)
             runs[follower] = run
-        for run in fresh:
-            run.start()
         return runs
 
     async def stop(self, app: Sanic[Any, Any]) -> None:

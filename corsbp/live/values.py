@@ -82,6 +82,7 @@ async def apply_value(value: object, policy: CorsPolicy, kept: Sequence[object] 
             await asyncio.sleep(0)
             began = time.perf_counter()
         entries.add(value[start : start + CHUNK])
+    # An origin that is kept as well counts: the store has it.
     is_empty = len(entries.left_out) - invalid_kept == len(value)
     return AppliedValue(entries.to_policy(), entries.left_out, is_empty)
 
@@ -134,19 +135,19 @@ class ValidEntries:
         self.origins += dict.fromkeys(origins) if has_duplicates else origins
 
     def _add_one(self, entry: object) -> None:
-        if isinstance(entry, str) and (
-            entry in self.known or (is_entry(entry) and not entry_problems(entry, self.fields))
-        ):
+        if isinstance(entry, str):
             text = str.__str__(entry)
-            if is_pattern(text):
+            # The grammar first: it is bounded and cheap, while an explanation of what is wrong is not.
+            if text not in self.known and not (is_entry(text) and not entry_problems(text, self.fields)):
+                self.left_out.append(entry)
+            elif is_pattern(text):
                 self.patterns[text] = None
             else:
                 self._add_origins([text])
-        elif callable(entry) and not entry_problems(entry, self.fields):
-            if entry not in self.functions:
-                self.functions.append(entry)
-        else:
+        elif not callable(entry) or entry_problems(entry, self.fields):
             self.left_out.append(entry)
+        elif entry not in self.functions:
+            self.functions.append(entry)
 
     def to_policy(self) -> CorsPolicy:
         """Return the policy with these origins in the place of its own."""

@@ -12,12 +12,12 @@ from typing import Any
 from sanic import Request, Sanic
 from sanic.response import HTTPResponse
 
-import corsbp.live.follower
+import corsbp.live.retry
 
 example: Any = importlib.import_module(os.environ["EXAMPLE"])
 patience = float(os.environ.get("PATIENCE", example.PATIENCE))
-delays: Any = corsbp.live.follower
-delays.SHORTEST_DELAY *= patience / example.PATIENCE
+delays: Any = corsbp.live.retry
+delays.FIRST_DELAY *= patience / example.PATIENCE
 example.LOOK_AGAIN = example.PATIENCE = patience
 app: Sanic = example.app
 
