@@ -330,7 +330,8 @@ def test_what_a_group_follows() -> None:
     customer = {**COOKIES, "access-control-allow-origin": "https://customer.example"}
     rows: dict[str, Expectation] = {
         "followed": (request("GET", "/api/", "https://customer.example"), 200, varies(customer, "origin")),
-        "declared": (request("GET", "/api/"), 200, REFUSED),
+        "declared": (request("GET", "/api/"), 200, varies(COOKIES, "origin")),
+        "neither": (request("GET", "/api/", EVIL), 200, REFUSED),
     }
     expect(app, rows)
 

@@ -46,7 +46,7 @@ def until_well(port: int) -> None:
     while in_a_row < 20:
         (health,) = send(port, request("GET", "/health", None))
         assert health.status == 200
-        in_a_row = in_a_row + 1 if b'"origins":0,"error":null' in health.body else 0
+        in_a_row = in_a_row + 1 if b'"origins":1,"error":null' in health.body else 0
         assert time.monotonic() < deadline, health
 
 
@@ -96,7 +96,7 @@ def test_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
         store(postgres, "asyncpg", "DATABASE_URL", monkeypatch) as server,
         sanic_process("examples.live_postgres:app", "--workers", "2") as port,
     ):
-        until_all(port, ORIGIN, REFUSED)  # as in the table, which is empty
+        until_all(port, NEW, REFUSED)  # as in the table, which is empty
         (added,) = send(port, form(NEW))
         assert added.status == 200 and f"<p>{NEW} is allowed.</p>".encode() in added.body
         until_all(port, NEW, granted(NEW))
@@ -233,9 +233,15 @@ def test_every_way_to_start(way: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
         db.execute("INSERT INTO tenants VALUES ('a.example', ?)", [NEW])
     port = free_port()
     with started(way, tmp_path, "examples.tenants:app", port, port):
-        answers = send(port, *[request("GET", "/prices/", NEW)] * 3, request("GET", "/prices/", ORIGIN))
+        answers = send(
+            port,
+            *[request("GET", "/prices/", NEW)] * 3,
+            request("GET", "/prices/", ORIGIN),
+            request("GET", "/prices/", EVIL),
+        )
     assert [answer.cors for answer in answers] == [
         *[{"access-control-allow-origin": NEW, **REFUSED}] * 3,
+        {"access-control-allow-origin": ORIGIN, **REFUSED},
         REFUSED,
     ]
     (tmp_path / "required.py").write_text(REQUIRED)
