@@ -16,7 +16,8 @@ from ..live.options import FollowOptions, Source
 from ..live.sources import check_same_options
 from ..policy.fields import Entries, OriginFunction
 from ..policy.policy import CorsPolicy
-from ..policy.problems import Problem, find_calling_line, warn
+from ..policy.problems import Problem, find_calling_line, make_problem, warn
+from ..policy.warning_ids import RECONFIGURE_FOLLOWED
 from .hooks import AppHooks
 from .ownership import Owner, innermost_sections, iterate_members
 from .routes import AnySanic, remove_listener
@@ -84,8 +85,7 @@ class Section(Owner, Blueprint):
         """Warn once, if this section follows a source, that the next value replaces another policy."""
         if self.follower is not None and not self.warned_reconfigured:
             self.warned_reconfigured = True
-            message = "follows a source: its next value replaces the allow_origins of this policy"
-            warn(Problem("reconfigure-followed", "reconfigure()", self.label(), message))
+            warn(make_problem(RECONFIGURE_FOLLOWED, "reconfigure()", self.label()))
 
     # --- registration ---
 

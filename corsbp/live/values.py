@@ -7,14 +7,19 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
+from ..policy.field_ids import STAR_NOT_ALONE
 from ..policy.fields import OriginFunction
 from ..policy.origin_diagnosis import origin_problems
 from ..policy.policy import CorsPolicy, fields_of, origin_set, with_origins
-from ..policy.problems import CorsPolicyError, Problem
+from ..policy.problems import CorsPolicyError, Problem, make_problem
 from ..policy.validation import Validator
 from ..spec.origins import OriginSet, is_entry, is_pattern
 from ..spec.public_suffixes import is_below_public_suffix
 from ..text import safe_repr
+
+STAR_IN_COLLECTION: Final = STAR_NOT_ALONE.variant(
+    "is not an origin: a source that allows every origin yields it alone, not in a collection"
+)
 
 STEP: Final = 0.002
 """Seconds of work after which other tasks have their turn."""
@@ -176,5 +181,5 @@ def explain_entry(entry: object, policy: CorsPolicy) -> str:
     if isinstance(entry, str) and len(entry) > _MAX_EXPLAINED:
         return f"{safe_repr(entry)} is too long"  # to read it all would hold up the event loop
     if isinstance(entry, str) and entry == "*":
-        return "'*' is not an origin; the source may yield it as a string of its own [star-not-alone]"
+        return str(make_problem(STAR_IN_COLLECTION, "allow_origins", entry))
     return "; ".join(map(str, entry_problems(entry, fields_of(policy))))

@@ -89,7 +89,7 @@ TWO_LAYERS: Final = STARTUP_WARNINGS.declare(
 RECONFIGURE_FOLLOWED: Final = STARTUP_WARNINGS.declare(
     "reconfigure-followed",
     "follows a source: its next value replaces the allow_origins of this policy",
-    meaning="`reconfigure()` was called on a group that follows a source. The next value of the source replaces "
-    "the `allow_origins` of the new policy.",
+    meaning="`reconfigure()` was called on a group that follows a source. The next value of the source "
+    "replaces the `allow_origins` of the new policy.",
     remedy="Change the origins in the store. If you changed other fields only, ignore the warning.",
 )
