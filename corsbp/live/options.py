@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from inspect import iscoroutinefunction, isgeneratorfunction
 from types import EllipsisType
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..policy.fields import Entries, OriginFunction, Star, to_seconds
 from ..policy.policy import CorsPolicy, fields_of
@@ -21,7 +21,8 @@ Source: TypeAlias = "Callable[[Any], AsyncIterator[Star | Entries | OriginFuncti
 LONGEST: Final = sys.float_info.max
 
 
-class FollowOptions(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FollowOptions:
     """The options of `follow()`. Groups that share a run of a source have the same."""
 
     wait: float

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextvars import Context
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .follower import OriginFollower
@@ -101,8 +102,9 @@ def check_same_options(
     for other in others:
         if other.source != source or other.options == options:
             continue
-        pairs = zip(FollowOptions._fields, options, other.options, strict=True)
-        different = [f"{name}: {ours!r} and {theirs!r}" for name, ours, theirs in pairs if ours != theirs]
+        theirs = asdict(other.options)
+        pairs = [(name, value, theirs[name]) for name, value in asdict(options).items()]
+        different = [f"{name}: {one!r} and {two!r}" for name, one, two in pairs if one != two]
         raise ValueError(
             f"{label} and {other.label()} follow {source!r} with different options "
             f"({'; '.join(different)}). Groups that follow one source share its run: "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import pytest
@@ -82,7 +83,7 @@ def follower_of(group: CorsGroup) -> OriginFollower:
 def do_not_wait(group: CorsGroup) -> None:
     """Let the next start wait for no value."""
     follower = follower_of(group)
-    follower.options = follower.options._replace(wait=0)
+    follower.options = replace(follower.options, wait=0)
 
 
 async def until(condition: Callable[[], Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from sanic import Sanic
 
 from corsbp import CorsPolicyError
+from corsbp.live.options import FollowOptions
 
 from ..support import ORIGIN
 from .followed import Store, followed, follower_of, group_of
@@ -52,10 +53,10 @@ def test_times_are_numbers_or_timedeltas() -> None:
     group = group_of()
     second = timedelta(seconds=1)
     group.follow(Store(), wait=second, retry=second, stale_after=second)
-    assert follower_of(group).options == (1, False, 1, 1)
+    assert follower_of(group).options == FollowOptions(1, False, 1, 1)
     group = group_of()
     group.follow(Store())
-    assert follower_of(group).options == (10, False, 10, None)
+    assert follower_of(group).options == FollowOptions(10, False, 10, None)
 
 
 @pytest.mark.parametrize("keep", ["*", ["*"]])
