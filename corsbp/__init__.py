@@ -27,7 +27,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .decision.refusal import Refusal
     from .group import CorsGroup, cors_group
+    from .policy.fields import OriginFunction
     from .policy.origin_diagnosis import origin_problems
     from .policy.policy import CorsPolicy
     from .policy.problems import CorsPolicyError, CorsPolicyWarning, Problem
@@ -37,7 +39,9 @@ __all__ = [
     "CorsPolicy",
     "CorsPolicyError",
     "CorsPolicyWarning",
+    "OriginFunction",
     "Problem",
+    "Refusal",
     "cors_group",
     "origin_problems",
 ]
@@ -48,18 +52,20 @@ _MODULES = {
     "CorsPolicy": "policy.policy",
     "CorsPolicyError": "policy.problems",
     "CorsPolicyWarning": "policy.problems",
+    "OriginFunction": "policy.fields",
     "Problem": "policy.problems",
+    "Refusal": "decision.refusal",
     "cors_group": "group",
     "origin_problems": "policy.origin_diagnosis",
 }
 
 
-if not TYPE_CHECKING:  # to which it would allow every name
+if not TYPE_CHECKING:  # a type checker would accept every name
 
     def __getattr__(name: str) -> Any:
-        """Fetch a public name where it is first asked for.
+        """Import a public name when it is first used.
 
-        pytest imports this package at every start, for its plugin, and must not be made to import Sanic.
+        pytest imports this package at every start, for its plugin. That must not import Sanic.
         """
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

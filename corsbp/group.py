@@ -135,7 +135,7 @@ class CorsGroup(BlueprintGroup):
         """The state of the live origins, for a health check; None if the group does not follow a source."""
         return self.section.follower.live if self.section.follower else None
 
-    async def allows(self, request: Request) -> bool:
+    async def allows(self, request: Request[Any, Any]) -> bool:
         """Whether the page that sent a request may read the answer, functions asked.
 
             async def guard(request):

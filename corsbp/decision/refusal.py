@@ -23,6 +23,10 @@ REFUSALS: Final = ids("""
 class Refusal(NamedTuple):
     """Why a page is refused.
 
+        @app.signal("corsbp.page.refused")
+        async def count(request, section, refusal: Refusal, report_only):
+            print(section, refusal.id, refusal.times)
+
     id: one of `REFUSALS`.
     value: what is refused, as it was sent: an origin, a method, a header's name, or a list of lines.
     expected: what would have matched.

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar
 
 from ..spec.origins import OriginSet
 
 if TYPE_CHECKING:
     from sanic import Request
 
-OriginFunction: TypeAlias = "Callable[[str, Request], bool | Awaitable[bool]]"
-"""A function that returns whether pages of an origin may read the response to a request.
+# `Request[Any, Any]`: a function for the requests of the app's own `Sanic[MyConfig, MyContext]` is one, too.
+OriginFunction: TypeAlias = Callable[[str, "Request[Any, Any]"], "bool | Awaitable[bool]"]
+"""A function, sync or async, that returns whether pages of an origin may read the response to a request.
+
+    def is_partner(origin: str, request: object) -> bool:
+        return origin.endswith(".partner.example")
+    function: OriginFunction = is_partner
+    policy = CorsPolicy(allow_origins=["https://app.example", function])
 
 It is called for valid origins only.
 """

@@ -18,6 +18,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -27,7 +28,7 @@ from sanic import Blueprint, Request, Sanic
 
 import corsbp
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyError, CorsPolicyWarning, Problem, cors_group, testing
-from corsbp.testing import Browser, assert_policy, attack, result
+from corsbp.testing import Browser, assert_policy, attack, stops
 
 from ..support import ROOT, new_app, require_package, text_handler
 
@@ -146,7 +147,8 @@ def examples_of(name: str, text: str) -> list[str]:
 @pytest.mark.parametrize("name", corsbp.__all__)
 def test_a_name_says_what_it_is_for(name: str) -> None:
     """In one line, and with an example that runs."""
-    for example in examples_of(name, inspect.getdoc(getattr(corsbp, name)) or ""):
+    constants = constant_texts(import_module(f"corsbp.{corsbp._MODULES[name]}"))  # type aliases are constants
+    for example in examples_of(name, constants.get(name) or inspect.getdoc(getattr(corsbp, name)) or ""):
         names = {each: getattr(corsbp, each) for each in corsbp.__all__}
         blueprints = {each: Blueprint(each, url_prefix=f"/{each}") for each in ("api_bp", "v1", "v2")}
         exec(example, {**names, **blueprints, "app": Sanic("hover")})
@@ -159,7 +161,7 @@ def test_a_name_for_tests_says_what_it_is_for(name: str) -> None:
     for method in ("GET", "PUT"):
         bp.add_route(text_handler(""), "/items", methods=[method], name=method)
     app = new_app(cors_group(bp, allow_origins=["https://app.example"], allow_credentials=True))
-    below = {"STOPS": constant_texts(result)["STOPS"]}
+    below = {"STOPS": constant_texts(stops)["STOPS"]}
 
     async def run(example: str) -> None:
         async with Browser(app) as browser:

@@ -8,8 +8,10 @@ import time
 import warnings
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import TypeAlias
 
-from sanic import Blueprint, Request, Sanic, text
+from sanic import Blueprint, Config, Forbidden, Request, Sanic, text
 from sanic.blueprints import BlueprintGroup
 from sanic.response import HTTPResponse
 
@@ -18,7 +20,9 @@ from corsbp import (
     CorsPolicy,
     CorsPolicyError,
     CorsPolicyWarning,
+    OriginFunction,
     Problem,
+    Refusal,
     cors_group,
     origin_problems,
 )
@@ -47,6 +51,36 @@ def knows(origin: str, _: Request) -> bool:
     return origin.endswith(".example")
 
 
+class ShopConfig(Config):
+    """The app's own, as in `Sanic("shop", config=ShopConfig())`."""
+
+
+class ShopContext:
+    partners: frozenset[str] = frozenset()
+
+
+class SessionContext(SimpleNamespace):
+    partner: str
+
+
+Shop: TypeAlias = "Sanic[ShopConfig, ShopContext]"
+
+
+def is_partner(origin: str, request: Request[Shop, SimpleNamespace]) -> bool:
+    return origin in request.app.ctx.partners
+
+
+async def is_partner_of_session(origin: str, request: Request[Shop, SessionContext]) -> bool:
+    return request.ctx.partner == origin
+
+
+def make_function(name: str) -> OriginFunction:
+    return is_partner if name == "partner" else lambda origin, request: request.app.name == origin
+
+
+functions: list[OriginFunction] = [asks, knows, is_partner, is_partner_of_session, make_function("partner")]
+optional: OriginFunction | None = None
+
 partners = CorsPolicy(
     allow_origins=["https://app.example", "https://*.partner.example", "http://localhost:*"],
     allow_credentials=True,
@@ -68,6 +102,10 @@ by_function: list[CorsPolicy] = [
     CorsPolicy(allow_origins=("https://app.example", lambda origin, request: request.ip == origin)),
     CorsPolicy(allow_origins={"https://app.example", knows}),
     CorsPolicy(allow_origins=[asks]),
+    CorsPolicy(allow_origins=is_partner),
+    CorsPolicy(allow_origins=["https://app.example", is_partner, is_partner_of_session]),
+    CorsPolicy(allow_origins=functions),
+    CorsPolicy(allow_origins=make_function("partner")),
     CorsPolicy(allow_origins="*", allow_methods="*", allow_headers="*", expose_headers="*", max_age=0),
     CorsPolicy(allow_origins=dict.fromkeys(["https://app.example"]).keys()),
 ]
@@ -88,6 +126,11 @@ if isinstance(partners.allow_origins, tuple):
 
 async def may_read(request: Request) -> bool:
     return await group.allows(request)
+
+
+async def guard(request: Request[Shop, SimpleNamespace]) -> None:
+    if not await group.allows(request):
+        raise Forbidden("This page may not change anything")
 
 
 async def handler(_: Request) -> HTTPResponse:
@@ -122,6 +165,14 @@ group = cors_group(
     version_prefix="/v",
     name_prefix="",
 )
+
+
+@app.signal("corsbp.page.refused")
+async def count(request: Request, section: str, refusal: Refusal, report_only: bool) -> None:
+    counted: tuple[str, object, str, str, int] = refusal
+    assert refusal.times and counted and request and section and not report_only
+
+
 group.append(fourth)
 group.insert(0, Blueprint.group(fifth))
 nested: BlueprintGroup = Blueprint.group(group, url_prefix="/shop")

@@ -39,6 +39,7 @@ CorsPolicy(allow_origins=(origin for origin in ["https://app.example"]))  # wron
 CorsPolicy(allow_origins=one)  # wrong
 CorsPolicy(allow_origins=number)  # wrong
 CorsPolicy(allow_origins=later)  # wrong
+never: corsbp.OriginFunction = number  # wrong
 CorsPolicy(allow_origins=lambda origin: True)  # wrong
 CorsPolicy(allow_origins=["https://app.example", one])  # wrong
 CorsPolicy(allow_origins=["https://app.example", later])  # wrong
