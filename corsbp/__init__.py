@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .decision.refusal import Refusal
     from .group import CorsGroup, cors_group
+    from .live.follower import Live
+    from .live.options import Source
     from .policy.fields import OriginFunction
     from .policy.origin_diagnosis import origin_problems
     from .policy.policy import CorsPolicy
@@ -39,9 +41,11 @@ __all__ = [
     "CorsPolicy",
     "CorsPolicyError",
     "CorsPolicyWarning",
+    "Live",
     "OriginFunction",
     "Problem",
     "Refusal",
+    "Source",
     "cors_group",
     "origin_problems",
 ]
@@ -52,9 +56,11 @@ _MODULES = {
     "CorsPolicy": "policy.policy",
     "CorsPolicyError": "policy.problems",
     "CorsPolicyWarning": "policy.problems",
+    "Live": "live.follower",
     "OriginFunction": "policy.fields",
     "Problem": "policy.problems",
     "Refusal": "decision.refusal",
+    "Source": "live.options",
     "cors_group": "group",
     "origin_problems": "policy.origin_diagnosis",
 }

@@ -27,7 +27,13 @@ MAX_REMEMBERED: Final = 1000
 
 
 class Live(NamedTuple):
-    """The state of a section's live origins, for a health check: `json(group.live._asdict())`."""
+    """The state of a section's live origins, for a health check.
+
+    @app.get("/health")
+    async def health(request):
+        live: Live = group.live
+        return json(live._asdict(), status=503 if live.error else 200)
+    """
 
     age: float | None
     """Seconds since the last valid value, changed or not; None before the first."""

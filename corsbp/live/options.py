@@ -15,8 +15,17 @@ from ..policy.policy import CorsPolicy, fields_of
 from ..policy.problems import CorsPolicyError
 from ..policy.validation import Validator
 
-Source: TypeAlias = "Callable[[Any], AsyncIterator[Star | Entries | OriginFunction | CorsPolicy]]"
-"""An async generator function: it takes the app, and yields the origins at once and after each change."""
+Source: TypeAlias = Callable[[Any], "AsyncIterator[Star | Entries | OriginFunction | CorsPolicy]"]
+"""An async generator function: it takes the app, and yields the origins at once and after each change.
+
+    async def origins(app):
+        while True:
+            yield await app.ctx.store.origins()
+            await asyncio.sleep(5)
+    source: Source = origins
+
+`group.follow(source)` runs it in each worker. Requests never wait for it.
+"""
 
 LONGEST: Final = sys.float_info.max
 

@@ -23,7 +23,7 @@ from corsbp.spec import fetch
 
 from ..support import ROOT, require_package
 
-TYPE_ALIASES = ("OriginFunction",)
+TYPE_ALIASES = ("OriginFunction", "Source")
 PACKAGES = (command, try_page, testing, corsbp, app, live, report, decision, policy, spec)
 MAPS = {
     package.__name__: re.findall(r"^    (\w+)  +\S", package.__doc__ or "", re.M)  # from the entry inwards

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TypeAlias
@@ -20,9 +20,11 @@ from corsbp import (
     CorsPolicy,
     CorsPolicyError,
     CorsPolicyWarning,
+    Live,
     OriginFunction,
     Problem,
     Refusal,
+    Source,
     cors_group,
     origin_problems,
 )
@@ -178,6 +180,18 @@ group.insert(0, Blueprint.group(fifth))
 nested: BlueprintGroup = Blueprint.group(group, url_prefix="/shop")
 app.blueprint(nested)
 group.reconfigure(group.policy.replace(max_age=None))
+
+
+async def stored(_: Shop) -> AsyncIterator[list[str]]:
+    yield ["https://app.example"]
+
+
+source: Source = stored
+followed: CorsGroup = cors_group(Blueprint("followed"), allow_origins=["https://app.example"])
+followed.follow(source)
+live: Live | None = followed.live
+if live is not None:
+    age: tuple[float | None, int, str | None] = live.age, live.origins, live.error
 tried: CorsGroup = cors_group(Blueprint("tried"), policy=CorsPolicy(), report_only=CorsPolicy(max_age=60))
 with_report_only: CorsPolicy | None = tried.report_only
 tried.reconfigure(tried.policy, report_only=None)
