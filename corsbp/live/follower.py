@@ -29,10 +29,12 @@ MAX_REMEMBERED: Final = 1000
 class Live(NamedTuple):
     """The state of a section's live origins, for a health check.
 
-    @app.get("/health")
-    async def health(request):
-        live: Live = group.live
-        return json(live._asdict(), status=503 if live.error else 200)
+        @app.get("/health")
+        async def health(request):
+            live: Live = group.live
+            return json(live._asdict(), status=503 if live.error else 200)
+
+    It is `group.live`, which is None for a section without a source.
     """
 
     age: float | None
