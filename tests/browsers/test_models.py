@@ -89,7 +89,7 @@ def test_numbers_of_the_readme(unlike: Mapping[EngineName, list[Scenario]]) -> N
     assert f"in {len(SCENARIOS)} scenarios" in page
     told = ", ".join(f"{len(unlike[name])} scenarios ({name}, {lines[name]} quirks)" for name in NAMES)
     counted = (
-        f"Of {runs:,} runs {runs - len(EXCEPTIONS):,} come out as the engine's own model says, and "
+        f"Of {runs:,} runs, {runs - len(EXCEPTIONS):,} have the result of the browser's model, and "
         f"{len(EXCEPTIONS)} are exceptions"
     )
     assert counted in page
