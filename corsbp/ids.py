@@ -49,10 +49,18 @@ class IdTable(Mapping[str, Explanation]):
         Raises:
             ValueError: the table has the id.
         """
+        self.explain(id_, meaning=meaning, remedy=remedy)
+        return Message(id_, message)
+
+    def explain(self, id_: str, *, meaning: str, remedy: str) -> None:
+        """Add an id whose messages have no common text.
+
+        Raises:
+            ValueError: the table has the id.
+        """
         if id_ in self._explanations:
             raise ValueError(f"{id_} is declared twice")
         self._explanations[id_] = Explanation(id_, meaning, remedy)
-        return Message(id_, message)
 
     def __getitem__(self, id_: str) -> Explanation:
         return self._explanations[id_]

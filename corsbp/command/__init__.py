@@ -17,6 +17,7 @@ The modules, from the entry inwards; imports run downwards only:
     advice            which argument of which section to change
     loading           `module:app` as typed: the app, or a message that says what was found instead
     findings          what is odd about the routes of an app
+    finding_ids       ids of what only an audit finds: message, meaning, remedy
     other_cors        the settings of other CORS packages in an app
     header_writers    the code that wrote the CORS headers of a response
     snapshot          an audit as a file, and what changed since

@@ -13,23 +13,21 @@ from corsbp.app import inventory
 from corsbp.app.inventory import RouteInfo
 from corsbp.app.ownership import innermost_sections
 from corsbp.app.section import Section
+from corsbp.ids import Message
+from corsbp.policy import field_ids, warning_ids
 from corsbp.policy.fields import function_name
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
-from corsbp.policy.problems import PROBLEMS, WARNINGS, ids
+from corsbp.policy.problems import PROBLEMS, WARNINGS
 from corsbp.spec import origins, public_suffixes
 
+from . import finding_ids
+from .finding_ids import AUDIT_FINDINGS
 from .other_cors import applied_sanic_ext_origins, find_other_cors, iterate_routes
 
-AUDIT_FINDINGS: Final = ids("""
-    any-beside-restricted credentials-pattern credentials-function insecure-origin websocket-unchecked
-    set-too-late two-sections duplicate-names group-unused ctx-cors-unread
-""")
-"""Ids of what only an audit looks for. The other ids are those of problems and warnings of policies."""
-
-FINDINGS: Final = PROBLEMS | WARNINGS | AUDIT_FINDINGS
+FINDINGS: Final = PROBLEMS | WARNINGS | AUDIT_FINDINGS.keys()
 """Every id that a finding can have."""
 
-ERRORS: Final = frozenset({"credentials-insecure-origin", "credentials-public-suffix"})
+ERRORS: Final = frozenset({field_ids.CREDENTIALS_INSECURE.id, field_ids.CREDENTIALS_PUBLIC_SUFFIX.id})
 """Entries of a policy that let somebody act as a user."""
 
 
@@ -62,7 +60,7 @@ def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[
         routes = inventory.list_routes(app)
         problems = inventory.list_startup_problems(app)
     except ValueError as error:
-        return [], [Finding(True, "two-sections", app.name, str(error))]
+        return [], [_finding(True, finding_ids.TWO_SECTIONS, app.name, error=error)]
     sections = inventory.list_sections(app)
     policies = {section.label(): section.active_policy.policy for section in sections}
     findings = {
@@ -82,6 +80,13 @@ def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[
     return routes, sorted(findings, key=lambda each: (not each.is_error, each.id, each.where, each.text))
 
 
+def _finding(
+    is_error: bool, message: Message, where: str, paths: tuple[str, ...] = (), **values: object
+) -> Finding:
+    """Return a finding with a declared message, filled with `values`."""
+    return Finding(is_error, message.id, where, message.fill(**values), paths)
+
+
 def _route_label(route: RouteInfo) -> str:
     return f"{','.join(route.methods)} {route.path}"
 
@@ -97,8 +102,8 @@ def _check_groups(made: Iterable[Section]) -> Iterator[Finding]:
     for section, members in unused.items():
         if section not in inner:
             where = f"cors_group({', '.join(blueprint.name for blueprint in members)})"
-            text = f"made at {os.path.relpath(section.made_at)}, on no app: app.blueprint(...) registers it"
-            yield Finding(False, "group-unused", where, text)
+            line = os.path.relpath(section.made_at)
+            yield _finding(False, finding_ids.GROUP_UNUSED, where, line=line)
 
 
 def _check_ctx_cors(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
@@ -106,9 +111,14 @@ def _check_ctx_cors(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
     for route in routes:
         if route.has_own_policy:
             first = "" if route.blueprint else "declare it on a blueprint bp, and "
-            wrapped = f"{first}app.blueprint(cors_group({route.blueprint or 'bp'}, ...)) makes one"
-            text = f"its ctx_cors does nothing, as the app has no section: {wrapped}"
-            yield Finding(False, "ctx-cors-unread", _route_label(route), text, (route.path,))
+            yield _finding(
+                False,
+                finding_ids.CTX_CORS_UNREAD,
+                _route_label(route),
+                (route.path,),
+                first=first,
+                blueprint=route.blueprint or "bp",
+            )
 
 
 def _check_names(app: Sanic[Any, Any]) -> Iterator[Finding]:
@@ -118,8 +128,8 @@ def _check_names(app: Sanic[Any, Any]) -> Iterator[Finding]:
         paths_by_name.setdefault(route.extra.ident, []).append(f"/{route.path}")
     for name, paths in paths_by_name.items():
         if len(paths) > 1:
-            text = f"is the name of {' and of '.join(sorted(paths))}: give one of them another, name=..."
-            yield Finding(True, "duplicate-names", name, text, tuple(sorted(set(paths))))
+            listed = " and of ".join(sorted(paths))
+            yield _finding(True, finding_ids.DUPLICATE_NAMES, name, tuple(sorted(set(paths))), routes=listed)
 
 
 def _check_policies(routes: Iterable[RouteInfo], policies: dict[str, CorsPolicy]) -> Iterator[Finding]:
@@ -137,31 +147,32 @@ def _check_policies(routes: Iterable[RouteInfo], policies: dict[str, CorsPolicy]
             where = route.section
         paths_by_policy.setdefault((where, route.policy), set()).add(route.path)
     for (where, policy), paths in paths_by_policy.items():
-        for id_, text in _check_policy(policy):
-            yield Finding(id_ in ERRORS, id_, where, text, tuple(sorted(paths)))
+        for message, text in _check_policy(policy):
+            yield Finding(message.id in ERRORS, message.id, where, text, tuple(sorted(paths)))
 
 
-def _check_policy(policy: CorsPolicy) -> Iterator[tuple[str, str]]:
-    """Yield ids, each with the entry or function that it is about."""
+def _check_policy(policy: CorsPolicy) -> Iterator[tuple[Message, str]]:
+    """Yield messages, each with the entry or function that it is about."""
     entries = origin_entries(policy)
     patterns = frozenset(filter(origins.is_pattern, entries))
     for entry in entries:
-        for id_ in _check_entry(entry, policy.allow_credentials):
-            yield id_, entry
-        if covering := origins.find_wider_entry(entry, patterns):
-            yield "origin-covered", f"{entry} is already allowed by {covering}"
+        for message in _check_entry(entry, policy.allow_credentials):
+            yield message, entry
+        if wider := origins.find_wider_entry(entry, patterns):
+            yield warning_ids.ORIGIN_COVERED, f"{entry} is already allowed by {wider}"
     if policy.allow_credentials:
         for function in origin_functions(policy):
-            yield "credentials-function", f"{function_name(function)}()"
+            yield finding_ids.CREDENTIALS_FUNCTION, f"{function_name(function)}()"
 
 
-def _check_entry(entry: str, credentials: bool) -> Iterator[str]:
+def _check_entry(entry: str, credentials: bool) -> Iterator[Message]:
+    """Yield the messages about one origin or pattern."""
     if origins.is_insecure(entry):
-        yield "credentials-insecure-origin" if credentials else "insecure-origin"
+        yield field_ids.CREDENTIALS_INSECURE if credentials else finding_ids.INSECURE_ORIGIN
     if credentials and public_suffixes.is_below_public_suffix(entry):
-        yield "credentials-public-suffix"
+        yield field_ids.CREDENTIALS_PUBLIC_SUFFIX
     elif credentials and "://*." in entry:
-        yield "credentials-pattern"
+        yield finding_ids.CREDENTIALS_PATTERN
 
 
 def _check_neighbouring_routes(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
@@ -174,8 +185,13 @@ def _check_neighbouring_routes(routes: Iterable[RouteInfo]) -> Iterator[Finding]
     for route in routes:
         other = restricted.get((route.path, route.host)) or restricted.get(route.policy_source)
         if other and _is_open(route.policy):
-            text = f"any origin, while {_route_label(other)} names its own"
-            yield Finding(False, "any-beside-restricted", _route_label(route), text, (route.path,))
+            yield _finding(
+                False,
+                finding_ids.ANY_BESIDE_RESTRICTED,
+                _route_label(route),
+                (route.path,),
+                other=_route_label(other),
+            )
 
 
 def _is_open(policy: CorsPolicy | None) -> bool:
@@ -187,10 +203,10 @@ def _check_websockets(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
     for route in routes:
         policy = route.policy
         if route.websocket and policy and not _is_open(policy) and not policy.check_websockets:
-            text = "check_websockets=False: pages of every site can open it"
-            where = f"WebSocket {route.path}"
             # With cookies, pages of every site act as the user.
-            yield Finding(policy.allow_credentials, "websocket-unchecked", where, text, (route.path,))
+            is_error = policy.allow_credentials
+            where = f"WebSocket {route.path}"
+            yield _finding(is_error, finding_ids.WEBSOCKET_UNCHECKED, where, (route.path,))
 
 
 def _check_other_cors(app: Sanic[Any, Any], routes: Iterable[RouteInfo]) -> Iterator[Finding]:
@@ -200,11 +216,12 @@ def _check_other_cors(app: Sanic[Any, Any], routes: Iterable[RouteInfo]) -> Iter
     for each in find_other_cors(app):
         if each.route is None:
             text = f"{each.package} allows{outside}: {each.allows}"
-            yield Finding(False, "two-layers", app.name, text)
+            yield Finding(False, warning_ids.TWO_LAYERS.id, app.name, text)
         elif each.route.name not in covered:
             path = f"/{each.route.path}"
-            yield Finding(False, "two-layers", path, f"has the decorator of {each.package}", (path,))
+            yield Finding(
+                False, warning_ids.TWO_LAYERS.id, path, f"has the decorator of {each.package}", (path,)
+            )
     declared = app.config.get("CORS_ORIGINS", "")
     if declared and applied_sanic_ext_origins(app) == "":
-        text = f"CORS_ORIGINS={declared!r} was set after app.extend()"
-        yield Finding(False, "set-too-late", app.name, text)
+        yield _finding(False, finding_ids.SET_TOO_LATE, app.name, value=declared)

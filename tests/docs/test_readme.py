@@ -19,7 +19,7 @@ import pytest
 from sanic import Blueprint, Sanic
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.command.findings import AUDIT_FINDINGS
+from corsbp.command.finding_ids import AUDIT_FINDINGS
 from corsbp.decision.refusal import REFUSALS
 from corsbp.policy.problems import PROBLEMS, WARNINGS
 

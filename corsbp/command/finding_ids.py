@@ -1,0 +1,77 @@
+"""The ids of findings that only an audit has: what is wrong, what it means, and what to do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from corsbp.ids import IdTable
+
+AUDIT_FINDINGS: Final = IdTable()
+"""The findings that only an audit has. The other ids are those of problems and warnings of policies."""
+
+_declare = AUDIT_FINDINGS.declare
+
+ANY_BESIDE_RESTRICTED: Final = _declare(
+    "any-beside-restricted",
+    "any origin, while {other} names its own",
+    meaning="This route allows every origin, but another route of its section or path names its origins.",
+    remedy="Check whether the route is meant to be public.",
+)
+CREDENTIALS_PATTERN: Final = _declare(
+    "credentials-pattern",
+    "{entry}",
+    meaning="With credentials, pages of every name below a domain can act as your users.",
+    remedy="Find out who can publish below that domain. Name the hosts where you can.",
+)
+CREDENTIALS_FUNCTION: Final = _declare(
+    "credentials-function",
+    "{function}()",
+    meaning="With credentials, pages that an origin function allows can act as your users.",
+    remedy="Check what the function allows. Test it with similar origins: "
+    '`corsbp.testing.attack(app, ["https://app.example"])`.',
+)
+INSECURE_ORIGIN: Final = _declare(
+    "insecure-origin",
+    "{entry}",
+    meaning="The policy allows an http origin: everybody who can change its pages on the network can read "
+    "the responses.",
+    remedy="Use https if the responses are not public.",
+)
+WEBSOCKET_UNCHECKED: Final = _declare(
+    "websocket-unchecked",
+    "check_websockets=False: pages of every site can open it",
+    meaning="Pages of every site can open this WebSocket, in a section that names origins.",
+    remedy="Write `check_websockets=True`, or check in the handler: `await group.allows(request)`.",
+)
+SET_TOO_LATE: Final = _declare(
+    "set-too-late",
+    "CORS_ORIGINS={value!r} was set after app.extend()",
+    meaning="A setting for sanic-ext's CORS has no effect, because it came after `app.extend()`.",
+    remedy="Set it before `app.extend()`, or remove it.",
+)
+TWO_SECTIONS: Final = _declare(
+    "two-sections",
+    "{error}",
+    meaning="A blueprint is in two sections. The app does not start.",
+    remedy="Remove the blueprint from one of them, or wrap a copy.",
+)
+DUPLICATE_NAMES: Final = _declare(
+    "duplicate-names",
+    "is the name of {routes}: give one of them another, name=...",
+    meaning="Two routes have the same name. The app does not start.",
+    remedy='Give one of them a name: `@bp.get("/items", name="items_list")`.',
+)
+GROUP_UNUSED: Final = _declare(
+    "group-unused",
+    "made at {line}, on no app: app.blueprint(...) registers it",
+    meaning="The result of `cors_group()` is not registered on an app, and neither is a blueprint of it.",
+    remedy="Register it: `app.blueprint(group)`. If no app needs it, remove it.",
+)
+CTX_CORS_UNREAD: Final = _declare(
+    "ctx-cors-unread",
+    "its ctx_cors does nothing, as the app has no section: {first}app.blueprint(cors_group({blueprint}, "
+    "...)) makes one",
+    meaning="A route has a policy of its own in an app without any section. Nothing reads it.",
+    remedy="Wrap the blueprint of the route, or any other, in `cors_group(…)`: an app with a section reads "
+    "the `ctx_cors` of each of its routes.",
+)
