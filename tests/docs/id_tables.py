@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from corsbp.command.finding_ids import AUDIT_FINDINGS
 from corsbp.ids import Explanation
 from corsbp.policy.problems import PROBLEM_TABLES
 from corsbp.policy.warning_ids import POLICY_WARNINGS, STARTUP_WARNINGS
@@ -14,6 +15,7 @@ PAGE = "corsbp/README.md"
 TABLES = {
     "problems": [each for table in PROBLEM_TABLES for each in table.values()],
     "warnings": [*POLICY_WARNINGS.values(), *STARTUP_WARNINGS.values()],
+    "findings": list(AUDIT_FINDINGS.values()),
 }
 """By the marker on the page, `<!-- problems -->`: the rows of the table below it."""
 
