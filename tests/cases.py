@@ -1,4 +1,4 @@
-"""Policies by requests, with the exact CORS headers of each answer "and nothing more".
+"""A table of policies and requests, with exactly the CORS headers of each response.
 
 The pure rules, the app and the benchmarks read the same table. The path of every request serves GET, POST
 and DELETE. `ONE` is allowed by every policy, `TWO` by lists only, `EVIL` by none but the public one.
@@ -30,7 +30,7 @@ GET, LISTED, OPTIONS = "GET", "preflight", "OPTIONS"
 
 
 class Case(NamedTuple):
-    """A request under a policy and the CORS headers that it gets; `asks` is what a preflight asks for."""
+    """A request under a policy and its CORS headers; `asks` is the method and the headers of a preflight."""
 
     policy: str
     kind: str
@@ -64,7 +64,7 @@ CREDENTIALS = {"access-control-allow-credentials": "true"}
 REFLECTED = {"vary": "origin, access-control-request-headers"}
 
 CASES = [
-    # R1: a static origin is sent always, alike to everyone
+    # R1: a static origin is always sent
     *(
         Case("public", GET, origins, _origin("*"))
         for origins in [(), (ONE,), (EVIL,), ("null",), (ONE, EVIL), ("",)]
@@ -75,7 +75,7 @@ CASES = [
     ),
     Case("one-headers", GET, (ONE,), _origin(ONE, access_control_expose_headers="x-out")),
     Case("no-cache", GET, (EVIL,), _origin("*", access_control_expose_headers="*")),
-    # R2, R3: a list looks at Origin
+    # R2, R3: with a list, the response depends on Origin
     *(Case("list", GET, (origin,), _origin(origin) | VARY) for origin in (ONE, TWO)),
     *(
         Case("list", GET, origins, VARY)
@@ -179,7 +179,7 @@ CASES = [
     Case("function", LISTED, (EVIL,), VARY),
     Case("methods", LISTED, (ONE,), _origin("*") | _lists("GET,DELETE,OPTIONS", None, None)),
     Case("no-cache", LISTED, (ONE,), _origin("*") | _lists(age="0")),
-    # P6: OPTIONS that is no preflight
+    # P6: OPTIONS that is not a preflight
     Case("public", OPTIONS, (), _origin("*") | _lists()),
     Case("public", OPTIONS, (ONE,), _origin("*") | _lists()),
     Case(

@@ -1,4 +1,4 @@
-"""No test leaves an app behind, or half a Sanic."""
+"""Fixtures and hooks of all tests: no test leaves an app behind, or a Sanic that is not whole."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from corsbp.log import cors_logger
 from .support import RecordProperty, compile_routers_once, explain_comparison, recorded_values, restore_sanic
 
 pytest_plugins = ["corsbp.pytest_plugin"]
-TOLD = "told"
+PRINTED = "printed at the end"
 compile_routers_once()
 
 
@@ -24,29 +24,29 @@ compile_routers_once()
 def _no_apps_left() -> Iterator[None]:
     Sanic.test_mode = True
     before = set(Sanic._app_registry)
-    cors_logger.lines = 1_000_000  # tests refuse more in a second than anyone should have to read
+    cors_logger.lines = 1_000_000  # tests refuse more pages in a second than the limit
     yield
     for name in set(Sanic._app_registry) - before:
         Sanic.unregister_app(Sanic._app_registry[name])
     restore_sanic()
-    cors_logger.logger.setLevel(logging.NOTSET)  # in debug mode, an app's start sets it
+    cors_logger.logger.setLevel(logging.NOTSET)  # the start of an app in debug mode sets it
     Sanic.test_mode = False
 
 
 @pytest.fixture
-def tell(record_property: RecordProperty) -> Callable[[str], None]:
+def print_at_end(record_property: RecordProperty) -> Callable[[str], None]:
     """Print a text at the end of the run: what a process of pytest-xdist prints is lost."""
-    return partial(record_property, TOLD)
+    return partial(record_property, PRINTED)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if texts := [*recorded_values(terminalreporter, TOLD)]:
-        terminalreporter.section("told")
+    if texts := [*recorded_values(terminalreporter, PRINTED)]:
+        terminalreporter.section("printed by tests")
         terminalreporter.write_line("\n".join(texts))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """A file's tests run in one process, and so do those of a browser, which starts once."""
+    """Run the tests of a file in one process, and those of a browser, which starts once."""
 
     def together(nodeid: str) -> str:
         file = nodeid.partition("::")[0]
@@ -65,7 +65,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What was captured, as UTF-8: it is sent from core to core, and Sanic logs odd bytes as surrogates."""
+    """Make captured output UTF-8: it goes from process to process, and Sanic logs odd bytes as surrogates."""
     report = yield
     report.sections = [
         (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections

@@ -175,15 +175,17 @@ def main() -> None:
     reply(loop=type(loop).__module__)
 
     endless = {name: cycle(requests) for name, requests in REQUESTS.items()}
-    answers: dict[str, bytes] = {}
+    responses: dict[str, bytes] = {}
     for line in sys.stdin:
         command = json.loads(line)
         if name := command.get("send"):
-            answers[name] = loop.run_until_complete(send(app, endless[name]))
-            reply(answer=answers[name].decode("latin-1"))
+            responses[name] = loop.run_until_complete(send(app, endless[name]))
+            reply(answer=responses[name].decode("latin-1"))
         else:
             name = command["block"]
-            reply(seconds=loop.run_until_complete(block(app, endless[name], command["count"], answers[name])))
+            reply(
+                seconds=loop.run_until_complete(block(app, endless[name], command["count"], responses[name]))
+            )
 
 
 if __name__ == "__main__":

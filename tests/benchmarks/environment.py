@@ -70,8 +70,8 @@ def run_module(python: str, module: str, *arguments: str) -> dict[str, Any]:
     """Run a module of this package to its end; its answer is one line of JSON."""
     command = [python, "-m", f"tests.benchmarks.{module}", *arguments]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    response: dict[str, Any] = json.loads(done.stdout)
+    return response
 
 
 class Worker:
@@ -108,12 +108,12 @@ class Worker:
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"the process of {self.layer!r} ended; its standard error says why")
-        answer: dict[str, Any] = json.loads(line)
-        if "failed" in answer:
-            raise RuntimeError(f"the app of {self.layer!r} does not start: {answer['failed']}")
-        if "missing" in answer:
-            raise NotInstalledError(answer["missing"])
-        return answer
+        response: dict[str, Any] = json.loads(line)
+        if "failed" in response:
+            raise RuntimeError(f"the app of {self.layer!r} does not start: {response['failed']}")
+        if "missing" in response:
+            raise NotInstalledError(response["missing"])
+        return response
 
     def ask(self, **command: object) -> dict[str, Any]:
         assert self.process.stdin is not None

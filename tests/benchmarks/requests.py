@@ -79,9 +79,9 @@ def _comparable(headers: Mapping[str, str]) -> dict[str, object]:
     return comparable
 
 
-def fault(layer: Layer, request: str, answer: str) -> str | None:
+def fault(layer: Layer, request: str, response: str) -> str | None:
     """What is wrong with an answer: its status, or its ``access-control-*`` and ``Vary`` headers."""
-    head = answer.partition("\r\n\r\n")[0].split("\r\n")
+    head = response.partition("\r\n\r\n")[0].split("\r\n")
     status = int(head[0].split(" ")[1])
     # A browser takes any 2xx for a preflight.
     right = status == 404 if request.startswith("404") else 200 <= status <= 299
@@ -145,8 +145,8 @@ def _check(result: Result, workers: Mapping[str, Worker]) -> None:
     for layer in LAYERS:
         if layer.name not in workers or layer.name in result.missing:
             continue
-        answers = {request: workers[layer.name].ask(send=request)["answer"] for request in REQUESTS}
-        wrong = [text for request, answer in answers.items() if (text := fault(layer, request, answer))]
+        responses = {request: workers[layer.name].ask(send=request)["answer"] for request in REQUESTS}
+        wrong = [text for request, response in responses.items() if (text := fault(layer, request, response))]
         if wrong and layer.theirs:
             result.missing[layer.name] = f"it sends other headers here: {wrong[0]}"
         else:

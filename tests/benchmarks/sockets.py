@@ -81,14 +81,14 @@ def _wait_until_it_answers(layer: Layer, port: int, process: subprocess.Popen[by
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
                 connection.sendall(REQUESTS["granted"][0])
-                answer = connection.recv(65536).decode("latin-1")
+                response = connection.recv(65536).decode("latin-1")
             break
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
                 said.seek(0)
                 raise RuntimeError(f"the server of {layer.name!r} does not answer: {said.read()}") from None
             time.sleep(0.1)
-    if wrong := requests.fault(layer, "granted", answer):
+    if wrong := requests.fault(layer, "granted", response):
         raise requests.WrongHeadersError(wrong)
 
 

@@ -17,7 +17,7 @@ def _layer(name: str) -> Layer:
     return next(layer for layer in LAYERS if layer.name == name)
 
 
-def test_every_layer_that_can_run_here_sends_what_it_should(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_layer_sends_the_right_headers(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["requests", "--quick", "--sanic-cors", "/nowhere/python"]) == 0
     printed = capsys.readouterr().out
     rows = {line.split("|")[1].strip(): line for line in printed.splitlines() if line.startswith("| ")}

@@ -1,4 +1,4 @@
-"""Each example, run as its reader would run it: by Sanic's own command, with two workers."""
+"""Each example, run by the command `sanic` with two workers, as a reader runs it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_example_is_short_and_run_here() -> None:
         assert len(path.read_text().splitlines()) < longest, path.name
 
 
-def test_quickstart() -> None:
+def test_the_quickstart_responds_as_its_text_says() -> None:
     with sanic_process("examples.quickstart:app", "--workers", "2") as port:
         item, listed, site, outside = send(
             port,
@@ -46,8 +46,8 @@ def test_quickstart() -> None:
     assert (outside.status, outside.cors) == (405, {})
 
 
-def test_guide() -> None:
-    """The guide's transcript: curl without any Origin."""
+def test_the_guide_responds_as_its_transcript() -> None:
+    """The transcript of the guide uses curl without Origin."""
     with sanic_process("examples.guide:app", "--workers", "2") as port:
         got, options = send(port, request("GET", "/", origin=None), request("OPTIONS", "/", origin=None))
     granted = {
@@ -64,7 +64,7 @@ def test_guide() -> None:
     }
 
 
-def test_versions() -> None:
+def test_each_version_has_its_policy() -> None:
     with sanic_process("examples.versions:app", "--workers", "2") as port:
         v1, v2, evil, put, health = send(
             port,
@@ -81,7 +81,7 @@ def test_versions() -> None:
     assert (health.status, health.cors) == (200, {})
 
 
-def test_mistakes() -> None:
+def test_the_mistakes_are_errors() -> None:
     """They are errors, not warnings."""
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-m", "examples.mistakes"],
@@ -94,10 +94,10 @@ def test_mistakes() -> None:
 
 
 def samples(port: int) -> dict[str, float]:
-    """What Prometheus would read from /metrics."""
-    (answer,) = send(port, request("GET", "/metrics", None))
-    families = text_string_to_metric_families(answer.body.decode())
-    assert answer.status == 200 and answer.cors == {}
+    """Return the samples that Prometheus reads from /metrics."""
+    (response,) = send(port, request("GET", "/metrics", None))
+    families = text_string_to_metric_families(response.body.decode())
+    assert response.status == 200 and response.cors == {}
     return {
         ",".join([sample.name, *(value for _, value in sorted(sample.labels.items()))]): sample.value
         for family in families
@@ -106,8 +106,8 @@ def samples(port: int) -> dict[str, float]:
     }
 
 
-def test_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two workers count, and either says what both have counted."""
+def test_each_worker_shows_the_counts_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers count; each of them shows the sums."""
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", os.fspath(tmp_path))
     with sanic_process("examples.metrics:app", "--workers", "2") as port:
         rounds = 0
@@ -146,7 +146,7 @@ def test_prometheus_reads_the_metrics(tmp_path: Path, monkeypatch: pytest.Monkey
         send(port, *[request("GET", "/api/item", "https://evil.example")] * 3)
         target = {"job_name": "app", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
         configuration = {"global": {"scrape_interval": "1s"}, "scrape_configs": [target]}
-        (tmp_path / "prometheus.yml").write_text(json.dumps(configuration))  # which is YAML, too
+        (tmp_path / "prometheus.yml").write_text(json.dumps(configuration))  # JSON is YAML, too
         own = free_port()
         command = [
             prometheus,
@@ -157,16 +157,16 @@ def test_prometheus_reads_the_metrics(tmp_path: Path, monkeypatch: pytest.Monkey
 
         def read() -> float | None:
             with contextlib.suppress(OSError, LookupError, ValueError):
-                (answer,) = send(own, request("GET", "/api/v1/query?query=sum(cors_refused_total)", None))
-                return float(json.loads(answer.body)["data"]["result"][0]["value"][1])
+                (response,) = send(own, request("GET", "/api/v1/query?query=sum(cors_refused_total)", None))
+                return float(json.loads(response.body)["data"]["result"][0]["value"][1])
             return None
 
         with running(command, tmp_path / "prometheus.log") as program:
             assert program.until(read, "scraped") == 3
 
 
-def test_tighten() -> None:
-    """Each page is read while the stricter policy is report-only; then it holds."""
+def test_the_stricter_policy_is_reported_before_it_is_in_force() -> None:
+    """The pages are granted while the stricter policy is report-only, then it is in force."""
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-m", "examples.tighten"],
         cwd=ROOT,
@@ -176,8 +176,8 @@ def test_tighten() -> None:
         check=True,
     )
     lines = done.stdout.splitlines()
-    said = [line.removesuffix(": it has 'https://www.app.example'") for line in lines]
-    assert said == [
+    logged = [line.removesuffix(": it has 'https://www.app.example'") for line in lines]
+    assert logged == [
         "https://www.app.example reads the item",
         *(
             line
@@ -195,7 +195,7 @@ def test_tighten() -> None:
     ]
 
 
-# What each of three mistakes looks like in a failing test: the assertion, and the steps below it.
+# The output of a failing test for three mistakes: the assertion, and the steps below it.
 MISTAKES = {
     "test_orders_of_a_user[PUT]": [
         'assert page.fetch("/orders/7", method, credentials="include").ok_for_page',
@@ -222,7 +222,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("api", "failing"), [("guarded_api", []), ("mistaken_api", [*MISTAKES])])
 def test_a_users_tests(api: str, failing: list[str]) -> None:
-    """They fail on the API that was written by hand, with what to change, and pass on the other."""
+    """They fail on the API with CORS by hand, and pass on the one with corsbp."""
     plugin = ["-o", "addopts=", "-p", "no:corsbp", "-p", "corsbp.pytest_plugin", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *plugin, "examples/test_api.py"],
@@ -239,5 +239,5 @@ def test_a_users_tests(api: str, failing: list[str]) -> None:
         assert not [text for text in MISTAKES[name] if text not in story], story
 
 
-def test_the_users_tests_are_not_among_ours(pytestconfig: pytest.Config) -> None:
+def test_the_tests_of_the_examples_are_not_collected(pytestconfig: pytest.Config) -> None:
     assert pytestconfig.getini("testpaths") == ["tests"]

@@ -1,4 +1,4 @@
-"""The README says what is so: code and transcripts are run, tables are the code's, links lead somewhere."""
+"""The pages are right: code and transcripts are run, tables match the code, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ WORDS = "multiple origins, cache, tenant, metrics, nginx, supported versions, re
 FIRST_SCREEN = 40  # lines
 
 
-# --- length, links, and what is written down in two places ---
+# --- length, links, and facts that are written in two places ---
 
 
-def test_lengths(tell: Callable[[str], None]) -> None:
-    """The README can be read in one go. The others are looked things up in."""
+def test_pages_have_a_bounded_length(print_at_end: Callable[[str], None]) -> None:
+    """The README can be read in one go; the other pages are references."""
     for page in (page for page in PAGES if page.endswith("README.md")):
         text = (ROOT / page).read_text()
-        tell(f"{page}: {len(text.splitlines())} lines, {len(text.split())} words")
+        print_at_end(f"{page}: {len(text.splitlines())} lines, {len(text.split())} words")
     assert len(README.splitlines()) <= MOST_LINES
     assert len(README.split()) <= MOST_WORDS
 
@@ -123,12 +123,12 @@ def test_extras_that_the_pages_install() -> None:
 
 
 def prose(text: str) -> str:
-    """A page without its blocks of code and its code within lines, in which nothing is a link."""
+    """Return a page without its code, which has no links."""
     return re.sub(r"`[^`\n]*`", "`", FENCED.sub("", text))
 
 
 def anchors(text: str) -> set[str]:
-    """What GitHub makes of a page's headings: the second of two that are alike ends in -1."""
+    """Return the anchors that GitHub makes of headings: the second of two equal ones ends in -1."""
     found: dict[str, int] = {}
     for heading in re.findall(r"^#+ (.*)$", FENCED.sub("", text), re.M):
         anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
@@ -137,7 +137,7 @@ def anchors(text: str) -> set[str]:
 
 
 def links(page: str) -> Iterator[str]:
-    """The links of a page to files and headings of the project, seen from its root."""
+    """Return the links of a page to files and headings of the project, relative to its root."""
     for link in re.findall(r"\]\(([^)]+)\)", prose((ROOT / page).read_text())):
         if not link.startswith("https://"):
             file, hash_, anchor = link.partition("#")
@@ -152,7 +152,7 @@ def leads_somewhere(link: str) -> bool:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links(page: str) -> None:
+def test_links_lead_somewhere(page: str) -> None:
     assert [link for link in links(page) if not leads_somewhere(link)] == []
 
 
@@ -168,8 +168,8 @@ def rows(page: str, chapter: str) -> list[list[str]]:
     return [line[2:-2].split(" | ") for line in table[2:]]
 
 
-def test_the_fields() -> None:
-    """Their names, order and defaults, on both pages that list them."""
+def test_both_pages_list_the_fields_alike() -> None:
+    """Names, order and defaults are equal on both pages that list them."""
     fields = inspect.signature(CorsPolicy).parameters.values()
     written = [(f"`{each.name}`", f"`{each.default!r}`".replace("'", '"')) for each in fields]
     assert [(name, default) for name, _, default in rows("README.md", "Configuration")] == written
@@ -181,7 +181,7 @@ def test_the_fields() -> None:
     [("problems", PROBLEMS), ("warnings", WARNINGS), ("refusals", REFUSALS), ("findings", AUDIT_FINDINGS)],
 )
 def test_every_id_says_what_to_do(name: str, ids: Collection[str]) -> None:
-    """In the file beside the code: what it means, and what to do."""
+    """The page beside the code has the meaning and the remedy."""
     text = (ROOT / "corsbp" / "README.md").read_text()
     (found,) = re.findall(rf"<!-- {name} -->\n(.*?)<!-- end -->", text, re.S)
     table = [line[2:-2].split(" | ") for line in found.strip().splitlines()[2:]]
@@ -189,7 +189,7 @@ def test_every_id_says_what_to_do(name: str, ids: Collection[str]) -> None:
     assert all(re.match(r"[A-Z`*].{6,}\.$", each) for _, means, todo in table for each in (means, todo))
 
 
-def test_what_is_supported_and_needed() -> None:
+def test_supported_versions_and_dependencies_are_those_of_setup_cfg() -> None:
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")
     ((oldest, newest),) = re.findall(r"Python ([\d.]+) to ([\d.]+), Sanic", README)
@@ -202,7 +202,7 @@ def test_what_is_supported_and_needed() -> None:
     assert sorted(re.findall(r"`(\w+)`", sentence)) == sorted(name for name, _ in needed)
 
 
-def test_how_much_is_asked_of_browsers() -> None:
+def test_the_number_of_browser_cases_is_right() -> None:
     page = (ROOT / "tests" / "README.md").read_text()
     assert f"{len(CASES)} cases in Chromium" in page
 
@@ -234,7 +234,7 @@ def send_as_curl(port: int, message: HttpRequest) -> bytes:
 
 
 def curl(command: str, port: int) -> str:
-    """What `curl -i` prints, for the options that the README uses."""
+    """Return the output of `curl -i`, for the options that the README uses."""
     words = iter(shlex.split(command)[1:])
     method, headers, target = "GET", [], ""
     for word in words:
@@ -253,7 +253,7 @@ def curl(command: str, port: int) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The reader's own, with what the README tells them to write there."""
+    """Return the folder of a reader, with the files that the README tells them to write."""
     (tmp_path / "shop.py").write_text(SHOP)
     (tmp_path / "test_shop.py").write_text(A_TEST)
     monkeypatch.chdir(tmp_path)
@@ -262,7 +262,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def transcripts(page: str) -> list[tuple[str, str]]:
-    """The commands of a page, each with what it prints."""
+    """Return the commands of a page with their output."""
     blocks = FENCED.findall((ROOT / page).read_text())
     return [step for language, block in blocks if language == "console" for step in steps(block)]
 
@@ -277,8 +277,8 @@ def test_the_transcript_of_the_readme() -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in WITH_TRANSCRIPTS if page != "README.md"])
-def test_transcripts(page: str, tmp_path: Path) -> None:
-    """In a clone, one command after the other."""
+def test_commands_print_the_transcripts(page: str, tmp_path: Path) -> None:
+    """The commands run one after the other in a clone."""
     for name in ("corsbp", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     status = 0
@@ -292,8 +292,8 @@ def test_transcripts(page: str, tmp_path: Path) -> None:
             assert (command, trimmed(done.stdout)) == (command, trimmed(output))
 
 
-def test_commands_within_lines(folder: Path) -> None:
-    """For an app in which nothing is wrong: its pages may send cookies."""
+def test_commands_within_lines_work(folder: Path) -> None:
+    """They run on an app without faults, whose pages may send cookies."""
     (block,) = [block for block in BLOCKS if "allow_credentials=True))" in block]
     (folder / "shop.py").write_text(BEFORE + block)
     commands = re.findall(r"`(corsbp [a-z]+ shop:app[^`]*)`", README)
@@ -325,7 +325,7 @@ VARY = {"vary": "origin"}
 CUSTOMER, PARTNER = "https://customer.example", "https://eu.partner.example"
 ITEM = "/api/items/7"
 
-# By a word of each block: what the app then answers, to https://app.example unless another page is named.
+# By a word of each block: the response to https://app.example, unless another page is named.
 ANSWERS: dict[str, list[tuple[HttpRequest, int, dict[str, str]]]] = {
     "allow_credentials=True))": [(request("GET", ITEM), 200, COOKIES)],
     "is_customer": [
@@ -358,14 +358,14 @@ def answers(block: str, expected: list[tuple[HttpRequest, int, dict[str, str]]])
     app: Sanic = names["app"]
     app.config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})
     came = send(app, *(row[0] for row in expected))
-    for (one, status, cors), answer in zip(expected, came, strict=True):
-        seen = {name: value for name, value in answer.cors.items() if name in {*COOKIES, *VARY}}
-        assert (one.path, answer.status, seen) == (one.path, status, cors)
+    for (one, status, cors), response in zip(expected, came, strict=True):
+        seen = {name: value for name, value in response.cors.items() if name in {*COOKIES, *VARY}}
+        assert (one.path, response.status, seen) == (one.path, status, cors)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0])
 @pytest.mark.usefixtures("folder")
-def test_code(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_block_responds_as_its_text_says(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ORIGINS", raising=False)
     (word,) = [word for word in ANSWERS if word in block]
     answers(block, ANSWERS[word])
@@ -378,7 +378,7 @@ def test_code(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
         (f"{ORIGIN} https://two.example", {ORIGIN, "https://two.example"}),
     ],
 )
-def test_origins_from_the_environment(
+def test_origins_come_from_the_environment(
     variable: str, granted: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORIGINS", variable)
@@ -391,8 +391,8 @@ def test_origins_from_the_environment(
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_name_is_defined(page: str) -> None:
-    """Whatever block is pasted: it imports what it uses. Those of the README go on from its first one."""
+def test_every_block_imports_the_names_that_it_uses(page: str) -> None:
+    """Each block can be pasted; those of the README continue its first one."""
     require_package("ruff")
     blocks = [block for language, block in FENCED.findall((ROOT / page).read_text()) if language == "python"]
     for block in blocks:
@@ -416,8 +416,8 @@ def test_every_page_with_code_has_a_test_that_runs_it() -> None:
         assert page.rpartition("/")[2] in (ROOT / test).read_text()
 
 
-def test_the_log_and_the_signal() -> None:
-    """The blocks of the chapter about production: pasted, they do what the text around them says."""
+def test_the_blocks_about_log_and_signal_work() -> None:
+    """The blocks of the chapter about production do what the text around them says."""
     chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## In production\n")[2]
     switch, listener, report_only = [
         block for language, block in FENCED.findall(chapter) if language == "python"
@@ -464,6 +464,6 @@ def test_a_users_test(folder: Path) -> None:
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_the_mistake_that_is_named() -> None:
+def test_the_mistake_that_the_page_names_fails() -> None:
     with pytest.raises(ValueError, match=r"meant: https://mydomain\.com"):
         CorsPolicy(allow_origins=["mydomain.com"])

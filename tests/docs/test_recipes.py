@@ -1,4 +1,4 @@
-"""The recipes of examples/README.md: each block is an app that answers as the text around it says."""
+"""The recipes of examples/README.md: each block is an app that responds as the text around it says."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ EXT, SOCKET_IO = "The automatic documentation", "Socket.IO and other engines"
 
 
 def told_with_cookies(methods: str) -> dict[str, str]:
-    """What a preflight is told where cookies may come: names of headers are those that the page asks for."""
+    """Return the headers of a preflight with credentials: the names of headers are those of the request."""
     return {
         "access-control-allow-methods": methods,
         "access-control-max-age": "600",
@@ -148,7 +148,7 @@ def test_every_recipe_is_known() -> None:
 
 
 def made(recipe: str, change: tuple[str, str] = ("", "")) -> dict[str, Any]:
-    """What a block defines, after a change to it."""
+    """Return the names that a block defines, after a change to it."""
     if recipe == EXT:
         pytest.importorskip("sanic_ext", reason="no sanic-ext: it refuses Sanic before 25.12")
     if recipe == SOCKET_IO:
@@ -165,25 +165,25 @@ def made(recipe: str, change: tuple[str, str] = ("", "")) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reader's, with the files that a recipe serves."""
+    """Return the folder of a reader, with the files that a recipe serves."""
     (tmp_path / "fonts").mkdir()
     (tmp_path / "fonts" / "plain.woff2").write_text("a font")
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("recipe", ROWS)
-def test_recipe(recipe: str) -> None:
+def test_each_recipe_responds_as_its_text_says(recipe: str) -> None:
     expect(made(recipe)["app"], ROWS[recipe])
 
 
-# --- what the text around the blocks says ---
+# --- the text around the blocks ---
 
 
-def test_cookies_between_sites() -> None:
-    """Three browsers say which of them comes back: tests/browsers/test_third_party.py."""
+def test_cookies_between_sites_need_samesite_none() -> None:
+    """tests/browsers/test_third_party.py shows it in three browsers."""
     app = made("Cookies between sites")["app"]
-    (answer,) = send(app, request("POST", "/account/login"))
-    sent = answer["set-cookie"].split("; ")
+    (response,) = send(app, request("POST", "/account/login"))
+    sent = response["set-cookie"].split("; ")
     assert sent[0] == "__Host-session=ann"
     assert {"SameSite=None", "Secure", "Partitioned"} <= {*sent}
     plain = text("")
@@ -203,8 +203,8 @@ def test_both_ways_at_one_path_need_a_copy() -> None:
     )
 
 
-def test_what_a_preflight_knows_of_the_tenant() -> None:
-    """No match_info, and of headers and cookies only the names."""
+def test_an_origin_function_knows_the_tenant_by_the_path() -> None:
+    """A preflight has no match_info, no cookies, and only the names of headers."""
     seen: list[tuple[str, dict[str, Any], str | None]] = []
 
     def note(_: str, request: Request) -> bool:
@@ -223,15 +223,15 @@ def test_what_a_preflight_knows_of_the_tenant() -> None:
 
 
 @pytest.mark.parametrize("attach", [Blueprint("files").static, HTTPMethodView.attach])
-def test_what_takes_no_policy_of_its_own(attach: Callable[..., Any]) -> None:
+def test_declarations_without_ctx_cors_raise(attach: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match="ctx_cors"):
         attach(Blueprint("api"), "/", ctx_cors=CorsPolicy())
 
 
-def test_names_of_routes_that_move() -> None:
+def test_routes_that_move_keep_their_names() -> None:
     app = made("Move routes into a blueprint")["app"]
-    (answer,) = send(app, request("GET", "/api/items/7"))
-    assert answer.body == b"/api/items/7"
+    (response,) = send(app, request("GET", "/api/items/7"))
+    assert response.body == b"/api/items/7"
     with pytest.raises(URLBuildError):
         app.url_for("item", number=7)
     app = new_app()
@@ -241,7 +241,7 @@ def test_names_of_routes_that_move() -> None:
 
 
 @pytest.mark.parametrize(("operation", "written"), [("", "get~api.item"), ("get~item", "get~item")])
-def test_operations_of_routes_that_move(operation: str, written: str) -> None:
+def test_routes_that_move_keep_their_operations(operation: str, written: str) -> None:
     app: Sanic = made(EXT)["app"]
     from sanic_ext import openapi
 
@@ -252,8 +252,8 @@ def test_operations_of_routes_that_move(operation: str, written: str) -> None:
 
     api.add_route(openapi.operation(operation)(item) if operation else item, "/items/<number:int>")
     app.blueprint(cors_group(api))
-    (answer,) = send(app, request("GET", "/docs/openapi.json"))
-    path = json.loads(answer.body)["paths"]["/api/items/{number}"]
+    (response,) = send(app, request("GET", "/docs/openapi.json"))
+    path = json.loads(response.body)["paths"]["/api/items/{number}"]
     assert (path["get"]["operationId"], path["get"]["tags"]) == (written, ["api"])
 
 
@@ -263,18 +263,24 @@ def test_several_apps_are_one_section() -> None:
     for policy, granted in [(group.policy, OURS), (CorsPolicy(), PUBLIC)]:
         group.reconfigure(policy)
         for app in (names["app"], names["admin"]):
-            (answer,) = send(app, request("GET", "/api/orders"))
-            assert answer.cors == granted
+            (response,) = send(app, request("GET", "/api/orders"))
+            assert response.cors == granted
 
 
-def test_who_may_see_the_timing() -> None:
-    def timing(answer: ReceivedResponse) -> list[str]:
-        return [value for name, value in answer.headers if name == "timing-allow-origin"]
+def test_allowed_pages_see_the_timing() -> None:
+    def timing(response: ReceivedResponse) -> list[str]:
+        return [value for name, value in response.headers if name == "timing-allow-origin"]
 
     app = made("Timing-Allow-Origin")["app"]
-    pages = (ORIGIN, "https://two.example", EVIL, None, "http://api.example")  # the last is the server's own
-    answers = send(app, *(request("GET", "/api/orders", page) for page in pages))
-    assert [timing(answer) for answer in answers] == [[ORIGIN], ["https://two.example"], [], [], []]
+    pages = (
+        ORIGIN,
+        "https://two.example",
+        EVIL,
+        None,
+        "http://api.example",
+    )  # the last one is an own page of the server
+    responses = send(app, *(request("GET", "/api/orders", page) for page in pages))
+    assert [timing(response) for response in responses] == [[ORIGIN], ["https://two.example"], [], [], []]
 
 
 @pytest.mark.parametrize(
@@ -285,8 +291,8 @@ def test_who_may_see_the_timing() -> None:
         ('cors_allowed_origins="*"', 101),
     ],
 )
-def test_who_may_open_an_engines_socket(engines: str, foreign: int) -> None:
-    """What the recipe warns of is so: who leaves the origins to the section alone lets everyone in."""
+def test_the_origins_of_an_engine_are_checked_by_the_engine(engines: str, foreign: int) -> None:
+    """An engine that does not check origins itself allows every page, as the recipe warns."""
     app = made(SOCKET_IO, ("cors_allowed_origins=ORIGINS", engines))["app"]
     handshake: dict[str, Any] = {
         "connection": "Upgrade",
@@ -310,8 +316,8 @@ def test_who_may_open_an_engines_socket(engines: str, foreign: int) -> None:
     assert run_server(serve(app, both)) == [101, foreign]
 
 
-def test_what_a_group_follows() -> None:
-    """The block of the chapter about a fleet, over a store in memory."""
+def test_a_group_follows_a_store() -> None:
+    """The block of the chapter about a fleet works with a store in memory."""
 
     class Store:
         async def origins(self) -> list[str]:
@@ -360,10 +366,10 @@ FIELDS = [
 
 
 @pytest.mark.parametrize("fields", sorted({each for each in FIELDS if "…" not in each}))
-def test_fields_that_the_tables_name(fields: str) -> None:
-    """What stands in the tables is either a policy, or another package's word for one."""
+def test_the_tables_of_migration_name_fields_or_known_words(fields: str) -> None:
+    """Each field in the tables belongs to a policy or to another package."""
     if fields in ("allow_origins=()", 'allow_methods=("GET",)', "allow_headers=()", 'expose_headers="x-a"'):
-        assert f"| `{fields}`" in MIGRATION  # theirs
+        assert f"| `{fields}`" in MIGRATION  # names of the other package
     elif not fields.startswith("allow_origin_regex"):
         more = {"allow_origins": [ORIGIN]} if "credentials" in fields else {}
         eval(f"CorsPolicy({fields}, **more)", {"CorsPolicy": CorsPolicy, "more": more})
@@ -395,7 +401,7 @@ def test_what_is_refused(fields: dict[str, Any], id_: str, meant: str) -> None:
 
 @pytest.mark.parametrize("settings", [{}, {"CORS_ORIGINS": ""}], ids=["no setting", "empty"])
 def test_sanic_ext_without_origins_sends_nothing(settings: dict[str, str]) -> None:
-    """To delete CORS_ORIGINS is enough: the section has corsbp's headers, and other routes have none."""
+    """Without CORS_ORIGINS, only the section has CORS headers."""
     pytest.importorskip("sanic_ext", reason="no sanic-ext: it refuses Sanic before 25.12")
     api = Blueprint("api", url_prefix="/api")
     api.add_route(handler, "/")

@@ -1,4 +1,4 @@
-"""An app whose CORS is wrong in the ways that scanners look for."""
+"""An app with the CORS faults that scanners look for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every origin of every advisory, and every look-alike, against each example: only the declared are named."""
+"""The examples name only declared origins, whatever look-alike from advisories asks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .test_cves import TABLE
 
 APPS = {"quickstart", "versions", "guide", "tenants"}
 ALLOWED = {
-    # to which origins anything is granted, by the start of the path; a public section says `*` to everyone
+    # the origins that are granted, by the start of the path; a public section sends `*` to every origin
     "quickstart": {"/api/": {"*"}},
     "versions": {"/v1/shop/items": {"*"}, "/v2/shop/items": {"https://app.example"}},
     "guide": {"/": {"https://mydomain.com"}},
@@ -30,7 +30,7 @@ TRUSTED = ["https://app.example", "https://mydomain.com", "http://localhost:3000
 
 @pytest.fixture(params=sorted(APPS))
 def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Sanic:
-    """An example of its own for this test: they are modules, so each is imported anew."""
+    """Import an example again: examples are modules, and each test needs its own app."""
     with closing(sqlite3.connect(tmp_path / "tenants.db")) as database, database:
         database.execute("CREATE TABLE tenants (host TEXT, origin TEXT)")
         database.execute("INSERT INTO tenants VALUES ('other.example', 'https://app.example')")
@@ -46,7 +46,7 @@ def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def origins() -> dict[str, str]:
-    """Each origin, by where it is from."""
+    """Return the origins of the table, by their source."""
     found = {origin: row.id for row in TABLE for origin in row.origins}
     found |= {origin: kind for kind, origin in FOREIGN_ORIGINS.items()}
     for trusted in TRUSTED:
@@ -55,18 +55,18 @@ def origins() -> dict[str, str]:
 
 
 @pytest.mark.filterwarnings("ignore::corsbp.CorsPolicyWarning")
-def test_raw_requests(app: Sanic) -> None:
-    """Headers as they are on the wire: no origin but the declared ones is ever named."""
+def test_only_declared_origins_are_named_over_the_wire(app: Sanic) -> None:
+    """Only declared origins are in headers on the wire."""
     paths = {each.example: _allowed(app, each.path) for each in list_routes(app)}
     rows = [(path, origin) for path in paths for origin in origins()]
     assert len(rows) > 90
-    asked = [
+    requests = [
         one
         for path, origin in rows
         for one in (request("GET", f"{path}", origin), preflight(f"{path}", "PUT", origin=origin))
     ]
-    answers = send(app, *asked)
-    granted = [answer.cors.get("access-control-allow-origin") for answer in answers]
+    responses = send(app, *requests)
+    granted = [response.cors.get("access-control-allow-origin") for response in responses]
     wrong = [
         (one, origin, origins()[origin])
         for (one, origin), pair in zip(rows, zip(granted[::2], granted[1::2], strict=True), strict=True)
@@ -77,8 +77,8 @@ def test_raw_requests(app: Sanic) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::corsbp.CorsPolicyWarning")
-def test_in_a_browser(app: Sanic) -> None:
-    """Nobody is let in whom no policy names; what says `"*"` is public."""
+def test_only_declared_origins_are_granted_in_a_browser(app: Sanic) -> None:
+    """A page is granted only if a policy names its origin, or is public."""
     assert attack(app, TRUSTED) == []
 
 

@@ -1,4 +1,4 @@
-"""Requests that no browser sends: served as Sanic serves them, without a grant, without a traceback."""
+"""Requests that no browser sends are served as by Sanic alone: without a grant, without a traceback."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ def _no_traceback(caplog: pytest.LogCaptureFixture) -> object:
 @pytest.mark.parametrize("policy", LOOKING)
 def test_origins(policy: str) -> None:
     lines = [[(b"Origin", origin) for origin in origins] for origins in ORIGINS.values()]
-    asked = (b"Access-Control-Request-Method", b"GET")
+    sent = (b"Access-Control-Request-Method", b"GET")
     app = app_with(LOOKING[policy])
     ordinary = send(app, *(raw(b"GET", b"/item", *origin) for origin in lines))
     assert [(a.status, a.body, a.cors) for a in ordinary] == [(200, b"item", VARY)] * len(ORIGINS)
-    listed = send(app, *(raw(b"OPTIONS", b"/item", *origin, asked) for origin in lines))
+    listed = send(app, *(raw(b"OPTIONS", b"/item", *origin, sent) for origin in lines))
     vary = {"vary": "origin, access-control-request-headers"} if policy == "patterns" else VARY
-    for name, answer in zip(ORIGINS, listed, strict=True):
-        assert (name, answer.status, answer.cors) == (name, 204, VARY if name == "absent" else vary)
+    for name, response in zip(ORIGINS, listed, strict=True):
+        assert (name, response.status, response.cors) == (name, 204, VARY if name == "absent" else vary)
 
 
 def preflights(app: Sanic, *headers: tuple[bytes, bytes], method: bytes = b"GET") -> ReceivedResponse:
-    (answer,) = send(
+    (response,) = send(
         app,
         raw(
             b"OPTIONS",
@@ -82,15 +82,15 @@ def preflights(app: Sanic, *headers: tuple[bytes, bytes], method: bytes = b"GET"
             *headers,
         ),
     )
-    return answer
+    return response
 
 
 @pytest.mark.parametrize("method", [b"BREW", b"", b"get", b"GET, POST", b"\xff\x01", b"X" * 7000])
-def test_a_preflight_for_a_method_that_does_not_exist(method: bytes) -> None:
-    """The lists are the answer: the browser's console then names the step."""
-    answer = preflights(app_with(LOOKING["list"]), method=method)
-    assert answer.status == 204
-    assert answer.cors == {
+def test_a_preflight_for_an_unknown_method_gets_the_lists(method: bytes) -> None:
+    """With the lists, the console of the browser names the step that failed."""
+    response = preflights(app_with(LOOKING["list"]), method=method)
+    assert response.status == 204
+    assert response.cors == {
         "access-control-allow-origin": ORIGIN,
         "access-control-allow-methods": "GET,OPTIONS",
         "access-control-allow-headers": "*,authorization",
@@ -102,32 +102,32 @@ def test_a_preflight_for_a_method_that_does_not_exist(method: bytes) -> None:
 @pytest.mark.parametrize(
     "names", [b"," * 7800, b"x," * 3900, b"x" * 7800, b"x y", b"x\x01", b"\xc3\xa9", b'"x"', b" ," * 3900]
 )
-def test_requested_headers_that_are_no_list_of_names(names: bytes) -> None:
-    """Where names are sent back, only those that are valid: none of these."""
+def test_requested_headers_that_are_not_valid_names_are_not_sent_back(names: bytes) -> None:
+    """Only valid names are sent back, and these are not."""
     reflecting = {"allow_origins": [ORIGIN, "https://two.example"], "allow_credentials": True}
-    answer = preflights(app_with(reflecting), (b"Access-Control-Request-Headers", names))
-    assert answer.status == 204
-    reflected = answer.cors.pop("access-control-allow-headers", "")
+    response = preflights(app_with(reflecting), (b"Access-Control-Request-Headers", names))
+    assert response.status == 204
+    reflected = response.cors.pop("access-control-allow-headers", "")
     assert reflected == ("x" * 7800 if names == b"x" * 7800 else "")
-    assert answer.cors["access-control-allow-origin"] == ORIGIN
+    assert response.cors["access-control-allow-origin"] == ORIGIN
 
 
-def test_a_request_line_for_the_server() -> None:
-    asked = [(b"Origin", ORIGIN.encode()), (b"Access-Control-Request-Method", b"GET")]
+def test_a_request_for_the_server_has_no_grant() -> None:
+    lines = [(b"Origin", ORIGIN.encode()), (b"Access-Control-Request-Method", b"GET")]
     for fields in ({}, LOOKING["list"]):
-        for headers in (asked, asked[:1], []):
-            (answer,) = send(app_with(fields), raw(b"OPTIONS", b"*", *headers))
-            assert (answer.status, answer.cors) == (405, {})  # as in an app without sections
+        for headers in (lines, lines[:1], []):
+            (response,) = send(app_with(fields), raw(b"OPTIONS", b"*", *headers))
+            assert (response.status, response.cors) == (405, {})  # as in an app without sections
 
 
-def test_what_is_no_request_at_all() -> None:
+def test_bytes_that_are_not_a_request_get_an_error() -> None:
     app = app_with({})
     for line in (b"GET\r\n\r\n", b"GET /item HTTP/9.9\r\n\r\n", b"\x16\x03\x01\r\n\r\n"):
-        (answer,) = send(app, line)
-        assert (answer.status, answer.cors) == (400, {})
+        (response,) = send(app, line)
+        assert (response.status, response.cors) == (400, {})
 
 
-def test_parse_sees_a_doubled_header() -> None:
-    """The checks of this suite rest on it."""
+def test_a_header_that_comes_twice_is_an_error_of_the_test() -> None:
+    """The property `cors` of responses depends on it."""
     with pytest.raises(AssertionError, match="came twice"):
         _ = parse_response(b"HTTP/1.1 200 OK\r\nvary: a\r\nVary: b\r\n\r\n").cors

@@ -13,7 +13,7 @@ from ..support import HttpRequest, ReceivedResponse, new_app, send, send_through
 
 
 def sections() -> list[CorsGroup]:
-    """A section for each policy, with one path that serves GET, POST and DELETE."""
+    """Return a section for each policy, with one path that serves GET, POST and DELETE."""
     groups = []
     for name, fields in POLICIES.items():
         bp = Blueprint(name, url_prefix=f"/{name}")
@@ -37,13 +37,15 @@ def as_request(case: Case) -> HttpRequest:
     return HttpRequest("GET" if case.kind == "GET" else "OPTIONS", f"/{case.policy}/item", tuple(headers))
 
 
-def check(answers: list[ReceivedResponse], cases: list[Case]) -> None:
-    seen = {case.name: (answer.status, answer.cors) for case, answer in zip(cases, answers, strict=True)}
+def check(responses: list[ReceivedResponse], cases: list[Case]) -> None:
+    seen = {
+        case.name: (response.status, response.cors) for case, response in zip(cases, responses, strict=True)
+    }
     assert seen == {case.name: (200 if case.kind == "GET" else 204, case.headers) for case in cases}
-    for case, answer in zip(cases, answers, strict=True):
-        allow = [value for name, value in answer.headers if name == "allow"]
+    for case, response in zip(cases, responses, strict=True):
+        allow = [value for name, value in response.headers if name == "allow"]
         assert allow == (["GET, POST, DELETE, OPTIONS"] if case.kind == "OPTIONS" else []), case.name
-        assert answer.body == (b"item" if case.kind == "GET" else b""), case.name
+        assert response.body == (b"item" if case.kind == "GET" else b""), case.name
 
 
 def test_the_names_of_the_cases_are_unique() -> None:
@@ -51,12 +53,12 @@ def test_the_names_of_the_cases_are_unique() -> None:
 
 
 @pytest.mark.parametrize("touchup", [True, False])
-def test_over_http(touchup: bool) -> None:
+def test_the_table_holds_over_http(touchup: bool) -> None:
     check(send(new_app(*sections(), TOUCHUP=touchup), *map(as_request, CASES)), CASES)
 
 
-def test_through_the_asgi_client() -> None:
-    # httpx strips what it does not find valid in a header's value
+def test_the_table_holds_through_the_asgi_client() -> None:
+    # httpx removes characters that it does not find valid in the value of a header
     cases = [
         case
         for case in CASES

@@ -1,7 +1,7 @@
-"""What went wrong in other CORS packages, and that it cannot happen here.
+"""Vulnerabilities of other CORS packages, and proof that they cannot happen here.
 
-Each row names the advisory, the package and the fault, and what shows it: a configuration, which must be
-refused, or requests, whose answers must be these and nothing more.
+Each row names the advisory, the package and the fault, with a proof: a configuration, which must be
+refused, or requests, whose responses must have exactly these headers.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ADVISORIES = {
 
 @dataclass(frozen=True)
 class Advisory:
-    """`faults`: policies, each with the id it is refused for. `origins`: what `policy` says to each."""
+    """`faults`: policies with the id of their refusal. `origins`: whether `policy` allows them."""
 
     id: str
     package: str
@@ -201,7 +201,7 @@ def bp_of(name: str, *uris: str, prefix: str = "") -> Blueprint:
     return bp
 
 
-def test_the_table_is_whole() -> None:
+def test_every_advisory_has_a_proof() -> None:
     assert {row.id for row in TABLE} == ADVISORIES
     assert len(TABLE) == len(ADVISORIES)
     here = "".join(name for name in globals() if name.startswith("test_")).replace("_", "-").lower()
@@ -231,15 +231,15 @@ def test_the_origin_is_not_allowed(row: Advisory) -> None:
             vary_of_lists = {"vary": "origin, access-control-request-headers"}
         else:
             vary_of_lists, lists = vary, lists | {"access-control-allow-headers": "*,authorization"}
-        asked = (("access-control-request-method", "GET"), *row.sends)
+        preflight_lines = (("access-control-request-method", "GET"), *row.sends)
         requests += [
             HttpRequest("GET", "/item", (("origin", origin), *row.sends)),
-            HttpRequest("OPTIONS", "/item", (("origin", origin), *asked)),
+            HttpRequest("OPTIONS", "/item", (("origin", origin), *preflight_lines)),
         ]
         expected += [grant | vary, grant | (lists if granted else {}) | vary_of_lists]
-    answers = send(new_app(cors_group(bp, **row.policy)), *requests)
+    responses = send(new_app(cors_group(bp, **row.policy)), *requests)
     assert [
-        (one.method, one.headers[0], answer.cors) for one, answer in zip(requests, answers, strict=True)
+        (one.method, one.headers[0], response.cors) for one, response in zip(requests, responses, strict=True)
     ] == [(one.method, one.headers[0], headers) for one, headers in zip(requests, expected, strict=True)]
 
 
@@ -250,7 +250,7 @@ def test_a_compiled_expression_is_refused_cve_2026_37737() -> None:
         assert [each.id for each in refused.value.problems] == ["origin-regex"]
 
 
-# Public and private routes whose paths are as easily mixed up as they can be.
+# Public and private routes with paths that are easily mixed up.
 NEIGHBOURS = {
     "CVE-2024-6839": {
         "/admin/<name:[a-z0-9]+(?:-[a-z0-9]+)*>/report": "/admin/a-b/report",
@@ -263,15 +263,17 @@ NEIGHBOURS = {
 
 @pytest.mark.parametrize("swapped", [False, True])
 @pytest.mark.parametrize("name", NEIGHBOURS)
-def test_each_route_its_own_cve_2024_6839_cve_2024_6844_cve_2024_6866(name: str, swapped: bool) -> None:
+def test_each_route_has_its_own_policy_cve_2024_6839_cve_2024_6844_cve_2024_6866(
+    name: str, swapped: bool
+) -> None:
     uris = [*NEIGHBOURS[name]][:: -1 if swapped else 1]
     public, private = bp_of("public", uris[0]), bp_of("private", uris[1])
     app = new_app(cors_group(public), cors_group(private, allow_origins=[ONE], max_age=1))
     paths = [NEIGHBOURS[name][uri] for uri in uris]
     requests = [one for path in paths for one in (request("GET", path, EVIL), preflight(path, origin=EVIL))]
-    answers = send(app, *requests)
-    assert [answer.status for answer in answers] == [200, 204] * 2
-    assert [answer.cors["access-control-allow-origin"] for answer in answers] == ["*", "*", ONE, ONE]
+    responses = send(app, *requests)
+    assert [response.status for response in responses] == [200, 204] * 2
+    assert [response.cors["access-control-allow-origin"] for response in responses] == ["*", "*", ONE, ONE]
 
 
 @pytest.mark.parametrize("path", ["/bp/x%0d%0aINFO%20forged", "/bp/x%0aforged", "/bp/x%1b[2Kforged"])
@@ -279,8 +281,8 @@ def test_nothing_forges_a_line_of_the_log_cve_2024_1681(path: str, caplog: pytes
     bp = bp_of("bp", "/<rest:path>", prefix="/bp")
     app = new_app(cors_group(bp, allow_origins=[ONE, "https://two.example"]))
     caplog.set_level(logging.DEBUG)
-    (answer,) = send(app, request("GET", path, EVIL), debug=True)
-    assert answer.status == 200
+    (response,) = send(app, request("GET", path, EVIL), debug=True)
+    assert response.status == 200
     (line,) = [each.getMessage() for each in caplog.records if "corsbp" in each.name]
     assert line.isprintable() and "forged" in line
 
@@ -291,9 +293,9 @@ def test_a_list_of_requested_headers_is_bounded_ghsa_mh55_gqvf_xfwm() -> None:
         preflight("/item", headers=value)
         for value in (",".join("a" * 2000), "," * 4000, ",a" * 2000, ", " * 2000)
     ]
-    for answer in send(new_app(cors_group(bp_of("bp", "/item"), policy=policy)), *requests):
-        assert answer.status == 204
-        assert "access-control-allow-headers" not in answer.cors
+    for response in send(new_app(cors_group(bp_of("bp", "/item"), policy=policy)), *requests):
+        assert response.status == 204
+        assert "access-control-allow-headers" not in response.cors
     # An unbounded split would take eight bytes for each comma.
     for size in (MAX_REQUESTED_LENGTH, 1_000_000):
         for lines in (["," * size], ["a," * (size // 2)], ["x,"] * (size // 2), [" ,"] * (size // 2)):

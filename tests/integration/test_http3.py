@@ -1,4 +1,4 @@
-"""Over HTTP/3, with aioquic: where Sanic's own answers without a body end the connection."""
+"""HTTP/3, with aioquic: there, responses of Sanic without a body end the connection."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ ROWS: dict[str, Expectation] = {
 }
 
 
-def answers(port: int, asks: list[HttpRequest]) -> list[tuple[int, dict[str, str]]]:
-    """The status and the CORS headers of each answer, all on one connection."""
+def answers(port: int, requests: list[HttpRequest]) -> list[tuple[int, dict[str, str]]]:
+    """Return the status and the CORS headers of each response, all on one connection."""
     from aioquic.asyncio.client import connect
     from aioquic.asyncio.protocol import QuicConnectionProtocol
     from aioquic.h3.connection import H3_ALPN, H3Connection
@@ -124,12 +124,12 @@ def answers(port: int, asks: list[HttpRequest]) -> list[tuple[int, dict[str, str
         trust = QuicConfiguration(is_client=True, alpn_protocols=H3_ALPN, verify_mode=ssl.CERT_NONE)
         async with connect("127.0.0.1", port, configuration=trust, create_protocol=Client) as client:
             assert isinstance(client, Client)
-            return [await client.ask(one) for one in asks]
+            return [await client.ask(one) for one in requests]
 
     return asyncio.run(talk())
 
 
-def test_preflights_and_answers(tmp_path: Path) -> None:
+def test_preflights_and_responses_have_the_headers(tmp_path: Path) -> None:
     require_package("aioquic")
     (tmp_path / "site3.py").write_text(SITE)
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
@@ -150,9 +150,11 @@ def test_preflights_and_answers(tmp_path: Path) -> None:
         "--single-process",
     ]
     with program(tmp_path, "sanic", "site3:app", *options) as server:
-        server.until(lambda: workers(server) == 1, "started")  # the client asks again until it listens
-        asks = [row[0] for row in ROWS.values()]
+        server.until(
+            lambda: workers(server) == 1, "started"
+        )  # the client tries again until the server listens
+        requests = [row[0] for row in ROWS.values()]
         seen = dict(
-            zip(ROWS, answers(port, [one for one in asks if isinstance(one, HttpRequest)]), strict=True)
+            zip(ROWS, answers(port, [one for one in requests if isinstance(one, HttpRequest)]), strict=True)
         )
     assert seen == {name: (status, cors) for name, (_, status, cors) in ROWS.items()}

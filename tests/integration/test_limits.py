@@ -1,4 +1,4 @@
-"""Timeouts, limits, clients that go away: headers where an answer goes out, and no traceback of ours."""
+"""Timeouts, limits and clients that go away: responses have their headers, and corsbp has no traceback."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _no_traceback_of_ours(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 async def allows(origin: str, request: Request) -> bool:
-    """An origin function that awaits: `x-origin: hangs` never ends, `is cancelled` cancels itself."""
+    """Allow one origin after a wait: `x-origin: hangs` never ends, `is cancelled` cancels itself."""
     match request.headers.get("x-origin"):
         case "hangs":
             await asyncio.Event().wait()
@@ -128,7 +128,7 @@ PLACES = {"listed": GRANTED, "public": PUBLIC, "asks": GRANTED, "web": {}}
 
 
 @both_touchups
-def test_limits_of_the_server(touchup: bool) -> None:
+def test_errors_of_limits_have_the_headers(touchup: bool) -> None:
     rows: dict[str, Expectation] = {}
     for place, cors in PLACES.items():
         refused = PUBLIC if place == "public" else {} if place == "web" else REFUSED
@@ -158,44 +158,46 @@ def test_limits_of_the_server(touchup: bool) -> None:
 
 
 @both_touchups
-def test_the_response_timeout(touchup: bool) -> None:
-    """All wait at once, for as long as the server needs to notice."""
+def test_the_response_timeout_has_the_headers(touchup: bool) -> None:
+    """All requests wait at the same time, until the server notices."""
     app = site(TOUCHUP=touchup, RESPONSE_TIMEOUT=0.1)
-    asks: dict[str, tuple[HttpRequest, dict[str, str]]] = {}
+    requests: dict[str, tuple[HttpRequest, dict[str, str]]] = {}
     for place, cors in PLACES.items():
         for path in ("hangs", "responds-and-hangs"):
-            asks[f"{place}, {path}"] = (request("GET", f"/{place}/{path}"), cors)
-    asks["refused"] = (request("GET", "/listed/hangs", EVIL), REFUSED)
-    # Nobody said yes, so that nobody may read it; and it is not asked again.
-    asks["origin function hangs"] = (request("GET", "/asks/item", x_origin="hangs"), REFUSED)
-    asks["origin function hangs on a preflight"] = (
+            requests[f"{place}, {path}"] = (request("GET", f"/{place}/{path}"), cors)
+    requests["refused"] = (request("GET", "/listed/hangs", EVIL), REFUSED)
+    # No function returned True, so the page may not read it; and no function is called again.
+    requests["origin function hangs"] = (request("GET", "/asks/item", x_origin="hangs"), REFUSED)
+    requests["origin function hangs on a preflight"] = (
         request("OPTIONS", "/asks/item", access_control_request_method="GET", x_origin="hangs"),
         REFUSED,
     )
 
     async def talk(port: int) -> list[bytes]:
-        return await asyncio.gather(*(send_bytes(port, one.raw()) for one, _ in asks.values()))
+        return await asyncio.gather(*(send_bytes(port, one.raw()) for one, _ in requests.values()))
 
-    answers = [parse_response(raw) for raw in run_server(serve(app, talk))]
-    seen = {name: (answer.status, answer.cors) for name, answer in zip(asks, answers, strict=True)}
-    assert seen == {name: (503, cors) for name, (_, cors) in asks.items()}
+    responses = [parse_response(raw) for raw in run_server(serve(app, talk))]
+    seen = {
+        name: (response.status, response.cors) for name, response in zip(requests, responses, strict=True)
+    }
+    assert seen == {name: (503, cors) for name, (_, cors) in requests.items()}
 
 
 @both_touchups
-def test_the_request_timeout_has_no_route(touchup: bool) -> None:
-    """While the head of a request is awaited, Sanic does not know yet what it is for."""
+def test_the_request_timeout_has_no_route_and_no_headers(touchup: bool) -> None:
+    """Sanic does not know the route before it has read the head."""
     app = site(TOUCHUP=touchup, REQUEST_TIMEOUT=0.1)
 
     async def talk(port: int) -> bytes:
         return await send_bytes(port, b"GET /listed/item HTTP/1.1\r\nHost: a\r\n")
 
-    answer = parse_response(run_server(serve(app, talk)))
-    assert (answer.status, answer.cors) == (408, {})
+    response = parse_response(run_server(serve(app, talk)))
+    assert (response.status, response.cors) == (408, {})
 
 
 @both_touchups
 @pytest.mark.parametrize("how", ["is cancelled", "cancels its task"])
-def test_an_origin_function_that_is_cancelled(
+def test_a_cancelled_origin_function_refuses(
     how: str, touchup: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows: dict[str, Expectation] = {
@@ -209,8 +211,8 @@ def test_an_origin_function_that_is_cancelled(
         "afterwards": (request("GET", "/asks/item"), 200, GRANTED),
         "afterwards, preflight": (preflight("/asks/item"), 204, GRANTED | preflight_headers("GET,OPTIONS")),
     }
-    answers = expect(site(TOUCHUP=touchup), rows)
-    assert answers["GET"].body == b"item"
+    responses = expect(site(TOUCHUP=touchup), rows)
+    assert responses["GET"].body == b"item"
     assert [record.getMessage() for record in caplog.records if "origin function" in record.getMessage()] == [
         f"The origin function {allows.__qualname__}() failed for {ORIGIN!r}: refused"
     ] * 3
@@ -218,8 +220,8 @@ def test_an_origin_function_that_is_cancelled(
 
 @both_touchups
 @pytest.mark.parametrize("place", PLACES)
-def test_a_client_that_goes_away(place: str, touchup: bool) -> None:
-    """In a stream, and before the answer starts: the server goes on."""
+def test_a_client_that_goes_away_leaves_no_traceback(place: str, touchup: bool) -> None:
+    """It goes away in a stream, or before the response begins: the server goes on."""
     app = site(TOUCHUP=touchup)
     gone, ended = asyncio.Event(), asyncio.Event()
     where: Any = app.blueprints[place] if place != "web" else None
@@ -263,18 +265,18 @@ def test_a_client_that_goes_away(place: str, touchup: bool) -> None:
         await asyncio.wait_for(ended.wait(), 60)
         return [parse_response(head), await send_async(port, request("GET", f"/{place}/item"))]
 
-    answers = run_server(serve(app, talk))
-    assert [(answer.status, answer.cors) for answer in answers] == [(200, PLACES[place])] * 2
+    responses = run_server(serve(app, talk))
+    assert [(answer.status, answer.cors) for answer in responses] == [(200, PLACES[place])] * 2
 
 
 @both_touchups
-def test_requests_one_after_the_other_on_a_connection(touchup: bool) -> None:
-    """Sent at once: each answer has its own headers, whatever came before."""
+def test_each_request_of_a_connection_has_its_own_headers(touchup: bool) -> None:
+    """The requests are sent at once; headers do not depend on the request before."""
 
     def raw(one: HttpRequest) -> bytes:
         return one.raw().replace(b"Connection: close", b"Connection: keep-alive")
 
-    asks: list[tuple[HttpRequest, int, dict[str, str]]] = [
+    requests: list[tuple[HttpRequest, int, dict[str, str]]] = [
         (request("GET", "/listed/none"), 404, GRANTED),
         (request("GET", "/web/item"), 200, {}),
         (request("POST", "/listed/item", EVIL), 405, REFUSED),
@@ -287,22 +289,22 @@ def test_requests_one_after_the_other_on_a_connection(touchup: bool) -> None:
 
     async def talk(port: int) -> list[ReceivedResponse]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"".join(raw(one) for one, *_ in asks))
-        answers = []
-        for one, *_ in asks:
-            answer = parse_response(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60))
-            length = next((int(v) for name, v in answer.headers if name.lower() == "content-length"), 0)
+        writer.write(b"".join(raw(one) for one, *_ in requests))
+        responses = []
+        for one, *_ in requests:
+            response = parse_response(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60))
+            length = next((int(v) for name, v in response.headers if name.lower() == "content-length"), 0)
             await reader.readexactly(0 if one.method == "HEAD" else length)
-            answers.append(answer)
+            responses.append(response)
         writer.close()
         await writer.wait_closed()
-        return answers
+        return responses
 
-    answers = run_server(serve(site(TOUCHUP=touchup), talk))
-    assert [(answer.status, answer.cors) for answer in answers] == [row[1:] for row in asks]
+    responses = run_server(serve(site(TOUCHUP=touchup), talk))
+    assert [(response.status, response.cors) for response in responses] == [row[1:] for row in requests]
 
 
-def test_an_error_handler_that_reads_the_rest_of_the_request() -> None:
+def test_an_error_handler_may_read_the_rest_of_the_request() -> None:
     bp = Blueprint("api", url_prefix="/api")
 
     @bp.post("/upload", stream=True)
@@ -314,5 +316,5 @@ def test_an_error_handler_that_reads_the_rest_of_the_request() -> None:
         await request.receive_body()
         return text(str(len(request.body)), status=418)
 
-    (answer,) = send(new_app(cors_group(bp)), request("POST", "/api/upload", body="x" * 100_000))
-    assert (answer.status, answer.body, answer.cors) == (418, b"100000", PUBLIC)
+    (response,) = send(new_app(cors_group(bp)), request("POST", "/api/upload", body="x" * 100_000))
+    assert (response.status, response.body, response.cors) == (418, b"100000", PUBLIC)

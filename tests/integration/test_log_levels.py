@@ -1,4 +1,4 @@
-"""The logger `corsbp`, whose level decides (L1): the lines at each level, under each server."""
+"""The lines of the logger `corsbp` at each level, under each server (L1)."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ logging.basicConfig(format="%(levelname)s %(message)s", force=True)
 """
 
 
-def lines(said: str) -> list[str]:
-    """What is said of `corsbp`: level and message, whatever else a handler puts before them."""
-    found = re.findall(r"(DEBUG|INFO|ERROR):? ((?:cors_group\(|The origin function).*)", said)
+def lines(logged: str) -> list[str]:
+    """Return level and message of the lines of `corsbp`, without what a handler puts before them."""
+    found = re.findall(r"(DEBUG|INFO|ERROR):? ((?:cors_group\(|The origin function).*)", logged)
     return [f"{level} {message}" for level, message in found]
 
 
-def said(folder: Path, server: str, setup: str, *asked: HttpRequest, debug: bool = False) -> str:
+def log_of(folder: Path, server: str, setup: str, *requests: HttpRequest, debug: bool = False) -> str:
     (folder / "site_.py").write_text(SITE.format(setup=setup, one=ORIGIN, two=TWO))
     port = free_port()
     options = {
@@ -95,7 +95,7 @@ def said(folder: Path, server: str, setup: str, *asked: HttpRequest, debug: bool
         "hypercorn": ["--bind", f"127.0.0.1:{port}"],
     }[server]
     with program(folder, server, "site_:app", *options, port=port) as started:
-        send(port, *asked)
+        send(port, *requests)
         return started.output.read_text(errors="replace")
 
 
@@ -103,16 +103,16 @@ def said(folder: Path, server: str, setup: str, *asked: HttpRequest, debug: bool
     ("server", "level"),
     [*(("sanic", level) for level in LINES), ("uvicorn", "DEBUG"), ("hypercorn", "DEBUG")],
 )
-def test_each_level(tmp_path: Path, server: str, level: str) -> None:
-    """By handlers of the user's own, and by Sanic's where there are none: each line once."""
+def test_each_level_has_its_lines_once(tmp_path: Path, server: str, level: str) -> None:
+    """Handlers of the user write them, or else those of Sanic: each line once."""
     require_package(server)
-    assert lines(said(tmp_path, server, OWN.format(level=level), *ASKED)) == LINES[level]
+    assert lines(log_of(tmp_path, server, OWN.format(level=level), *ASKED)) == LINES[level]
     setup = f'logging.getLogger("corsbp").setLevel("{level}")'
-    assert lines(said(tmp_path, server, setup, *ASKED)) == LINES[level]
+    assert lines(log_of(tmp_path, server, setup, *ASKED)) == LINES[level]
 
 
 @pytest.mark.parametrize("server", ["sanic", "uvicorn", "hypercorn"])
-def test_a_level_that_changes_while_the_app_runs(tmp_path: Path, server: str) -> None:
+def test_the_level_can_change_while_the_app_runs(tmp_path: Path, server: str) -> None:
     require_package(server)
     louder = [
         *ASKED,
@@ -121,14 +121,14 @@ def test_a_level_that_changes_while_the_app_runs(tmp_path: Path, server: str) ->
         request("GET", "/level/ERROR", None),
         ASKED[0],
     ]
-    assert lines(said(tmp_path, server, "", *louder)) == [*LINES["ERROR"], f"DEBUG {REFUSED}"]
+    assert lines(log_of(tmp_path, server, "", *louder)) == [*LINES["ERROR"], f"DEBUG {REFUSED}"]
 
 
-def test_sanics_debug_mode(tmp_path: Path) -> None:
-    """The lines appear without any set-up; a level of the user's own stays."""
-    assert lines(said(tmp_path, "sanic", "", *ASKED, debug=True)) == LINES["DEBUG"]
+def test_the_debug_mode_of_sanic_shows_the_lines(tmp_path: Path) -> None:
+    """The lines appear without any setup; a level that the user set stays."""
+    assert lines(log_of(tmp_path, "sanic", "", *ASKED, debug=True)) == LINES["DEBUG"]
     setup = 'logging.getLogger("corsbp").setLevel("INFO")'
-    assert lines(said(tmp_path, "sanic", setup, *ASKED, debug=True)) == LINES["INFO"]
+    assert lines(log_of(tmp_path, "sanic", setup, *ASKED, debug=True)) == LINES["INFO"]
 
 
 def test_a_level_that_is_set_stays_in_debug_mode() -> None:
@@ -139,7 +139,7 @@ def test_a_level_that_is_set_stays_in_debug_mode() -> None:
 
 
 def test_another_app_does_not_reset_it(caplog: pytest.LogCaptureFixture) -> None:
-    """As each `Sanic(…)` does with the loggers below its own."""
+    """`Sanic(…)` resets the loggers below its own."""
     bp = Blueprint("api")
     bp.add_route(text_handler("item"), "/item", name="item")
     caplog.set_level("DEBUG", "corsbp")
@@ -150,14 +150,14 @@ def test_another_app_does_not_reset_it(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_it_is_a_logger_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
-    """What has a handler, or is not passed on, is not handed to Sanic's."""
+    """With a handler of its own, or without propagation, lines do not go to the handlers of Sanic."""
     logger, root, sanics = cors_logger.logger, logging.getLogger(), logging.getLogger("sanic.root")
     before = logger.handlers[:], root.handlers[:], sanics.handlers[:], logger.propagate
-    heard: list[str] = []
-    theirs = logging.Handler()
-    theirs.emit = lambda record: heard.append(record.getMessage())  # type: ignore[method-assign]
+    messages: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
     try:
-        root.handlers[:], sanics.handlers[:] = [], [theirs]
+        root.handlers[:], sanics.handlers[:] = [], [handler]
         logger.warning("one")
         root.handlers[:] = [logging.NullHandler()]
         logger.warning("two")
@@ -167,5 +167,5 @@ def test_it_is_a_logger_like_any_other(capsys: pytest.CaptureFixture[str]) -> No
         logger.warning("four")
     finally:
         logger.handlers[:], root.handlers[:], sanics.handlers[:], logger.propagate = before
-    assert heard == ["one", "three"]
+    assert messages == ["one", "three"]
     assert logger.name == "corsbp"

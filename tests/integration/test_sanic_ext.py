@@ -1,4 +1,4 @@
-"""Beside the real sanic-ext as Sanic turns it on by itself: its CORS, HEAD, OPTIONS, pages and injection."""
+"""The real sanic-ext in the same app: its CORS, HEAD, OPTIONS, documentation and injection."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from ..support import (
 
 sanic_ext = pytest.importorskip("sanic_ext", reason="no sanic-ext: it refuses Sanic before 25.12")
 
-THEIRS = "https://theirs.example"
+SANIC_EXT = "https://sanic-ext.example"
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Search:
 
 
 def add_routes(where: Any, prefix: str = "", own_cors: bool = False) -> None:
-    """Routes for every feature: paths of one method and several, parameters, injection, validation, views."""
+    """Add routes for every feature: one method and several, parameters, injection, validation, views."""
 
     @where.get(f"{prefix}/item", name="item")
     async def item(_: Request) -> HTTPResponse:
@@ -84,7 +84,7 @@ def add_routes(where: Any, prefix: str = "", own_cors: bool = False) -> None:
         return text(f"search {query.word!r}, {query.limit}")
 
     @where.get(f"{prefix}/decorated", name="decorated")
-    @sanic_ext.cors(origin=EVIL, expose_headers=["x-theirs"], supports_credentials=True)
+    @sanic_ext.cors(origin=EVIL, expose_headers=["x-sanic-ext"], supports_credentials=True)
     async def decorated(_: Request) -> HTTPResponse:
         return text("decorated")
 
@@ -102,8 +102,8 @@ orders = pytest.mark.parametrize(
 
 
 def site(make: Callable[..., Any] = cors_group, order: str = "by itself", **config: Any) -> Sanic:
-    """An app with two sections and routes outside; `order` says when sanic-ext comes to it."""
-    app = new_app(AUTO_EXTEND=True, CORS_ORIGINS=THEIRS, **config)
+    """Return an app with two sections and routes outside; `order` is the moment when sanic-ext is added."""
+    app = new_app(AUTO_EXTEND=True, CORS_ORIGINS=SANIC_EXT, **config)
     if order == "extended first":
         app.ext.add_dependency(Session, Session.of)
     blueprints = {name: Blueprint(name, url_prefix=f"/{name}") for name in ("listed", "public", "web")}
@@ -125,12 +125,12 @@ def site(make: Callable[..., Any] = cors_group, order: str = "by itself", **conf
 
 
 def rows_of(prefix: str, origin: str, cors: dict[str, str]) -> dict[str, Expectation]:
-    """The answers of a section to an origin; sanic-ext's own policy allows only `THEIRS`."""
+    """Return what a section responds to an origin; the policy of sanic-ext allows only `SANIC_EXT`."""
     vary = {"vary": ", ".join(["Accept-Encoding", *filter(None, [cors.get("vary")])])}
     methods = preflight_headers("GET,HEAD,OPTIONS") if "access-control-allow-origin" in cors else {}
     pairs = preflight_headers("GET,HEAD,POST,OPTIONS") if methods else {}
     every = preflight_headers() if methods else {}
-    asks: dict[str, tuple[HttpRequest, int, dict[str, str]]] = {
+    requests: dict[str, tuple[HttpRequest, int, dict[str, str]]] = {
         "GET": (request("GET", f"{prefix}/item", origin), 200, cors | vary),
         "automatic HEAD": (request("HEAD", f"{prefix}/item", origin), 200, cors | vary),
         "automatic HEAD of a pair": (request("HEAD", f"{prefix}/pair/1", origin), 200, cors),
@@ -149,32 +149,32 @@ def rows_of(prefix: str, origin: str, cors: dict[str, str]) -> dict[str, Expecta
         "decorated, preflight": (preflight(f"{prefix}/decorated", origin=origin), 204, cors | methods),
         "file": (request("GET", f"{prefix}/files/cases.py", origin), 200, cors),
     }
-    return {f"{prefix} from {origin}: {name}": row for name, row in asks.items()}
+    return {f"{prefix} from {origin}: {name}": row for name, row in requests.items()}
 
 
 INSIDE: dict[str, Expectation] = {
     **rows_of("/listed", ORIGIN, GRANTED),
-    **rows_of("/listed", THEIRS, REFUSED),
+    **rows_of("/listed", SANIC_EXT, REFUSED),
     **rows_of("/listed", EVIL, REFUSED),
-    **rows_of("/public", THEIRS, PUBLIC),
+    **rows_of("/public", SANIC_EXT, PUBLIC),
 }
 
 
 @orders
-def test_in_whatever_order_things_start(order: str, touchup: bool) -> None:
-    answers = expect(site(order=order, TOUCHUP=touchup), INSIDE)
-    for name, answer in answers.items():
+def test_the_order_of_sanic_ext_and_sections_does_not_matter(order: str, touchup: bool) -> None:
+    responses = expect(site(order=order, TOUCHUP=touchup), INSIDE)
+    for name, response in responses.items():
         body = {
             "GET": b"item",
             "injected": b"session of me",
             "validated": b"search 'a', 10",
             "POST": b"post 1",
         }.get(name.partition(": ")[2])
-        assert body is None or answer.body == body, name
+        assert body is None or response.body == body, name
 
 
 @both_touchups
-def test_errors_of_the_router(touchup: bool) -> None:
+def test_errors_of_the_router_have_the_headers_beside_sanic_ext(touchup: bool) -> None:
     rows: dict[str, Expectation] = {
         f"{path} from {origin}": (request(method, path, origin), status, cors)
         for method, path, status in [
@@ -182,10 +182,10 @@ def test_errors_of_the_router(touchup: bool) -> None:
             ("POST", "/listed/item", 405),
             ("PUT", "/listed/pair/1", 405),
         ]
-        for origin, cors in {ORIGIN: GRANTED, THEIRS: REFUSED, EVIL: REFUSED}.items()
+        for origin, cors in {ORIGIN: GRANTED, SANIC_EXT: REFUSED, EVIL: REFUSED}.items()
     }
-    answers = expect(site(TOUCHUP=touchup), rows)
-    assert set(answers[f"/listed/pair/1 from {ORIGIN}"]["allow"].split(", ")) == {
+    responses = expect(site(TOUCHUP=touchup), rows)
+    assert set(responses[f"/listed/pair/1 from {ORIGIN}"]["allow"].split(", ")) == {
         "GET",
         "HEAD",
         "POST",
@@ -193,17 +193,17 @@ def test_errors_of_the_router(touchup: bool) -> None:
     }
 
 
-def test_its_vary_stays_on_errors_of_the_router() -> None:
-    """Without a route, Sanic runs the app's middleware, and sanic-ext's among it: since 25 it adds one."""
-    asks = [
+def test_the_vary_of_sanic_ext_stays_on_errors_of_the_router() -> None:
+    """Without a route, Sanic runs middleware of the app, and that of sanic-ext adds Vary since 25."""
+    requests = [
         request(method, path, origin)
         for method, path in [("GET", "/public/none"), ("POST", "/public/item")]
-        for origin in (ORIGIN, THEIRS)
+        for origin in (ORIGIN, SANIC_EXT)
     ]
-    answers = send(site(), *asks)
-    assert [answer.status for answer in answers] == [404, 404, 405, 405]
-    for answer in answers:
-        assert answer.cors in (PUBLIC, PUBLIC | {"vary": "origin"})
+    responses = send(site(), *requests)
+    assert [response.status for response in responses] == [404, 404, 405, 405]
+    for response in responses:
+        assert response.cors in (PUBLIC, PUBLIC | {"vary": "origin"})
 
 
 OUTSIDE = [
@@ -212,39 +212,43 @@ OUTSIDE = [
         for where in ("web", "app")
         for path in ("/item", "/pair/1", "/session?user=me", "/decorated", "/none", "/files/cases.py")
         for method in ("GET", "HEAD", "POST", "OPTIONS")
-        for origin in (THEIRS, EVIL, None)
+        for origin in (SANIC_EXT, EVIL, None)
     ),
-    *(preflight(f"/{where}{path}", origin=THEIRS) for where in ("web", "app") for path in ("/item", "/none")),
-    request("GET", "/docs/redoc", THEIRS),
-    request("GET", "/docs/none", THEIRS),
+    *(
+        preflight(f"/{where}{path}", origin=SANIC_EXT)
+        for where in ("web", "app")
+        for path in ("/item", "/none")
+    ),
+    request("GET", "/docs/redoc", SANIC_EXT),
+    request("GET", "/docs/none", SANIC_EXT),
 ]
 
 
-def answers_to(app: Sanic, asks: list[HttpRequest]) -> list[ReceivedResponse]:
-    """An automatic OPTIONS names its methods in no fixed order."""
+def answers_to(app: Sanic, requests: list[HttpRequest]) -> list[ReceivedResponse]:
+    """Return responses with `Allow` in order: an automatic OPTIONS has no fixed one."""
     return [
         ReceivedResponse(
-            answer.status,
+            response.status,
             [
                 (name, ",".join(sorted(value.split(","))) if "allow" in name.lower() else value)
-                for name, value in answer.headers
+                for name, value in response.headers
             ],
-            answer.body,
+            response.body,
         )
-        for answer in send(app, *asks)
+        for response in send(app, *requests)
     ]
 
 
 @orders
-def test_outside_its_cors_head_and_options_work_as_without_corsbp(order: str, touchup: bool) -> None:
+def test_sanic_ext_works_outside_as_without_corsbp(order: str, touchup: bool) -> None:
     inside = answers_to(site(order=order, TOUCHUP=touchup), OUTSIDE)
     without = answers_to(site(plain_group, order=order, TOUCHUP=touchup), OUTSIDE)
-    for one, answer, other in zip(OUTSIDE, inside, without, strict=True):
-        assert answer == other, one
-    assert inside[0].cors["access-control-allow-origin"] == THEIRS  # its own CORS is on
+    for one, response, other in zip(OUTSIDE, inside, without, strict=True):
+        assert response == other, one
+    assert inside[0].cors["access-control-allow-origin"] == SANIC_EXT  # the CORS of sanic-ext is on
 
 
-def test_other_hosts_of_a_path_keep_its_automatic_options() -> None:
+def test_other_hosts_of_a_path_keep_the_options_of_sanic_ext() -> None:
     def hosts(make: Callable[..., Any]) -> Sanic:
         bp = Blueprint("bp", host="a.example")
         app = new_app(AUTO_EXTEND=True)
@@ -257,19 +261,19 @@ def test_other_hosts_of_a_path_keep_its_automatic_options() -> None:
         app.blueprint(make(bp))
         return app
 
-    asks = [request(method, "/item", host="b.example") for method in ("GET", "HEAD", "OPTIONS")]
-    assert answers_to(hosts(cors_group), asks) == answers_to(hosts(plain_group), asks)
+    requests = [request(method, "/item", host="b.example") for method in ("GET", "HEAD", "OPTIONS")]
+    assert answers_to(hosts(cors_group), requests) == answers_to(hosts(plain_group), requests)
 
 
 @pytest.mark.parametrize(
     ("ignore", "order"), [(True, "by itself"), (False, "by itself"), (False, "routes last")]
 )
-def test_pages_show_none_of_our_options(ignore: bool, order: str) -> None:
+def test_the_documentation_of_sanic_ext_does_not_show_our_options(ignore: bool, order: str) -> None:
     from sanic_ext.extensions.openapi.builders import OperationStore, SpecificationBuilder
 
     def paths(make: Callable[..., Any]) -> dict[str, Any]:
         builders: list[Any] = [SpecificationBuilder, OperationStore]
-        for kept in builders:  # by the process, for all of its apps
+        for kept in builders:  # kept in the process, for all of its apps
             kept.reset()
         app = site(make, order, OAS_IGNORE_OPTIONS=ignore)
         (page,) = send(app, request("GET", "/docs/openapi.json"))
@@ -277,11 +281,11 @@ def test_pages_show_none_of_our_options(ignore: bool, order: str) -> None:
         found: dict[str, Any] = json.loads(page.body)["paths"]
         return found
 
-    ours, theirs = paths(cors_group), paths(plain_group)
-    assert {path: set(operations) for path, operations in ours.items()} == {
-        path: set(operations) for path, operations in theirs.items()
+    of_corsbp, of_sanic_ext = paths(cors_group), paths(plain_group)
+    assert {path: set(operations) for path, operations in of_corsbp.items()} == {
+        path: set(operations) for path, operations in of_sanic_ext.items()
     }
     for where in ("listed", "web", "app"):
-        assert set(ours[f"/{where}/own"]) == ({"get"} if ignore else {"get", "options"})
-    assert set(ours["/listed/pair/{number}"]) == {"get", "post"}
-    assert ours["/listed/pair/{number}"]["post"]["summary"] == "Make a pair"
+        assert set(of_corsbp[f"/{where}/own"]) == ({"get"} if ignore else {"get", "options"})
+    assert set(of_corsbp["/listed/pair/{number}"]) == {"get", "post"}
+    assert of_corsbp["/listed/pair/{number}"]["post"]["summary"] == "Make a pair"

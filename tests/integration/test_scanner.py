@@ -1,4 +1,4 @@
-"""A scanner that nobody here wrote, against the examples as they are served, and against what is wrong."""
+"""An independent scanner, run against the examples as they are served and against an app with faults."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Scan: TypeAlias = Callable[..., dict[str, tuple[int, str | None, dict[str, str]]
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory: pytest.TempPathFactory) -> Scan:
-    """Scan URLs: for each its status, what a stranger is granted, and what is found, and with credentials?"""
+    """Return a function that scans URLs for status, grant to an unknown origin, findings and credentials."""
     if not os.environ.get("CORSBP_SKIP_NOTHING"):
         pytest.skip("a scanner would be fetched from PyPI: CORSBP_SKIP_NOTHING=1")
     folder = tmp_path_factory.mktemp("scanner")
@@ -58,7 +58,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Scan:
     if done.returncode:
         skip_or_fail(f"the scanner could not be installed: {done.stderr.strip()[-300:]}")
 
-    # It checks no certificate, and would read all that the machine trusts for each request.
+    # It does not check certificates, and would read all trusted ones for each request.
     env = {**os.environ, "SSL_CERT_FILE": os.devnull}
 
     def run(*urls: str) -> dict[str, tuple[int, str | None, dict[str, str]]]:
@@ -76,7 +76,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Scan:
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """Options by which Sanic serves https: a scanner's look-alikes have the scheme of the URL."""
+    """Return options by which Sanic serves https: the scanner's look-alikes have the scheme of the URL."""
     if shutil.which("openssl") is None:
         skip_or_fail("openssl is not installed: apt-get install openssl")
     folder = tmp_path_factory.mktemp("tls")
@@ -99,7 +99,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 
 EXAMPLES: dict[str, dict[str, str | None]] = {
-    # each path with what a stranger is granted: what is public says so, and nothing else is found
+    # each path with the grant to an unknown origin; a public path has one, and nothing else is found
     "quickstart": {"app.example/api/items/7": "*", "app.example/": None},
     "versions": {
         "app.example/v1/shop/items/": "*",
@@ -111,14 +111,14 @@ EXAMPLES: dict[str, dict[str, str | None]] = {
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example(name: str, scan: Scan, tls: tuple[str, ...]) -> None:
+def test_a_scanner_finds_nothing_in_an_example(name: str, scan: Scan, tls: tuple[str, ...]) -> None:
     with sanic_process(f"examples.{name}:app", *tls) as port:
         urls = {_url(each, port): granted for each, granted in EXAMPLES[name].items()}
         found = scan(*urls)
     assert found == {url: (200, granted, {}) for url, granted in urls.items()}
 
 
-def test_it_can_find(scan: Scan, tls: tuple[str, ...]) -> None:
+def test_the_scanner_finds_each_fault(scan: Scan, tls: tuple[str, ...]) -> None:
     with sanic_process("tests.integration.scanned:app", *tls) as port:
         found = scan(*(_url(f"{HOST}/{name}", port) for name in WRONG))
     assert {name: results[2].get(name) for name, results in zip(WRONG, found.values(), strict=True)} == (

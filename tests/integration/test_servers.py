@@ -1,4 +1,4 @@
-"""The examples under every server that people run, in processes of their own."""
+"""The examples under every server that people use, in processes of their own."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TWO, EVIL = "https://two.example", "https://evil.example"
 
 
 def section(prefix: str, policy: dict[str, str] = PUBLIC) -> dict[str, Expectation]:
-    """What is asked of the quickstart's blueprint."""
+    """Return what is expected of the blueprint of the quickstart."""
     return {
         f"{prefix}: granted": (request("GET", f"{prefix}/items/7"), 200, policy),
         f"{prefix}: preflight": (
@@ -53,7 +53,7 @@ def section(prefix: str, policy: dict[str, str] = PUBLIC) -> dict[str, Expectati
 
 
 def outside(path: str) -> dict[str, Expectation]:
-    """What is asked of a route that is in no section."""
+    """Return what is expected of a route that is in no section."""
     return {
         f"{path}: outside": (request("GET", path), 200, {}),
         f"{path}: outside, preflight": (preflight(path), 405, {}),
@@ -81,12 +81,14 @@ VERSIONS: dict[str, Expectation] = {
 
 
 def wrong(port: int, rows: dict[str, Expectation]) -> list[str]:
-    """What is answered otherwise than the rows say."""
-    answers = [(answer.status, answer.cors) for answer in send(port, *(row[0] for row in plain(rows)))]
+    """Return the rows that are not as expected."""
+    responses = [
+        (response.status, response.cors) for response in send(port, *(row[0] for row in plain(rows)))
+    ]
     return [
-        f"{name}: {answer}, not {row[1:]}"
-        for (name, row), answer in zip(rows.items(), answers, strict=True)
-        if answer != row[1:]
+        f"{name}: {response}, not {row[1:]}"
+        for (name, row), response in zip(rows.items(), responses, strict=True)
+        if response != row[1:]
     ]
 
 
@@ -98,7 +100,7 @@ def plain(rows: dict[str, Expectation]) -> Iterator[tuple[HttpRequest, int, dict
 
 @contextmanager
 def program(folder: Path, module: str, *arguments: str, port: int = 0) -> Iterator[Program]:
-    """`python -m module …`, where `folder` is looked into for apps; waits for the port, if there is one."""
+    """Run `python -m module …` with `folder` in its path, and wait for the port, if there is one."""
     env = {**os.environ, "SANIC_AUTO_EXTEND": "false", "PYTHONPATH": os.fspath(ROOT), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", module, *arguments]
     with running(command, folder / f"{module}.log", env=env, cwd=folder) as started:
@@ -115,20 +117,20 @@ def listens(port: int) -> bool:
 
 @contextmanager
 def sanic(folder: Path, target: str, *options: str) -> Iterator[tuple[int, Program]]:
-    """Sanic's own server; gives its port."""
+    """Run Sanic's own server, and return its port."""
     port = free_port()
     with program(folder, "sanic", target, "--port", f"{port}", "--no-motd", *options, port=port) as started:
         yield port, started
 
 
 def workers(server: Program) -> int:
-    """How many of Sanic's workers say that they serve from now on."""
+    """Return how many workers of Sanic logged that they serve."""
     return len(set(re.findall(r"Starting worker \[(\d+)\]", server.said())))
 
 
 @pytest.mark.parametrize("options", [["--workers", "3"], ["--fast"]], ids=" ".join)
-def test_sanic_with_workers(tmp_path: Path, options: list[str]) -> None:
-    """Every worker serves the same: each connection goes to whichever is free."""
+def test_every_worker_of_sanic_serves_the_same(tmp_path: Path, options: list[str]) -> None:
+    """Each connection goes to whichever worker is free."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     count = cpus if options == ["--fast"] else 3
     with sanic(tmp_path, "examples.quickstart:app", *options) as (port, server):
@@ -139,7 +141,7 @@ def test_sanic_with_workers(tmp_path: Path, options: list[str]) -> None:
 
 @pytest.mark.parametrize("example", ["quickstart", "versions"])
 @pytest.mark.parametrize("server", ["uvicorn", "hypercorn", "granian"])
-def test_asgi(tmp_path: Path, server: str, example: str) -> None:
+def test_asgi_servers_serve_the_same(tmp_path: Path, server: str, example: str) -> None:
     require_package(server)
     port = free_port()
     bind = {
@@ -151,25 +153,25 @@ def test_asgi(tmp_path: Path, server: str, example: str) -> None:
         assert not wrong(port, {"quickstart": QUICKSTART, "versions": VERSIONS}[example])
 
 
-def test_unix_socket_behind_nginx() -> None:
+def test_a_unix_socket_behind_nginx_serves_the_same() -> None:
     path = installed("nginx", "nginx-light")
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="corsbp-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)  # not tmp_path: a socket's path may have about a hundred characters
+        folder = Path(name)  # not tmp_path: the path of a socket may have about a hundred characters
         upstream = f"location / {{ proxy_pass http://unix:{folder}/app.sock; proxy_cache off; }}"
         configuration = folder / "nginx.conf"
         configuration.write_text(CONFIGURATION.format(folder=folder, port=port, locations=upstream))
         nginx = [path, "-p", name, "-e", "stderr", "-c", os.fspath(configuration)]
         target = ["examples.versions:app", "--unix", f"{folder}/app.sock", "--no-motd", "--workers", "2"]
         with program(folder, "sanic", *target) as app, running(nginx, folder / "nginx.log") as proxy:
-            # The socket is there earlier, but each worker makes it anew: in between, nobody answers.
+            # The socket is there earlier, but each worker creates it again: in between, there is no response.
             app.until(lambda: workers(app) == 2, "ready")
             proxy.until(lambda: listens(port), "listening")
             assert not wrong(port, VERSIONS)
 
 
-def test_auto_reload(tmp_path: Path) -> None:
-    """An edit of the policy is served, whole, soon after."""
+def test_an_edited_policy_is_served_after_a_reload(tmp_path: Path) -> None:
+    """The new policy is in force soon after, and never in part."""
     example = tmp_path / "edited.py"
     source = (ROOT / "examples" / "quickstart.py").read_text()
     example.write_text(source)
@@ -185,16 +187,16 @@ def test_auto_reload(tmp_path: Path) -> None:
 
 
 def touched_until(path: Path, done: Callable[[], bool]) -> Callable[[], bool]:
-    """Whether it is done; touches the file now and then: a reloader misses edits before its first look."""
+    """Return whether it is done; touch the file now and then, since a reloader misses early edits."""
     wait, last = 1.0, time.monotonic()
 
     def ready() -> bool:
         nonlocal wait, last
-        with contextlib.suppress(OSError, IndexError, ValueError):  # nobody, or half an answer, in between
+        with contextlib.suppress(OSError, IndexError, ValueError):  # no response, or half of one, in between
             if done():
                 return True
         if time.monotonic() - last > wait:
-            wait, last = 2 * wait, time.monotonic()  # a slow machine gets the time to start
+            wait, last = 2 * wait, time.monotonic()  # a slow machine needs time to start
             path.touch()
         return False
 
@@ -244,15 +246,15 @@ CHANGES: dict[str, tuple[str, dict[str, Expectation]]] = {
     "bp.register of an appended blueprint": (
         "section.append(api.copy('late', url_prefix='/late', with_registration=False));"
         " section.blueprints[-1].register(app, {})",
-        # Sanic does not count it among the app's blueprints, but it is in the section
+        # Sanic does not list it among the blueprints of the app, but it is in the section
         section("/late", GRANTED),
     ),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_at_runtime(tmp_path: Path, change: str) -> None:
-    """`app.amend()` and `bp.register` in a handler, of one process: others do not hear of it."""
+def test_sections_can_be_added_at_runtime(tmp_path: Path, change: str) -> None:
+    """`app.amend()` and `bp.register` run in a handler; they change one process only."""
     code, rows = CHANGES[change]
     (tmp_path / "late.py").write_text(LATE.format(origins=[ORIGIN, TWO], change=code))
     with sanic(tmp_path, "late:app", "--single-process") as (port, _):
@@ -277,7 +279,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("touchup", [False, True])
-def test_two_apps_in_one_process(tmp_path: Path, touchup: bool) -> None:
+def test_two_apps_in_one_process_have_their_own_sections(tmp_path: Path, touchup: bool) -> None:
     ports = free_port(), free_port()
     (tmp_path / "both.py").write_text(BOTH.format(ports=ports, touchup=touchup))
     with program(tmp_path, "both", port=ports[0]) as server:

@@ -1,4 +1,4 @@
-"""A section holds wherever its routes are served (S5, S6): in every way to start an app."""
+"""A section works however the app is started (S5, S6)."""
 
 from __future__ import annotations
 
@@ -70,20 +70,20 @@ def site(**config: Any) -> Sanic:
 
 async def right(port: int, sockets: bool = True) -> None:
     for one, status, cors in ASKED:
-        answer = await send_async(port, one)
-        assert (answer.status, answer.cors) == (status, cors), one
+        response = await send_async(port, one)
+        assert (response.status, response.cors) == (status, cors), one
     origins = (TWO, EVIL) if sockets else ()
     statuses = [(await opened(port, handshake(origin, path="/api/ws"))).status for origin in origins]
     assert statuses == [101, 403][: len(origins)]
 
 
 async def right_but_for_sockets(port: int) -> None:
-    """Of a WebSocket Sanic has to know before it starts."""
+    """Check all but WebSockets, which Sanic has to know before it starts."""
     await right(port, sockets=False)
 
 
-def test_embedded_without_listeners() -> None:
-    """As in Sanic's own examples: `create_server()` and `startup()`."""
+def test_a_section_works_in_an_embedded_server_without_listeners() -> None:
+    """Sanic's own examples use `create_server()` and `startup()`."""
 
     async def talk() -> None:
         app = site()
@@ -103,14 +103,14 @@ def test_embedded_without_listeners() -> None:
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_with_listeners(debug: bool) -> None:
+def test_a_section_works_with_listeners(debug: bool) -> None:
     run_server(serve(site(), right, debug))
 
 
 @pytest.mark.parametrize("touchup", [False, True])
 @pytest.mark.parametrize("event", ["before_server_start", "after_server_start", "main_process_start"])
-def test_a_group_that_is_registered_in_a_listener(event: str, touchup: bool) -> None:
-    """Sanic has taken what nobody needed out of its own code by then: nothing of a section depends on it."""
+def test_a_group_can_be_registered_in_a_listener(event: str, touchup: bool) -> None:
+    """By then, TOUCHUP has removed unused code of Sanic; sections do not depend on it."""
     app = new_app(TOUCHUP=touchup)
     app.add_route(text_handler("web"), "/web", name="web")
 
@@ -118,15 +118,15 @@ def test_a_group_that_is_registered_in_a_listener(event: str, touchup: bool) -> 
         with app.amend():
             app.blueprint(cors_group(bp_of(), **LISTED))
 
-    if event == "main_process_start":  # no process of Sanic's own here: as early as can be
+    if event == "main_process_start":  # as early as possible, since there is no main process of Sanic here
         asyncio.run(late(app))
     else:
         app.listener(event)(late)
     run_server(serve(app, right_but_for_sockets))
 
 
-def test_a_second_app_with_a_late_group_in_one_process() -> None:
-    """TouchUp works on the class, for every app that comes after it."""
+def test_a_second_app_of_a_process_can_have_a_late_group() -> None:
+    """TOUCHUP changes classes, for all apps that start later."""
 
     async def talk() -> None:
         plain, late = new_app(TOUCHUP=True), new_app(TOUCHUP=False)
@@ -143,7 +143,7 @@ def test_a_second_app_with_a_late_group_in_one_process() -> None:
     run_server(talk())
 
 
-def test_another_start_finds_what_the_first_did() -> None:
+def test_an_app_works_at_its_second_start() -> None:
     app = site(TOUCHUP=False)
     for _ in range(5):
         run_server(serve(app, right))
@@ -161,7 +161,7 @@ def test_an_app_that_cannot_be_bound_does_not_start() -> None:
 
 
 def policies() -> list[tuple[CorsPolicy, dict[str, str], dict[str, str]]]:
-    """Policies, each with what a page and its preflight get."""
+    """Return policies, with the headers of a page and of its preflight."""
     found = []
     for number in range(1, 5):
         origin = f"https://{'abcd'[number - 1]}.example"
@@ -176,8 +176,8 @@ def policies() -> list[tuple[CorsPolicy, dict[str, str], dict[str, str]]]:
     return found
 
 
-def test_reconfigured_from_several_threads_every_answer_is_whole() -> None:
-    """D2: whole, one at a time; it ends with the last of them everywhere."""
+def test_every_response_has_one_policy_while_threads_reconfigure() -> None:
+    """D2: policies change one at a time, and the last one is in force everywhere."""
     known = policies()
     group = cors_group(bp_of(), policy=known[0][0])
     grants, listed = ([row[place] for row in known] for place in (1, 2))
@@ -208,8 +208,8 @@ def test_reconfigured_from_several_threads_every_answer_is_whole() -> None:
     run_server(serve(new_app(group), talk))
 
 
-def test_a_list_becomes_a_function_and_the_other_way_round() -> None:
-    """Whatever it was at startup: the function is asked before the handler."""
+def test_a_list_can_become_a_function_and_a_function_a_list() -> None:
+    """The function is called before the handler, whatever the policy was at startup."""
     order: list[str] = []
 
     async def allows(origin: str, _: Request) -> bool:
@@ -227,18 +227,18 @@ def test_a_list_becomes_a_function_and_the_other_way_round() -> None:
     listed = group.policy
 
     async def talk(port: int) -> list[ReceivedResponse]:
-        answers = []
+        responses = []
         for policy in (listed, CorsPolicy(allow_origins=allows), listed):
             group.reconfigure(policy)
-            answers += [await send_async(port, request("GET", "/api/item"))]
-        return answers
+            responses += [await send_async(port, request("GET", "/api/item"))]
+        return responses
 
-    answers = run_server(serve(new_app(group), talk))
-    assert [answer.cors for answer in answers] == [GRANTED] * 3
+    responses = run_server(serve(new_app(group), talk))
+    assert [response.cors for response in responses] == [GRANTED] * 3
     assert order == ["handler", "asked", "handler", "handler"]
 
 
-def test_it_costs_no_look_at_the_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reconfigure_does_not_look_at_the_routes(monkeypatch: pytest.MonkeyPatch) -> None:
     bp = Blueprint("api", url_prefix="/api")
     for number in range(200):
         bp.add_route(text_handler("item"), f"/{number}", name=f"n{number}")
@@ -249,9 +249,9 @@ def test_it_costs_no_look_at_the_routes(monkeypatch: pytest.MonkeyPatch) -> None
         for name in ("routes", "groups"):
             monkeypatch.setattr(router, name, property(lambda _: pytest.fail("it looked at the routes")))
         group.reconfigure(CorsPolicy(**LISTED))
-        answer = await send_async(port, request("GET", "/api/7"))
+        response = await send_async(port, request("GET", "/api/7"))
         monkeypatch.undo()
-        assert answer.cors == GRANTED
+        assert response.cors == GRANTED
 
     app = new_app(group)
     run_server(serve(app, talk))
@@ -261,32 +261,32 @@ def test_it_costs_no_look_at_the_routes(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def at_runtime(
-    app: Sanic, change: Callable[[Sanic], None], *asks: HttpRequest
+    app: Sanic, change: Callable[[Sanic], None], *requests: HttpRequest
 ) -> list[tuple[int, dict[str, str]]]:
-    """The answers of an app that serves already as it is changed."""
+    """Return the responses of an app that is changed while it serves."""
 
     async def talk(port: int) -> list[tuple[int, dict[str, str]]]:
-        for one in asks:
+        for one in requests:
             await send_async(port, one)
         change(app)
-        answers = [await send_async(port, one) for one in asks]
-        return [(answer.status, answer.cors) for answer in answers]
+        responses = [await send_async(port, one) for one in requests]
+        return [(response.status, response.cors) for response in responses]
 
     return list(run_server(serve(app, talk)))
 
 
-def test_a_registered_blueprint_is_wrapped_while_the_app_runs() -> None:
-    """Nothing is declared, so Sanic has nothing to compile: it is bound at once."""
+def test_a_registered_blueprint_can_be_wrapped_while_the_app_runs() -> None:
+    """Sanic has nothing to compile, since no route is declared: it is bound at once."""
     bp = bp_of()
-    answers = at_runtime(
+    responses = at_runtime(
         new_app(bp),
         lambda app: app.blueprint(cors_group(bp, **LISTED)),
         *(one for one, *_ in ASKED[:5]),
     )
-    assert answers == [(status, cors) for _, status, cors in ASKED[:5]]
+    assert responses == [(status, cors) for _, status, cors in ASKED[:5]]
 
 
-def test_a_route_is_left_out_while_the_app_runs() -> None:
+def test_a_late_route_can_be_left_out_while_the_app_runs() -> None:
     bp = bp_of()
 
     def leave_out(app: Sanic) -> None:
@@ -294,15 +294,15 @@ def test_a_route_is_left_out_while_the_app_runs() -> None:
             for route in bp.routes:
                 route.ctx.cors = False
 
-    asks = [request("GET", "/api/item"), preflight("/api/item"), request("GET", "/api/none")]
-    assert at_runtime(new_app(cors_group(bp, **LISTED)), leave_out, *asks) == [
+    requests = [request("GET", "/api/item"), preflight("/api/item"), request("GET", "/api/none")]
+    assert at_runtime(new_app(cors_group(bp, **LISTED)), leave_out, *requests) == [
         (200, {}),
         (405, {}),
         (404, GRANTED),
     ]
 
 
-def test_signals_are_heard_if_the_app_was_finalized_by_hand() -> None:
+def test_listeners_are_called_in_an_app_that_was_finalized_by_hand() -> None:
     app: Any = site()
 
     @app.signal("http.routing.before")
@@ -311,7 +311,7 @@ def test_signals_are_heard_if_the_app_was_finalized_by_hand() -> None:
 
     app.finalize()
     app.router.reset()
-    answers = at_runtime(
+    responses = at_runtime(
         app, lambda _: None, request("GET", "/api/item"), preflight("/api/item"), request("GET", "/web")
     )
-    assert answers == [(401, GRANTED), (204, GRANTED | preflight_headers("GET,OPTIONS")), (401, {})]
+    assert responses == [(401, GRANTED), (204, GRANTED | preflight_headers("GET,OPTIONS")), (401, {})]

@@ -12,12 +12,12 @@ from .live import CHANGING, EVIL, STEADY, Fleet, granted, main
 
 @pytest.mark.parametrize(("store", "package"), [("postgres", "asyncpg"), ("valkey", "valkey")])
 def test_a_fleet(
-    store: str, package: str, capsys: pytest.CaptureFixture[str], tell: Callable[[str], None]
+    store: str, package: str, capsys: pytest.CaptureFixture[str], print_at_end: Callable[[str], None]
 ) -> None:
     require_package(package)
     ended = main(["--store", store, "--changes=10", "--down=2", "--storm=1", "--patience=1"])
     said = capsys.readouterr().out
-    tell(said)
+    print_at_end(said)
     assert ended == 0 and said.endswith("\n0 answers were wrong or late\n")
     assert "10 changes, from before COMMIT until every worker obeys: p50 " in said
     for what in ("killed", "started again", "swallowed", "1 % bad rows", "a storm", "emptied"):

@@ -24,7 +24,7 @@ from .table import KINDS, ONE, RULES, SECTIONS, TWO, Ask, ask
 linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 
 
-def run(tell: Callable[[str], None], *arguments: str) -> str:
+def run(print_at_end: Callable[[str], None], *arguments: str) -> str:
     """What the command prints: in a process of its own, whose memory is not that of the tests."""
     done = subprocess.run(
         [sys.executable, "-W", "error::ResourceWarning", "-m", "tests.load", *arguments],
@@ -34,21 +34,21 @@ def run(tell: Callable[[str], None], *arguments: str) -> str:
         check=False,
     )
     assert done.returncode == 0 and not done.stderr, done.stdout + done.stderr
-    tell(done.stdout)
+    print_at_end(done.stdout)
     return done.stdout
 
 
 @linux
-def test_load_with_faults(tell: Callable[[str], None]) -> None:
-    said = run(tell, "--seconds", "2")
+def test_load_with_faults(print_at_end: Callable[[str], None]) -> None:
+    said = run(print_at_end, "--seconds", "2")
     for part in ("SIGKILL for", "SIGTERM for", "reload of", "before:", "in between:", "after:"):
         assert part in said
     assert said.endswith("all is well\n")
 
 
 @linux
-def test_random_origins_leave_nothing_behind(tell: Callable[[str], None]) -> None:
-    assert run(tell, "--long-run", "20000").endswith("nothing grew\n")
+def test_random_origins_leave_nothing_behind(print_at_end: Callable[[str], None]) -> None:
+    assert run(print_at_end, "--long-run", "20000").endswith("nothing grew\n")
 
 
 # --- that it would be seen ---

@@ -1,4 +1,4 @@
-"""What the code promises about itself."""
+"""Rules for the code: maps, imports, exported names, header names, private names and ids."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from ..support import ROOT, require_package
 TYPE_ALIASES = ("OriginFunction", "Source")
 PACKAGES = (command, try_page, testing, corsbp, app, live, report, decision, policy, spec)
 MAPS = {
-    package.__name__: re.findall(r"^    (\w+)  +\S", package.__doc__ or "", re.M)  # from the entry inwards
+    package.__name__: re.findall(r"^    (\w+)  +\S", package.__doc__ or "", re.M)  # outermost first
     for package in PACKAGES
 }
-ENTRIES = ("corsbp.testing", "corsbp.command")  # above all others, each with its own map
+ENTRIES = ("corsbp.testing", "corsbp.command")  # above all others, with maps of their own
 
 
 def modules_of(package: str) -> Iterator[str]:
-    """The modules of a package, from the entry inwards; the modules of a subpackage stand in its place."""
+    """Return the modules of a package, outermost first; a subpackage stands for its modules."""
     for each in MAPS[package]:
         name = f"{package}.{each}"
         if name not in ENTRIES:
@@ -51,7 +51,7 @@ def source(module: str) -> str:
 
 
 @pytest.mark.parametrize("command", ["ruff check .", "ruff format --check .", "mypy"])
-def test_tools(command: str) -> None:
+def test_linters_and_types_find_nothing(command: str) -> None:
     require_package(command.split(maxsplit=1)[0])
     done = subprocess.run(
         [sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True, check=False
@@ -60,7 +60,7 @@ def test_tools(command: str) -> None:
 
 
 @pytest.mark.parametrize("package", MAPS)
-def test_modules_are_on_the_map(package: str) -> None:
+def test_each_module_is_on_the_map_of_its_package(package: str) -> None:
     folder = ROOT / package.replace(".", "/")
     found = [path.stem for path in folder.glob("*.py") if path.stem[:2] != "__"]
     found += [path.parent.name for path in folder.glob("*/__init__.py")]
@@ -69,14 +69,14 @@ def test_modules_are_on_the_map(package: str) -> None:
 
 
 @pytest.mark.parametrize("entry", [corsbp, testing])
-def test_exported_names(entry: ModuleType) -> None:
+def test_exported_names_are_documented(entry: ModuleType) -> None:
     assert len(entry.__all__) == len({*entry.__all__})
     values = [getattr(entry, name) for name in entry.__all__ if name not in TYPE_ALIASES]
     assert all(value.__doc__ for value in values if callable(value))
 
 
-def test_the_entry_opens_where_it_is_asked() -> None:
-    """pytest imports the package at every start, and must not be made to import Sanic."""
+def test_import_corsbp_does_not_import_sanic() -> None:
+    """pytest imports corsbp at every start, and that must not import Sanic."""
     code = (
         "import sys, corsbp; assert 'sanic' not in sys.modules; assert corsbp.cors_group; "
         "assert 'sanic' in sys.modules; print(*corsbp.__all__)"
@@ -94,7 +94,7 @@ def test_the_entry_opens_where_it_is_asked() -> None:
 
 
 def imported(module: str) -> Iterator[str]:
-    """The modules that a module imports; a package stands for the first of its modules."""
+    """Return the modules that a module imports; a package stands for its first module."""
     parts = module.split(".")
     for node in ast.walk(ast.parse(source(module))):
         if isinstance(node, ast.ImportFrom):
@@ -114,7 +114,7 @@ def test_imports_run_downwards(module: str) -> None:
         assert {module.split(".")[1], inner.split(".")[1]} != {"live", "report"}
 
 
-def test_imports_are_seen() -> None:
+def test_imports_are_found() -> None:
     assert {*imported("corsbp.testing.preflight_needed")} == {
         "corsbp.spec.fetch",
         *(f"corsbp.testing.{module}" for module in ("quirks", "result", "safelists")),
@@ -144,7 +144,7 @@ PURE = [module for module in MODULES if module.split(".")[1] not in OUTER]
     ],
 )
 def test_pure_modules_import_neither_sanic_nor_httpx(package: str, modules: list[str]) -> None:
-    """In a process of its own, with the package's entry kept out, from the innermost module outwards."""
+    """They are imported in another process without the package's `__init__`, innermost first."""
     code = (
         "import sys, types, importlib; entry = types.ModuleType(sys.argv[1]); "
         f"entry.__path__ = [{str(ROOT / package.replace('.', '/'))!r}]; sys.modules[sys.argv[1]] = entry\n"
@@ -157,7 +157,7 @@ def test_pure_modules_import_neither_sanic_nor_httpx(package: str, modules: list
     assert (len(modules) > 5, done.stderr) == (True, "")
 
 
-def test_header_names_are_spelt_in_one_file() -> None:
+def test_header_names_are_written_in_one_file() -> None:
     names = {value for value in vars(fetch).values() if isinstance(value, str) and "-" in value}
     assert "access-control-allow-origin" in names
     for module in MODULES:
@@ -170,7 +170,7 @@ def test_header_names_are_spelt_in_one_file() -> None:
             assert not {string for string in strings if string.lower() in names}, module
 
 
-def test_private_names_of_others_are_read_in_functions_that_say_why() -> None:
+def test_private_names_of_sanic_are_read_in_two_functions() -> None:
     for module in MODULES:
         found = []
         tree = ast.parse(source(module))
@@ -182,7 +182,7 @@ def test_private_names_of_others_are_read_in_functions_that_say_why() -> None:
                 and re.match(r"_[a-z]", node.attr)
                 and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "super"))
             ]
-        # `sys._getframe` is Python's own, and documented
+        # `sys._getframe` belongs to Python, and is documented
         known = {
             "corsbp.app.routes": {"_future_statics", "_future_routes", "_future_listeners"},
             "corsbp.policy.problems": {"_getframe"},
@@ -199,12 +199,12 @@ def test_private_names_of_others_are_read_in_functions_that_say_why() -> None:
 def test_ids_are_unique_and_in_one_form() -> None:
     ids = [*problems.PROBLEMS, *problems.WARNINGS, *refusal.REFUSALS]
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", each) for each in testing.STOPS)
-    shared = {"origin-null"}  # what is wrong in a policy is what is refused in a request
+    shared = {"origin-null"}  # the same fault in a policy and in a request
     assert len(ids) - len(set(ids)) == len(shared)
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)+", each) for each in ids)
 
 
-def test_nothing_tells_where_it_was_made() -> None:
+def test_no_file_names_the_machine_where_it_was_made() -> None:
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
     for name in files.split():
         if name != "tests/project/test_code.py":
@@ -221,7 +221,7 @@ def test_each_promise_names_a_test_that_exists() -> None:
 
 
 def test_a_report_of_any_bytes_can_be_sent(tmp_path: Path) -> None:
-    """From core to core: what fuzz tests send is in what Sanic logs."""
+    """pytest-xdist sends it between processes; Sanic logs odd bytes that fuzz tests send."""
     require_package("xdist")
     (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_runtest_makereport\n")
     (tmp_path / "test_it.py").write_text("def test_it(): __import__('logging').error('\\udcc6')\n")

@@ -1,4 +1,4 @@
-"""What an editor shows where somebody types: signatures and hovers, by pyright and jedi."""
+"""Signatures and hovers that editors show while somebody types, by pyright and jedi."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def shown_defaults(signature: str) -> dict[str, str]:
 
 
 def described(docstring: str) -> set[str]:
-    """The fields that a docstring describes in a line of their own."""
+    """Return the fields that a docstring describes on a line of their own."""
     return {
         name for line in re.findall(r"^\s*((?:\w+, )*\w+):", docstring, re.M) for name in line.split(", ")
     }
 
 
 @pytest.mark.parametrize("name", USES)
-def test_jedi(name: str) -> None:
+def test_jedi_shows_the_signatures(name: str) -> None:
     require_package("jedi")
     import jedi
 
@@ -77,7 +77,7 @@ def test_jedi(name: str) -> None:
 
 
 class LanguageServer:
-    """Pyright's, over its standard streams. https://microsoft.github.io/language-server-protocol/"""
+    """The language server of pyright. https://microsoft.github.io/language-server-protocol/"""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -96,7 +96,7 @@ class LanguageServer:
             message = self.hear()
             if message.get("id") == self.number and "method" not in message:
                 return message["result"]
-            if "id" in message:  # what it asks of us: it takes "nothing" for an answer
+            if "id" in message:  # requests of the server: an empty response is enough
                 items = message.get("params", {}).get("items", [])
                 self.reply(message["id"], [None for _ in items] or None)
 
@@ -138,7 +138,7 @@ def pyright(folder: Path) -> Iterator[LanguageServer]:
 
 @pytest.fixture(scope="module")
 def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LanguageServer, str]]:
-    """A server that has been told of a folder, and the folder's URI."""
+    """Return a server that knows a folder, and the URI of the folder."""
     folder = tmp_path_factory.mktemp("editor")
     with pyright(folder) as server:
         uri = folder.as_uri()
@@ -169,7 +169,7 @@ def opened(editor: tuple[LanguageServer, str], name: str, text: str) -> dict[str
 
 
 @pytest.mark.parametrize("name", USES)
-def test_pyrights_signature(name: str, editor: tuple[LanguageServer, str]) -> None:
+def test_pyright_shows_the_signature(name: str, editor: tuple[LanguageServer, str]) -> None:
     document = opened(editor, f"signature_{name}", USES[name])
     place = {"textDocument": document, "position": {"line": 1, "character": len(name) + 1}}
     found = editor[0].ask("textDocument/signatureHelp", place)
@@ -183,7 +183,7 @@ def test_pyrights_signature(name: str, editor: tuple[LanguageServer, str]) -> No
 
 
 @pytest.mark.parametrize("name", USES)
-def test_pyrights_hover(name: str, editor: tuple[LanguageServer, str]) -> None:
+def test_pyright_shows_the_docstring(name: str, editor: tuple[LanguageServer, str]) -> None:
     document = opened(editor, f"hover_{name}", f"{USES[name]})\n")
     place = {"textDocument": document, "position": {"line": 1, "character": 2}}
     text = editor[0].ask("textDocument/hover", place)["contents"]["value"]
@@ -193,7 +193,7 @@ def test_pyrights_hover(name: str, editor: tuple[LanguageServer, str]) -> None:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_pyrights_hover_of_an_attribute(field: str, editor: tuple[LanguageServer, str]) -> None:
+def test_pyright_shows_the_text_of_an_attribute(field: str, editor: tuple[LanguageServer, str]) -> None:
     text = f"from corsbp import CorsPolicy\nCorsPolicy().{field}\n"
     place = {
         "textDocument": opened(editor, f"attribute_{field}", text),
@@ -205,7 +205,7 @@ def test_pyrights_hover_of_an_attribute(field: str, editor: tuple[LanguageServer
 # --- copies with changes ---
 
 
-def test_dataclasses_and_copy_replace() -> None:
+def test_dataclasses_and_copy_can_replace_fields() -> None:
     policy = CorsPolicy(allow_origins=["https://app.example", _knows], max_age=60)
     changed = policy.replace(max_age=5)
     assert dataclasses.replace(policy, max_age=5) == changed != policy

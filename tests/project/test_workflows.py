@@ -1,4 +1,4 @@
-"""GitHub's workflows and forms: no mistake that linters know, and nothing that `.ci/run` does not call."""
+"""Workflows and forms of GitHub: linters find nothing, and they call only what `.ci/run` calls."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ SCHEMAS = {
 }
 
 
-def said(program: str, *arguments: str | Path) -> str:
-    """What a program beside this Python finds: nothing, where its status is 0."""
+def output_of(program: str, *arguments: str | Path) -> str:
+    """Return the findings of a program beside this Python: none, if its status is 0."""
     path = Path(sys.executable).with_name(program)
     if not path.exists():
         skip_or_fail(f"{program} is not installed: pip install '.[dev]'")
@@ -37,27 +37,27 @@ def said(program: str, *arguments: str | Path) -> str:
 
 
 def actionlint(*paths: Path) -> str:
-    return said("actionlint", *paths)
+    return output_of("actionlint", *paths)
 
 
 def zizmor(*paths: Path) -> str:
-    return said("zizmor", "--offline", "--quiet", "--no-config", *paths)
+    return output_of("zizmor", "--offline", "--quiet", "--no-config", *paths)
 
 
 def schema(name: str, *paths: Path) -> str:
-    return said("check-jsonschema", "--builtin-schema", f"vendor.{name}", *paths)
+    return output_of("check-jsonschema", "--builtin-schema", f"vendor.{name}", *paths)
 
 
-def test_actionlint() -> None:
+def test_actionlint_finds_nothing() -> None:
     assert actionlint(*WORKFLOWS) == ""
 
 
-def test_zizmor() -> None:
+def test_zizmor_finds_nothing() -> None:
     assert zizmor(GITHUB) == ""
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_schemas(name: str) -> None:
+def test_the_files_match_their_schemas(name: str) -> None:
     assert schema(name, *SCHEMAS[name]) == ""
 
 
@@ -66,8 +66,8 @@ def test_every_file_is_checked() -> None:
     assert files == {path for paths in SCHEMAS.values() for path in paths}
 
 
-def test_they_can_find(tmp_path: Path) -> None:
-    """An action by its branch, with a name that anyone chooses in a shell, and a step that GitHub has not."""
+def test_the_linters_find_faults(tmp_path: Path) -> None:
+    """An action by branch, untrusted text in a shell, and a step that GitHub does not have."""
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
     wrong = folder / "wrong.yml"
@@ -84,7 +84,7 @@ def test_they_can_find(tmp_path: Path) -> None:
     assert "stepps" in schema("github-workflows", wrong)
 
 
-def test_they_call_what_ci_calls() -> None:
+def test_workflows_call_the_scripts_of_ci() -> None:
     scripts = {path.name for path in SCRIPTS.iterdir()}
     assert all(os.access(SCRIPTS / name, os.X_OK) for name in scripts)
     called = {name for path in WORKFLOWS for name in re.findall(r"run: \.ci/(\S+)", path.read_text())}
@@ -92,7 +92,7 @@ def test_they_call_what_ci_calls() -> None:
     assert scripts == {"run", "sid"} | {*re.findall(r"^ *\.ci/(\S+)", (SCRIPTS / "run").read_text(), re.M)}
 
 
-def test_every_python_that_is_promised_is_run() -> None:
+def test_every_supported_python_is_run() -> None:
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
     promised = re.findall(r"Python :: (3\.\d+)", config["metadata"]["classifiers"])
@@ -103,6 +103,6 @@ def test_every_python_that_is_promised_is_run() -> None:
     assert [f"3.{each[1:]}" for each in tox[1].split(",")] == promised
 
 
-def test_the_form_of_a_bug_asks_for_what_explain_prints() -> None:
+def test_the_bug_form_asks_for_the_output_of_explain() -> None:
     form = (GITHUB / "ISSUE_TEMPLATE" / "bug.yml").read_text()
     assert "corsbp explain shop:app" in form
