@@ -1,4 +1,4 @@
-"""Words of other packages: the error names the field that is meant."""
+"""Arguments with the names of other packages: the error names the field that was meant."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEANT = {
     "check_websockets": "check_websocket",
 }
 WORDS = {word: field for field, words in MEANT.items() for word in words.split()}
-DOORS: dict[str, Callable[..., object]] = {
+ENTRIES: dict[str, Callable[..., object]] = {
     "CorsPolicy": CorsPolicy,
     "replace": CorsPolicy().replace,
     "dataclasses.replace": lambda **options: dataclasses.replace(CorsPolicy(), **options),
@@ -34,12 +34,12 @@ DOORS: dict[str, Callable[..., object]] = {
 
 
 @pytest.mark.parametrize("word", WORDS)
-@pytest.mark.parametrize("door", DOORS)
-def test_a_word_of_another_package(door: str, word: str) -> None:
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_arguments_of_other_packages(entry: str, word: str) -> None:
     more = ", a pattern or a function" if "regex" in word.lower() else ""
     with pytest.raises(TypeError) as caught:
-        DOORS[door](**{word: None})
-    name = "cors_group" if door == "cors_group" else "CorsPolicy"
+        ENTRIES[entry](**{word: None})
+    name = "cors_group" if entry == "cors_group" else "CorsPolicy"
     assert str(caught.value) == f"{name}() has no argument {word!r}; meant: {WORDS[word]}={more}"
 
 
@@ -55,7 +55,7 @@ def test_a_word_of_another_package(door: str, word: str) -> None:
         ("allow_private_network", "browsers replaced it with a prompt that reads no header"),
     ],
 )
-def test_a_word_that_nobody_needs(word: str, why: str) -> None:
+def test_arguments_that_corsbp_does_not_need(word: str, why: str) -> None:
     declared: dict[str, Any] = {word: True}
     with pytest.raises(TypeError) as caught:
         CorsPolicy(**declared)
@@ -63,7 +63,7 @@ def test_a_word_that_nobody_needs(word: str, why: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["trial", "shadow", "report_to", "report_onl"])
-def test_other_words_for_a_report_only_policy(word: str) -> None:
+def test_other_names_of_a_report_only_policy(word: str) -> None:
     declared: dict[str, Any] = {word: CorsPolicy()}
     with pytest.raises(TypeError) as caught:
         cors_group(Blueprint("bp"), **declared)
@@ -77,13 +77,13 @@ def test_other_words_for_a_report_only_policy(word: str) -> None:
         CorsPolicy(**declared)
 
 
-def test_what_is_reconfigured_can_be_named() -> None:
+def test_reconfigure_takes_policies_by_name() -> None:
     group, strict = cors_group(Blueprint("bp")), CorsPolicy(max_age=5)
     group.reconfigure(policy=strict, report_only=strict)
     assert (group.policy, group.report_only) == (strict, strict)
 
 
-def test_a_word_that_nobody_knows() -> None:
+def test_unknown_arguments() -> None:
     with pytest.raises(TypeError) as caught:
         CorsPolicy(colour="red")  # type: ignore[call-arg]  # wrong on purpose
     assert str(caught.value) == "CorsPolicy() has no argument 'colour'"
@@ -91,8 +91,8 @@ def test_a_word_that_nobody_knows() -> None:
         cors_group(Blueprint("bp"), prefix="/v1")  # type: ignore[call-arg]  # wrong on purpose
 
 
-def test_a_policy_beside_fields_whatever_their_values() -> None:
-    """Told from defaults by what was given, not by values: these are the defaults."""
+def test_a_policy_beside_fields_is_refused_even_with_default_values() -> None:
+    """The values are the defaults: it counts which arguments are passed."""
     policy = CorsPolicy(max_age=5)
     with pytest.raises(TypeError) as caught:
         cors_group(Blueprint("bp"), policy=policy, max_age=600, allow_credentials=False)
@@ -124,7 +124,7 @@ FOLLOW = "leave it out to follow the section's policy, or write"
     ],
     ids=repr,
 )
-def test_what_stands_where_a_policy_belongs(value: Any, meant: str) -> None:
+def test_other_values_in_place_of_a_policy(value: Any, meant: str) -> None:
     if not isinstance(value, list | dict):  # which Sanic does not take
         bp = Blueprint("bp")
         bp.add_route(text_handler(""), "/", name="index", ctx_cors=value)

@@ -1,4 +1,4 @@
-"""Names of headers, where a policy declares them, and what pages then get."""
+"""Names of headers that a policy declares, and the responses that pages get."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ..support import new_app, text_handler
 APP = "https://app.example"
 
 
-def test_a_page_reads_how_much_of_its_upload_has_arrived() -> None:
-    """A resumable upload answers each part with 308 and Range: how much the server has."""
+def test_a_page_can_read_the_range_of_a_resumable_upload() -> None:
+    """The 308 of a resumable upload has it: the bytes that the server has."""
     uploads = Blueprint("uploads")
 
     @uploads.put("/upload")
@@ -28,8 +28,8 @@ def test_a_page_reads_how_much_of_its_upload_has_arrived() -> None:
     assert (result.status, result.headers["range"]) == (308, "bytes=0-99")
 
 
-def test_headers_that_only_browsers_may_set_stop_no_app() -> None:
-    """Recipes allow them: as useless as DNT, and as harmless."""
+def test_headers_that_only_browsers_may_set_are_warned_about() -> None:
+    """Many recipes allow them. They have no effect, and do no harm."""
     api = Blueprint("api")
     api.add_route(text_handler("here"), "/item", methods=["PUT"], name="item")
     names = ["content-length", "date", "dnt", "x-token"]

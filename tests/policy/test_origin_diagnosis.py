@@ -253,7 +253,7 @@ def test_the_tables_are_as_large_as_they_should_be() -> None:
 
 
 @pytest.mark.parametrize(("entry", "ids", "suggestion"), BAD, ids=lambda value: ascii(value)[:60])
-def test_what_is_wrong_with_an_entry(entry: object, ids: str, suggestion: str | None) -> None:
+def test_problems_of_an_entry(entry: object, ids: str, suggestion: str | None) -> None:
     problems = problems_of(entry)
     assert " ".join(problem.id for problem in problems) == ids
     assert {problem.suggestion for problem in problems} == {suggestion}
@@ -261,7 +261,7 @@ def test_what_is_wrong_with_an_entry(entry: object, ids: str, suggestion: str | 
     assert not (isinstance(entry, str) and is_entry(entry))
 
 
-def test_suggestions_are_valid_themselves() -> None:
+def test_suggestions_are_valid() -> None:
     suggestions = [meant for _, ids, meant in BAD if meant and ids != "origin-several"]
     assert len(suggestions) > 40
     assert [meant for meant in suggestions if problems_of(meant)] == []
@@ -284,7 +284,7 @@ TYPED: list[tuple[object, str, str | None]] = [
 
 
 @pytest.mark.parametrize(("text", "ids", "suggestion"), TYPED, ids=lambda value: ascii(value)[:60])
-def test_one_entry_that_a_customer_typed(text: object, ids: str, suggestion: str | None) -> None:
+def test_problems_of_one_origin(text: object, ids: str, suggestion: str | None) -> None:
     found = origin_problems(text)
     assert " ".join(problem.id for problem in found) == ids
     assert {problem.suggestion for problem in found} <= {suggestion}
@@ -341,12 +341,12 @@ def message_of(entry: str) -> str:
         ("https://a!%&=~+", "has '! % & + =' and more in its host"),
     ],
 )
-def test_messages_that_help(entry: str, message: str | None) -> None:
+def test_messages(entry: str, message: str | None) -> None:
     assert message is None or message_of(entry) == message
     assert message or "re.fullmatch" not in message_of(entry)
 
 
-def test_the_functions_that_messages_show_work_and_shut_strangers_out() -> None:
+def test_functions_in_messages_work_and_allow_no_other_origin() -> None:
     def shown(entry: str) -> Callable[[str, object], bool]:
         found = re.search("lambda .*", message_of(entry))
         assert found
@@ -385,8 +385,8 @@ def test_the_functions_that_messages_show_work_and_shut_strangers_out() -> None:
         "https://a,",
     ],
 )
-def test_a_megabyte_is_explained_in_passing(piece: str) -> None:
-    """What customers type is as long as they like: the work grows with the length, not with its square."""
+def test_a_megabyte_is_diagnosed_in_linear_time(piece: str) -> None:
+    """Customers can type any length: the time grows with it, and not with its square."""
 
     def seconds(length: int) -> float:
         text = f"https://{piece * (length // len(piece))}"
@@ -397,7 +397,7 @@ def test_a_megabyte_is_explained_in_passing(piece: str) -> None:
     assert seconds(1_000_000) < max(100 * seconds(50_000), 0.5)
 
 
-def test_what_takes_time_is_done_to_hosts_of_possible_lengths_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_hosts_of_a_possible_length_are_converted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Punycode takes seconds for a label of 5,000 characters, either way."""
 
     def fail(text: str) -> Any:
@@ -412,7 +412,7 @@ def test_what_takes_time_is_done_to_hosts_of_possible_lengths_only(monkeypatch: 
             problems_of(text)
 
 
-def test_an_entry_that_the_diagnosis_cannot_explain_is_refused_all_the_same(
+def test_an_entry_without_a_diagnosis_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(origin_diagnosis.OriginDiagnosis, "read", lambda self, text: text)

@@ -141,7 +141,7 @@ def test_every_field_is_an_attribute_and_documented() -> None:
         (f, f),
     ],
 )
-def test_what_a_policy_holds(declared: Any, held: object) -> None:
+def test_entries_and_functions_of_a_policy(declared: Any, held: object) -> None:
     policy = CorsPolicy(allow_origins=declared)
     assert policy.allow_origins == held
     assert policy.replace() == policy == CorsPolicy(allow_origins=held)
@@ -176,7 +176,7 @@ def test_what_a_policy_holds(declared: Any, held: object) -> None:
         ([ONE], ONE.encode(), TypeError),
     ],
 )
-def test_what_is_declared(declared: Any, origin: Any, expected: Any) -> None:
+def test_allows(declared: Any, origin: Any, expected: Any) -> None:
     policy = CorsPolicy(allow_origins=declared)
     if expected is TypeError:
         with pytest.raises(TypeError, match=r"group\.allows\(request\)|takes an origin"):
@@ -185,8 +185,8 @@ def test_what_is_declared(declared: Any, origin: Any, expected: Any) -> None:
         assert policy.allows(origin) is expected
 
 
-def test_nothing_public_answers_otherwise() -> None:
-    """`policy.origins.match` said False of an exact entry."""
+def test_no_other_public_attribute_decides_about_origins() -> None:
+    """`policy.origins.match` once returned False for an exact entry."""
     policy = CorsPolicy(allow_origins=[ONE])
     public = [name for name in dir(policy) if name[0] != "_"]
     assert [name for name in public if callable(getattr(policy, name))] == ["allows", "replace"]
@@ -206,7 +206,7 @@ def test_origins_of_a_store_replace_the_declared_ones() -> None:
     assert with_origins(policy, (), OriginSet(()), ()).allow_origins == ()  # a store can be empty
 
 
-def test_a_function_that_cannot_be_hashed_is_one_all_the_same() -> None:
+def test_functions_that_cannot_be_hashed() -> None:
     class Unhashable:
         __hash__: Any = None
 

@@ -1,4 +1,4 @@
-"""Every id is documented; errors can be read and pickled."""
+"""Problems, the error and the warning: ids, texts, pickles, and the line that a warning names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from corsbp.policy.warning_ids import POLICY_WARNINGS, STARTUP_WARNINGS
 
 from ..support import ROOT
 from .test_origin_diagnosis import BAD, TYPED
-from .test_validation import DOUBTED, REFUSED
+from .test_validation import REFUSED, WARNED
 
 SLASH = Problem(
     "origin-trailing-slash", "allow_origins", "https://a.example/", "ends in a slash", "https://a.example"
@@ -34,7 +34,7 @@ def test_each_problem_is_shown_by_a_case_in_a_table() -> None:
 
 
 def test_each_warning_about_a_policy_is_shown_by_a_case_in_a_table() -> None:
-    shown = {problem_id for _, ids in DOUBTED for problem_id in ids.split()}
+    shown = {problem_id for _, ids in WARNED for problem_id in ids.split()}
     assert shown == set(POLICY_WARNINGS)
 
 
@@ -77,7 +77,7 @@ def test_an_error_is_a_value_error_that_lists_all() -> None:
     ]
 
 
-def test_one_problem_is_not_called_problems() -> None:
+def test_the_title_of_an_error_with_one_problem() -> None:
     assert str(CorsPolicyError([EMPTY])).startswith("1 problem in")
 
 
@@ -101,8 +101,8 @@ def test_values_are_escaped_and_cut() -> None:
 
 
 def test_a_warning_points_to_the_line_that_called_into_corsbp() -> None:
-    inside: dict[str, Any] = {"__name__": "corsbp.deep.inside", "warn": warn, "doubt": SLASH}
-    exec("def outer():\n    inner()\ndef inner():\n    warn(doubt)", inside)
+    inside: dict[str, Any] = {"__name__": "corsbp.deep.inside", "warn": warn, "problem": SLASH}
+    exec("def outer():\n    inner()\ndef inner():\n    warn(problem)", inside)
     with pytest.warns(CorsPolicyWarning) as caught:
         inside["outer"]()
     assert caught[0].filename == __file__
@@ -111,7 +111,7 @@ def test_a_warning_points_to_the_line_that_called_into_corsbp() -> None:
 
 
 def test_a_package_of_a_similar_name_is_not_taken_for_corsbp() -> None:
-    outside = {"__name__": "corsbp_contrib", "warn": warn, "doubt": SLASH}
+    outside = {"__name__": "corsbp_contrib", "warn": warn, "problem": SLASH}
     with pytest.warns(CorsPolicyWarning) as caught:
-        exec(compile("\n\nwarn(doubt)", "contrib.py", "exec"), outside)
+        exec(compile("\n\nwarn(problem)", "contrib.py", "exec"), outside)
     assert (caught[0].filename, caught[0].lineno) == ("contrib.py", 3)

@@ -157,7 +157,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"origin_timeout": 10**400}, "origin-timeout-range"),
     ({"origin_timeout": timedelta(minutes=2)}, "origin-timeout-range"),
 ]
-DOUBTED: list[tuple[dict[str, Any], str]] = [
+WARNED: list[tuple[dict[str, Any], str]] = [
     ({"max_age": 7201}, "max-age-capped"),
     ({"max_age": timedelta(days=1)}, "max-age-capped"),
     ({"allow_origins": ["https://a.example.com", "https://*.example.com"]}, "origin-covered"),
@@ -185,22 +185,22 @@ def ids(**declared: Any) -> str:
 @pytest.mark.parametrize(
     ("declared", "expected"), REFUSED, ids=lambda value: re.sub(r" at 0x\w+", "", str(value))[:60]
 )
-def test_what_is_refused(declared: dict[str, Any], expected: str) -> None:
+def test_refused_policies(declared: dict[str, Any], expected: str) -> None:
     found = problems(**declared)
     assert " ".join(problem.id for problem in found) == expected
     assert {problem.field for problem in found} <= declared.keys() | {"allow_origins"}
 
 
-def doubts(caught: pytest.WarningsRecorder) -> list[Problem]:
+def warned_problems(caught: pytest.WarningsRecorder) -> list[Problem]:
     messages: list[Any] = [warning.message for warning in caught]
     return [message.problem for message in messages]
 
 
-@pytest.mark.parametrize(("declared", "expected"), DOUBTED, ids=lambda value: str(value)[:60])
-def test_what_is_doubted_but_made(declared: dict[str, Any], expected: str) -> None:
+@pytest.mark.parametrize(("declared", "expected"), WARNED, ids=lambda value: str(value)[:60])
+def test_policies_with_warnings(declared: dict[str, Any], expected: str) -> None:
     with pytest.warns(CorsPolicyWarning) as caught:
         policy = CorsPolicy(**declared)
-    assert " ".join(problem.id for problem in doubts(caught)) == expected
+    assert " ".join(problem.id for problem in warned_problems(caught)) == expected
     assert isinstance(policy, CorsPolicy)
 
 
@@ -295,7 +295,7 @@ COMMONEST: list[tuple[dict[str, Any], str, str, str | None]] = [
 
 
 @pytest.mark.parametrize(("declared", "problem_id", "message", "suggestion"), COMMONEST)
-def test_the_words_for_the_commonest_mistakes(
+def test_messages_of_the_most_common_mistakes(
     declared: dict[str, Any], problem_id: str, message: str, suggestion: str | None
 ) -> None:
     (problem,) = problems(**declared)
@@ -320,7 +320,7 @@ def test_the_words_for_the_commonest_mistakes(
         ({"allow_credentials": True, "allow_origins": ["http://a.example:8080"]}, None),
     ],
 )
-def test_what_was_meant(declared: dict[str, Any], suggestion: str | None) -> None:
+def test_suggestions(declared: dict[str, Any], suggestion: str | None) -> None:
     assert [problem.suggestion for problem in problems(**declared)] == [suggestion]
 
 
@@ -338,8 +338,10 @@ def test_what_was_meant(declared: dict[str, Any], suggestion: str | None) -> Non
         ({"allow_methods": "patch,GET"}, ['["patch", "GET"]']),
     ],
 )
-def test_what_was_meant_by_a_string(declared: dict[str, Any], suggestions: list[str | None]) -> None:
-    """The list, and each of its words."""
+def test_suggestions_for_a_string_in_place_of_a_list(
+    declared: dict[str, Any], suggestions: list[str | None]
+) -> None:
+    """One for the list, and one for each word that is wrong."""
     assert [problem.suggestion for problem in problems(**declared)] == suggestions
 
 
@@ -359,13 +361,13 @@ def test_what_was_meant_by_a_string(declared: dict[str, Any], suggestions: list[
         ("Origin", "is a header that only browsers may set: no page needs permission for it"),
     ],
 )
-def test_what_every_page_may_set(header: str, message: str) -> None:
+def test_warnings_about_headers_that_need_no_permission(header: str, message: str) -> None:
     with pytest.warns(CorsPolicyWarning) as caught:
         CorsPolicy(allow_headers=[header])
-    assert [problem.message for problem in doubts(caught)] == [message]
+    assert [problem.message for problem in warned_problems(caught)] == [message]
 
 
-def test_a_warning_says_what_covers_what() -> None:
+def test_a_warning_names_the_wider_entry() -> None:
     with pytest.warns(CorsPolicyWarning, match=re.escape("is already allowed by 'https://*.example.com'")):
         CorsPolicy(allow_origins=["https://*.example.com", "https://a.example.com"])
 
@@ -381,7 +383,7 @@ def test_warnings_point_to_the_line_that_made_the_policy() -> None:
     assert lines[replaced[0].lineno - 1].strip() == "CorsPolicy().replace(max_age=7201)"
 
 
-def test_a_refused_policy_is_not_also_doubted() -> None:
+def test_a_refused_policy_issues_no_warning() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert ids(max_age=7201, allow_methods=["patch", "TRACE"]) == "method-forbidden"

@@ -1,4 +1,4 @@
-"""The standard's vocabulary, and the one list of names that a request brings along (P4)."""
+"""The vocabulary of the Fetch standard, and the list of header names in a preflight (P4)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from corsbp.spec.fetch import (
 )
 
 
-def test_header_names_are_what_sanic_looks_up_without_folding() -> None:
+def test_header_names_have_the_type_that_sanic_does_not_fold() -> None:
     names = {name: value for name, value in vars(fetch).items() if isinstance(value, istr)}
     assert names == {
         "ORIGIN": "origin",
@@ -44,13 +44,13 @@ def test_header_names_are_what_sanic_looks_up_without_folding() -> None:
 TCHAR = set("!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters)  # RFC 9110, 5.6.2
 
 
-def test_tokens_hold_the_characters_of_the_standard_and_no_others() -> None:
+def test_characters_of_tokens() -> None:
     assert {chr(code) for code in range(0x180) if is_token(chr(code))} == TCHAR
     assert {chr(code) for code in range(0x180) if is_token(f"a{chr(code)}")} == TCHAR
 
 
 @pytest.mark.parametrize("text", ["", "a b", "a\n", "a\r\nx: y", "\u212aelvin", "content-type:", '"a"'])
-def test_what_is_no_token(text: str) -> None:
+def test_texts_that_are_not_tokens(text: str) -> None:
     assert not is_token(text)
 
 
@@ -64,7 +64,7 @@ def test_request_headers_that_no_page_may_set(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["authorization", "content-type", "x-http-method", "x-http-method-override", "secret", "proxy"]
 )
-def test_request_headers_that_a_page_may_ask_for(name: str) -> None:
+def test_request_headers_that_a_page_may_set(name: str) -> None:
     assert not fetch.is_forbidden_request_header(name)
 
 
@@ -97,7 +97,7 @@ def test_methods_have_one_order_that_ends_in_options(methods: list[str], ordered
     [(name.lower(), name) for name in ("DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT")]
     + [(name, name) for name in ("patch", "Patch", "PATCH", "chicken")],
 )
-def test_methods_are_put_into_upper_case_but_for_patch(method: str, sent: str) -> None:
+def test_browsers_write_methods_in_upper_case_except_patch(method: str, sent: str) -> None:
     assert normalise_method(method) == sent
 
 
@@ -142,12 +142,12 @@ LONGEST = "x" * MAX_REQUESTED_LENGTH
         ([""] * (MAX_REQUESTED_NAMES + 1), None),
     ],
 )
-def test_requested_names(lines: list[str], names: str | None) -> None:
+def test_parse_requested_headers(lines: list[str], names: str | None) -> None:
     assert parse_requested_headers(lines) == names
 
 
-def test_a_list_of_commas_is_not_cut_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """GHSA-mh55-gqvf-xfwm: the work must not grow with the number of elements that somebody sends."""
+def test_a_list_of_commas_is_not_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GHSA-mh55-gqvf-xfwm: the work must not grow with the number of elements in a request."""
     looked_at = []
 
     def looks(name: str) -> bool:
@@ -161,7 +161,7 @@ def test_a_list_of_commas_is_not_cut_up(monkeypatch: pytest.MonkeyPatch) -> None
     assert looked_at == ["a", "b"]
 
 
-def test_a_list_of_commas_costs_no_more_memory_than_it_has() -> None:
+def test_a_list_of_commas_needs_little_memory() -> None:
     commas = ["," * MAX_REQUESTED_LENGTH]
     parse_requested_headers(commas)
     tracemalloc.start()

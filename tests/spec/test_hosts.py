@@ -17,12 +17,12 @@ from corsbp.spec.hosts import is_loopback, is_readable, to_ascii
         ],
     ],
 )
-def test_hosts_of_this_machine(host: str, loopback: bool) -> None:
+def test_loopback_hosts(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
 
 
 def ascii_form(name: str) -> str:
-    """The label of a name, whether or not the name is valid."""
+    """Return the label of a name, valid or not."""
     return f"xn--{name.encode('punycode').decode()}"
 
 
@@ -120,11 +120,11 @@ def test_labels_that_browsers_do_not_read(name: str) -> None:
         ("xn--xn---epa", False),
     ],
 )
-def test_labels_of_ascii(label: str, readable: bool) -> None:
+def test_labels_with_an_ascii_prefix(label: str, readable: bool) -> None:
     assert is_readable(label) is readable
 
 
-def test_characters_that_python_does_not_know_yet() -> None:
+def test_characters_that_are_newer_than_python() -> None:
     """Unicode 15 has the first, a right-to-left letter; Python 3.10 and 3.11 do not, and browsers read it."""
     assert is_readable(ascii_form("\U00010ec2"))
 

@@ -101,7 +101,7 @@ PATTERNS = [
 
 
 @pytest.mark.parametrize("entry", EXACT)
-def test_an_origin_as_browsers_send_it_is_valid_and_allows_itself_only(entry: str) -> None:
+def test_an_origin_is_valid_and_allows_only_itself(entry: str) -> None:
     assert problems_of(entry) == ()
     assert is_origin(entry)
     assert not is_pattern(entry)
@@ -110,7 +110,7 @@ def test_an_origin_as_browsers_send_it_is_valid_and_allows_itself_only(entry: st
 
 
 @pytest.mark.parametrize("entry", PATTERNS)
-def test_a_pattern_is_valid_but_no_origin(entry: str) -> None:
+def test_a_pattern_is_valid_but_not_an_origin(entry: str) -> None:
     assert problems_of(entry) == ()
     assert not is_origin(entry)
     assert is_pattern(entry)
@@ -228,14 +228,14 @@ def test_a_pattern_is_valid_but_no_origin(entry: str) -> None:
         ("app://localhost:*", ["app://localhost:80", "app://localhost:443"], ["app://localhost:0"]),
     ],
 )
-def test_what_a_pattern_grants(pattern: str, granted: list[str], refused: list[str]) -> None:
+def test_origins_that_a_pattern_allows(pattern: str, granted: list[str], refused: list[str]) -> None:
     match = OriginSet([pattern]).match
     assert [origin for origin in granted if not match(origin)] == []
     assert [origin for origin in refused if match(origin)] == []
     assert [origin for origin in granted if not is_origin(origin)] == []
 
 
-def test_without_patterns_nothing_is_looked_at() -> None:
+def test_match_without_patterns_reads_nothing() -> None:
     class Untouchable(str):
         __slots__ = ()
 
@@ -247,7 +247,7 @@ def test_without_patterns_nothing_is_looked_at() -> None:
     assert not OriginSet(["http://localhost"]).match(Untouchable())
 
 
-def test_over_long_input_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_input_that_is_too_long_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     class Unreadable(str):
         __slots__ = ()
 
@@ -266,7 +266,7 @@ def test_over_long_input_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("count", [1, 1000])
-def test_the_number_of_patterns_costs_nothing(count: int) -> None:
+def test_match_does_not_depend_on_the_number_of_patterns(count: int) -> None:
     """Counted, not timed: a look-up for each label, however many patterns there are (F2)."""
     looked_up: list[str] = []
 
@@ -349,7 +349,7 @@ def random_entry(rng: random.Random) -> str:
 
 
 def look_alike(rng: random.Random, entry: str) -> str:
-    """What a pattern allows, or what somebody sends who hopes so."""
+    """Return an origin that a pattern allows, or one that an attacker would try."""
     label = rng.choice(
         ["a", "x_y", "a.b", "-", L63, f"a{L63}", "", "a b", "a.", ".a", "ü", "A", "*", "a\n", NAME253]
     )
@@ -376,7 +376,7 @@ def look_alike(rng: random.Random, entry: str) -> str:
     )
 
 
-def test_the_oracle_agrees_in_every_case() -> None:
+def test_the_oracle_agrees_in_random_cases() -> None:
     print("CORSBP_SEED =", SEED)
     rng = random.Random(SEED)
     outcomes = {True: 0, False: 0}
@@ -395,7 +395,7 @@ def test_the_oracle_agrees_in_every_case() -> None:
     assert min(outcomes.values()) > 500, outcomes
 
 
-def test_an_entry_covers_another_if_it_grants_all_that_the_other_grants() -> None:
+def test_a_wider_entry_allows_all_that_the_narrower_allows() -> None:
     print("CORSBP_SEED =", SEED)
     rng = random.Random(SEED)
     found = 0
@@ -442,7 +442,7 @@ def entries() -> st.SearchStrategy[str]:
 
 @settings(max_examples=300, deadline=None)
 @given(entries())
-def test_no_pattern_grants_what_is_no_origin(text: str) -> None:
+def test_a_pattern_allows_only_valid_origins(text: str) -> None:
     compiled = OriginSet(PATTERNS)
     candidates = [text, f"https://{text}.example.com", f"http://localhost{text}"]
     assert [origin for origin in candidates if compiled.match(origin) and not is_origin(origin)] == []
@@ -461,7 +461,7 @@ def test_no_pattern_grants_what_is_no_origin(text: str) -> None:
         ("https://*.example.com:*", {"https://*.example.com", "https://*.b.example.com:*"}, None),
     ],
 )
-def test_the_narrowest_covering_entry_is_found(other: str, entries: set[str], narrowest: str | None) -> None:
+def test_find_wider_entry_returns_the_narrowest(other: str, entries: set[str], narrowest: str | None) -> None:
     assert find_wider_entry(other, entries) == narrowest
 
 
@@ -487,6 +487,6 @@ def test_the_narrowest_covering_entry_is_found(other: str, entries: set[str], na
         ("capacitor://localhost", False),
     ],
 )
-def test_which_origins_are_insecure(entry: str, insecure: bool) -> None:
+def test_insecure_origins(entry: str, insecure: bool) -> None:
     assert problems_of(entry) == ()
     assert is_insecure(entry) is insecure

@@ -1,4 +1,4 @@
-"""Wildcards that cover names of others, by the public suffix list."""
+"""Wildcards that allow names which anybody can register, by the public suffix list."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from .test_origins import problems_of
         ("http://[::1]:*", False),
     ],
 )
-def test_which_wildcards_cover_names_of_strangers(entry: str, below: bool) -> None:
+def test_wildcards_below_public_suffixes(entry: str, below: bool) -> None:
     assert problems_of(entry) == ()
     assert is_below_public_suffix(entry) is below
 
@@ -80,8 +80,8 @@ def test_the_public_suffix_list_is_read_once_and_only_for_wildcards() -> None:
     assert public_suffixes._read_list.cache_info().misses == 1
 
 
-def test_every_name_above_a_public_suffix_is_one_for_wildcards() -> None:
-    """Counted in the list itself, read in another way; names that are no origin's host are left out."""
+def test_wildcards_above_public_suffixes() -> None:
+    """Compared with the list, read in another way, and with publicsuffixlist."""
     import publicsuffixlist
 
     with open(publicsuffixlist.PSLFILE, encoding="utf-8") as file:
