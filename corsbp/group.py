@@ -11,11 +11,11 @@ from typing import Any, ParamSpec, TypeVar, cast
 from sanic import Blueprint, Request, Sanic
 from sanic.blueprints import BlueprintGroup
 
-from .app.ownership import innermost_sections
-from .app.route_extra import active_policy_of
+from .app.hooks import AppHooks
+from .app.middleware import active_policy_of_request
 from .app.routes import AnySanic
 from .app.section import Section
-from .app.send import current_send_wrapper, send_wrapper_for
+from .decision.origin_functions import decide_origin
 from .live.follower import Live
 from .live.options import Source, check_options, check_source
 from .policy.aliases import explain_unknown_arguments, policy_hint
@@ -48,7 +48,7 @@ class CorsGroup(BlueprintGroup):
         self, policy: CorsPolicy, report_only: CorsPolicy | None, whole: AnySanic | None, **options: Any
     ) -> None:
         super().__init__(**options)
-        self.section = Section(self, policy, report_only, whole)
+        self.section = Section(self, policy, report_only, whole, AppHooks.of)
 
     @property
     def policy(self) -> CorsPolicy:
@@ -145,25 +145,24 @@ class CorsGroup(BlueprintGroup):
         By the policy that its route follows; a function is asked once per request. False without `Origin`
         or with several, outside of the group, and for the server's own pages unless the policy names them.
         """
-        wrapper = current_send_wrapper(request)
-        active = (
-            wrapper.active_policy if wrapper else active_policy_of(request.route) if request.route else None
-        )
-        sections = {self.section, *innermost_sections(self.section).values()}  # those inside of it, too
+        active = active_policy_of_request(request)
+        # sections inside of this one, too
+        sections = {self.section, *self.section.innermost_sections().values()}
         if active is None or all(active.section is not section.active_policy for section in sections):
             return False
         origins = request.headers.getall(ORIGIN, ())
         if len(origins) != 1:
             return False
-        wrapper = send_wrapper_for(request, active)
-        decision = await wrapper.decide_origin()
-        return wrapper.compiled.allows(origins, decision.grant)
+        # The policy in force now, also in a stream that began under another one.
+        compiled = active.compiled
+        decision = await decide_origin(request, compiled)
+        return compiled.allows(origins, decision.grant)
 
     def __iter__(self) -> Iterator[Blueprint]:
         yield self.section
-        # Where it is Sanic that iterates, to register what we yield, it has registered the section by now.
-        kept, self.section.arriving = self.section.arriving, frozenset()
-        yield from (each for each in self.blueprints if each not in kept)
+        # Where Sanic iterates, to register the blueprints, it has registered the section by now.
+        registered, self.section.skipped = self.section.skipped, frozenset()
+        yield from (each for each in self.blueprints if each not in registered)
 
     def append(self, value: Blueprint | BlueprintGroup) -> None:
         """Add a blueprint, or a group, to the section."""

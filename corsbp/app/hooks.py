@@ -1,38 +1,41 @@
-"""The one room that touches the app.
+"""Every hook into Sanic, why it is there, and whether it still holds.
 
-Which hooks of Sanic's it uses, and why each is there:
-
-- `app.router.finalize`, with which Sanic compiles its router in every way of starting: the routes are bound
-  there, so that no section is ever served unbound.
-- `app.router.resolve`, which Sanic asks for the route of a request (see `whose`).
-- `route.extra`, into which Sanic then sets a route's chains of middleware (see `chain`).
-- `http.lifecycle.exception`, only where the app listens to signals before its router is asked: what fails
-  there has no route.
-- `before_server_start`, last of all: to say what looks wrong. Nothing depends on it.
+- `app.router.finalize`, by which Sanic compiles its router in every way of starting: the routes get their
+  policies there, so that no section is ever served without them.
+- `app.router.get`, which Sanic calls for the route of a request (see `resolver`).
+- `route.extra`, into which Sanic then sets the middleware of a route (see `route_extra`).
+- `http.lifecycle.exception`, only where an error without a route can be a section's: the app listens to
+  signals that come before its router, or is one section as a whole.
+- `before_server_start`, last of all: to check the hooks (see `hook_checks`), and to warn.
 - `before_server_start` and `before_server_stop`, between which live origins are followed. `create_server()`
-  runs neither: there it begins with the first question to `app.router.resolve`.
+  runs neither: there it begins with the first call of `app.router.get`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from sanic import Blueprint
+from sanic.exceptions import MethodNotAllowed, NotFound
 from sanic.http import Stage
 from sanic.request import Request
 
+from ..decision.compiled import ActivePolicy
 from ..live.follower import OriginFollower
 from ..live.sources import FollowedSources
 from ..log import enable_debug
 from ..policy.problems import warn
 from .bindings import RouteBinding, bind_routes
-from .middleware import RouteMiddleware
-from .ownership import Owner, prefix_trees, sections_of_blueprints
-from .preflights import is_preflight
-from .resolver import Found, Resolver
-from .route_extra import RouteExtra, active_policy_of
-from .routes import AnySanic, Prefix, prefix_segments, prefixes_of, routes_of
+from .hook_checks import check_responses, check_router, check_routes
+from .middleware import RouteExtra, RouteMiddleware, active_policy_of
+from .ownership import group_prefixes, prefix_trees, sections_of_blueprints
+from .preflights import OptionsHandler, is_preflight
+from .resolver import Resolver
+from .routes import AnySanic, Prefix, prefixes_of, routes_of
+from .section import Section
 from .send import send_wrapper_for
 from .startup_checks import startup_problems
 
@@ -40,128 +43,144 @@ LAST: Final = -1_000_000
 """Listeners run from high to low; sanic-ext adds its routes at -1000."""
 
 _BEFORE_ROUTING: Final = frozenset({"http.lifecycle.handle", "http.routing.before"})
+_hooks: Final[WeakValueDictionary[int, AppHooks]] = WeakValueDictionary()
+"""The hooks of each app, by its id: a listener of the app keeps them alive. Apps take no weak references."""
 
 
 class AppHooks:
-    """The sections of one app."""
+    """The sections of one app, and the hooks by which they are in it."""
 
     def __init__(self, app: AnySanic) -> None:
         self.app = app
-        self.registered: dict[Owner, list[dict[str, Any]]] = {}
+        self.router = app.router
+        self.registered: dict[Section, list[dict[str, Any]]] = {}
         """Each section with the options of its registrations: usually one."""
-        self.owners: dict[Blueprint, Owner] = {}
-        self.whole: Owner | None = None
-        """Whose the blueprints are of what is registered, or was about to be; and who has all the rest."""
-        self.whose = Resolver(app)
-        self.listens = False
+        self.sections: dict[Blueprint, Section] = {}
+        self.whole: Section | None = None
+        """The section of each blueprint that is registered, or about to be; and that of all other routes."""
+        self.resolver = Resolver(app)
+        self.listens_to_exceptions = False
         self.followed = FollowedSources()
-        self.compile = app.router.finalize
-        app.router.finalize = self.finalize  # type: ignore[method-assign]  # our hooks: see above
-        app.router.resolve = self.whose.resolve  # type: ignore[method-assign]  # our hooks: see above
-        app.register_listener(self.warn, "before_server_start", priority=LAST)
+        self.compile_router = app.router.finalize
+        app.router.finalize = self.finalize  # type: ignore[method-assign]  # a hook: see above
+        app.router.get = self.resolver.get
+        app.register_listener(self.check_and_warn, "before_server_start", priority=LAST)
+        _hooks[id(app)] = self
 
     @classmethod
-    def of(cls, app: AnySanic) -> AppHooks | None:
-        """The app's mount, if it has one: its router leads to it."""
-        mount = getattr(app.router.finalize, "__self__", None)
-        return mount if isinstance(mount, AppHooks) else None
+    def find(cls, app: AnySanic) -> AppHooks | None:
+        """Return the hooks of an app, if it has a section."""
+        hooks = _hooks.get(id(app))
+        return hooks if hooks is not None and hooks.app is app else None
 
-    def admit(self, section: Owner) -> None:
-        """See whether a section goes with those that are there.
+    @classmethod
+    def of(cls, app: AnySanic) -> AppHooks:
+        """Return the hooks of an app, which get there with its first section.
+
+        Raises:
+            RuntimeError: the app has another router now.
+        """
+        hooks = cls.find(app)
+        if hooks is None:
+            return cls(app)
+        if app.router is not hooks.router:
+            check_router(app, hooks.resolver)
+        return hooks
+
+    def check_conflicts(self, section: Section) -> None:
+        """Check that a section goes with those that are there.
 
         Raises:
             ValueError: a blueprint of it is in another section, too.
         """
         try:
-            self.owners, self.whole = sections_of_blueprints([section], self.owners, self.whole)
+            self.sections, self.whole = sections_of_blueprints([section], self.sections, self.whole)
         except ValueError:  # unless groups have grown since
-            self.owners, self.whole = sections_of_blueprints([*self.registered, section])
+            self.sections, self.whole = sections_of_blueprints([*self.registered, section])
 
-    def take(self, section: Owner, options: dict[str, Any]) -> None:
-        """Take a section in, with the options of its registration."""
+    def add_section(self, section: Section, options: dict[str, Any]) -> None:
+        """Add a section, with the options of its registration."""
         self.registered.setdefault(section, []).append(options)
-        if self.app.router.finalized:
+        if self.router.finalized:
             self.bind()
 
     def finalize(self, *args: Any, **options: Any) -> None:
-        """As the router's: compile it, then bind what it has."""
-        self.compile(*args, **options)
+        """Compile the router, as its own `finalize` does, and give its routes their policies."""
+        self.compile_router(*args, **options)
         self.bind()
 
     def bind(self) -> None:
-        """Bind the app's routes: worked out aside, then published.
+        """Give the app's routes their policies: worked out aside, then set.
 
         Raises:
-            ValueError: a blueprint is in two sections, or a route's `ctx_cors` is no policy.
+            ValueError: a blueprint is in two sections, or a route's `ctx_cors` is not a policy.
+            RuntimeError: a route does not take its middleware.
         """
-        table = list(self.bound())
-        trees = prefix_trees(self.prefixes())
-        parts = {active: RouteMiddleware(active) for _, _, active in table if active}
-        for route, _, active in table:
-            part = parts[active] if active else None
+        bindings = list(self.bindings())
+        prefixes = prefix_trees(self.prefixes())
+        middleware = {active: RouteMiddleware(active) for _, _, active in bindings if active}
+        for route, _, active in bindings:
             if isinstance(route.extra, RouteExtra):
-                route.extra.take_part(part)
-            elif part is not None:
-                route.extra = RouteExtra(route.extra, part)
-        self.whose.learn((route for route, *_ in table), trees)
-        # Sanic does not forget which route a path led to when its router is compiled anew.
-        if (forget := getattr(self.app.router.get, "cache_clear", None)) is not None:
-            forget()
-        self.listen()
+                route.extra.replace_policy(middleware[active] if active else None)
+            elif active is not None:
+                route.extra = RouteExtra(route.extra, middleware[active])
+        check_routes(bindings)
+        self.resolver.update(bindings, prefixes)
+        self.listen_to_exceptions(bindings)
         if self.app.debug:
             enable_debug()
 
-    def bound(self) -> Iterator[RouteBinding]:
-        """What each of the app's routes is bound to, as things are now."""
-        mine, whole = sections_of_blueprints(self.registered)
-        routes = routes_of(self.app, mine)
-        owned = {
-            id(route): mine[blueprint].active_policy for blueprint, its in routes.items() for route in its
+    def bindings(self) -> Iterator[RouteBinding]:
+        """Iterate over the app's routes with their policies, as things are now."""
+        sections, whole = sections_of_blueprints(self.registered)
+        routes = routes_of(self.app, sections)
+        policies = {
+            id(route): sections[blueprint].active_policy
+            for blueprint in routes
+            for route in routes[blueprint]
         }
         other = whole.active_policy if whole else None
-        groups = self.app.router.groups.values()
-        return bind_routes((group.routes for group in groups), lambda route: owned.get(id(route), other))
+        groups = self.router.groups.values()
+        return bind_routes((group.routes for group in groups), lambda route: policies.get(id(route), other))
 
-    def prefixes(self) -> Iterator[tuple[Prefix, Owner | None]]:
-        """Every prefix that is in use, with its section; None for a blueprint in no section."""
-        mine, whole = sections_of_blueprints(self.registered)
+    def prefixes(self) -> Iterator[tuple[Prefix, Section | None]]:
+        """Iterate over the prefixes in use, with their sections; None for a blueprint in no section."""
+        sections, whole = sections_of_blueprints(self.registered)
         yield (None, ()), whole
-        everything = dict.fromkeys((*self.app.blueprints.values(), *mine))
-        for blueprint, routes in routes_of(self.app, everything).items():
-            for prefix in {prefix for _, prefix in prefixes_of(blueprint, routes)}:
+        routes = routes_of(self.app, dict.fromkeys((*self.app.blueprints.values(), *sections)))
+        for blueprint in routes:
+            for prefix in {prefix for _, prefix in prefixes_of(blueprint, routes[blueprint])}:
                 if prefix[1]:  # the root is the app's
-                    yield prefix, mine.get(blueprint, whole)
+                    yield prefix, sections.get(blueprint, whole)
         for section, registrations in self.registered.items():
-            group = section.members
-            if group.url_prefix or group.version is not None:
-                for options in registrations:
-                    yield (None, prefix_segments(self.app, options)), section
+            for options in registrations:
+                for prefix in group_prefixes(self.app, section, options, routes):
+                    yield prefix, section
 
-    # --- what is done while the app serves ---
+    # --- live origins ---
 
     def start_follower(self, follower: OriginFollower) -> None:
-        """Let a source begin after the app's own listeners, and end before them."""
+        """Follow a source from the app's own listeners to its last request: until before they stop."""
         followed = self.followed
         if not followed.followers:
             self.app.register_listener(followed.start, "before_server_start", priority=LAST)
             self.app.register_listener(followed.stop, "before_server_stop", priority=LAST)
-            self.app.router.resolve = self.resolve  # type: ignore[method-assign]  # our hook: see above
+            # Where no listener of the app has run, they start with the first request.
+            self.resolver.start_late = partial(followed.begin_late, self.app)
         if follower not in followed.followers:
             followed.followers.append(follower)
 
-    def resolve(self, path: str, **options: Any) -> Found:
-        """As the router's: asked about the first request, and about what Sanic's cache does not know."""
-        self.followed.begin_late(self.app)
-        return self.whose.resolve(path, **options)
+    # --- errors without a route ---
 
-    # --- what fails before the router is asked ---
-
-    def listen(self) -> None:
-        """Hear of exceptions, if the app listens to signals before routing."""
+    def listen_to_exceptions(self, bindings: list[RouteBinding]) -> None:
+        """Listen to exceptions, if one that comes before the router can be a section's."""
         signals = self.app.signal_router
-        if self.listens or not any(route.name in _BEFORE_ROUTING for route in signals.routes):
+        needed = self.policy_of_everything(bindings) or any(
+            route.name in _BEFORE_ROUTING for route in signals.routes
+        )
+        if self.listens_to_exceptions or not needed:
             return
-        self.listens = True
+        self.listens_to_exceptions = True
         finalized = signals.finalized
         if finalized:
             signals.reset()  # type: ignore[no-untyped-call]  # Sanic's has no types
@@ -169,21 +188,38 @@ class AppHooks:
         if finalized:
             signals.finalize()
 
+    def policy_of_everything(self, bindings: list[RouteBinding]) -> ActivePolicy | None:
+        """Return the policy that every route of the app has, if it is one section as a whole."""
+        whole = sections_of_blueprints(self.registered)[1]
+        if whole is None or len(self.registered) > 1:
+            return None
+        active = whole.active_policy
+        return active if all(binding.active is active for binding in bindings) else None
+
     async def on_exception(self, request: Request, **_: object) -> None:
-        """Before Sanic answers an error: see to it that the page can read the answer."""
+        """Add CORS headers to the response to an error, before Sanic makes it."""
         stream = request.stream
         if request.route is not None or stream is None or stream.stage is not Stage.HANDLER:
             return
         try:
-            route, *_rest = self.app.router.get(request.path, request.method, request.headers.get("host"))
-        except Exception:  # nobody's
+            route, *_rest = self.router.get(request.path, request.method, request.headers.get("host"))
+        except (NotFound, MethodNotAllowed):  # in no section
             return
-        if is_preflight(request) and getattr(route.extra, "corsbp_intercepts", False):
-            request.route = route  # whose first middleware answers
+        first = route.extra.request_middleware[0] if route.extra.request_middleware else None
+        if is_preflight(request) and isinstance(getattr(first, "__self__", None), OptionsHandler):
+            request.route = route  # whose first middleware responds
         elif (active := active_policy_of(route)) is not None:
             send_wrapper_for(request, active)
 
-    def warn(self, _: AnySanic) -> None:
-        """At the end of startup: say what looks wrong."""
-        for problem in startup_problems(self.app, self.registered, self.bound()):
+    async def check_and_warn(self, _: AnySanic) -> None:
+        """Check the hooks at the end of startup, and warn about what looks wrong.
+
+        Raises:
+            RuntimeError: a hook does not hold.
+        """
+        bindings = list(self.bindings())
+        check_router(self.app, self.resolver)
+        check_routes(bindings)
+        await check_responses(self.app, self.resolver, bindings)
+        for problem in startup_problems(self.app, self.registered, bindings):
             warn(problem)

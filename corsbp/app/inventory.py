@@ -12,10 +12,9 @@ from ..policy.policy import CorsPolicy
 from ..policy.problems import Problem
 from ..spec.fetch import sort_methods
 from .hooks import AppHooks
-from .ownership import Owner
 from .routes import AnySanic, example_path, routes_of
-from .section import unregistered_groups
-from .startup_checks import startup_problems as oddities_of
+from .section import Section, unregistered_groups
+from .startup_checks import startup_problems
 from .websockets import is_websocket
 
 
@@ -56,10 +55,10 @@ class RouteInfo:
         return self.section or (f"ctx_cors of {self.name}" if self.policy else None)
 
 
-def list_sections(app: AnySanic) -> list[Owner]:
+def list_sections(app: AnySanic) -> list[Section]:
     """Return the app's sections."""
-    mount = AppHooks.of(app)
-    return list(mount.registered) if mount else []
+    hooks = AppHooks.find(app)
+    return list(hooks.registered) if hooks else []
 
 
 def list_routes(app: AnySanic) -> list[RouteInfo]:
@@ -69,15 +68,15 @@ def list_routes(app: AnySanic) -> list[RouteInfo]:
         ValueError: a fault that would stop the app at startup, too: a blueprint in two sections, or a
             `ctx_cors` that is not a policy.
     """
-    mount = AppHooks.of(app)
-    bound = mount.bound() if mount else ((route, None, None) for route in app.router.routes)
+    hooks = AppHooks.find(app)
+    bindings = hooks.bindings() if hooks else ((route, None, None) for route in app.router.routes)
     blueprints = {
         id(route): blueprint.name
         for blueprint, routes in routes_of(app, app.blueprints.values()).items()
         for route in routes
     }
     found = [
-        _route_info(route, section, active, blueprints.get(id(route))) for route, section, active in bound
+        _route_info(route, section, active, blueprints.get(id(route))) for route, section, active in bindings
     ]
     return sorted(found, key=lambda each: (each.path, each.host or "", each.methods, each.name))
 
@@ -106,8 +105,10 @@ def _route_info(
 
 def list_startup_problems(app: AnySanic) -> list[Problem]:
     """Return the problems that the app's startup would warn about; the app is not started."""
-    mount = AppHooks.of(app)
-    return [*unregistered_groups(app), *(oddities_of(app, mount.registered, mount.bound()) if mount else ())]
+    problems = unregistered_groups(app)
+    if (hooks := AppHooks.find(app)) is not None:
+        problems += startup_problems(app, hooks.registered, hooks.bindings())
+    return problems
 
 
 def list_policies(served: Iterable[RouteInfo]) -> list[CorsPolicy]:

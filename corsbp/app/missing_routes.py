@@ -11,20 +11,25 @@ from .send import send_wrapper_for
 
 
 class MissingRoute:
-    """A request for which the router has no route, but whose path is a section's: 404 and 405.
+    """Middleware for a request to which the router has no route, below the prefix of a section.
 
-    The app's middleware and error handlers meet what they meet without a section: a request without a route.
+    The app's middleware and error handlers get the request as without a section: it has no route. Only an
+    error is the section's: what a middleware serves there with success is in no section, and gets no headers.
     """
 
-    def __init__(self, active: ActivePolicy, error: Callable[[], Exception]) -> None:
+    def __init__(self, active: ActivePolicy, make_error: Callable[[], Exception]) -> None:
         self.active_policy = active
-        self.error = error
+        self.make_error = make_error
 
-    def meet(self, request: Request) -> None:
-        """The first request middleware."""
+    def begin(self, request: Request) -> None:
+        """Take the route from the request: the first request middleware."""
         request.route = None
-        send_wrapper_for(request, self.active_policy)
+        send_wrapper_for(request, self.active_policy, errors_only=True)
 
     def fail(self, _: Request) -> None:
-        """The last one, before any handler: here the router's error is raised."""
-        raise self.error()
+        """Raise the router's error: the last request middleware, before any handler.
+
+        Raises:
+            NotFound, MethodNotAllowed: always.
+        """
+        raise self.make_error()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from .middleware import Middleware
+from .routes import Middleware
 
 
-def without_other_cors(chain: Iterable[Middleware]) -> list[Middleware]:
+def without_other_cors(chain: Iterable[Any]) -> list[Middleware]:
     """A chain without the app-wide CORS of other packages: they have no say in a section."""
     return [each for each in chain if other_cors_package(each) is None]
 

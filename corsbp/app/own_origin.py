@@ -1,18 +1,51 @@
-"""Whether a page is the server's own."""
+"""Whether a page is the server's own: pages of the server need no CORS."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Final
 
+from sanic.request import Request
+
+from ..decision.compiled import CompiledPolicy
+from ..spec.fetch import HOST, ORIGIN
 from ..spec.origins import DEFAULT_PORTS
 
+_SECURE: Final = frozenset({"https", "wss"})
 
-def is_own_origin(origins: Iterable[str], hosts: Iterable[str]) -> bool:
-    """Whether a page of the server itself asks: its host and port as in Host, the scheme's port left out."""
-    try:
-        (origin,), (host,) = origins, hosts
-    except ValueError:
+
+def is_own_page(request: Request, compiled: CompiledPolicy) -> bool:
+    """Return whether a page of the server itself sent a request.
+
+    The host is `request.host`: Sanic's, which follows `SERVER_NAME` and the proxies that the app is
+    configured to trust, and is the Host header otherwise.
+    """
+    origins, hosts = request.headers.getall(ORIGIN, ()), request.headers.getall(HOST, ())
+    if len(origins) != 1 or len(hosts) > 1:
         return False
+    allow_insecure = compiled.policy.dangerously_allow_insecure_origins
+    return is_own_origin(origins[0], request.host, _is_secure(request), allow_insecure)
+
+
+def is_own_origin(origin: str, host: str, is_secure: bool, allow_insecure: bool) -> bool:
+    """Return whether an Origin is the server's own: its host and port are those that the request was sent to.
+
+    Args:
+        host: the host that the request was sent to, and its port unless it is the default one.
+        is_secure: whether the request came by https or wss.
+        allow_insecure: whether an `http` page is the server's own there, too.
+    """
     scheme, _, own = origin.partition("://")
-    port = f":{DEFAULT_PORTS.get(scheme)}"
-    return bool(own) and scheme in DEFAULT_PORTS and own.removesuffix(port) == host.lower().removesuffix(port)
+    if not own or scheme not in DEFAULT_PORTS:
+        return False
+    # Whoever can change an http page on its way would speak in the name of the https site.
+    if is_secure and scheme == "http" and not allow_insecure:
+        return False
+    # Browsers leave out the default port in Origin and Host. Proxies may add it, and may change the case.
+    port = f":{DEFAULT_PORTS[scheme]}"
+    return own.lower().removesuffix(port) == host.lower().removesuffix(port)
+
+
+def _is_secure(request: Request) -> bool:
+    """Return whether a request came by https or wss, as Sanic or the ASGI server knows."""
+    scope = getattr(request.transport, "scope", {})
+    return request.scheme in _SECURE or scope.get("scheme") in _SECURE

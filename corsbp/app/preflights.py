@@ -17,55 +17,71 @@ from .send import SendWrapper, send_wrapper_for
 
 
 def is_preflight(request: Request) -> bool:
-    """Whether a browser asks for permission: Fetch, 3.3.2 "HTTP requests"."""
+    """Return whether a request is a preflight.
+
+    https://fetch.spec.whatwg.org/#cors-preflight-request
+    """
     headers = request.headers
     return request.method == "OPTIONS" and ORIGIN in headers and REQUEST_METHOD in headers
 
 
 class OptionsHandler:
-    """What the OPTIONS requests to one path of one host get; `alone` is a route without any middleware."""
+    """Responses to the OPTIONS requests to one path of one host.
 
-    def __init__(self, path: PathPolicies, active: ActivePolicy, alone: Route) -> None:
+    active: the policy of requests that are not preflights.
+    in_section: whether the path has an OPTIONS handler of the user's in a section.
+    route: of a preflight, while its response is sent: it has no middleware.
+    """
+
+    def __init__(self, path: PathPolicies, active: ActivePolicy, in_section: bool = False) -> None:
         self.path = path
         self.active_policy = active
-        self.alone = alone
+        self.in_section = in_section
+        self.route: Route | None = None
 
     def intercept(self, request: Request) -> HTTPResponse | Awaitable[HTTPResponse] | None:
-        """The first request middleware: answers the preflights, whoever's the handler is."""
-        if not is_preflight(request) or (active := self.followed(request)) is None:
+        """Respond to a preflight: the first request middleware, whichever handler the path has."""
+        if not is_preflight(request):
             return None
-        request.route = self.alone
+        active = self.path.policy_for(request.headers[REQUEST_METHOD])
+        if active is None:
+            self._leave_preflight(request)
+            return None
+        request.route = self.route
         wrapper = send_wrapper_for(request, active)
         compiled, origins = wrapper.compiled, request.headers.getall(ORIGIN)
         grant = compiled.grant(origins)
         if grant is None and compiled.needs_functions(origins):
             return self._decide(request, wrapper)
-        self._settle(request, wrapper, grant)
+        self._set_headers(request, wrapper, grant)
         return HTTPResponse(status=204)
 
     async def _decide(self, request: Request, wrapper: SendWrapper) -> HTTPResponse:
+        """Respond to a preflight about whose origin functions decide."""
         decision = await wrapper.decide_origin()
-        self._settle(request, wrapper, decision.grant)
+        self._set_headers(request, wrapper, decision.grant)
         return HTTPResponse(status=204)
 
-    def _settle(self, request: Request, wrapper: SendWrapper, grant: str | None) -> None:
+    def _set_headers(self, request: Request, wrapper: SendWrapper, grant: str | None) -> None:
+        """Set the headers of the response to a preflight."""
         options = self.path.options_headers(wrapper.active_policy, wrapper.compiled)
         headers = options.preflight_headers(grant, request.headers.getall(REQUEST_HEADERS, ()))
         wrapper.settle(headers, SEND, self.path)
 
-    def followed(self, request: Request) -> ActivePolicy | None:
-        """What an OPTIONS request follows; None for a preflight for a route without CORS."""
-        return (
-            self.path.policy_for(request.headers[REQUEST_METHOD])
-            if is_preflight(request)
-            else self.active_policy
-        )
+    def _leave_preflight(self, request: Request) -> None:
+        """Leave a preflight to the path's own handler: the method that it asks for has no CORS.
 
-    async def answer(self, request: Request, **_: Any) -> HTTPResponse:
-        """The handler, where the path has none of the user's: for what `intercept` has let pass."""
+        That handler may be in the section, whose headers would then grant what they do not mean.
+        """
+        if self.in_section:
+            wrapper = send_wrapper_for(request, self.active_policy)
+            wrapper.settle(self.path.headers_without_cors, SEND, self.path)
+
+    async def respond(self, request: Request, **_: Any) -> HTTPResponse:
+        """Respond to what `intercept` has left: the handler of a path for which the user has none."""
         response = HTTPResponse(status=204)
         wrapper = send_wrapper_for(request, self.active_policy)
-        if self.followed(request) is None:
+        if is_preflight(request):  # for a method without CORS
             wrapper.settle(self.path.headers_without_cors, SEND, self.path)
             return response
         response.headers[ALLOW] = ", ".join(self.path.allow)
@@ -74,7 +90,10 @@ class OptionsHandler:
         wrapper.settle(options.plain_headers(decision.grant))
         return response
 
-    def depart(self, request: Request, _: object) -> None:
-        """The first response middleware, where it is not ours that answers."""
-        if self.followed(request) is not None:
+    def attach(self, request: Request, _: object) -> None:
+        """Have the response sent with CORS headers: the first response middleware, beside `respond`.
+
+        To a preflight for a method without CORS, middleware of the app may respond: that stays as it is.
+        """
+        if not is_preflight(request):
             send_wrapper_for(request, self.active_policy)

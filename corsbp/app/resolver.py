@@ -1,165 +1,240 @@
-"""The one place that answers whose a request is: what the app's router makes of (path, method, host).
+"""The app's router, called in its place: routes for OPTIONS, 404 and 405 beside what the router finds.
 
-Sanic asks `app.router.resolve` behind a cache of its own. Here it is asked in its place: what it finds is
-passed on as it is; where it finds nothing and the path is a section's, a stand-in is found, and cached like
-any other route. So nothing is added to the router, and its answers for everything else stay as they were.
+Sanic calls `app.router.get(path, method, host)`, which keeps what it found in a cache. Here it is called
+behind a cache of the same size. What it finds is passed on unchanged; where it finds nothing and the path
+belongs to a section, a route is made, which lives in that cache only. So nothing is added to the router, and
+its responses for everything else stay as they were.
+
+The router's own recursion (one call for each slash at the end of a path) is never interrupted: no frame of
+corsbp stands in it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy
-from functools import partial
+from functools import lru_cache, partial
+from inspect import unwrap
 from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
-from sanic import exceptions
-from sanic.middleware import Middleware as Ordered
+from sanic.exceptions import MethodNotAllowed, NotFound
+from sanic.middleware import Middleware as OrderedMiddleware
 from sanic.middleware import MiddlewareLocation
-from sanic_routing.exceptions import NoMethod, NotFound
+from sanic.router import ROUTER_CACHE_SIZE
 from sanic_routing.route import Route
 
 from ..decision.compiled import ActivePolicy
 from ..decision.prefix_tree import PrefixTree
 from ..decision.preflight import PathPolicies
-from ..spec.fetch import METHODS, sort_methods
-from .bindings import is_automatic_options
-from .middleware import Middleware, RouteMiddleware
+from ..spec.fetch import sort_methods
+from .bindings import RouteBinding, is_automatic_options
+from .middleware import RouteMiddleware, active_policy_of
 from .missing_routes import MissingRoute
 from .other_cors import without_other_cors
 from .preflights import OptionsHandler
-from .route_extra import active_policy_of
-from .routes import AnySanic
+from .routes import AnySanic, Middleware, without_middleware
 
 Found: TypeAlias = tuple[Route, Callable[..., Any], dict[str, Any]]
 
 
 class Resolver:
-    """Asks an app's router, and knows what it found belongs to."""
+    """Finds the route of a request, and the policies of a path."""
 
     def __init__(self, app: AnySanic) -> None:
         self.app = app
-        self.ask = app.router.resolve
-        self.prefixes: Mapping[str | None, PrefixTree[ActivePolicy]] = {None: PrefixTree()}
+        self.router = app.router
+        # Sanic's own, without its cache; or what another package has put in its place.
+        self.find = vars(app.router).get("get") or partial(unwrap(type(app.router).get), app.router)
+        self.get = lru_cache(maxsize=ROUTER_CACHE_SIZE)(self.resolve)
+        self.replacement: Callable[[str, str, str | None], Found] | None = None
+        """Called in place of `find_route` while hooks are checked."""
+        self.start_late: Callable[[], None] | None = None
+        """Called with the first request, where live origins are followed."""
         self.methods: tuple[str, ...] = ()
-        self.hosted = False
-        self.alone, *_ = self.stand(None, _do_nothing, (), (_do_nothing,))
-        """The route of preflights. Where a route's chain is empty, Sanic runs the app's: so it has this."""
+        self.methods_of: Mapping[ActivePolicy, tuple[str, ...]] = {}
+        self.prefixes: Mapping[str | None, PrefixTree[ActivePolicy]] = {None: PrefixTree()}
+        self.has_hosts = False
 
-    def learn(self, routes: Iterable[Route], prefixes: Mapping[str | None, PrefixTree[ActivePolicy]]) -> None:
-        """Take note of what the router has been compiled from."""
-        routes = list(routes)
-        self.methods = sort_methods(method for route in routes for method in route.methods)
-        self.hosted = any(route.requirements.get("host") for route in routes) or len(prefixes) > 1
+    def update(
+        self, bindings: Iterable[RouteBinding], prefixes: Mapping[str | None, PrefixTree[ActivePolicy]]
+    ) -> None:
+        """Take over what the router has been compiled from, and forget what was found before."""
+        methods: set[str] = set()
+        methods_of: dict[ActivePolicy, set[str]] = {}
+        self.has_hosts = len(prefixes) > 1
+        for route, section, active in bindings:
+            methods |= route.methods
+            self.has_hosts = self.has_hosts or bool(route.requirements.get("host"))
+            if section is not None and active is section:
+                methods_of.setdefault(section, set()).update(route.methods)
+        self.methods = sort_methods(methods)
+        self.methods_of = {section: sort_methods(its) for section, its in methods_of.items()}
         self.prefixes = prefixes
+        self.get.cache_clear()
 
-    def resolve(
-        self, path: str, *, method: Any = None, orig: str | None = None, extra: dict[str, str] | None = None
-    ) -> Found:
-        """As the router's `resolve`, which calls itself once more for a path without its last slash."""
+    def resolve(self, path: str, method: str, host: str | None) -> Found:
+        """Return the route of a request, its handler and its parameters: `router.get` without its cache.
+
+        Raises:
+            NotFound, MethodNotAllowed: as the router does, where no section has the path.
+        """
+        if self.start_late is not None:
+            self.start_late()
+        if self.replacement is not None:
+            return self.replacement(path, method, host)
         try:
-            found: Found = self.ask(path, method=method, orig=orig, extra=extra)
-        except (NotFound, NoMethod) as error:
-            if orig is None and (stand := self.stand_in(path, method, extra, error)) is not None:
-                return stand
-            raise
-        if method == "OPTIONS" and orig is None:
-            return self.options(path, extra, found) or found
-        return found
+            found: Found = self.find(path, method, host)
+        except (NotFound, MethodNotAllowed) as error:
+            route = self._route_for_missing(path, method, host, error)
+            if route is None:
+                raise
+            return route
+        return self._options_route(path, host, found) if method == "OPTIONS" else found
 
-    def served(self, path: str, extra: dict[str, str] | None) -> dict[str, ActivePolicy | None]:
-        """The methods that the router serves on a path, for this host, with what each follows."""
-        served = {}
+    @contextmanager
+    def replacing(self, replacement: Callable[[str, str, str | None], Found] | None) -> Iterator[None]:
+        """Have every request go to another route: while hooks are checked, no code of the user's runs."""
+        start_late, self.start_late = self.start_late, None
+        self.replacement = replacement
+        try:
+            yield
+        finally:
+            self.start_late, self.replacement = start_late, None
+            self.get.cache_clear()
+
+    # --- the policies of a path ---
+
+    def _policies(
+        self, path: str, host: str | None, has_routes: bool = True
+    ) -> tuple[PathPolicies, Any] | None:
+        """Return the policies of a path, and the context of its first route with CORS; None without CORS.
+
+        has_routes: whether the router may have routes for the path.
+
+        Where the router fails in another way than by not finding a route, there is no verdict: no policy.
+        """
+        if path == "*":
+            return None  # OPTIONS * is about the server: Sanic routes it to the root, but no page sends it
+        try:
+            routes = self._routes(path, host) if has_routes else {}
+        # whatever a parameter type of the user's raises when it is called again; also a RecursionError
+        except Exception:
+            return PathPolicies({}), None
+        policies = {method: active_policy_of(route) for method, route in routes.items()}
+        if routes:
+            context = next((routes[method].ctx for method, active in policies.items() if active), None)
+            return (PathPolicies(policies), context) if any(policies.values()) else None
+        section = self._section_by_prefix(path, host)
+        if section is None:
+            return None
+        methods = dict.fromkeys(self.methods_of.get(section, ()), section)
+        return PathPolicies(methods, has_routes=False, default=section), None
+
+    def _routes(self, path: str, host: str | None) -> dict[str, Route]:
+        """Return the route for each method that the router serves on a path, for this host."""
+        routes = {}
         for method in self.methods:
             try:
-                route, *_ = self.ask(path, method=method, extra=extra)
-            except Exception:  # not found; or the router cannot read this path, and no page gets that far
+                route, *_ = self.find(path, method, host)
+            except (NotFound, MethodNotAllowed):
                 continue
             if not is_automatic_options(route):
-                served[method] = active_policy_of(route)
-        return served
+                routes[method] = route
+        return routes
 
-    def path(self, path: str, extra: dict[str, str] | None, known: bool) -> PathPolicies | None:
-        """The path as far as it is a section's; None if it is nobody's. `known`: it may have routes."""
-        if path == "*":
-            return None  # asks about the server: Sanic routes it to the root, but no page sends it
-        served = self.served(path, extra) if known else {}
-        if served:
-            return PathPolicies(served) if any(served.values()) else None
-        prefixes = self.prefixes.get((extra or {}).get("host")) or self.prefixes[None]
-        owner = prefixes.owner(path[1:].split("/"))
-        return (
-            PathPolicies(dict.fromkeys((*METHODS, *self.methods), owner), has_routes=False) if owner else None
-        )
+    def _section_by_prefix(self, path: str, host: str | None) -> ActivePolicy | None:
+        """Return the policy of the section whose prefix is the longest of a path."""
+        prefixes = self.prefixes.get(host) or self.prefixes[None]
+        return prefixes.owner(path[1:].split("/"))
 
-    def stand_in(
-        self, path: str, method: Any, extra: dict[str, str] | None, error: NotFound | NoMethod
+    # --- routes that the router does not have ---
+
+    def _route_for_missing(
+        self, path: str, method: str, host: str | None, error: NotFound | MethodNotAllowed
     ) -> Found | None:
-        """What stands in for the route that the router does not have; None where the path is nobody's."""
-        # "Not found" is said of known paths too, where a host or a last slash decides.
-        known = isinstance(error, NoMethod) or self.hosted or path.endswith("/")
-        its = self.path(path, extra, known)
-        if its is None or its.default is None:
+        """Return a route in the place of the missing one; None where the path is in no section."""
+        # Sanic says "not found" of paths that have routes, too, where a host or the last slash decides.
+        has_other_methods = isinstance(error, MethodNotAllowed) or method == "OPTIONS" or self.has_hosts
+        if not has_other_methods:
+            if self._section_by_prefix(path, host) is None:
+                return None  # so that a path of many slashes outside costs no more than in Sanic
+            has_other_methods = path.endswith("/")
+        policies, context = self._policies(path, host, has_other_methods) or (None, None)
+        if policies is None or policies.default is None:
             return None
-        options = OptionsHandler(its, its.default, self.alone)
-        if method == "OPTIONS" and its.has_routes:
-            return self.own_options(options)
-        if isinstance(error, NoMethod):
-            # of a parametrised path it does not always know which methods there are
-            allowed = its.allow if its.has_routes else tuple(error.allowed_methods or ()) or None
-            says = f"Method {method} not allowed for URL {path}"
-            failure = partial(exceptions.MethodNotAllowed, says, method=method, allowed_methods=allowed)
-            lost = MissingRoute(its.default, failure)
-        else:
-            lost = MissingRoute(
-                its.default, partial(exceptions.NotFound, f"Requested URL {error.path} not found")
-            )
-        first = (options.intercept, lost.meet) if method == "OPTIONS" else (lost.meet,)
-        # the app's middleware, as it stands where Sanic has no route
-        return self.stand(its.default, lost.fail, (*first, *self.app.request_middleware, lost.fail))
+        active = policies.default
+        options = OptionsHandler(policies, active)
+        if method == "OPTIONS" and policies.has_routes:
+            return self._default_options(options, context)
+        make_error: Callable[[], Exception] = partial(NotFound, f"{error}")
+        if isinstance(error, MethodNotAllowed):
+            # of a path with parameters, the router does not always know which methods there are
+            allowed = policies.allow if policies.has_routes else error.allowed_methods
+            make_error = partial(MethodNotAllowed, f"{error}", method=method, allowed_methods=allowed)
+        missing = MissingRoute(active, make_error)
+        # the app's middleware, in the order that Sanic has for requests without a route
+        chain: list[Middleware] = [missing.begin, *self.app.request_middleware, missing.fail]
+        if method == "OPTIONS":
+            chain.insert(0, options.intercept)
+        route = self._make_route(active, missing.fail, chain)
+        options.route = without_middleware(route)
+        return route, missing.fail, {}
 
-    def options(self, path: str, extra: dict[str, str] | None, found: Found) -> Found | None:
-        """An OPTIONS route was found: where the path has CORS, one by which preflights are answered first."""
-        its = self.path(path, extra, known=True)
-        if its is None or its.default is None:
-            return None
+    def _options_route(self, path: str, host: str | None, found: Found) -> Found:
+        """Return the OPTIONS route that was found; with CORS, it responds to preflights first."""
+        policies_and_context = self._policies(path, host)
+        if policies_and_context is None:
+            return found
+        policies, context = policies_and_context
         route, handler, parameters = found
-        options = OptionsHandler(its, its.default, self.alone)
+        own = active_policy_of(route)
+        default = policies.default or own
+        if default is None:
+            return found
+        options = OptionsHandler(policies, default, in_section=own is not None)
         if is_automatic_options(route):
-            return self.own_options(options)
-        theirs, route = route.extra, copy(route)
-        route.extra = SimpleNamespace(**vars(theirs), corsbp_intercepts=True)
-        route.extra.request_middleware = deque([options.intercept, *theirs.request_middleware])
-        return route, handler, parameters
+            return self._default_options(options, context)
+        options.route = without_middleware(route)
+        copied = copy(route)
+        copied.extra = SimpleNamespace(**vars(route.extra))
+        copied.extra.request_middleware = deque([options.intercept, *route.extra.request_middleware])
+        return copied, handler, parameters
 
-    def own_options(self, options: OptionsHandler) -> Found:
-        """The OPTIONS of a path that has no handler of the user's for it."""
+    def _default_options(self, options: OptionsHandler, context: Any) -> Found:
+        """Return the OPTIONS route of a path for which the user has no handler."""
         app, order = self.app, attrgetter("order")  # as Sanic sorts them for its routes
-        requests = Ordered.convert(app.request_middleware, location=MiddlewareLocation.REQUEST)
-        responses = Ordered.convert(app.response_middleware, location=MiddlewareLocation.RESPONSE)
-        first, last = sorted(requests, key=order, reverse=True), sorted(responses, key=order, reverse=True)
-        return self.stand(
+        convert = OrderedMiddleware.convert
+        first = convert(app.request_middleware, location=MiddlewareLocation.REQUEST)
+        last = convert(app.response_middleware, location=MiddlewareLocation.RESPONSE)
+        responses = sorted(last, key=order, reverse=True)[::-1]
+        route = self._make_route(
             options.active_policy,
-            options.answer,
-            (options.intercept, *first),
-            (options.depart, *without_other_cors(last[::-1])),
+            options.respond,
+            (options.intercept, *sorted(first, key=order, reverse=True)),
+            (options.attach, *without_other_cors(responses)),
+            context,
         )
+        options.route = without_middleware(route)
+        return route, options.respond, {}
 
-    def stand(
+    def _make_route(
         self,
-        active: ActivePolicy | None,
+        active: ActivePolicy,
         handler: Middleware,
         requests: Iterable[Middleware],
         responses: Iterable[Middleware] = (),
-    ) -> Found:
-        """A route that the router does not have: it lives in Sanic's cache of what the router found."""
+        context: Any = None,
+    ) -> Route:
+        """Return a route that the router does not have, with the context of a route of the same path."""
         name = f"{self.app.name}.corsbp"
-        route = Route(self.app.router, "", name, handler, ["OPTIONS"])
+        route = Route(self.router, "", name, handler, ["OPTIONS"])
+        route.ctx = context or route.ctx
         route.extra = SimpleNamespace(
-            corsbp=RouteMiddleware(active) if active else None,
-            corsbp_intercepts=True,
+            corsbp=RouteMiddleware(active),
             error_format=None,
             ident=name,
             ignore_body=True,
@@ -169,8 +244,4 @@ class Resolver:
             stream=False,
             websocket=False,
         )
-        return route, handler, {}
-
-
-def _do_nothing(*_: object) -> None:
-    """Middleware that does nothing."""
+        return route

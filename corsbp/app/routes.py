@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 from sanic import Blueprint, Sanic
@@ -13,6 +16,7 @@ from sanic_routing.utils import path_to_parts
 from ..decision.prefix_tree import Segment
 
 AnySanic: TypeAlias = Sanic[Any, Any]
+Middleware: TypeAlias = Callable[..., Any]
 Prefix: TypeAlias = tuple[str | None, tuple[Segment, ...]]
 """The host and the segments that stand before what a blueprint's routes declare."""
 
@@ -63,7 +67,8 @@ def prefixes_of(blueprint: Blueprint, routes: Iterable[Route]) -> Iterator[tuple
         name = _declared_name(route.name, uris)
         if name is not None:
             uri = uris[name].strip("/")
-            own = len(path_to_parts(uri)) if uri else 0  # type: ignore[no-untyped-call]  # Sanic's has no types
+            # Sanic keeps the empty part of a doubled slash in both
+            own = len(list(filter(None, path_to_parts(uri))))  # type: ignore[no-untyped-call]  # Sanic's has no types
             own += route.parts[-1] == "<__file_uri__:path>"
             segments = path_segments(route)
             yield name, (route.requirements.get("host"), segments[: len(segments) - own])
@@ -76,7 +81,7 @@ def path_segments(route: Route) -> tuple[Segment, ...]:
     return tuple(patterns[place].pattern if place in patterns else part for place, part in enumerate(parts))
 
 
-def prefix_segments(app: AnySanic, options: dict[str, Any]) -> tuple[Segment, ...]:
+def prefix_segments(app: AnySanic, options: Mapping[str, Any]) -> tuple[Segment, ...]:
     """The segments that these options of a registration, or a group, put before all routes."""
     path = str(options.get("url_prefix") or "").strip("/")
     if (version := options.get("version")) is not None:
@@ -109,3 +114,19 @@ def example_path(route: Route) -> str | None:
 
     parts = [example(place, part) for place, part in enumerate(filter(None, route.parts))]
     return None if None in parts else "/" + "/".join(map(str, parts))
+
+
+def without_middleware(route: Route) -> Route:
+    """Return a copy of a route for which no middleware runs; its name and its context stay.
+
+    Where a route has no middleware, Sanic runs the app's: so this one has middleware that does nothing.
+    """
+    bare = copy(route)
+    bare.extra = SimpleNamespace(**vars(route.extra))
+    bare.extra.request_middleware = deque([_do_nothing])
+    bare.extra.response_middleware = deque([_do_nothing])
+    return bare
+
+
+def _do_nothing(*_: object) -> None:
+    """Do nothing."""

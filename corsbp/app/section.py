@@ -1,10 +1,11 @@
-"""A section: the blueprint by which a group meets the app."""
+"""A section: the blueprint that registers a group on an app, and the policy of the group."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from itertools import count
 from types import EllipsisType
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from sanic import Blueprint
@@ -17,21 +18,35 @@ from ..live.sources import check_same_options
 from ..policy.fields import Entries, OriginFunction
 from ..policy.policy import CorsPolicy
 from ..policy.problems import Problem, find_calling_line, make_problem, warn
-from ..policy.warning_ids import RECONFIGURE_FOLLOWED
-from .hooks import AppHooks
-from .ownership import Owner, innermost_sections, iterate_members
+from ..policy.warning_ids import GROUP_FORGOTTEN, RECONFIGURE_FOLLOWED
 from .routes import AnySanic, remove_listener
 
 _numbers = count(1)
-_made: WeakValueDictionary[int, Section] = WeakValueDictionary()
+_sections: WeakValueDictionary[int, Section] = WeakValueDictionary()
 
 
-class Section(Owner, Blueprint):
-    """Has no routes of its own, and knows whose policy holds.
+class Hooks(Protocol):
+    """What a section needs of `AppHooks`, which stands above it."""
 
-    Its group yields it before its own blueprints. So Sanic hands it the app first, and it can tell the group
-    which of them that app has already.
+    def check_conflicts(self, section: Section) -> None:
+        """Raise a ValueError if a blueprint of the section is in another section, too."""
+
+    def add_section(self, section: Section, options: dict[str, Any]) -> None:
+        """Add a section, with the options of its registration."""
+
+    def start_follower(self, follower: OriginFollower) -> None:
+        """Start a follower with the app, and stop it with the app."""
+
+
+class Section(Blueprint):
+    """A blueprint without routes that stands for one `cors_group()`.
+
+    The group yields it before its own blueprints. Sanic therefore registers it first, and it can tell the
+    group which of them the app has already.
     """
+
+    # Sanic gives each class of blueprints empty slots, unless it has its own.
+    __slots__ = ("__dict__", "__weakref__")
 
     def __init__(
         self,
@@ -39,22 +54,39 @@ class Section(Owner, Blueprint):
         policy: CorsPolicy,
         report_only: CorsPolicy | None,
         whole: AnySanic | None,
+        hooks_of: Callable[[AnySanic], Hooks],
     ) -> None:
         number = next(_numbers)
         super().__init__(f"corsbp-{number}")
         self.members = members
         self.whole = whole
+        """The app, where the section has every route that no other section has."""
+        self.hooks_of = hooks_of
         self.active_policy = ActivePolicy(policy, self.label, report_only=report_only)
         self.follower: OriginFollower | None = None
         self.made_at = find_calling_line()
-        self.kept: dict[AnySanic, frozenset[Blueprint]] = {}
-        self.arriving: frozenset[Blueprint] = frozenset()
-        """What the app that has just registered this section had already."""
+        self.registered_before: dict[AnySanic, frozenset[Blueprint]] = {}
+        """The blueprints that each app had already."""
+        self.skipped: frozenset[Blueprint] = frozenset()
+        """Those of the app that is registering this section now."""
         self.warned_reconfigured = False
-        self.told: set[str] = set()
-        _made[number] = self
+        self.warned_apps: set[str] = set()
+        _sections[number] = self
         if whole is not None:
-            whole.register_listener(self.tell_if_forgotten, "before_server_start")
+            whole.register_listener(self.warn_if_unregistered, "before_server_start")
+
+    def label(self) -> str:
+        """Return the section in words, for logs and errors."""
+        names = ["app"] if self.whole else []
+        names += [
+            blueprint.name for blueprint, section in self.innermost_sections().items() if section is self
+        ]
+        more = f" and {len(names) - 3} more" if len(names) > 4 else ""
+        return f"cors_group({', '.join(names[:3] if more else names)}{more})"
+
+    def innermost_sections(self) -> dict[Blueprint, Section]:
+        """Return the blueprints, however deep, each with the innermost section around it."""
+        return dict(iterate_members(self.members, self))
 
     def follow(
         self, source: Source, options: FollowOptions, keep: Entries | OriginFunction | EllipsisType
@@ -67,16 +99,17 @@ class Section(Owner, Blueprint):
         """
         if self.follower is not None:
             raise ValueError(f"{self.label()} follows {self.follower.source!r} already")
-        self._check_follow(source, options, {*self.kept})
+        self._check_follow(source, options, {*self.registered_before})
         self.follower = OriginFollower(self.active_policy, source, options, keep)
-        for mount in filter(None, map(AppHooks.of, self.kept)):
-            mount.start_follower(self.follower)
+        for app in self.registered_before:
+            self.hooks_of(app).start_follower(self.follower)
 
     def _check_follow(self, source: Source, options: FollowOptions, apps: set[AnySanic]) -> None:
         """Check that the sections of these apps, or those that are in no app yet, agree on a source."""
         others = []
         for section in existing_sections():
-            shares_app = not apps.isdisjoint(section.kept) or not (apps or section.kept)
+            shares_app = not apps.isdisjoint(section.registered_before)
+            shares_app = shares_app or not (apps or section.registered_before)
             if section is not self and section.follower is not None and shares_app:
                 others.append(section.follower)
         check_same_options(self.label(), source, options, others)
@@ -90,7 +123,7 @@ class Section(Owner, Blueprint):
     # --- registration ---
 
     def register(self, app: AnySanic, options: dict[str, Any]) -> None:
-        """Called by Sanic before the group's own blueprints are registered.
+        """Register the section. Sanic calls this before it registers the group's own blueprints.
 
         Raises:
             ValueError: the group has another app's routes, is in conflict with another section, or would move
@@ -100,81 +133,90 @@ class Section(Owner, Blueprint):
             raise ValueError(f"{self.label()} wraps {self.whole!r}, and cannot be registered on {app!r}")
         if self.follower is not None:
             self._check_follow(self.follower.source, self.follower.options, {app})
-        mount = AppHooks.of(app) or AppHooks(app)
-        mount.admit(self)
-        if app not in self.kept:
-            self.kept[app] = self._kept(app, options)
-        self.arriving = self.kept[app]
-        mount.take(self, options)
+        hooks = self.hooks_of(app)
+        hooks.check_conflicts(self)
+        if app not in self.registered_before:
+            self.registered_before[app] = self._find_registered(app, options)
+        self.skipped = self.registered_before[app]
+        hooks.add_section(self, options)
         super().register(app, options)  # type: ignore[no-untyped-call]  # Sanic's has no types
-        for blueprint in innermost_sections(self):
-            remove_listener(blueprint, self.tell_if_forgotten)
+        for blueprint in self.innermost_sections():
+            remove_listener(blueprint, self.warn_if_unregistered)
         if self.follower is not None:
-            mount.start_follower(self.follower)
+            hooks.start_follower(self.follower)
 
-    def _kept(self, app: AnySanic, options: dict[str, Any]) -> frozenset[Blueprint]:
-        """The blueprints of the group that the app has already: their registration stays as it is."""
-        mine = innermost_sections(self)
-        has = [bp for bp, owner in mine.items() if owner is self and app.blueprints.get(bp.name) is bp]
-        kept = frozenset(has).intersection(self.members.blueprints)
-        for blueprint in has:
-            moved = (options.get("url_prefix") or "").strip("/") or options.get("version")
-            if moved or blueprint not in kept:
+    def _find_registered(self, app: AnySanic, options: dict[str, Any]) -> frozenset[Blueprint]:
+        """Return the blueprints of the group that the app has already: they keep their registration."""
+        own = [blueprint for blueprint, section in self.innermost_sections().items() if section is self]
+        registered = [blueprint for blueprint in own if app.blueprints.get(blueprint.name) is blueprint]
+        direct = frozenset(registered).intersection(self.members.blueprints)
+        moved = (options.get("url_prefix") or "").strip("/") or options.get("version")
+        for blueprint in registered:
+            if moved or blueprint not in direct:
                 why = f"cannot move it below {moved!r}" if moved else "has it in a group of its own"
                 raise ValueError(
                     f"The blueprint {blueprint.name!r} is registered already, and {self.label()} {why}. "
                     f"Meant: cors_group({blueprint.name}), without url_prefix and version."
                 )
-        return kept
+        return direct
 
     def __deepcopy__(self, memo: object) -> Section:
-        """Itself: whoever copies a blueprint copies its listeners, and with them whom they belong to."""
+        """Return the section itself: a copied blueprint has its listeners copied, and this is behind one."""
         return self
 
-    # --- what was forgotten ---
+    # --- groups that were never registered ---
 
     def watch(self, member: Blueprint | BlueprintGroup) -> None:
-        """Have a blueprint say, when an app starts with it, whether this group was forgotten."""
+        """Have a blueprint warn at the start of an app if this group was not registered there."""
         for blueprint, _ in iterate_members(member, self):
             if blueprint.registered:  # a listener of its own would register it anew, without its prefix
                 for app in blueprint.apps:
-                    app.register_listener(self.tell_if_forgotten, "before_server_start")
+                    app.register_listener(self.warn_if_unregistered, "before_server_start")
             else:
-                blueprint.listener("before_server_start")(self.tell_if_forgotten)
+                blueprint.listener("before_server_start")(self.warn_if_unregistered)
 
-    def tell_if_forgotten(self, app: AnySanic) -> None:
-        """At an app's start: warn if this group was registered nowhere, but what it wraps is here.
+    def warn_if_unregistered(self, app: AnySanic) -> None:
+        """Warn, when an app starts, if it has what the group wraps, and the group is on no app.
 
-        Once, though each of its blueprints has this listener.
+        Each blueprint of the group calls this; the warning comes once.
         """
-        problem = None if app.name in self.told else self.forgotten(app)
+        problem = None if app.name in self.warned_apps else self.find_unregistered(app)
         if problem is not None:
-            self.told.add(app.name)
+            self.warned_apps.add(app.name)
             warn(problem)
 
-    def forgotten(self, app: AnySanic) -> Problem | None:
-        """What is wrong if this group was registered on no app, but what it wraps is on this one."""
+    def find_unregistered(self, app: AnySanic) -> Problem | None:
+        """Return the problem if the group is registered on no app, and this app has what it wraps."""
         if self.registered:
             return None
-        here = [repr(bp.name) for bp in innermost_sections(self) if app.blueprints.get(bp.name) is bp]
+        members = self.innermost_sections()
+        here = [repr(each.name) for each in members if app.blueprints.get(each.name) is each]
         if not here and self.whole is not app:
             return None
         names = f"the blueprint {' and '.join(here)} is" if here else "the app serves its routes"
-        message = f"is registered on no app, but {names}: app.blueprint(cors_group(...)) registers it"
-        return Problem("group-forgotten", "cors_group", f"{self.label()} at {self.made_at}", message)
+        return make_problem(GROUP_FORGOTTEN, "cors_group", f"{self.label()} at {self.made_at}", members=names)
+
+
+def iterate_members(member: Any, section: Section) -> Iterator[tuple[Blueprint, Section]]:
+    """Iterate over a group, or a blueprint alone, with sections; the members of inner sections come last."""
+    if isinstance(member, BlueprintGroup):
+        section = getattr(member, "section", section)
+        for each in sorted(member.blueprints, key=lambda each: isinstance(each, BlueprintGroup)):
+            yield from iterate_members(each, section)
+    else:
+        yield member, section
 
 
 def existing_sections() -> list[Section]:
-    """The sections that there are, in the order in which they were made."""
-    return list(_made.values())
+    """Return all sections of the process, in the order in which they were made."""
+    return list(_sections.values())
 
 
 def unregistered_groups(app: AnySanic, blueprint: str | None = None) -> list[Problem]:
-    """The groups that were made for this app, or around this blueprint of it, and never registered."""
-    around = (
-        each
-        for each in existing_sections()
-        if blueprint is None or blueprint in {bp.name for bp in innermost_sections(each)}
-    )
-    found = (each.forgotten(app) for each in around)
-    return [problem for problem in found if problem is not None]
+    """Return a problem for each group that has routes of the app, or this blueprint, and is on no app."""
+    problems = []
+    for section in existing_sections():
+        names = {member.name for member in section.innermost_sections()}
+        if blueprint is None or blueprint in names:
+            problems.append(section.find_unregistered(app))
+    return [problem for problem in problems if problem is not None]

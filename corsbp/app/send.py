@@ -1,9 +1,9 @@
-"""The one place where headers leave: the section's are put among those of others as the head is read.
+"""CORS headers are added as the head of a response is sent, on any server.
 
 Sanic's servers (HTTP/1, HTTP/3 and ASGI) call the `send` of a request's stream, and that reads
 `stream.response.processed_headers` once. A `SendWrapper` stands in front of that call. Nobody can set a
-header after it, no exit goes past it (streams, files, errors, other middleware's responses), and it leaves
-nothing on the response, which may be one object for many requests.
+header after it, no response goes past it (streams, files, errors, other middleware's responses), and it
+leaves nothing on the response, which may be one object for many requests.
 """
 
 from __future__ import annotations
@@ -11,38 +11,51 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from itertools import chain
-from logging import INFO
+from logging import ERROR, INFO
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
+from sanic.exceptions import ServerError
 from sanic.helpers import has_message_body
 from sanic.http import Http, Stage
 from sanic.request import Request
+from sanic.response import BaseHTTPResponse
 
 from ..decision.compiled import ActivePolicy, CompiledPolicy, Headers
-from ..decision.origin_functions import OriginDecision
+from ..decision.origin_functions import OriginDecision, decide_origin
 from ..decision.preflight import PathPolicies
+from ..log import cors_logger
 from ..report.attempts import READ, Attempt, AttemptKind
 from ..report.refused import has_audience, report_refusal
 from ..report.report_only import report_difference
-from ..spec.fetch import ORIGIN, PREFIX, VARY
+from ..spec.fetch import ORIGIN, PREFIX, VARY, merge_vary
+from ..text import safe_repr
+from .own_origin import is_own_page
 
 _PREFIX: Final = PREFIX.encode()
 _VARY: Final = VARY.encode()
 _LENGTH: Final = len(PREFIX)
 _HANDLER: Final = Stage.HANDLER
-_TELLING: Final = frozenset(
-    f"{a}{b}" for x, y in ("ac", "va", "tr") for a in (x, x.upper()) for b in (y, y.upper())
+_SANICS_HEADERS: Final = BaseHTTPResponse.processed_headers
+
+# Sanic removes these from the names that it sends: what they hide has to be found.
+_REMOVED: Final = frozenset("\r\n\0")
+_INITIALS: Final = frozenset("aAvVtT") | _REMOVED
+_BEGINNINGS: Final = frozenset(
+    f"{first}{second}"
+    for pair in ("ac", "va", "tr")
+    for first in (pair[0], pair[0].upper())
+    for second in (pair[1], pair[1].upper(), *_REMOVED)
 )
-"""How names begin that have to be looked at: access-control-…, vary, transfer-encoding."""
-_decisions: Final[WeakKeyDictionary[Request, OriginDecision]] = WeakKeyDictionary()
-"""The decision about the origin of each request, needed also after the head has been sent."""
+"""How names begin that have to be compared: access-control-…, vary, transfer-encoding."""
+
+_unhookable: Final[set[str]] = set()
+"""The classes of streams that were logged, since no wrapper goes in front of them."""
 
 
 class SendWrapper:
-    """What leaves with the answer to one request, and what has been found out about that request.
+    """The headers that are sent with the response to one request, and what is known about that request.
 
-    While the head is read, and only then, it takes the place of the response.
+    While the head is made, and only then, it takes the place of the response.
     """
 
     __slots__ = (
@@ -55,6 +68,7 @@ class SendWrapper:
         "body",
         "compiled",
         "decision",
+        "errors_only",
         "headers",
         "is_reported",
         "path",
@@ -63,25 +77,30 @@ class SendWrapper:
         "stream",
     )
 
-    def __init__(self, request: Request, active: ActivePolicy, send: Callable[..., Any]) -> None:
+    def __init__(
+        self, request: Request, active: ActivePolicy, stream: Any, send: Callable[..., Any], errors_only: bool
+    ) -> None:
         self.request = request
         self.active_policy = active
         self.compiled: CompiledPolicy = active.compiled  # to the end, whatever is reconfigured meanwhile
+        self.errors_only = errors_only
         self.decision: OriginDecision | None = None
         self.attempt_kind: AttemptKind = READ
         self.path: PathPolicies | None = None
         """The path of a preflight."""
         self.is_reported = False
         self._headers: Headers | None = None
-        self._stream: Any = request.stream
+        self._stream = stream
         self._send = send
 
     def __call__(self, data: bytes, end_stream: bool) -> Awaitable[None]:
-        """As the `send` of the stream."""
+        """Send data, as the `send` of the stream does; the head first, if it has not been sent."""
         stream = self._stream
         response = stream.response
-        if stream.stage is not _HANDLER or response is None:
-            return self._send(data, end_stream)  # type: ignore[no-any-return]  # the head has left
+        if response is self:  # the head could not be made, and the handler tries again
+            response = stream.response = self._response
+        if stream.stage is not _HANDLER or response is None or (self.errors_only and response.status < 400):
+            return self._send(data, end_stream)  # type: ignore[no-any-return]  # Sanic's are untyped
         compiled = self.compiled
         headers = compiled.static_headers if self._headers is None else self._headers
         if headers is None:
@@ -94,11 +113,8 @@ class SendWrapper:
                     return self._decide_and_send(data, end_stream)
             headers = compiled.response_headers(grant)
         self._headers = headers
-        if (
-            headers is compiled.refused_headers
-            or compiled.may_report_granted
-            or self.attempt_kind is not READ
-        ):
+        is_refused = headers is compiled.refused_headers
+        if is_refused or compiled.may_report_granted or self.attempt_kind is not READ:
             self.report()
         self._response = response
         self.body = getattr(response, "body", None)
@@ -108,9 +124,14 @@ class SendWrapper:
         return self._send(data, end_stream)  # type: ignore[no-any-return]  # Sanic's are untyped
 
     async def _decide_and_send(self, data: bytes, end_stream: bool) -> None:
+        """Send data when origin functions have decided."""
         decision = await self.decide_origin()
         self._headers = self.compiled.response_headers(decision.grant)
-        await self(data, end_stream)
+        # Another task may have sent the head meanwhile: what sends now, is the stream's to say.
+        send = self._stream.send
+        if send is None:
+            raise ServerError("Response stream was ended, no more response data is allowed to be sent.")
+        await send(data, end_stream)
 
     def settle(self, headers: Headers, kind: AttemptKind = READ, path: PathPolicies | None = None) -> None:
         """Send these headers, whatever the policy says of other responses: for OPTIONS.
@@ -122,14 +143,8 @@ class SendWrapper:
         self.path = path
 
     async def decide_origin(self) -> OriginDecision:
-        """Return the decision about the request's origin; an origin function is called once for a request."""
-        if self.decision is None:
-            self.decision = _decisions.get(self.request)
-        if self.decision is None:
-            self.decision = _decisions[self.request] = OriginDecision()
-            await self.decision.decide(self.compiled, self.request)
-        else:
-            await self.decision.wait()
+        """Return the decision about the request's origin by the policy that the request began with."""
+        self.decision = await decide_origin(self.request, self.compiled, self.decision)
         return self.decision
 
     def report(self) -> None:
@@ -150,6 +165,8 @@ class SendWrapper:
         if report_only is not None and not has_audience(request.app, INFO):
             return
         self.is_reported = True
+        if is_own_page(request, compiled):
+            return  # browsers send Origin with a page's POST to its own server, too
         attempt = Attempt(self.attempt_kind, request, self.active_policy, compiled, self.path)
         decision = self.decision
         if decision is None:
@@ -164,61 +181,91 @@ class SendWrapper:
 
     @property
     def processed_headers(self) -> Iterable[tuple[bytes, bytes]]:
-        """As a response's: the headers as they leave. After that, the response is in its place again."""
+        """The headers as they are sent. After that, the response is in its place again."""
         response = self._stream.response = self._response
-        ours = self._headers or ()
-        theirs = response.processed_headers
+        headers = self._headers or ()
+        others = response.processed_headers
+        if type(response).processed_headers is not _SANICS_HEADERS:
+            return self._merge(others, headers)  # they may be others than those of `response.headers`
         for name in self.headers:
-            if name[:1] in "aAvVtT" and name[:2] in _TELLING:
-                return self._put(theirs, ours)
-        return chain(theirs, ours)
+            initial = name[:1]
+            if initial in _INITIALS and (initial in _REMOVED or name[:2] in _BEGINNINGS):
+                return self._merge(others, headers)
+        return chain(others, headers)
 
-    def _put(self, theirs: Iterable[tuple[bytes, bytes]], ours: Headers) -> list[tuple[bytes, bytes]]:
-        """Ours among those of others: the only CORS headers, and one Vary."""
-        headers: list[tuple[bytes, bytes]] = []
-        vary = [value.decode() for name, value in ours if name == _VARY]
-        merging, empty = bool(vary), not has_message_body(self.status)  # type: ignore[no-untyped-call]  # Sanic's has no types
-        for name, value in list(theirs):
+    def _merge(self, others: Iterable[tuple[bytes, bytes]], headers: Headers) -> list[tuple[bytes, bytes]]:
+        """Return the section's headers among those of others: the only CORS headers, and one Vary.
+
+        They are compared as they are sent.
+        """
+        merged: list[tuple[bytes, bytes]] = []
+        vary = [value.decode() for name, value in headers if name == _VARY]
+        has_vary, is_empty = bool(vary), not has_message_body(self.status)  # type: ignore[no-untyped-call]  # Sanic's has no types
+        for name, value in list(others):
             key = name.lower()
-            if key == _VARY and merging:
+            if key == _VARY and has_vary:
                 vary.insert(-1, value.decode(errors="surrogateescape"))
-            elif key == b"transfer-encoding" and empty:
-                # HTTP/3: Sanic gives it to every answer without a length, which the protocol forbids.
+            elif key == b"transfer-encoding" and is_empty:
+                # HTTP/3: Sanic gives it to every response without a length, which the protocol forbids.
                 self.headers.pop("transfer-encoding", None)
             elif key[:_LENGTH] != _PREFIX:
-                headers.append((name, value))
-        headers.extend(pair for pair in ours if pair[0] != _VARY)
-        if merging:
-            headers.append((_VARY, merge_vary(*vary).encode(errors="surrogateescape")))
-        return headers
+                merged.append((name, value))
+        merged.extend(pair for pair in headers if pair[0] != _VARY)
+        if has_vary:
+            merged.append((_VARY, merge_vary(*vary).encode(errors="surrogateescape")))
+        return merged
+
+
+# --- the wrapper of a request ---
 
 
 def current_send_wrapper(request: Request) -> SendWrapper | None:
-    """The departure that a request has, until its head has left."""
-    there = getattr(request.stream, "response_func" if type(request.stream) is Http else "send", None)
-    return there if type(there) is SendWrapper else None
+    """Return the wrapper of a request, until its head has been sent."""
+    stream, attribute = _find_send(request.stream)
+    wrapper = getattr(stream, attribute, None)
+    return wrapper if type(wrapper) is SendWrapper else None
 
 
-def send_wrapper_for(request: Request, active: ActivePolicy) -> SendWrapper:
-    """The departure of a request: the one it has, or a new one. After the answer, it changes nothing."""
-    stream: Any = request.stream
-    # HTTP/1 keeps in an attribute what its own `send` is to call.
-    place = "response_func" if type(stream) is Http else "send"
-    there: Any = getattr(stream, place, None)
-    if type(there) is SendWrapper:
-        return there
-    send = there
-    if place == "send":
+def send_wrapper_for(request: Request, active: ActivePolicy, errors_only: bool = False) -> SendWrapper:
+    """Return the wrapper of a request: the one that it has, or a new one. After the response, it is unused.
+
+    errors_only: whether a response with a status below 400 is in no section.
+    """
+    stream, attribute = _find_send(request.stream)
+    send: Any = getattr(stream, attribute, None)
+    if type(send) is SendWrapper:
+        return send
+    if attribute == "send":
         scope = getattr(request.transport, "scope", {})
-        send = _send_for_denial(stream, scope) if scope.get("type") == "websocket" else there
-    mine = SendWrapper(request, active, send)
-    if there is not None:
-        setattr(stream, place, mine)
-    return mine
+        send = _send_for_denial(stream, scope) if scope.get("type") == "websocket" else send
+    wrapper = SendWrapper(request, active, stream, send, errors_only)
+    if send is not None:
+        setattr(stream, attribute, wrapper)
+    elif getattr(stream, "stage", None) is _HANDLER:
+        _log_unhookable(stream)
+    return wrapper
+
+
+def _find_send(stream: Any) -> tuple[Any, str]:
+    """Return the stream that sends the response, and its attribute that is called for it."""
+    if not isinstance(stream, Http):
+        # behind an object that somebody put in its place: what responds is what sends
+        stream = getattr(getattr(stream, "respond", None), "__self__", stream)
+    # HTTP/1 keeps in an attribute what its own `send` is to call.
+    return stream, "response_func" if isinstance(stream, Http) else "send"
+
+
+def _log_unhookable(stream: object) -> None:
+    """Log once that the responses of a kind of stream are sent without CORS headers."""
+    name = f"{type(stream).__module__}.{type(stream).__qualname__}"
+    if name not in _unhookable:
+        _unhookable.add(name)
+        message = "The server's stream %s has nothing that sends: responses have no CORS headers"
+        cors_logger.write(ERROR, message, safe_repr(name))
 
 
 def _send_for_denial(stream: Any, scope: Any) -> Callable[..., Any]:
-    """The `send` of an ASGI handshake, which is not answered by `http.response.start`.
+    """Return the `send` of a refused ASGI handshake, to which `http.response.start` is no response.
 
     https://asgi.readthedocs.io/en/latest/extensions.html#websocket-denial-response
     """
@@ -233,12 +280,3 @@ def _send_for_denial(stream: Any, scope: Any) -> Callable[..., Any]:
             await send({"type": "websocket.close", "code": 1008})
 
     return deny
-
-
-def merge_vary(*lines: str) -> str:
-    """A Vary of the names in these lines, each once in any case; `*` stands for all of them."""
-    names: dict[str, str] = {}
-    for name in ",".join(lines).split(","):
-        if token := name.strip():
-            names.setdefault(token.lower(), token)
-    return "*" if "*" in names else ", ".join(names.values())

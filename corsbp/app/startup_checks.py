@@ -1,4 +1,4 @@
-"""What is legal when an app starts, but probably not meant."""
+"""Warnings at startup: what is legal, but probably not meant."""
 
 from __future__ import annotations
 
@@ -9,74 +9,92 @@ from sanic_routing.route import Route
 from ..decision.compiled import ActivePolicy
 from ..decision.prefix_tree import Segment
 from ..policy.policy import CorsPolicy
-from ..policy.problems import Problem
+from ..policy.problems import Problem, make_problem
+from ..policy.warning_ids import (
+    BLUEPRINT_TWICE,
+    METHOD_UNSERVED,
+    ROUTE_OPEN,
+    SECTION_EMPTY,
+    TWO_LAYERS,
+    WEBSOCKET_UNCHECKED,
+)
 from .bindings import RouteBinding
 from .other_cors import other_cors_package
-from .ownership import Owner, sections_of_blueprints
+from .ownership import sections_of_blueprints
 from .routes import AnySanic, declared_uris, prefixes_of, routes_of
+from .section import Section
 
 
 def startup_problems(
-    app: AnySanic, sections: Mapping[Owner, Sequence[object]], bound: Iterable[RouteBinding]
+    app: AnySanic, sections: Mapping[Section, Sequence[object]], bindings: Iterable[RouteBinding]
 ) -> Iterator[Problem]:
-    """The oddities of an app, of its sections with their registrations, and of what its routes follow."""
+    """Iterate over the problems of an app, of its sections with their registrations, and of its routes."""
     served: dict[ActivePolicy, set[str]] = {section.active_policy: set() for section in sections}
-    for route, section, active in bound:
-        if section is not None:
-            served[section] |= route.methods
-            if active is not None and not getattr(route.handler, "__auto_handler__", False):
-                yield from _open_route_problems(route, section, active)
+    for route, section, active in bindings:
+        if section is None:
+            continue
+        served[section] |= route.methods
+        if active is None:
+            yield from _unchecked_websocket_problems(route, section)
+        elif not getattr(route.handler, "__auto_handler__", False):
+            yield from _open_route_problems(route, section, active)
     for section, methods in served.items():
         yield from _method_problems(section, methods)
     yield from _duplicate_blueprint_problems(app, sections)
     chains = [app.response_middleware, *app.named_response_middleware.values()]
     if any(other_cors_package(each) == "sanic-cors" for chain in chains for each in chain):
-        yield Problem("two-layers", "cors_group", app.name, "has sanic-cors as well")
+        yield make_problem(TWO_LAYERS, "cors_group", app.name)
+
+
+def _unchecked_websocket_problems(route: Route, section: ActivePolicy) -> Iterator[Problem]:
+    """Find a WebSocket that `ctx_cors=False` opens to every page, in a section that checks its handshakes."""
+    policy = section.policy
+    if route.extra.websocket and policy.check_websockets and policy.allow_origins != "*":
+        where = f"{route.name} (/{route.path})"
+        yield make_problem(WEBSOCKET_UNCHECKED, "ctx_cors", where, section=section.compiled.label())
 
 
 def _open_route_problems(route: Route, section: ActivePolicy, active: ActivePolicy) -> Iterator[Problem]:
-    """A route that is open to any origin, in a section that is not; `CorsPolicy()` says that it is meant."""
-    policy, around = active.policy, section.policy
-    if policy.allow_origins == "*" != around.allow_origins and policy != CorsPolicy():
-        own = repr(policy).partition("(")[2][:-1]
-        message = (
-            f"lets in every origin, in {section.compiled.label()}, which does not: a policy in ctx_cors "
-            f"takes over nothing. Write group.policy.replace({own}), or CorsPolicy() if every origin is meant"
-        )
-        yield Problem("route-open", "ctx_cors", f"{route.name} (/{route.path})", message)
+    """Find a route that allows every origin, in a section that does not; `CorsPolicy()` means it."""
+    policy = active.policy
+    if policy.allow_origins == "*" != section.policy.allow_origins and policy != CorsPolicy():
+        fields = repr(policy).partition("(")[2][:-1]
+        where = f"{route.name} (/{route.path})"
+        yield make_problem(ROUTE_OPEN, "ctx_cors", where, section=section.compiled.label(), fields=fields)
 
 
 def _method_problems(section: ActivePolicy, served: set[str]) -> Iterator[Problem]:
+    """Find allowed methods that no route of a section serves, and a section without routes."""
     label, allowed = section.compiled.label(), section.policy.allow_methods
     if not served:
-        yield Problem("section-empty", "cors_group", label, "has no route")
+        yield make_problem(SECTION_EMPTY, "cors_group", label)
     elif allowed != "*":
         for method in allowed:
             if method not in served and method != "OPTIONS":
-                yield Problem("method-unserved", "allow_methods", method, f"is served by no route of {label}")
+                yield make_problem(METHOD_UNSERVED, "allow_methods", method, section=label)
 
 
 def _duplicate_blueprint_problems(
-    app: AnySanic, sections: Mapping[Owner, Sequence[object]]
+    app: AnySanic, sections: Mapping[Section, Sequence[object]]
 ) -> Iterator[Problem]:
-    """Blueprints that were registered in a group, and beside it under another prefix."""
-    mine, _ = sections_of_blueprints(sections)
-    for blueprint, routes in routes_of(app, mine).items():
+    """Find blueprints that were registered in a group, and beside it under another prefix."""
+    section_of, _ = sections_of_blueprints(sections)
+    for blueprint, routes in routes_of(app, section_of).items():
+        section = section_of[blueprint]
         declared = len(declared_uris(blueprint)) + len(declared_uris(blueprint, static=True))
-        if len(sections.get(mine[blueprint], ())) > 1 or len(routes) <= declared:
+        if len(sections.get(section, ())) > 1 or len(routes) <= declared:
             continue  # the group itself is registered more than once; or nothing is
-        places: dict[str, dict[str, None]] = {}
+        prefixes: dict[str, dict[str, None]] = {}
         for name, (_host, prefix) in prefixes_of(blueprint, routes):
-            places.setdefault(name, {})[_format_prefix(prefix)] = None
-        twice = next((each for each in places.values() if len(each) > 1), None)
+            prefixes.setdefault(name, {})[_format_prefix(prefix)] = None
+        twice = next((each for each in prefixes.values() if len(each) > 1), None)
         if twice:
-            message = (
-                f"is registered at {' and at '.join(sorted(twice))}, and has CORS at both: "
-                f"{mine[blueprint].label()} wraps the blueprint, wherever it is. "
-                "Register a copy where you want none"
+            places = " and at ".join(sorted(twice))
+            yield make_problem(
+                BLUEPRINT_TWICE, "cors_group", blueprint.name, places=places, section=section.label()
             )
-            yield Problem("blueprint-twice", "cors_group", blueprint.name, message)
 
 
 def _format_prefix(prefix: Sequence[Segment]) -> str:
+    """Return a prefix as a path."""
     return "/" + "/".join(each if isinstance(each, str) else f"<{each.pattern}>" for each in prefix)

@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable
+from typing import cast
 
 from sanic.exceptions import Forbidden
+from sanic.request import Request
 from sanic_routing.route import Route
 
+from ..decision.compiled import ActivePolicy
 from ..report.attempts import OPEN
-from .send import SendWrapper
+from ..spec.fetch import ORIGIN
+from .own_origin import is_own_page
+from .routes import without_middleware
+from .send import SendWrapper, send_wrapper_for
 
 
 def is_websocket(route: Route) -> bool:
-    """Whether a route is one of WebSockets."""
+    """Return whether a route is a WebSocket's."""
     return bool(getattr(route.extra, "websocket", False))
 
 
-async def check_origin(wrapper: SendWrapper, origins: Sequence[str]) -> None:
+def check_handshake(request: Request, active: ActivePolicy) -> Awaitable[None] | None:
+    """Refuse a handshake whose Origin is neither the server's own nor allowed.
+
+    One without Origin passes: no browser sent it. https://www.rfc-editor.org/rfc/rfc6455#section-10.2
+
+    Raises:
+        Forbidden: the handshake is refused, outside of all middleware.
+    """
+    wrapper = send_wrapper_for(request, active)
+    if ORIGIN not in request.headers:
+        return None
+    if is_own_page(request, wrapper.compiled):
+        return None
+    return _check_foreign_handshake(request, wrapper)
+
+
+async def _check_foreign_handshake(request: Request, wrapper: SendWrapper) -> None:
+    """Refuse a handshake of another site's page that the policy does not allow."""
     wrapper.attempt_kind, compiled = OPEN, wrapper.compiled
     decision = await wrapper.decide_origin()
     wrapper.report()
+    origins = request.headers.getall(ORIGIN)
     if compiled.policy.check_websockets and not compiled.allows(origins, decision.grant):
+        request.route = without_middleware(cast(Route, request.route))
         raise Forbidden("This WebSocket is not open to pages of this origin")

@@ -11,7 +11,6 @@ from sanic import Sanic
 
 from corsbp.app import inventory
 from corsbp.app.inventory import RouteInfo
-from corsbp.app.ownership import innermost_sections
 from corsbp.app.section import Section
 from corsbp.ids import Message
 from corsbp.policy import field_ids, warning_ids
@@ -95,7 +94,7 @@ def _check_groups(made: Iterable[Section]) -> Iterator[Finding]:
     """Find groups that are on no app; inner groups belong to the finding of the outer group."""
     unused = {}
     for section in made:
-        members = innermost_sections(section)
+        members = section.innermost_sections()
         if not (section.registered or section.whole or any(bp.registered for bp in members)):
             unused[section] = members
     inner = {each for section, members in unused.items() for each in members.values() if each is not section}

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from functools import partial
 from inspect import isawaitable, iscoroutine
 from typing import TYPE_CHECKING, Any, Final
+from weakref import ref
 
 from ..log import cors_logger
 from ..policy.fields import OriginFunction, function_name
@@ -175,3 +176,34 @@ async def _await_result(
             timer.cancel()
             task.cancel()
     return _call_safely(function, origin, task.result if task.done() else partial(_raise_timeout, seconds))
+
+
+_decisions: Final[dict[int, tuple[ref[Request], dict[CompiledPolicy, OriginDecision]]]] = {}
+"""The decisions about each request, by policy; also after its head was sent.
+
+By identity: requests of a class of the user's may be equal to each other, or have no hash.
+"""
+
+
+async def decide_origin(
+    request: Request, compiled: CompiledPolicy, known: OriginDecision | None = None
+) -> OriginDecision:
+    """Return the decision of a policy about the origin of a request; its functions are called once for it."""
+    decision = known
+    if decision is None:
+        decisions = _decisions_about(request)
+        decision = decisions.get(compiled)
+        if decision is None:
+            decision = decisions[compiled] = OriginDecision()
+            await decision.decide(compiled, request)
+            return decision
+    await decision.wait()
+    return decision
+
+
+def _decisions_about(request: Request) -> dict[CompiledPolicy, OriginDecision]:
+    """Return the decisions about a request, which are forgotten with it."""
+    key = id(request)
+    if key not in _decisions:
+        _decisions[key] = ref(request, lambda _: _decisions.pop(key, None)), {}
+    return _decisions[key][1]

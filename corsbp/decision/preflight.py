@@ -34,6 +34,7 @@ class PathPolicies:
 
     policy_by_method: every method that the path serves; None for a route without CORS.
     has_routes: False for a path without routes below the prefix of a section.
+    default: the policy of other methods; by default the first that a method of the path has.
     """
 
     __slots__ = (
@@ -49,12 +50,17 @@ class PathPolicies:
     headers_without_cors: Final = encode_headers((VARY, REQUEST_METHOD))
     """The headers of a preflight for a method that a route without CORS serves."""
 
-    def __init__(self, policies: Mapping[str, ActivePolicy | None], has_routes: bool = True) -> None:
+    def __init__(
+        self,
+        policies: Mapping[str, ActivePolicy | None],
+        has_routes: bool = True,
+        default: ActivePolicy | None = None,
+    ) -> None:
         self.has_routes = has_routes
         self.policy_by_method = {method: policies[method] for method in sort_methods(policies)}
         self.allow = tuple(dict.fromkeys([*self.policy_by_method, _OPTIONS]))
         # A method that no route serves gets the first policy: a page may see its 405.
-        self.default = next(filter(None, self.policy_by_method.values()), None)
+        self.default = default or next(filter(None, self.policy_by_method.values()), None)
         self.has_several_policies = len(set(map(id, self.policy_by_method.values()))) > 1
         self._options_headers: dict[ActivePolicy, OptionsHeaders] = {}
         self._report_only_headers: dict[ActivePolicy, OptionsHeaders] = {}

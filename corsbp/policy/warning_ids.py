@@ -66,6 +66,14 @@ ROUTE_OPEN: Final = STARTUP_WARNINGS.declare(
     remedy="To change one field of the section's policy, write `ctx_cors=group.policy.replace(…)`. If every "
     "origin is meant, write `ctx_cors=CorsPolicy()`.",
 )
+WEBSOCKET_UNCHECKED: Final = STARTUP_WARNINGS.declare(
+    "websocket-unchecked",
+    "opens to pages of every site: ctx_cors=False takes it out of {section}, which checks handshakes. Leave "
+    "ctx_cors out, or write ctx_cors=group.policy.replace(check_websockets=False) if every page is meant",
+    meaning="A WebSocket opens to pages of every site, in a section that names origins.",
+    remedy="Remove `ctx_cors=False` from the route, or write `check_websockets=True` in its policy. If every "
+    "page is meant, write `ctx_cors=group.policy.replace(check_websockets=False)`.",
+)
 BLUEPRINT_TWICE: Final = STARTUP_WARNINGS.declare(
     "blueprint-twice",
     "is registered at {places}, and has CORS at both: {section} wraps the blueprint, wherever it is. "

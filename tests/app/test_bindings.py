@@ -178,6 +178,7 @@ def test_an_attached_view_has_the_policy_of_its_section() -> None:
     assert send(new_app(cors_group(bp, **SECTION)), request("GET", "/bp/attached"))[0].cors == OF_SECTION
 
 
+@pytest.mark.filterwarnings("ignore:.*websocket-unchecked")  # what is warned about is opened here
 def test_websockets() -> None:
     bp = Blueprint("bp", url_prefix="/bp")
     app = new_app()

@@ -57,7 +57,7 @@ def rows_of(prefix: str, cors: dict[str, str]) -> dict[str, Expectation]:
         "not allowed": (request("POST", f"{prefix}/item"), 405, cors),
         "not allowed, dynamic": (request("POST", f"{prefix}/number/1"), 405, cors),
         "not found": (request("GET", f"{prefix}/none"), 404, cors),
-        "not found, preflight": (preflight(f"{prefix}/none"), 204, cors | preflight_headers()),
+        "not found, preflight": (preflight(f"{prefix}/none"), 204, cors | preflight_headers("GET,OPTIONS")),
         "wrong parameter": (request("GET", f"{prefix}/number/one"), 404, cors),
     }
     return {f"{prefix}: {name}": row for name, row in rows.items()}
@@ -100,6 +100,11 @@ ALL_TWOS = TWOS | preflight_headers("GET,OPTIONS")
 
 CHANGES: dict[Change, dict[str, Expectation]] = {
     more_routes: {
+        "/inside: not found, preflight": (
+            preflight("/inside/none"),
+            204,
+            GRANTED | preflight_headers("GET,PUT,OPTIONS"),
+        ),
         "late": (request("GET", "/inside/late"), 200, GRANTED),
         "late, refused": (request("GET", "/inside/late", EVIL), 200, REFUSED),
         "late, preflight": (preflight("/inside/late"), 204, GRANTED | preflight_headers("GET,OPTIONS")),

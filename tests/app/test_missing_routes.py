@@ -159,7 +159,9 @@ NOT_FOUND: dict[str, Expectation] = {
     "the innermost section": (request("GET", "/deep/none"), 404, GRANTED),
 }
 
-ALL = preflight_headers()
+V1 = preflight_headers("GET,HEAD,POST,PUT,OPTIONS")
+"""The methods that the section of v1 serves somewhere."""
+GET = preflight_headers("GET,OPTIONS")
 
 
 def at_host(host: str, path: str) -> HttpRequest:
@@ -168,11 +170,12 @@ def at_host(host: str, path: str) -> HttpRequest:
 
 PREFLIGHTS: dict[str, Expectation] = {
     **{
-        f"preflight: {path}": (preflight(path, "DELETE"), 204, GRANTED | ALL)
-        for path in ("/v1", "/v1/none", "/v1/one/two", "/v1/item/none", "/deep/none", "/v1/strict/")
+        f"preflight: {path}": (preflight(path, "DELETE"), 204, GRANTED | V1)
+        for path in ("/v1", "/v1/none", "/v1/one/two", "/v1/item/none", "/v1/strict/")
     },
+    "preflight, the innermost section": (preflight("/deep/none", "DELETE"), 204, GRANTED | GET),
     "preflight, refused": (preflight("/v1/none", origin=EVIL), 204, REFUSED),
-    "preflight, public": (preflight("/1/api/none", origin=EVIL), 204, PUBLIC | ALL),
+    "preflight, public": (preflight("/1/api/none", origin=EVIL), 204, PUBLIC | GET),
     "preflight, file": (preflight("/v1/files/none"), 204, GRANTED | preflight_headers("GET,HEAD,OPTIONS")),
     **{
         f"preflight, nobody's: {path}": (preflight(path), 404, {})
@@ -225,7 +228,7 @@ HOSTS: dict[str, Expectation] = {
     "outside, preflight": (at_host("b.example", "/hosted/item"), 404, {}),
     "inside, unknown": (request("GET", "/hosted/none", host="a.example"), 404, PUBLIC),
     "outside, unknown": (request("GET", "/hosted/none", host="b.example"), 404, {}),
-    "inside, unknown, preflight": (at_host("a.example", "/hosted/none"), 204, PUBLIC | ALL),
+    "inside, unknown, preflight": (at_host("a.example", "/hosted/none"), 204, PUBLIC | GET),
 }
 
 
@@ -278,8 +281,8 @@ def test_middleware_of_the_app_stops_errors_but_not_preflights(touchup: bool) ->
         return text("who are you?", 401)
 
     rows: dict[str, Expectation] = {
-        "preflight": (preflight("/v1/none"), 204, GRANTED | ALL),
-        "preflight, wrong parameter": (preflight("/v1/one/two"), 204, GRANTED | ALL),
+        "preflight": (preflight("/v1/none"), 204, GRANTED | V1),
+        "preflight, wrong parameter": (preflight("/v1/one/two"), 204, GRANTED | V1),
         "preflight, known": (preflight("/v1/item"), 204, GRANTED | preflight_headers("GET,OPTIONS")),
         "unknown": (request("GET", "/v1/none"), 401, GRANTED),
         "not allowed": (request("POST", "/v1/item"), 401, GRANTED),

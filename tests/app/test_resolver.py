@@ -57,7 +57,7 @@ def test_a_route_for_one_host_below_the_prefix_of_a_section_stays_outside() -> N
             {
                 "access-control-allow-origin": ORIGIN,
                 "access-control-allow-credentials": "true",
-                "access-control-allow-methods": "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS",
+                "access-control-allow-methods": "GET,OPTIONS",
                 "access-control-max-age": "600",
                 "vary": "origin, access-control-request-headers",
             },
@@ -161,7 +161,7 @@ def test_a_router_may_allow_other_methods() -> None:
         "unknown": (
             preflight("/api/none", "QUERY"),
             204,
-            GRANTED | preflight_headers("GET,HEAD,POST,PUT,PATCH,DELETE,QUERY,OPTIONS"),
+            GRANTED | preflight_headers("GET,QUERY,OPTIONS"),
         ),
     }
     responses = expect(app, rows)
@@ -289,7 +289,7 @@ def test_a_router_may_override_get() -> None:
         "unknown": (request("GET", "/api/none"), 404, GRANTED),
     }
     expect(app, rows)
-    assert router.found == ["/api/item", "/api/item", "/api/item", "/api/none"]
+    assert {*router.found} == {"/api/item", "/api/none"}
 
 
 class ConfusedRouter(Router):

@@ -492,4 +492,4 @@ def test_no_code_of_corsbp_runs_outside_of_sections() -> None:
         return names
 
     assert called("/site/x") == set()
-    assert called("/api/x") >= {"depart", "response_headers"}
+    assert called("/api/x") >= {"attach", "response_headers"}

@@ -344,7 +344,7 @@ def test_preflights_run_no_middleware_so_a_gauge_stays_at_zero(touchup: bool) ->
     granted = GRANTED | preflight_headers("GET,OPTIONS")
     rows: dict[str, Expectation] = {
         "known": (preflight("/api/item"), 204, granted),
-        "unknown": (preflight("/api/none"), 204, GRANTED | preflight_headers()),
+        "unknown": (preflight("/api/none"), 204, GRANTED | preflight_headers("GET,OPTIONS")),
         "the user's": (preflight("/api/own"), 204, granted),
         "refused": (preflight("/api/item", origin=EVIL), 204, REFUSED),
     }
@@ -414,7 +414,7 @@ def test_a_signal_before_routing_may_raise(event: str, touchup: bool) -> None:
         "preflight": (preflight("/api/item"), 204, granted),
         "preflight, refused": (preflight("/api/item", origin=EVIL), 204, REFUSED),
         "unknown": (request("GET", "/api/none"), unknown, GRANTED),
-        "preflight, unknown": (preflight("/api/none"), 204, GRANTED | preflight_headers()),
+        "preflight, unknown": (preflight("/api/none"), 204, GRANTED | preflight_headers("GET,OPTIONS")),
         "the user's": (request("OPTIONS", "/api/own"), 401, GRANTED),
         "preflight, the user's": (preflight("/api/own"), 204, granted),
         "outside": (request("GET", "/web"), 401, {}),
@@ -589,7 +589,7 @@ def test_middleware_that_runs_after_the_response_changes_nothing() -> None:
     http.response_func = None
     requests: list[Any] = [ended, SimpleNamespace(stream=None, transport=None), SimpleNamespace(stream=http)]
     for each in requests:
-        part.depart(each, None)
+        part.attach(each, None)
     assert (vars(ended.stream), http.response_func) == ({"send": None}, None)
 
 

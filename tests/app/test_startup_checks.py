@@ -234,8 +234,8 @@ def test_an_open_route_in_a_section_that_is_not_open_is_a_warning(
 def test_the_warning_of_an_open_route_names_it() -> None:
     app = new_app(cors_group(bp_of("a", "GET", ctx_cors=CorsPolicy(max_age=0)), policy=COOKIES))
     assert [str(each) for each in warned(app)] == [
-        f"ctx_cors: '{app.name}.a.get (/a/item)' lets in every origin, in cors_group(a), which does not: a "
-        "policy in ctx_cors takes over nothing. Write group.policy.replace(max_age=0), or CorsPolicy() if "
+        f"ctx_cors: '{app.name}.a.get (/a/item)' allows every origin, in cors_group(a), which does not: a "
+        "policy in ctx_cors inherits nothing. Write group.policy.replace(max_age=0), or CorsPolicy() if "
         "every origin is meant [route-open]"
     ]
 

@@ -141,6 +141,7 @@ def test_every_origin_opens_a_websocket_that_is_not_checked(name: str) -> None:
     assert unwrapped == [101] * 3 + [400 if len(origins) > 1 else 101 for origins in NOBODY]
 
 
+@pytest.mark.filterwarnings("ignore:.*websocket-unchecked")  # what is warned about is opened here
 @pytest.mark.parametrize("section", [False, True])
 def test_a_websocket_route_may_have_its_own_policy(section: bool) -> None:
     bp = Blueprint("bp", url_prefix="/bp")
