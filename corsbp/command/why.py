@@ -1,92 +1,104 @@
-"""What an id means, and what to do: its row in the documentation that is installed with the package."""
+"""`corsbp why ID`: what an id means, and what to do."""
 
 from __future__ import annotations
 
 import argparse
 import re
+import runpy
 import shutil
 import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import NamedTuple
 
 import corsbp
+from corsbp.decision.refusal_ids import REFUSALS
+from corsbp.ids import Explanation
+from corsbp.policy.problems import PROBLEM_TABLES
+from corsbp.policy.warning_ids import POLICY_WARNINGS, STARTUP_WARNINGS
 
 from .errors import CommandError
-
-TABLE: Final = re.compile(r"^## ([^\n]*)\n(?:(?!^## ).)*?^<!-- \w+ -->\n(.*?)^<!-- end -->$", re.M | re.S)
-"""A heading, and the table of ids below it."""
-ROW: Final = re.compile(r"^\| `([a-z-]+)` \| (.*) \|$", re.M)
-PAGES: Final = ("README.md", "testing/README.md")
-"""Where the tables of ids are, beside the code that says them."""
+from .finding_ids import AUDIT_FINDINGS
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An id in a table: under which heading of which page, what it means, and what to do."""
+class Table(NamedTuple):
+    """The table of one kind of ids, as it is on its page."""
 
-    id: str
+    name: str
+    """The marker above the table: `<!-- problems -->`."""
+
     page: str
     heading: str
-    means: str
-    todo: str
+    rows: tuple[Explanation, ...]
+
+
+def tables() -> list[Table]:
+    """Return the tables of all ids, from their declarations."""
+    page, page_of_testing = "corsbp/README.md", "corsbp/testing/README.md"
+    return [
+        Table("problems", page, "Errors in a policy", _rows(*PROBLEM_TABLES)),
+        Table("warnings", page, "Warnings", _rows(POLICY_WARNINGS, STARTUP_WARNINGS)),
+        Table("refusals", page, "Reasons to refuse a page", _rows(REFUSALS)),
+        Table("findings", page, "Findings of `corsbp audit`", _rows(AUDIT_FINDINGS)),
+        Table("stops", page_of_testing, "What can stop a page", _rows(_load_stops())),
+    ]
+
+
+def _rows(*explanations: Mapping[str, Explanation]) -> tuple[Explanation, ...]:
+    """Return the explanations of several tables, one after the other."""
+    return tuple(each for table in explanations for each in table.values())
+
+
+def _load_stops() -> Mapping[str, Explanation]:
+    """Return the ids of `corsbp.testing`, without that package: it needs the extra, and imports Sanic."""
+    path = Path(corsbp.__file__).parent / "testing" / "stops.py"
+    stops: Mapping[str, Explanation] = runpy.run_path(f"{path}")["STOP_IDS"]
+    return stops
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Declare `corsbp why`."""
     parser.description = (
-        "What an id means that stands in an error, a warning, a finding or a log line, and what to do. "
-        "Without an id: all of them. Needs no extra."
+        "Explain an id of an error, a warning, a finding or a log line: what it means, and what to do. "
+        "Without an id, list all ids. Needs no extra."
     )
     parser.add_argument("id", nargs="?", metavar="ID", help="as it is printed: origin-trailing-slash")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, *_: object) -> int:
-    """Print an id's row, or the list of all ids."""
-    known = list(entries())
+    """Print the explanation of an id, or the list of all ids."""
+    known = tables()
     if arguments.id is None:
-        for heading in dict.fromkeys(each.heading for each in known):
-            print(f"{heading}:")
-            print(*(f"  {each.id}" for each in known if each.heading == heading), "", sep="\n")
+        for table in known:
+            print(f"{_plain(table.heading)}:", *(f"  {row.id}" for row in table.rows), "", sep="\n")
         return 0
     id_ = arguments.id.strip("[]`")
-    found = [each for each in known if each.id == id_]
+    # One id can be in two tables: `origin-null` is an error in a policy, and a reason to refuse a page.
+    found = list(_explain(id_, known))
     if not found:
-        near = get_close_matches(id_, [each.id for each in known], 1)
-        meant = f"; meant: {near[0]}" if near else "; corsbp why lists them"
-        raise CommandError(f"no id is called {id_!r}{meant}")
-    print(*map(_shown, found), sep="\n\n")
+        close = get_close_matches(id_, [row.id for table in known for row in table.rows], n=1)
+        hint = f"meant: {close[0]}" if close else "corsbp why lists them"
+        raise CommandError(f"no id is called {id_!r}; {hint}")
+    print(*found, sep="\n\n")
     return 0
 
 
-def entries() -> Iterator[Entry]:
-    """Every id of the documentation, in its order."""
-    folder = Path(corsbp.__file__).parent
-    for page in PAGES:
-        text = (folder / page).read_text(encoding="utf-8")
-        for heading, table in re.findall(
-            r"^## ([^\n]*)\n(?:(?!^## ).)*?^<!-- \w+ -->\n(.*?)^<!-- end -->$", text, re.M | re.S
-        ):
-            for id_, row in ROW.findall(table):
-                means, _, todo = row.partition(" | ")
-                yield Entry(id_, f"corsbp/{page}", _plain(heading), _plain(means), _plain(todo))
-
-
-def _shown(entry: Entry) -> str:
+def _explain(id_: str, known: list[Table]) -> Iterator[str]:
+    """Yield the text for an id, once for each table that has it."""
     width = min(shutil.get_terminal_size().columns, 100)
-    todo = entry.todo or "corsbp explain says what to change, of your app or your server."
-    lines = [
-        entry.id,
-        *textwrap.wrap(entry.means, width, initial_indent="  ", subsequent_indent="  "),
-        *textwrap.wrap(f"What to do: {todo}", width, initial_indent="  ", subsequent_indent="  "),
-        f"  ({entry.page}: {entry.heading})",
-    ]
-    return "\n".join(lines)
+    for table in known:
+        for row in table.rows:
+            if row.id == id_:
+                paragraphs = [_plain(row.meaning), f"What to do: {_plain(row.remedy)}"]
+                wrapped = (
+                    textwrap.fill(each, width, initial_indent="  ", subsequent_indent="  ")
+                    for each in paragraphs
+                )
+                yield "\n".join([id_, *wrapped, f"  ({table.page}: {_plain(table.heading)})"])
 
 
 def _plain(text: str) -> str:
-    """Without what Markdown marks code with, and links."""
+    """Return a text without the marks that Markdown has for code and links."""
     return re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", text).replace("`", "")

@@ -6,5 +6,6 @@ The modules, from the entry inwards; imports run downwards only:
     preflight         the headers of OPTIONS, for each path
     compiled          a compiled policy: the headers of a response
     refusal           why a page is refused: ids and words
+    refusal_ids       ids of reasons to refuse a page: message, meaning, remedy
     prefix_tree       the longest prefix of a path
 """

@@ -1,58 +1,227 @@
-"""Pure: the ids of everything that can stop a call of a page, each with its meaning."""
+"""Pure: the ids of everything that can stop a call of a page, each with its meaning and its remedy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
-STOPS: Mapping[str, str] = MappingProxyType(
-    {
-        # before a request is sent
-        "url-invalid": "The URL is invalid.",
-        "url-user-info": "The URL contains a user name or a password.",
-        "method-invalid": "The method contains a character that is not allowed in methods.",
-        "method-forbidden": "Browsers do not allow pages to use this method.",
-        "header-invalid": "The header name or value is invalid.",
-        "body-not-allowed": "A GET or HEAD request cannot have a body.",
-        "no-cors-method": 'Mode "no-cors" allows only GET, HEAD and POST.',
-        "no-cors-redirect": 'Mode "no-cors" allows only redirect: "follow".',
-        "same-origin-only": 'Mode "same-origin" does not allow requests to another origin.',
-        "scheme-not-http": "The scheme of the URL is neither http nor https.",
-        "mixed-content": "A page on https cannot call an http URL.",
-        # on the network
-        "no-answer": "The server did not respond.",
-        # the preflight: https://fetch.spec.whatwg.org/#cors-preflight-fetch
-        "preflight-redirect": "The preflight was redirected.",
-        "preflight-status": "The preflight response does not have an OK status (200 to 299).",
-        "preflight-origin-missing": "The preflight response allows no origin.",
-        "preflight-origin-several": "The preflight response names more than one allowed origin.",
-        "preflight-origin-any": "The preflight response allows `*`, but the page sends credentials.",
-        "preflight-origin-other": "The preflight response allows another origin.",
-        "preflight-credentials": "The preflight response does not allow credentials.",
-        "preflight-malformed": "A header in the preflight response is not a valid comma-separated list.",
-        "preflight-method": "The preflight response does not allow the method.",
-        "preflight-authorization": "The preflight response does not name Authorization; `*` is not enough.",
-        "preflight-header": "The preflight response does not allow a request header.",
-        # redirects: https://fetch.spec.whatwg.org/#http-redirect-fetch
-        "redirect-refused": 'The response is a redirect, but the page set redirect: "error".',
-        "redirect-location": "The redirect does not name exactly one valid URL.",
-        "redirect-scheme": "The redirect goes to a URL that is neither http nor https.",
-        "redirect-user-info": "The redirect goes to another origin, with a user name or password in the URL.",
-        "redirect-too-many": "There are more than 20 redirects.",
-        # the response: https://fetch.spec.whatwg.org/#cors-check
-        "origin-missing": "The response allows no origin.",
-        "origin-several": "The response names more than one allowed origin.",
-        "origin-any": "The response allows `*`, but the page sends credentials.",
-        "origin-other": "The response allows another origin.",
-        "credentials": "The response does not allow credentials.",
-        "resource-policy": 'Mode "no-cors": the resource policy of the response does not allow this page.',
-        # the handshake of a WebSocket
-        "handshake-refused": "The server does not open the WebSocket.",
-        # responses that a page gets, but cannot read
-        "opaque": 'Mode "no-cors": the page gets a response that it cannot read.',
-        "opaque-redirect": 'The page set redirect: "manual", and gets a redirect that it cannot read.',
-    }
+# An absolute import: `corsbp why` runs this file without the package, which needs the extra.
+from corsbp.ids import IdTable
+
+STOP_IDS: Final = IdTable()
+"""The ids, each with what it means and what to do, in the order in which a browser checks."""
+
+_explain = STOP_IDS.explain
+
+# --- before a request is sent ---
+
+_explain(
+    "url-invalid",
+    meaning="The URL is invalid.",
+    remedy="Write an absolute URL, or a path of the server.",
 )
+_explain(
+    "url-user-info",
+    meaning="The URL contains a user name or a password.",
+    remedy="Remove them from the URL, and send a header `Authorization`.",
+)
+_explain(
+    "method-invalid",
+    meaning="The method contains a character that is not allowed in methods.",
+    remedy="Write the name of a method: `PUT`.",
+)
+_explain(
+    "method-forbidden",
+    meaning="Browsers do not allow pages to use this method.",
+    remedy="Use another method.",
+)
+_explain(
+    "header-invalid",
+    meaning="The header name or value is invalid.",
+    remedy="Write a name without spaces and colons, and a value without line ends.",
+)
+_explain(
+    "body-not-allowed",
+    meaning="A GET or HEAD request cannot have a body.",
+    remedy="Use another method, or send no body.",
+)
+_explain(
+    "no-cors-method",
+    meaning='Mode "no-cors" allows only GET, HEAD and POST.',
+    remedy="Remove the mode.",
+)
+_explain(
+    "no-cors-redirect",
+    meaning='Mode "no-cors" allows only redirect: "follow".',
+    remedy="Remove the mode, or the argument `redirect`.",
+)
+_explain(
+    "same-origin-only",
+    meaning='Mode "same-origin" does not allow requests to another origin.',
+    remedy="Remove the mode.",
+)
+_explain(
+    "scheme-not-http",
+    meaning="The scheme of the URL is neither http nor https.",
+    remedy="Write an http or https URL.",
+)
+_explain(
+    "mixed-content",
+    meaning="A page on https cannot call an http URL.",
+    remedy="Serve the API over https.",
+)
+
+# --- on the network ---
+
+_explain(
+    "no-answer",
+    meaning="The server did not respond.",
+    remedy="Check that the server runs, and the host and port of the URL.",
+)
+
+# --- the preflight: https://fetch.spec.whatwg.org/#cors-preflight-fetch ---
+
+_explain(
+    "preflight-redirect",
+    meaning="The preflight was redirected.",
+    remedy="Call the URL that the redirect goes to: often with a slash at its end, or with https.",
+)
+_explain(
+    "preflight-status",
+    meaning="The preflight response does not have an OK status (200 to 299).",
+    remedy="Let OPTIONS requests pass proxies and logins. Check that the route is in a section.",
+)
+_explain(
+    "preflight-origin-missing",
+    meaning="The preflight response allows no origin.",
+    remedy="Check that the route is in a section, and that `allow_origins` has the page's origin.",
+)
+_explain(
+    "preflight-origin-several",
+    meaning="The preflight response names more than one allowed origin.",
+    remedy="Set the header in one place: remove it from the proxy, or from other CORS code.",
+)
+_explain(
+    "preflight-origin-any",
+    meaning="The preflight response allows `*`, but the page sends credentials.",
+    remedy="Name the origins in `allow_origins`, with `allow_credentials=True`; or send no credentials.",
+)
+_explain(
+    "preflight-origin-other",
+    meaning="The preflight response allows another origin.",
+    remedy="Add the page's origin to `allow_origins`.",
+)
+_explain(
+    "preflight-credentials",
+    meaning="The preflight response does not allow credentials.",
+    remedy="Write `allow_credentials=True`, or send no credentials.",
+)
+_explain(
+    "preflight-malformed",
+    meaning="A header in the preflight response is not a valid comma-separated list.",
+    remedy="Write names that are separated by commas.",
+)
+_explain(
+    "preflight-method",
+    meaning="The preflight response does not allow the method.",
+    remedy="Add the method to a route of this path, or to `allow_methods`. Methods are case-sensitive.",
+)
+_explain(
+    "preflight-authorization",
+    meaning="The preflight response does not name Authorization; `*` is not enough.",
+    remedy='Add `authorization` to the allowed headers. In corsbp, `allow_headers="*"` includes it.',
+)
+_explain(
+    "preflight-header",
+    meaning="The preflight response does not allow a request header.",
+    remedy="Add the header to `allow_headers`.",
+)
+
+# --- redirects: https://fetch.spec.whatwg.org/#http-redirect-fetch ---
+
+_explain(
+    "redirect-refused",
+    meaning='The response is a redirect, but the page set redirect: "error".',
+    remedy="Call the URL that the redirect goes to, or remove the argument `redirect`.",
+)
+_explain(
+    "redirect-location",
+    meaning="The redirect does not name exactly one valid URL.",
+    remedy="Send one header `Location` with a valid URL.",
+)
+_explain(
+    "redirect-scheme",
+    meaning="The redirect goes to a URL that is neither http nor https.",
+    remedy="Redirect to an http or https URL.",
+)
+_explain(
+    "redirect-user-info",
+    meaning="The redirect goes to another origin, with a user name or password in the URL.",
+    remedy="Remove them from the URL of the redirect.",
+)
+_explain(
+    "redirect-too-many",
+    meaning="There are more than 20 redirects.",
+    remedy="Find the redirects that form a loop.",
+)
+
+# --- the response: https://fetch.spec.whatwg.org/#cors-check ---
+
+_explain(
+    "origin-missing",
+    meaning="The response allows no origin.",
+    remedy="Check that the route is in a section, that `allow_origins` has the page's origin, and that the "
+    "response comes from the app and not from a proxy.",
+)
+_explain(
+    "origin-several",
+    meaning="The response names more than one allowed origin.",
+    remedy="Set the header in one place: remove it from the proxy, or from other CORS code.",
+)
+_explain(
+    "origin-any",
+    meaning="The response allows `*`, but the page sends credentials.",
+    remedy="Name the origins in `allow_origins`, with `allow_credentials=True`; or send no credentials.",
+)
+_explain(
+    "origin-other",
+    meaning="The response allows another origin.",
+    remedy="Add the page's origin to `allow_origins`.",
+)
+_explain(
+    "credentials",
+    meaning="The response does not allow credentials.",
+    remedy="Write `allow_credentials=True`, or send no credentials.",
+)
+_explain(
+    "resource-policy",
+    meaning='Mode "no-cors": the resource policy of the response does not allow this page.',
+    remedy="Send `Cross-Origin-Resource-Policy: cross-origin`.",
+)
+
+# --- the handshake of a WebSocket ---
+
+_explain(
+    "handshake-refused",
+    meaning="The server does not open the WebSocket.",
+    remedy="Add the page's origin to `allow_origins`, and look for a login that the handshake does not pass.",
+)
+
+# --- responses that a page gets, but cannot read ---
+
+_explain(
+    "opaque",
+    meaning='Mode "no-cors": the page gets a response that it cannot read.',
+    remedy="Remove the mode, and allow the page's origin.",
+)
+_explain(
+    "opaque-redirect",
+    meaning='The page set redirect: "manual", and gets a redirect that it cannot read.',
+    remedy="Remove the argument `redirect`.",
+)
+
+STOPS: Mapping[str, str] = MappingProxyType({id_: each.meaning for id_, each in STOP_IDS.items()})
 """Ids of the steps at which a call can stop, each with its meaning.
 
     assert result.blocked_by is None, STOPS[result.blocked_by]

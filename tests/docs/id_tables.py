@@ -1,23 +1,16 @@
-"""The tables of ids on the pages: `python -m tests.docs.id_tables` writes them from the code."""
+"""The tables of ids on the pages: `python -m tests.docs.id_tables` writes them from the declarations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from corsbp.command.finding_ids import AUDIT_FINDINGS
+from corsbp.command.why import tables
 from corsbp.ids import Explanation
-from corsbp.policy.problems import PROBLEM_TABLES
-from corsbp.policy.warning_ids import POLICY_WARNINGS, STARTUP_WARNINGS
 
-ROOT = Path(__file__).parents[2]
-PAGE = "corsbp/README.md"
-TABLES = {
-    "problems": [each for table in PROBLEM_TABLES for each in table.values()],
-    "warnings": [*POLICY_WARNINGS.values(), *STARTUP_WARNINGS.values()],
-    "findings": list(AUDIT_FINDINGS.values()),
-}
-"""By the marker on the page, `<!-- problems -->`: the rows of the table below it."""
+from ..support import ROOT
+
+TABLES = tables()
+PAGES = list(dict.fromkeys(table.page for table in TABLES))
 
 
 def render(rows: Iterable[Explanation]) -> str:
@@ -27,16 +20,22 @@ def render(rows: Iterable[Explanation]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def fill(text: str) -> str:
-    """Return the text of a page with its tables as the code has them."""
-    for name, rows in TABLES.items():
-        begin = f"<!-- {name} -->\n"
-        before, _, behind = text.partition(begin)
-        _, end, after = behind.partition("<!-- end -->")
-        text = f"{before}{begin}{render(rows)}{end}{after}"
+def fill(page: str, text: str) -> str:
+    """Return the text of a page with its tables as they are declared."""
+    for table in TABLES:
+        if table.page == page:
+            marker = f"<!-- {table.name} -->\n"
+            before, _, behind = text.partition(marker)
+            _, end, after = behind.partition("<!-- end -->")
+            text = f"{before}{marker}{render(table.rows)}{end}{after}"
     return text
 
 
+def read(page: str) -> str:
+    """Return the text of a page."""
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
 if __name__ == "__main__":
-    page = ROOT / PAGE
-    page.write_text(fill(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        (ROOT / page).write_text(fill(page, read(page)), encoding="utf-8")

@@ -10,7 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,6 @@ import pytest
 from sanic import Blueprint, Sanic
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.command.finding_ids import AUDIT_FINDINGS
-from corsbp.decision.refusal import REFUSALS
-from corsbp.policy.problems import PROBLEMS, WARNINGS
 
 from ..browsers.cases import CASES
 from ..support import (
@@ -174,19 +171,6 @@ def test_both_pages_list_the_fields_alike() -> None:
     written = [(f"`{each.name}`", f"`{each.default!r}`".replace("'", '"')) for each in fields]
     assert [(name, default) for name, _, default in rows("README.md", "Configuration")] == written
     assert [name for name, *_ in rows("corsbp/README.md", "Policy fields")] == [name for name, _ in written]
-
-
-@pytest.mark.parametrize(
-    ("name", "ids"),
-    [("problems", PROBLEMS), ("warnings", WARNINGS), ("refusals", REFUSALS), ("findings", AUDIT_FINDINGS)],
-)
-def test_every_id_says_what_to_do(name: str, ids: Collection[str]) -> None:
-    """The page beside the code has the meaning and the remedy."""
-    text = (ROOT / "corsbp" / "README.md").read_text()
-    (found,) = re.findall(rf"<!-- {name} -->\n(.*?)<!-- end -->", text, re.S)
-    table = [line[2:-2].split(" | ") for line in found.strip().splitlines()[2:]]
-    assert sorted(id_ for id_, *_ in table) == sorted(f"`{id_}`" for id_ in ids)
-    assert all(re.match(r"[A-Z`*].{6,}\.$", each) for _, means, todo in table for each in (means, todo))
 
 
 def test_supported_versions_and_dependencies_are_those_of_setup_cfg() -> None:

@@ -17,7 +17,7 @@ import pytest
 import corsbp
 from corsbp import app, command, decision, live, policy, report, spec, testing
 from corsbp.command import try_page
-from corsbp.decision import refusal
+from corsbp.decision import refusal_ids
 from corsbp.policy import problems
 from corsbp.spec import fetch
 
@@ -197,7 +197,7 @@ def test_private_names_of_sanic_are_read_in_two_functions() -> None:
 
 
 def test_ids_are_unique_and_in_one_form() -> None:
-    ids = [*problems.PROBLEMS, *problems.WARNINGS, *refusal.REFUSALS]
+    ids = [*problems.PROBLEMS, *problems.WARNINGS, *refusal_ids.REFUSALS]
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", each) for each in testing.STOPS)
     shared = {"origin-null"}  # the same fault in a policy and in a request
     assert len(ids) - len(set(ids)) == len(shared)
