@@ -37,12 +37,6 @@ INSECURE_ORIGIN: Final = _declare(
     "the responses.",
     remedy="Use https if the responses are not public.",
 )
-WEBSOCKET_UNCHECKED: Final = _declare(
-    "websocket-unchecked",
-    "check_websockets=False: pages of every site can open it",
-    meaning="Pages of every site can open this WebSocket, in a section that names origins.",
-    remedy="Write `check_websockets=True`, or check in the handler: `await group.allows(request)`.",
-)
 SET_TOO_LATE: Final = _declare(
     "set-too-late",
     "CORS_ORIGINS={value!r} was set after app.extend()",

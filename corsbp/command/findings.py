@@ -64,9 +64,9 @@ def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[
     policies = {section.label(): section.active_policy.policy for section in sections}
     findings = {
         *(
-            Finding(each.id == "group-forgotten", each.id, f"{each.value}", each.message)
+            Finding(each.id == warning_ids.GROUP_FORGOTTEN.id, each.id, f"{each.value}", each.message)
             for each in problems
-            if each.id != "two-layers"  # find_other_cors knows more about it
+            if each.id != warning_ids.TWO_LAYERS.id  # find_other_cors knows more about it
         ),
         *_check_groups(made),
         *_check_names(app),
@@ -205,7 +205,7 @@ def _check_websockets(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
             # With cookies, pages of every site act as the user.
             is_error = policy.allow_credentials
             where = f"WebSocket {route.path}"
-            yield _finding(is_error, finding_ids.WEBSOCKET_UNCHECKED, where, (route.path,))
+            yield _finding(is_error, warning_ids.CHECK_SWITCHED_OFF, where, (route.path,))
 
 
 def _check_other_cors(app: Sanic[Any, Any], routes: Iterable[RouteInfo]) -> Iterator[Finding]:

@@ -72,7 +72,11 @@ WEBSOCKET_UNCHECKED: Final = STARTUP_WARNINGS.declare(
     "ctx_cors out, or write ctx_cors=group.policy.replace(check_websockets=False) if every page is meant",
     meaning="A WebSocket opens to pages of every site, in a section that names origins.",
     remedy="Remove `ctx_cors=False` from the route, or write `check_websockets=True` in its policy. If every "
-    "page is meant, write `ctx_cors=group.policy.replace(check_websockets=False)`.",
+    "page is meant, write `ctx_cors=group.policy.replace(check_websockets=False)`, or check in the handler: "
+    "`await group.allows(request)`.",
+)
+CHECK_SWITCHED_OFF: Final = WEBSOCKET_UNCHECKED.variant(
+    "check_websockets=False: pages of every site can open it"
 )
 BLUEPRINT_TWICE: Final = STARTUP_WARNINGS.declare(
     "blueprint-twice",

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from corsbp.command import finding_ids
 from corsbp.ids import Message
 from corsbp.policy import field_ids, host_ids, origin_ids, warning_ids
 from corsbp.policy.problems import PROBLEMS, WARNINGS, CorsPolicyError, CorsPolicyWarning, Problem, warn
-from corsbp.policy.warning_ids import POLICY_WARNINGS, STARTUP_WARNINGS
+from corsbp.policy.warning_ids import POLICY_WARNINGS
 
 from ..support import ROOT
 from .test_origin_diagnosis import BAD, TYPED
@@ -38,15 +39,15 @@ def test_each_warning_about_a_policy_is_shown_by_a_case_in_a_table() -> None:
     assert shown == set(POLICY_WARNINGS)
 
 
-@pytest.mark.parametrize("module", [field_ids, host_ids, origin_ids, warning_ids])
+@pytest.mark.parametrize("module", [field_ids, finding_ids, host_ids, origin_ids, warning_ids])
 def test_each_declared_message_is_used(module: ModuleType) -> None:
-    constants = vars(module).items()
-    declared = [
-        name for name, value in constants if isinstance(value, Message) and value.id not in STARTUP_WARNINGS
+    declared = [name for name, value in vars(module).items() if isinstance(value, Message)]
+    sources = [
+        file.read_text()
+        for file in (ROOT / "corsbp").rglob("*.py")
+        if file.stem != module.__name__.rpartition(".")[2]
     ]
-    short = module.__name__.rpartition(".")[2]
-    files = (ROOT / "corsbp").rglob("*.py")
-    used = {name for file in files for name in re.findall(rf"{short}\.(\w+)", file.read_text())}
+    used = {name for source in sources for name in re.findall(r"\w+", source)}
     assert [name for name in declared if name not in used] == []
 
 
