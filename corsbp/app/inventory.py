@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sanic_routing.route import Route
 
@@ -13,7 +13,7 @@ from ..policy.problems import Problem
 from ..spec.fetch import sort_methods
 from .hooks import AppHooks
 from .routes import AnySanic, example_path, routes_of
-from .section import Section, unregistered_groups
+from .section import Section, existing_sections, unregistered_groups
 from .startup_checks import startup_problems
 from .websockets import is_websocket
 
@@ -49,6 +49,11 @@ class RouteInfo:
     live: bool = False
     """The origins are followed from a store."""
 
+    section_line: str | None = None
+    """File and line of the `cors_group(...)` that made the section: `"/srv/shop.py:12"`."""
+
+    handler: object = field(default=None, compare=False, repr=False)
+
     @property
     def policy_source(self) -> str | None:
         """The section, or `ctx_cors` of a route outside of sections, in words."""
@@ -75,14 +80,22 @@ def list_routes(app: AnySanic) -> list[RouteInfo]:
         for blueprint, routes in routes_of(app, app.blueprints.values()).items()
         for route in routes
     }
+    lines = {section.active_policy: section.made_at for section in existing_sections()}
     found = [
-        _route_info(route, section, active, blueprints.get(id(route))) for route, section, active in bindings
+        _route_info(
+            route, section, active, blueprints.get(id(route)), lines.get(section) if section else None
+        )
+        for route, section, active in bindings
     ]
     return sorted(found, key=lambda each: (each.path, each.host or "", each.methods, each.name))
 
 
 def _route_info(
-    route: Route, section: ActivePolicy | None, active: ActivePolicy | None, blueprint: str | None
+    route: Route,
+    section: ActivePolicy | None,
+    active: ActivePolicy | None,
+    blueprint: str | None,
+    section_line: str | None,
 ) -> RouteInfo:
     """Collect the facts of one route; `active` is the policy that it follows, `section` that around it."""
     ctx_cors = getattr(route.ctx, "cors", None)
@@ -100,6 +113,8 @@ def _route_info(
         opts_out=ctx_cors is False,
         report_only=active.report_only if active else None,
         live=active is not None and active.compiled.is_live,
+        section_line=section_line,
+        handler=route.handler,
     )
 
 

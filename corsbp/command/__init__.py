@@ -14,7 +14,10 @@ The modules, from the entry inwards; imports run downwards only:
     websockets        which pages can open a WebSocket
     report_only       what report-only policies report
     probe             requests to each route of an app in memory
-    advice            which argument of which section to change
+    advice            what to change: which argument of which section
+    near_miss         an origin that is nearly one of the allowed origins
+    route_match       the route that a URL leads to, and the routes near it
+    server_responses  responses that may come from a server in front of the app
     loading           `module:app` as typed: the app, or a message that says what was found instead
     findings          what is odd about the routes of an app
     finding_ids       ids of what only an audit finds: message, meaning, remedy
@@ -22,6 +25,7 @@ The modules, from the entry inwards; imports run downwards only:
     header_writers    the code that wrote the CORS headers of a response
     snapshot          an audit as a file, and what changed since
     console           tables and lines, for people and for programs
+    source_lines      files and lines of the user's code
     proxy_sender      a sender that passes requests on to another sender
     errors            errors that are printed without a traceback
     console_messages  what browsers print in their consoles

@@ -1,34 +1,25 @@
-"""The route that a URL leads to, and what to change so that a page can call it: no more than it needs."""
+"""What to change so that a page can call a route: no more than this page needs."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from sanic import Sanic
-
-from corsbp.app.inventory import RouteInfo, list_routes, list_sections
-from corsbp.app.section import unregistered_groups
+from corsbp.app.inventory import RouteInfo
 from corsbp.policy.fields import function_name
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions, origin_set
-from corsbp.policy.problems import CorsPolicyError, Problem
-from corsbp.spec.fetch import sort_methods
+from corsbp.policy.problems import CorsPolicyError
 from corsbp.testing import STOPS
 
-METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+from .near_miss import NearMiss, find_near_miss
+from .route_match import RouteMatch, describe_policy_source
+
 ORIGIN_STOPS: Final = frozenset({"origin-missing", "origin-other", "origin-any", "credentials"})
 """Ids of `STOPS` that a policy's origins or credentials decide; for preflights, after `preflight-`."""
 
 CORS_STOPS: Final = ORIGIN_STOPS | frozenset(id_ for id_ in STOPS if id_.startswith("preflight-"))
 """Ids of `STOPS` that a policy decides."""
-
-SIMILAR: Final = 0.6
-TYPO: Final = 0.8
-"""How similar a path has to be to that of another route, from 0 to 1, to be taken for a typing error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,109 +39,6 @@ class PageRequest:
         return f"{arguments}, allow_credentials=True" if self.credentials else arguments
 
 
-@dataclass(frozen=True, slots=True)
-class RouteMatch:
-    """The route that a URL leads to, and what else there is to know about its path."""
-
-    route: RouteInfo | None
-    methods: tuple[str, ...] = ()
-    """The methods of the path, by whichever of its routes."""
-
-    similar_path: str | None = None
-    """A path of another route that the user may have meant."""
-
-    unregistered_group: Problem | None = None
-    """A group around the route's blueprint that is registered on no app."""
-
-    has_sections: bool = False
-
-    @property
-    def is_catch_all(self) -> bool:
-        """The route takes every path that no other route has, from the root on."""
-        return self.route is not None and self.route.path.startswith("/<") and ":path>" in self.route.path
-
-    @property
-    def is_typo(self) -> bool:
-        """The user probably meant the similar path."""
-        return self.similar_path is not None and (self.route is None or ":path>" in self.route.path)
-
-
-def match_url(app: Sanic[Any, Any], url: str, method: str) -> RouteMatch:
-    """Find the route that a URL leads to: with this method, otherwise with another one."""
-    parts = urlsplit(url)
-    routes = list_routes(app)
-    has_sections = bool(list_sections(app))
-    route = _find_route(app, routes, parts.path or "/", parts.netloc, method)
-    if route is None:
-        return RouteMatch(None, (), _find_similar(parts.path, routes, SIMILAR), None, has_sections)
-    methods = {
-        name for each in routes if (each.path, each.host) == (route.path, route.host) for name in each.methods
-    }
-    similar = None
-    if ":path>" in route.path:
-        others = [each for each in routes if _is_specific(each) and each.policy_source != route.policy_source]
-        similar = _find_similar(parts.path, others, TYPO)
-    groups = unregistered_groups(app, route.blueprint) if route.blueprint else []
-    return RouteMatch(route, sort_methods(methods), similar, next(iter(groups), None), has_sections)
-
-
-def _find_route(
-    app: Sanic[Any, Any], routes: Iterable[RouteInfo], path: str, host: str, method: str
-) -> RouteInfo | None:
-    """Ask the app's router for the route, first with the method of the page."""
-    by_name = {route.name: route for route in routes}
-    for each in (method.upper(), *METHODS):
-        try:
-            found, *_ = app.router.get(path, each, host)
-        except Exception:  # NotFound, MethodNotAllowed, and others for a path that cannot be decoded
-            continue
-        if found.name in by_name:  # which the internal routes of an app are not
-            return by_name[found.name]
-    return None
-
-
-def _is_specific(route: RouteInfo) -> bool:
-    """Return whether a route has a policy, and does not take whole paths."""
-    return route.policy is not None and ":path>" not in route.path
-
-
-def _find_similar(path: str, routes: Iterable[RouteInfo], cutoff: float) -> str | None:
-    similar = get_close_matches(path, [each.example or each.path for each in routes], 1, cutoff)
-    return similar[0] if similar else None
-
-
-def describe_route(match: RouteMatch, method: str) -> str:
-    """Describe the route that a URL leads to, and its policy."""
-    route, similar = match.route, match.similar_path
-    if route is None:
-        hint = f"; {similar} is similar" if similar else ""
-        return f"No route has this path{hint}. A 404 belongs to a section by its url_prefix."
-    name = f"The route {route.name} ({route.path})"
-    if match.is_typo:
-        return f"{name} takes every path that no other route has; {similar} is similar."
-    text = f"{name} {_describe_policy(match, route)}."
-    if method not in match.methods:
-        text += f" The path serves {', '.join(match.methods)}, not {method}."
-    return text
-
-
-def _describe_policy(match: RouteMatch, route: RouteInfo) -> str:
-    section = route.section or "no section"
-    if match.unregistered_group is not None:
-        return f"is in a group that is registered on no app: {match.unregistered_group.value}"
-    if route.opts_out:
-        return f"is in {section}, and has no CORS by ctx_cors=False"
-    if route.policy is None:
-        where = f"on the blueprint {route.blueprint}" if route.blueprint else "on the app itself"
-        return f"is in no section; it is declared {where}"
-    if route.has_own_policy:
-        return f"is in {section}, and has its own policy, ctx_cors={route.policy!r}"
-    return f"is in {section}: {route.policy!r}"
-
-
-# --- what to change ---
-
-
 def suggest_change(match: RouteMatch, stop: str, request: PageRequest) -> str | None:
     """Return what to change if a page was stopped; None if no argument of a policy is the reason."""
     route = match.route
@@ -159,11 +47,19 @@ def suggest_change(match: RouteMatch, stop: str, request: PageRequest) -> str | 
     if route is None or stop not in CORS_STOPS:
         return None
     if request.method not in (*match.methods, "HEAD", "OPTIONS"):
-        methods = " or ".join(match.methods)
-        return f"Call it with {methods}: no route of this path serves {request.method}."
+        return suggest_method(match, route, request.method)
     if route.policy is None:
         return _suggest_wrapping(match, route, request)
     return suggest_argument(route, route.policy, stop, request)
+
+
+def suggest_method(match: RouteMatch, route: RouteInfo, method: str) -> str:
+    """Suggest a method that the path serves, or to add this one to the route."""
+    methods = " or ".join(match.methods)
+    return f"Call it with {methods}; or add {method} to the route {route.name}: methods=[…, {method!r}]."
+
+
+# --- a route without CORS ---
 
 
 def _suggest_wrapping(match: RouteMatch, route: RouteInfo, request: PageRequest) -> str:
@@ -190,6 +86,9 @@ def _wrap(blueprint: str, arguments: str) -> str:
     return f"app.blueprint(cors_group({', '.join(filter(None, [blueprint, arguments]))}))"
 
 
+# --- a policy that denies the call ---
+
+
 def suggest_argument(route: RouteInfo, policy: CorsPolicy, stop: str, request: PageRequest) -> str | None:
     """Return the argument to change, and its section; None if no argument is the reason.
 
@@ -197,31 +96,55 @@ def suggest_argument(route: RouteInfo, policy: CorsPolicy, stop: str, request: P
     """
     if stop == "preflight-status":
         return "Let preflights pass through the proxy before the app: the section responds to them itself."
-    where = f"ctx_cors of {route.name}" if route.has_own_policy else route.policy_source
-    changes: dict[str, Any] = {}
-    remark = ""
+    where = describe_policy_source(route)
     if stop.removeprefix("preflight-") in ORIGIN_STOPS:
-        if reason := _explain_unlistable(policy, request):
-            return f"{where}: {reason}"
-        changes = _change_origins(policy, request)
-        if changes and policy.allow_origins == "*":
-            remark = ", which denies every other origin; or leave out credentials: 'include' in the page"
-    elif stop == "preflight-method" and policy.allow_methods != "*":
-        changes["allow_methods"] = [*policy.allow_methods, request.method]
+        return _suggest_origin(where, policy, request)
+    if stop == "preflight-method" and policy.allow_methods != "*":
+        changes: dict[str, Any] = {"allow_methods": [*policy.allow_methods, request.method]}
     elif stop == "preflight-header" and policy.allow_headers != "*":
         names = [name.lower() for name in request.headers if name.lower() not in policy.allow_headers]
-        changes["allow_headers"] = [*policy.allow_headers, *names]
-    if not changes:
+        changes = {"allow_headers": [*policy.allow_headers, *names]}
+    else:
         return None
-    arguments = ", ".join(f"{name}={value!r}" for name, value in changes.items())
-    return f"{where}: {arguments}{_describe_refusal(policy, changes) or remark}"
+    return f"{where}: {_format_changes(policy, changes)}"
+
+
+def _suggest_origin(where: str, policy: CorsPolicy, request: PageRequest) -> str | None:
+    """Suggest how to allow an origin, or the page that the policy allows already."""
+    if reason := _explain_unlistable(policy, request):
+        return f"{where}: {reason}"
+    near_miss = None
+    if request.origin not in origin_set(policy):
+        near_miss = find_near_miss(request.origin, origin_entries(policy))
+    if near_miss and near_miss.is_scheme:
+        return _suggest_https(where, policy, request, near_miss)
+    changes = _change_origins(policy, request)
+    if not changes:
+        return None  # The policy allows the page: the response came from something else.
+    text = f"{where}: {_format_changes(policy, changes)}"
+    if near_miss:
+        return f"{near_miss.describe(request.origin)}. Call from there; or, if both are yours, {text}"
+    if policy.allow_origins == "*":
+        return f"{text}. Or leave out credentials: 'include' in the page"
+    return text
+
+
+def _suggest_https(where: str, policy: CorsPolicy, request: PageRequest, near_miss: NearMiss) -> str:
+    """Never allow both schemes: an attacker in the network can change the http page."""
+    text = near_miss.describe(request.origin)
+    if request.origin.startswith("http:"):
+        return (
+            f"{text}. Open the page with https; do not allow http as well: anyone on its way can change it."
+        )
+    entries = [request.origin if entry == near_miss.allowed else entry for entry in origin_entries(policy)]
+    return f"{text}. Allow https in its place: {where}: {_format_changes(policy, {'allow_origins': entries})}"
 
 
 def _change_origins(policy: CorsPolicy, request: PageRequest) -> dict[str, Any]:
     """Return the arguments that allow this origin, and credentials if the page sends them."""
     changes: dict[str, Any] = {}
     if policy.allow_origins == "*" and not request.credentials:
-        return changes  # The policy allows the page: the response came from something else.
+        return changes
     if request.origin not in origin_set(policy):
         changes["allow_origins"] = [*origin_entries(policy), request.origin]
     if request.credentials and not policy.allow_credentials:
@@ -241,12 +164,15 @@ def _explain_unlistable(policy: CorsPolicy, request: PageRequest) -> str | None:
     return None
 
 
-def _describe_refusal(policy: CorsPolicy, changes: dict[str, Any]) -> str:
-    """Return why corsbp would refuse the policy with these changes; "" if it would not."""
+def _format_changes(policy: CorsPolicy, changes: dict[str, Any]) -> str:
+    """Return the arguments as code, and why corsbp would refuse them, if it would."""
+    arguments = ", ".join(f"{name}={value!r}" for name, value in changes.items())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             policy.replace(**changes)
     except CorsPolicyError as error:
-        return f" would be refused: {error.problems[0]}"
-    return ""
+        return f"{arguments} would be refused: {error.problems[0]}"
+    if policy.allow_origins == "*" and "allow_origins" in changes:
+        return f"{arguments}, which denies every other origin"
+    return arguments

@@ -48,7 +48,8 @@ class CommandConsole(Console):
 
 def open_console(stderr: bool = False) -> Console:
     """Open a console that breaks lines on a terminal only: programs read whole lines."""
-    console = CommandConsole(stderr=stderr, highlight=False, soft_wrap=True)
+    console = CommandConsole(stderr=stderr, highlight=False)
     if not console.is_terminal:
+        console.soft_wrap = True
         console.width = 10_000
     return console

@@ -1,70 +1,136 @@
-"""The messages that browsers print in their consoles, by the id of the check that failed."""
+"""The messages that browsers print in their consoles (Chromium 156, Firefox ESR 153, WebKitGTK 2.50)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
-_MISSING = (
-    "No 'Access-Control-Allow-Origin' header is present on the requested resource",
-    "CORS header ‘Access-Control-Allow-Origin’ missing",
-    "Origin … is not allowed by Access-Control-Allow-Origin",
-)
-_OTHER = (
-    "… has a value … that is not equal to the supplied origin",
-    "… does not match",
-    _MISSING[2],
-)
-_SEVERAL = (
-    "… contains multiple values … but only one is allowed",
-    "… does not match",
-    "Access-Control-Allow-Origin cannot contain more than one origin",
-)
-_ANY = (
-    "The value … must not be the wildcard '*' when the request's credentials mode is 'include'",
-    "Credential is not supported if the CORS header ‘Access-Control-Allow-Origin’ is ‘*’",
-    "Cannot use wildcard in Access-Control-Allow-Origin when credentials flag is true",
-)
-_CREDENTIALS = (
-    "The value of the 'Access-Control-Allow-Credentials' header in the response is … which must be 'true'",
-    "expected ‘true’ in CORS header ‘Access-Control-Allow-Credentials’",
-    'Credentials flag is true, but Access-Control-Allow-Credentials is not "true"',
-)
-_STATUS = (
-    "Response to preflight request doesn't pass access control check: It does not have HTTP ok status",
-    "CORS preflight response did not succeed",
-    "Preflight response is not successful",
-)
-_HEADER = (
-    "Request header field … is not allowed by Access-Control-Allow-Headers in preflight response",
-    "header … is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS preflight response",
-    "Request header field … is not allowed by Access-Control-Allow-Headers",
-)
+from corsbp.spec.fetch import ALLOW_CREDENTIALS, ALLOW_HEADERS, ALLOW_ORIGIN, ORIGIN, REQUEST_HEADERS
+from corsbp.testing import Answer, Result, Sent
+from corsbp.testing.cors_check import check_cors
+from corsbp.testing.response_headers import header_names
+from corsbp.testing.result import StoppedError
 
-CONSOLE_MESSAGES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+BROWSERS: Final = ("Chromium", "Firefox", "Safari")
+
+PREFLIGHT: Final = "Response to preflight request doesn't pass access control check: "
+"""Chromium begins most messages about preflights with these words."""
+
+MESSAGES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
-        "origin-missing": _MISSING,
-        "origin-other": _OTHER,
-        "origin-several": _SEVERAL,
-        "origin-any": _ANY,
-        "credentials": _CREDENTIALS,
-        "preflight-origin-missing": _MISSING,
-        "preflight-origin-other": _OTHER,
-        "preflight-origin-several": _SEVERAL,
-        "preflight-origin-any": _ANY,
-        "preflight-credentials": _CREDENTIALS,
-        "preflight-status": _STATUS,
+        "origin-missing": (
+            "No 'Access-Control-Allow-Origin' header is present on the requested resource.",
+            "(Reason: CORS header ‘Access-Control-Allow-Origin’ missing). Status code: {status}.",
+            "Origin {origin} is not allowed by Access-Control-Allow-Origin. Status code: {status}",
+        ),
+        "origin-other": (
+            "The 'Access-Control-Allow-Origin' header has a value '{allowed}' that is not equal to the "
+            "supplied origin.",
+            "(Reason: CORS header ‘Access-Control-Allow-Origin’ does not match ‘{allowed}’).",
+            "Origin {origin} is not allowed by Access-Control-Allow-Origin. Status code: {status}",
+        ),
+        "origin-several": (
+            "The 'Access-Control-Allow-Origin' header contains multiple values '{allowed}', but only one is "
+            "allowed.",
+            "(Reason: CORS header ‘Access-Control-Allow-Origin’ does not match ‘{allowed}’).",
+            "Access-Control-Allow-Origin cannot contain more than one origin.",
+        ),
+        "origin-any": (
+            "The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard "
+            "'*' when the request's credentials mode is 'include'.",
+            "(Reason: Credential is not supported if the CORS header ‘Access-Control-Allow-Origin’ is ‘*’).",
+            "Cannot use wildcard in Access-Control-Allow-Origin when credentials flag is true.",
+        ),
+        "credentials": (
+            "The value of the 'Access-Control-Allow-Credentials' header in the response is '{credentials}' "
+            "which must be 'true' when the request's credentials mode is 'include'.",
+            "(Reason: expected ‘true’ in CORS header ‘Access-Control-Allow-Credentials’).",
+            'Credentials flag is true, but Access-Control-Allow-Credentials is not "true".',
+        ),
+        "preflight-status": (
+            f"{PREFLIGHT}It does not have HTTP ok status.",
+            "(Reason: CORS preflight response did not succeed). Status code: {status}.",
+            "Preflight response is not successful. Status code: {status}",
+        ),
         "preflight-redirect": (
-            "Redirect is not allowed for a preflight request",
-            "CORS header ‘Access-Control-Allow-Origin’ missing",
-            "Preflight response is not successful",
+            f"{PREFLIGHT}Redirect is not allowed for a preflight request.",
+            "(Reason: CORS request external redirect not allowed).",
+            "Preflight response is not successful. Status code: {status}",
         ),
         "preflight-method": (
-            "Method … is not allowed by Access-Control-Allow-Methods in preflight response",
-            "Did not find method in CORS header ‘Access-Control-Allow-Methods’",
-            "Method … is not allowed by Access-Control-Allow-Methods",
+            "Method {method} is not allowed by Access-Control-Allow-Methods in preflight response.",
+            "(Reason: Did not find method in CORS header ‘Access-Control-Allow-Methods’).",
+            "Method {method} is not allowed by Access-Control-Allow-Methods.",
         ),
-        "preflight-header": _HEADER,
+        "preflight-header": (
+            "Request header field {header} is not allowed by Access-Control-Allow-Headers in preflight "
+            "response.",
+            "(Reason: header ‘{header}’ is not allowed according to header ‘Access-Control-Allow-Headers’ "
+            "from CORS preflight response).",
+            "Request header field {header} is not allowed by Access-Control-Allow-Headers.",
+        ),
     }
 )
-"""By an id of `STOPS`: the messages of Chromium, Firefox and Safari; … stands for what differs."""
+"""By an id of `STOPS`: the messages of Chromium, Firefox and Safari. Ids without one are not in the table.
+
+`tests/browsers/test_console.py` compares them with the browsers.
+"""
+
+
+def console_messages(result: Result, method: str) -> list[tuple[str, str]]:
+    """Return the browsers, each with the message that it prints for a blocked call with this method."""
+    stop = f"{result.blocked_by}"
+    sent = result.sent[-1] if result.sent else None
+    if sent is None or sent.answer is None:
+        return []
+    templates = [_template(each, stop, sent, number) for number, each in enumerate(_stops(stop, sent))]
+    values = _values(sent, sent.answer, method)
+    messages = zip(BROWSERS, templates, strict=True)
+    return [(browser, template.format_map(values)) for browser, template in messages if template]
+
+
+def _stops(stop: str, sent: Sent) -> tuple[str, str, str]:
+    """Return the check that each browser complains about.
+
+    Browsers look at the origin of a preflight response before its status, except Safari.
+    """
+    if stop == "preflight-status" and (first := _origin_stop(sent)):
+        return first, first, stop
+    # Firefox follows the redirect if the response allows the origin.
+    if stop == "preflight-redirect" and (first := _origin_stop(sent)):
+        return stop, first, stop
+    return stop, stop, stop
+
+
+def _origin_stop(sent: Sent) -> str | None:
+    """Return the id of the CORS check that a preflight response fails, whatever its status is."""
+    assert sent.answer is not None
+    origin = next(value for name, value in sent.headers if name == ORIGIN)
+    try:
+        list(check_cors(sent.answer, origin, credentials=False, preflight=True))
+    except StoppedError as error:
+        return error.step.stop
+    return None
+
+
+def _template(stop: str, blocked_by: str, sent: Sent, browser: int) -> str:
+    """Return a browser's message for an id; "" if it is not known."""
+    if stop in MESSAGES:
+        return MESSAGES[stop][browser]
+    of_preflight = MESSAGES.get(stop.removeprefix("preflight-"), ("", "", ""))[browser]
+    return f"{PREFLIGHT}{of_preflight}" if of_preflight and browser == 0 else of_preflight
+
+
+def _values(sent: Sent, response: Answer, method: str) -> dict[str, str]:
+    """Return the values that the messages show."""
+    requested = next((value for name, value in sent.headers if name == REQUEST_HEADERS), "")
+    allowed = {name.lower() for name in header_names(response, ALLOW_HEADERS) or ()}
+    return {
+        "origin": next((value for name, value in sent.headers if name == ORIGIN), ""),
+        "status": str(response.status),
+        "allowed": response.get(ALLOW_ORIGIN) or "",
+        "credentials": response.get(ALLOW_CREDENTIALS) or "",
+        "method": method,
+        "header": next((name for name in requested.split(",") if name not in allowed), ""),
+    }

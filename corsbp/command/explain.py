@@ -7,13 +7,14 @@ import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from sanic import Sanic
 
+from corsbp.spec.hosts import is_loopback
 from corsbp.testing.engines import ENGINES
 
-from .advice import match_url
 from .errors import CommandError
 from .explain_call import Call, Explanation, explain_call
 from .explain_output import print_explanation
@@ -21,7 +22,10 @@ from .loading import collect_errors, load_app, redirect_app_output
 from .report_only import collect_reports, describe_reports
 
 BASE_URL: Final = "https://api.example"
-"""The address of an app in memory, for the browser."""
+"""The address of an app in memory, for the browser, unless the page is on this machine."""
+
+PORT: Final = 8000
+"""The port of an app on this machine, as with the command `sanic`."""
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -50,9 +54,9 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=tuple(ENGINES), default="standard", help="default: standard")
     parser.add_argument(
         "--base-url",
-        default=BASE_URL,
         metavar="URL",
-        help=f"the address of the app, for the browser (default: {BASE_URL})",
+        help=f"the address of the app, for the browser (default: {BASE_URL}; for a page of this machine, the "
+        f"page's host with port {PORT})",
     )
     parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="default: 30")
     parser.set_defaults(run=run)
@@ -70,7 +74,7 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
         cookies=tuple(map(_check_cookie, arguments.cookie)),
         body=arguments.body,
         engine=arguments.engine,
-        base_url=arguments.base_url,
+        base_url=arguments.base_url or _assume_address(arguments.origin),
     )
     app = None
     if url != arguments.target:
@@ -84,10 +88,11 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
         explanation = _explain(call, app, arguments.target, arguments.timeout)
     for error in errors:
         err.print(f"logged: {error}", markup=False)
-    print_explanation(explanation, out)
-    if app:
-        for line in describe_reports(reports, match_url(app, url, method).route):
-            out.print(line, markup=False)
+    if app and not arguments.base_url:
+        out.print(f"Assumed: the app is at {call.base_url} (--base-url)", markup=False)
+    print_explanation(explanation, method, out)
+    for line in describe_reports(reports, explanation.route):
+        out.print(line, markup=False)
     return _exit_status(explanation)
 
 
@@ -109,6 +114,17 @@ def _exit_status(explanation: Explanation) -> int:
 
 
 # --- arguments ---
+
+
+def _assume_address(origin: str) -> str:
+    """Assume an address of the app: for a page on this machine, the same host, so that both are one site.
+
+    With another host, the browser would not send the cookies that it sends in reality.
+    """
+    parts = urlsplit(origin)
+    host = parts.hostname or ""
+    name = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{name}:{PORT}" if is_loopback(name) else BASE_URL
 
 
 def _parse_address(target: str, rest: Sequence[str]) -> tuple[str, str]:

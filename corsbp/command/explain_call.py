@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from sanic import Sanic
 
+from corsbp.app.inventory import RouteInfo
+from corsbp.spec.fetch import ALLOW_ORIGIN
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.engines import EngineName
 from corsbp.testing.result import NoAnswer
+from corsbp.testing.short_text import shorten
 from corsbp.testing.transports import SHORT_READING, AppSender, Sender, ServerSender
 
 from . import websockets
-from .advice import PageRequest, RouteMatch, describe_route, match_url, suggest_change
+from .advice import PageRequest, suggest_change, suggest_method
+from .near_miss import find_near_miss
 from .proxy_sender import ProxySender
 from .report_only import wait_for_reports
+from .route_match import RouteMatch, describe_missing_route, describe_route, match_url
+from .server_responses import explain_response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +43,28 @@ class Call:
     base_url: str
     """The address of an app in memory."""
 
+    def as_page_request(self) -> PageRequest:
+        """Return what a policy can decide of the call."""
+        names = tuple(name for name, _ in self.headers)
+        return PageRequest(self.origin, self.method, names, self.credentials)
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The result of a call or a handshake, the route that it reached, and what to change."""
+    """The result of a call or a handshake, and what explains it."""
 
     result: Result
-    route: str | None = None
-    change: str | None = None
+    notes: tuple[str, ...] = ()
+    """Sentences: the route that was reached, or what a status means."""
+
+    changes: tuple[str, ...] = ()
+    """What to change."""
+
     open_to_all: bool = False
     """Pages of every origin can open the WebSocket."""
+
+    route: RouteInfo | None = None
+    """The route that the call's URL leads to, in an app in memory."""
 
 
 async def explain_call(call: Call, app: Sanic[Any, Any] | None) -> Explanation:
@@ -64,21 +83,11 @@ async def explain_call(call: Call, app: Sanic[Any, Any] | None) -> Explanation:
         for cookie in call.cookies:
             browser.set_cookie(cookie, call.url)
         if websockets.is_websocket_url(call.url) or (match.route and match.route.websocket):
-            return await _explain_handshake(call, match, browser, sender, base_url)
-        return await _explain_fetch(call, app, browser, sender)
-
-
-async def _explain_handshake(
-    call: Call, match: RouteMatch, browser: Browser, sender: Sender, base_url: str
-) -> Explanation:
-    result = await browser.websocket(call.url)
-    open_to_all = False
-    if result.ok_for_page:
-        open_to_all = await websockets.is_open_to_all(sender, call.url, base_url, call.cookies)
-    if match.route is None:
-        return Explanation(result, None, result.steps[-1].change, open_to_all)
-    change = websockets.suggest_change(match.route, result, call.origin, open_to_all)
-    return Explanation(result, describe_route(match, "GET"), change, open_to_all)
+            explanation = await _explain_handshake(call, match, browser, sender, base_url)
+        else:
+            # Within `async with`: when the app stops, Sanic's router forgets its routes.
+            explanation = await _explain_fetch(call, app, browser, sender)
+    return replace(explanation, route=match.route)
 
 
 async def _explain_fetch(
@@ -93,29 +102,69 @@ async def _explain_fetch(
     )
     if sender.left_to:
         return _explain_leaving(sender.left_to, result)
-    browser_change = result.steps[-1].change
-    if app is None or result.blocked_by in (None, "no-answer"):
-        return Explanation(result, None, browser_change)
+    explanation = _explain_in_app(call, app, result) if app else _explain_on_server(call, result)
+    # A cookie that is not sent stops nothing, but the response may depend on it.
+    cookies = [step.change for step in result.steps if step.change and not step.stop]
+    return replace(explanation, changes=tuple(dict.fromkeys([*cookies, *explanation.changes])))
+
+
+async def _explain_handshake(
+    call: Call, match: RouteMatch, browser: Browser, sender: Sender, base_url: str
+) -> Explanation:
+    result = await browser.websocket(call.url)
+    open_to_all = False
+    if result.ok_for_page:
+        open_to_all = await websockets.is_open_to_all(sender, call.url, base_url, call.cookies)
+    if match.route is None:
+        return Explanation(result, (), tuple(_last_change(result)), open_to_all)
+    change = websockets.suggest_change(match.route, result, call.origin, open_to_all)
+    return Explanation(result, (describe_route(match, "GET"),), (change,) if change else (), open_to_all)
+
+
+def _last_change(result: Result) -> Iterator[str]:
+    """Yield the change that the browser of `corsbp.testing` suggests for the check that stopped the call."""
+    step = result.steps[-1]
+    if step.change and step.stop:
+        yield step.change
+
+
+# --- an app in memory ---
+
+
+def _explain_in_app(call: Call, app: Sanic[Any, Any], result: Result) -> Explanation:
     # After redirects, the last response is that of another route.
     last = result.sent[-1] if result.sent else None
     match = match_url(app, last.url if last else call.url, call.method)
-    request = PageRequest(call.origin, call.method, tuple(name for name, _ in call.headers), call.credentials)
-    change = suggest_change(match, f"{result.blocked_by}", request)
-    if change is None and (match.route or last is None or last.status != 404):
-        change = browser_change
-    return Explanation(result, describe_route(match, call.method), change)
+    if result.ok_for_page:
+        return _explain_status(call, match, result)
+    if result.blocked_by == "no-answer":
+        return Explanation(result, (), tuple(_last_change(result)))
+    change = suggest_change(match, f"{result.blocked_by}", call.as_page_request())
+    changes = [change] if change else []
+    if not change and (match.route or last is None or last.status != 404):
+        changes = list(_last_change(result))
+    return Explanation(result, (describe_route(match, call.method),), tuple(changes))
+
+
+def _explain_status(call: Call, match: RouteMatch, result: Result) -> Explanation:
+    """Explain a 404 or 405 that the page can read."""
+    if result.status == 404 and match.route is None:
+        return Explanation(result, (describe_missing_route(match),))
+    if result.status == 405 and match.route and call.method not in match.methods:
+        return Explanation(result, (), (suggest_method(match, match.route, call.method),))
+    return Explanation(result)
 
 
 def _explain_leaving(url: str, result: Result) -> Explanation:
     """Explain a redirect out of the app: the page has the origin null there, and what to do instead."""
-    start = result.sent[0].url
+    start, host = shorten(result.sent[0].url), shorten(urlsplit(url).netloc)
     # https://fetch.spec.whatwg.org/#concept-request-tainted-origin
-    route = (
-        f"{start} redirects to {urlsplit(url).netloc}, another origin. There the page has the origin null, "
+    note = (
+        f"{start} redirects to {host}, another origin. There the page has the origin null, "
         "which a server allows only with every origin (access-control-allow-origin: *)."
     )
-    change = f"Navigate if a person is to go there: location.assign({start!r}). Or call {url} in the page."
-    return Explanation(result, route, change)
+    navigate = f"Navigate if a person is to go there: location.assign({start!r})."
+    return Explanation(result, (note,), (f"{navigate} Or call {shorten(url)} in the page.",))
 
 
 class SingleHostSender(ProxySender):
@@ -137,3 +186,26 @@ class SingleHostSender(ProxySender):
             return await super().send(sent)
         self.left_to = sent.url
         return NoAnswer(f"{host} is not the app at {self._host}, and gets no request")
+
+
+# --- a server ---
+
+
+def _explain_on_server(call: Call, result: Result) -> Explanation:
+    if result.ok_for_page:
+        return Explanation(result)
+    arguments = call.as_page_request().policy_arguments()
+    wrap = f"wrap the route's blueprint: cors_group(…, {arguments})." if arguments else "cors_group(…)."
+    if explained := explain_response(result, wrap):
+        meaning, change = explained
+        return Explanation(result, (meaning,) if meaning else (), (change,))
+    response = result.sent[-1].answer if result.sent else None
+    allowed = response.get(ALLOW_ORIGIN) if response else None
+    changes = list(_last_change(result))
+    if allowed and (near_miss := find_near_miss(call.origin, [allowed])):
+        note = f"{near_miss.describe(call.origin)}."
+        if near_miss.is_scheme and call.origin.startswith("http:"):
+            # Never advise http beside https: anyone on its way can change such a page.
+            changes = ["Open the page with https."]
+        return Explanation(result, (note,), tuple(changes))
+    return Explanation(result, (), tuple(changes))

@@ -9,15 +9,17 @@ from rich.text import Text
 
 from corsbp.spec.fetch import ALLOW, ORIGIN, PREFIX, VARY
 from corsbp.testing import Result, Sent, Step
+from corsbp.testing.short_text import shorten
 
 from . import websockets
-from .console_messages import CONSOLE_MESSAGES
+from .console_messages import console_messages
 from .explain_call import Explanation
 
-BROWSERS: Final = ("Chromium", "Firefox", "Safari")
+RESPONSE_HEADERS: Final = frozenset({VARY, ALLOW, "location", "server", "via"})
+"""Headers that are printed beside those of CORS. `server` and `via` name a server in front of the app."""
 
 
-def print_explanation(explanation: Explanation, out: Console) -> None:
+def print_explanation(explanation: Explanation, method: str, out: Console) -> None:
     """Print what was sent, each check, the outcome, and what to change."""
     result = explanation.result
     for sent in result.sent:
@@ -25,22 +27,22 @@ def print_explanation(explanation: Explanation, out: Console) -> None:
         _print_response(sent, out)
     for step in result.steps:
         _print_step(step, out)
-    _print_outcome(result, out)
+    _print_outcome(result, method, out)
     if explanation.open_to_all:
         out.print(Text(websockets.OPEN_TO_ALL, style="bold"))
-    if explanation.route:
-        out.print(Text(explanation.route))
-    if explanation.change:
-        out.print(Text("Change: ", style="bold").append(explanation.change, style="not bold"))
+    for note in explanation.notes:
+        out.print(Text(note))
+    for change in explanation.changes:
+        out.print(Text("Change: ", style="bold").append(change, style="not bold"))
 
 
 def _print_request(sent: Sent, out: Console) -> None:
     """Print a request with the headers that CORS depends on."""
     kind = "preflight: " if sent.preflight else ""
-    out.print(Text(f"> {kind}{sent.method} {sent.url}", style="bold"))
+    out.print(Text(f"> {kind}{sent.method} {shorten(sent.url)}", style="bold"))
     for name, value in sent.headers:
         if name == ORIGIN or name.lower() in ("cookie", "authorization") or name.startswith(PREFIX):
-            out.print(Text(f">   {name.lower()}: {value}"))
+            out.print(Text(f">   {name.lower()}: {shorten(value)}"))
 
 
 def _print_response(sent: Sent, out: Console) -> None:
@@ -51,26 +53,27 @@ def _print_response(sent: Sent, out: Console) -> None:
         return
     out.print(Text(f"< {response.status}", style="bold"))
     for name, value in response.headers:
-        if name.lower().startswith(PREFIX) or name.lower() in (VARY, ALLOW, "location"):
-            out.print(Text(f"<   {name}: {value}"))
+        if name.lower().startswith(PREFIX) or name.lower() in RESPONSE_HEADERS:
+            out.print(Text(f"<   {name.lower()}: {shorten(value)}"))
 
 
 def _print_step(step: Step, out: Console) -> None:
     if step.stop:
         out.print(Text("  x ", style="red").append(step.text, style="not dim"))
+    elif step.change:
+        out.print(Text("  ! ", style="yellow").append(step.text, style="not dim"))
     else:
         out.print(Text(f"  . {step.text}", style="dim"))
 
 
-def _print_outcome(result: Result, out: Console) -> None:
+def _print_outcome(result: Result, method: str, out: Console) -> None:
     if not result.ok_for_page:
         out.print(Text(f"Blocked: {result.blocked_by}.", style="bold red"))
-        messages = CONSOLE_MESSAGES.get(f"{result.blocked_by}", ())
-        for browser, message in zip(BROWSERS, messages, strict=False):
-            out.print(Text(f"  {browser}: ", style="dim").append(message))
+        for browser, message in console_messages(result, method):
+            out.print(Text(f"  {browser}: ", style="dim").append(shorten(message)))
     elif result.type == "websocket":
         out.print(Text("The page can open the WebSocket.", style="bold green"))
     else:
         out.print(Text(f"The page reads status {result.status}.", style="bold green"))
         if names := ", ".join(result.headers):
-            out.print(Text(f"It can read the headers {names}."))
+            out.print(Text(f"It can read the headers {shorten(names)}."))

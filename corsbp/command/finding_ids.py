@@ -69,3 +69,10 @@ CTX_CORS_UNREAD: Final = _declare(
     remedy="Wrap the blueprint of the route, or any other, in `cors_group(…)`: an app with a section reads "
     "the `ctx_cors` of each of its routes.",
 )
+CTX_CORS_INVALID: Final = _declare(
+    "ctx-cors-invalid",
+    "ctx_cors={value}{line} is neither a CorsPolicy nor False",
+    meaning="The `ctx_cors` of a route is neither a `CorsPolicy` nor `False`. The app does not start.",
+    remedy="Remove it if the route should follow its section. Otherwise write `ctx_cors=CorsPolicy(…)`, or "
+    "`False` for no CORS.",
+)

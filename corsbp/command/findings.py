@@ -18,10 +18,13 @@ from corsbp.policy.fields import function_name
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
 from corsbp.policy.problems import PROBLEMS, WARNINGS
 from corsbp.spec import origins, public_suffixes
+from corsbp.spec.fetch import sort_methods
+from corsbp.text import safe_repr
 
 from . import finding_ids
 from .finding_ids import AUDIT_FINDINGS
 from .other_cors import applied_sanic_ext_origins, find_other_cors, iterate_routes
+from .source_lines import format_line, locate_handler
 
 FINDINGS: Final = PROBLEMS | WARNINGS | AUDIT_FINDINGS.keys()
 """Every id that a finding can have."""
@@ -59,7 +62,8 @@ def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[
         routes = inventory.list_routes(app)
         problems = inventory.list_startup_problems(app)
     except ValueError as error:
-        return [], [_finding(True, finding_ids.TWO_SECTIONS, app.name, error=error)]
+        two_sections = _finding(True, finding_ids.TWO_SECTIONS, app.name, error=error)
+        return [], [*_check_ctx_cors_values(app)] or [two_sections]
     sections = inventory.list_sections(app)
     policies = {section.label(): section.active_policy.policy for section in sections}
     findings = {
@@ -118,6 +122,22 @@ def _check_ctx_cors(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
                 first=first,
                 blueprint=route.blueprint or "bp",
             )
+
+
+def _check_ctx_cors_values(app: Sanic[Any, Any]) -> Iterator[Finding]:
+    """Find routes whose `ctx_cors` is neither a policy nor False: the app does not start then."""
+    for route in iterate_routes(app):
+        value = getattr(route.ctx, "cors", None)
+        if value is None or value is False or isinstance(value, CorsPolicy):
+            continue
+        yield _finding(
+            True,
+            finding_ids.CTX_CORS_INVALID,
+            f"{','.join(sort_methods(route.methods))} /{route.path}",
+            (f"/{route.path}",),
+            value=safe_repr(value),
+            line=format_line(locate_handler(route.handler)),
+        )
 
 
 def _check_names(app: Sanic[Any, Any]) -> Iterator[Finding]:

@@ -8,8 +8,6 @@ import inspect
 import logging
 import os
 import sys
-import sysconfig
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from difflib import get_close_matches
@@ -25,11 +23,7 @@ from corsbp.policy.problems import CorsPolicyError
 from corsbp.text import safe_repr
 
 from .errors import CommandError
-
-INSTALLED: Final = tuple(
-    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-)
-"""Folders with code that is not the app's own: Python's, and what pip installs."""
+from .source_lines import locate_error
 
 LOGGERS: Final = (None, "sanic.root", "sanic.error", "corsbp", "httpx", "httpcore")
 
@@ -159,7 +153,8 @@ def _import_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except CorsPolicyError as error:
-        raise CommandError(f"{name} could not be imported. {error}") from error
+        where = locate_error(error)
+        raise CommandError(f"{name} could not be imported ({where}). {error}") from error
     except ModuleNotFoundError as error:
         raise CommandError(_describe_missing_module(name, error)) from error
     except (Exception, SystemExit) as error:
@@ -187,16 +182,3 @@ def format_error(error: BaseException) -> str:
     """Format an error as one line, with the last line of the app's own code that led to it."""
     where = locate_error(error)
     return f"{type(error).__name__}: {error} ({where})" if where else f"{type(error).__name__}: {error}"
-
-
-def locate_error(error: BaseException) -> str:
-    """Return file and line of the app's own code that led to an error, else of any code; "" if unknown."""
-    frames = [each for each in traceback.extract_tb(error.__traceback__) if _is_source(each.filename)]
-    of_app = [each for each in frames if not any(map(Path(each.filename).is_relative_to, INSTALLED))]
-    last = (of_app or frames)[-1:]
-    return f"{os.path.relpath(last[0].filename)}, line {last[0].lineno}" if last else ""
-
-
-def _is_source(file: str) -> bool:
-    """Return whether a file exists and is not of this package: `<frozen importlib>` is not a file."""
-    return not file.startswith("<") and not Path(file).is_relative_to(Path(__file__).parent)

@@ -26,6 +26,7 @@ error_log stderr;
 events {{}}
 http {{
     access_log off;
+    server_tokens off;
     client_body_temp_path {folder}/body;
     fastcgi_temp_path {folder}/fastcgi;
     proxy_temp_path {folder}/proxy;

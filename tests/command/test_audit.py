@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sanic import Blueprint, Sanic, text
@@ -207,6 +207,11 @@ APPS: dict[str, tuple[Any, set[str]]] = {
     "sanic-ext, on a route": (lambda: decorated(outside=True), {"two-layers"}),
     "sanic-ext, on a route of a section": (lambda: decorated(outside=False), set()),
     "sanic-ext, off": (lambda: sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS="*", CORS=False), set()),
+    "sanic-ext, for an expression": (
+        lambda: sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS=re.compile(r"https://.*\.a\.example")),
+        {"two-layers"},
+    ),
+    "sanic-ext, for a list": (lambda: sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS=[ORIGIN]), {"two-layers"}),
     "sanic-ext, for no origin": (lambda: sanic_ext(AUTO_EXTEND=True), set()),
     "a function": (
         lambda: new_app(
@@ -229,6 +234,16 @@ APPS: dict[str, tuple[Any, set[str]]] = {
         set(),
     ),
     "two sections": (two_sections, {"two-sections"}),
+    "ctx_cors=True": (
+        lambda: new_app(cors_group(make_blueprint("one", ctx_cors=True))),
+        {"ctx-cors-invalid"},
+    ),
+    "ctx_cors of another type": (
+        lambda: new_app(
+            cors_group(make_blueprint("one", ctx_cors="*")), make_blueprint("two", ctx_cors=False)
+        ),
+        {"ctx-cors-invalid"},
+    ),
 }
 
 
@@ -244,9 +259,8 @@ def test_findings(name: str) -> None:
     _, found = audit_app(make())
     assert {each.id for each in found} == ids
     assert ids <= set(FINDINGS)
-    severe = name in ("a socket with credentials", "a group that is on no app", "two sections") or bool(
-        ids & ERRORS
-    )
+    stops = {"two-sections", "ctx-cors-invalid", "group-forgotten"}
+    severe = name == "a socket with credentials" or bool(ids & (ERRORS | stops))
     assert [each.is_error for each in found] == [severe] * len(found)
 
 
@@ -441,6 +455,20 @@ def test_garbage_collector_is_restored(collects: bool, audit: Any) -> None:
         assert gc.isenabled() is collects
     finally:
         (gc.enable if was else gc.disable)()
+
+
+def test_invalid_ctx_cors(audit: Any, tmp_path: Path) -> None:
+    """The line of the route is named; a snapshot cannot be made."""
+    line = cast(Any, handler).__code__.co_firstlineno
+    app = new_app(cors_group(make_blueprint("one", ctx_cors=True)))
+    expected = (
+        f"GET /one/item: ctx_cors=True at tests/command/test_audit.py:{line} is neither a CorsPolicy nor "
+        "False"
+    )
+    status, out, _ = audit(app)
+    assert status == 1 and f"error {expected} [ctx-cors-invalid]\n" in out
+    status, _, err = audit(app, "--snapshot", str(tmp_path / "cors.json"))
+    assert status == 2 and err.startswith("corsbp: ctx_cors=True at ")
 
 
 def test_duplicate_names(audit: Any) -> None:

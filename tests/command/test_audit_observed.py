@@ -236,6 +236,15 @@ def test_broken_response(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "GET       /a     none      no" in audit(app, "--observed")[1]
 
 
+def test_hosts(audit: Any) -> None:
+    app = new_app()
+    app.add_route(handler, "/a", name="a", host="api.acme.example")
+    app.add_route(handler, "/b", name="b")
+    lines = [" ".join(line.split()) for line in audit(app, "--observed")[1].splitlines()]
+    assert lines[0] == "methods path host CORS by an unknown origin"
+    assert lines[2:4] == ["GET /a api.acme.example none no", "GET /b none no"]
+
+
 def test_app_without_routes(audit: Any) -> None:
     app = new_app()
     assert audit(app, "--observed")[1].endswith(f"{app.name}: 0 methods observed; CORS: none\n")

@@ -145,7 +145,8 @@ def test_load_app(target: str) -> None:
         ),
         (
             "loading_policy:app",
-            "(?s)loading_policy could not be imported. 1 problem in a CORS policy:.*origin-scheme-missing.*",
+            r"(?s)loading_policy could not be imported \(loading_policy.py, line 2\)\. "
+            r"1 problem in a CORS policy:.*origin-scheme-missing.*",
         ),
         ("loading_relative:app", "loading_relative could not be imported: ImportError: .*"),
         (":app", "MODULE:APP has no module: write shop:app"),

@@ -16,7 +16,7 @@ from typing import Any, Final
 from sanic import Sanic
 
 from corsbp.app.inventory import RouteInfo, list_policies, list_routes
-from corsbp.command.advice import match_url
+from corsbp.command.route_match import match_url
 from corsbp.policy.policy import origin_entries
 from corsbp.spec.fetch import sort_methods
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 from corsbp.app.inventory import RouteInfo
-from corsbp.command.advice import ORIGIN_STOPS, PageRequest, RouteMatch, describe_route, suggest_change
+from corsbp.command.advice import ORIGIN_STOPS, PageRequest, suggest_change
 from corsbp.command.proxy_sender import ProxySender
+from corsbp.command.route_match import RouteMatch, describe_route
 from corsbp.testing.browser import Browser
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
 from corsbp.testing.transports import Sender, ServerSender
