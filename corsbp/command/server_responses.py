@@ -118,7 +118,7 @@ def _explain_redirect(sent: Sent, response: Answer) -> tuple[str | None, str]:
     if _is_login(end) and not _is_login(start):
         change = LET_OPTIONS_PASS if sent.preflight else "Log in, or let the app respond with 401 instead."
         return "The redirect leads to a login.", change
-    if start.scheme in ("http", "ws") and end == start._replace(scheme=end.scheme):
+    if start.scheme in ("http", "ws") and end[1:] == start[1:]:
         return "The server redirects http to https.", call
     if end.path.rstrip("/") == start.path.rstrip("/") and end.netloc == start.netloc:
         return "The two paths differ only in the slash at the end.", call
