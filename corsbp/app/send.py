@@ -48,6 +48,7 @@ _BEGINNINGS: Final = frozenset(
 )
 """How names begin that have to be compared: access-control-…, vary, transfer-encoding."""
 
+_NOTHING_SENDS: Final = "has nothing that sends: responses have no CORS headers, and no WebSocket opens"
 _unhookable: Final[set[str]] = set()
 """The classes of streams that were logged, since no wrapper goes in front of them."""
 
@@ -70,6 +71,7 @@ class SendWrapper:
         "decision",
         "errors_only",
         "headers",
+        "is_attached",
         "is_reported",
         "path",
         "request",
@@ -89,6 +91,8 @@ class SendWrapper:
         self.path: PathPolicies | None = None
         """The path of a preflight."""
         self.is_reported = False
+        self.is_attached = False
+        """Whether the response goes through this."""
         self._headers: Headers | None = None
         self._stream = stream
         self._send = send
@@ -240,6 +244,7 @@ def send_wrapper_for(request: Request, active: ActivePolicy, errors_only: bool =
         send = _send_for_denial(stream, scope) if scope.get("type") == "websocket" else send
     wrapper = SendWrapper(request, active, stream, send, errors_only)
     if send is not None:
+        wrapper.is_attached = True
         setattr(stream, attribute, wrapper)
     elif getattr(stream, "stage", None) is _HANDLER:
         _log_unhookable(stream)
@@ -260,7 +265,7 @@ def _log_unhookable(stream: object) -> None:
     name = f"{type(stream).__module__}.{type(stream).__qualname__}"
     if name not in _unhookable:
         _unhookable.add(name)
-        message = "The server's stream %s has nothing that sends: responses have no CORS headers"
+        message = f"The server's stream %s {_NOTHING_SENDS}"
         cors_logger.write(ERROR, message, safe_repr(name))
 
 

@@ -31,6 +31,8 @@ def check_handshake(request: Request, active: ActivePolicy) -> Awaitable[None] |
         Forbidden: the handshake is refused, outside of all middleware.
     """
     wrapper = send_wrapper_for(request, active)
+    if not wrapper.is_attached:
+        raise _refuse(request)  # on a server that corsbp does not know, nothing is certain
     if ORIGIN not in request.headers:
         return None
     if is_own_page(request, wrapper.compiled):
@@ -45,5 +47,10 @@ async def _check_foreign_handshake(request: Request, wrapper: SendWrapper) -> No
     wrapper.report()
     origins = request.headers.getall(ORIGIN)
     if compiled.policy.check_websockets and not compiled.allows(origins, decision.grant):
-        request.route = without_middleware(cast(Route, request.route))
-        raise Forbidden("This WebSocket is not open to pages of this origin")
+        raise _refuse(request)
+
+
+def _refuse(request: Request) -> Forbidden:
+    """Return the error for a handshake, whose response no middleware gets."""
+    request.route = without_middleware(cast(Route, request.route))
+    return Forbidden("This WebSocket is not open to pages of this origin")
