@@ -18,7 +18,11 @@ from corsbp import CorsGroup, CorsPolicy, cors_group
 
 from .cases import EVIL, ONE, TWO
 from .support import (
+    GRANTED,
+    ORIGIN,
     HttpRequest,
+    as_handler,
+    expect,
     new_app,
     request,
     run_server,
@@ -332,3 +336,33 @@ def test_policy_headers_and_declaration_agree() -> None:
                 assert any(map(callable, declared)), (declared, origin, SEED)
             counted[expected] += 1
     assert min(counted.values()) > 20, counted
+
+
+@pytest.mark.parametrize("function", [False, True])
+def test_allows_in_an_open_stream_answers_by_the_policy_in_force_now(function: bool) -> None:
+    calls: list[str] = []
+
+    async def named(origin: str, _: Request) -> bool:
+        calls.append(origin)
+        return origin == ORIGIN
+
+    seen: list[bool] = []
+    bp = Blueprint("bp", url_prefix="/bp")
+    before = CorsPolicy(allow_origins=[TWO, named] if function else [ORIGIN, TWO])
+    group = cors_group(bp, policy=before)
+
+    async def stream(request: Request) -> None:
+        response = await request.respond()
+        await response.send("one")
+        seen.append(await group.allows(request))
+        seen.append(await group.allows(request))
+        group.reconfigure(CorsPolicy(allow_origins=[TWO]))
+        seen.append(await group.allows(request))
+        group.reconfigure(before)
+        seen.append(await group.allows(request))
+        await response.eof()
+
+    bp.add_route(as_handler(stream), "/stream", name="stream")
+    expect(new_app(group), {"stream": (request("GET", "/bp/stream"), 200, GRANTED)})
+    assert seen == [True, True, False, True]
+    assert len(calls) == (2 if function else 0)  # once for each policy in force

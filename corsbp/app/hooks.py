@@ -19,7 +19,6 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from sanic import Blueprint
-from sanic.exceptions import MethodNotAllowed, NotFound
 from sanic.http import Stage
 from sanic.request import Request
 
@@ -60,6 +59,8 @@ class AppHooks:
         """The section of each blueprint that is registered, or about to be; and that of all other routes."""
         self.resolver = Resolver(app)
         self.listens_to_exceptions = False
+        self.policy_of_app: ActivePolicy | None = None
+        """The policy of the app, where it is one section as a whole."""
         self.followed = FollowedSources()
         self.compile_router = app.router.finalize
         app.router.finalize = self.finalize  # type: ignore[method-assign]  # a hook: see above
@@ -175,9 +176,8 @@ class AppHooks:
     def listen_to_exceptions(self, bindings: list[RouteBinding]) -> None:
         """Listen to exceptions, if one that comes before the router can be a section's."""
         signals = self.app.signal_router
-        needed = self.policy_of_everything(bindings) or any(
-            route.name in _BEFORE_ROUTING for route in signals.routes
-        )
+        self.policy_of_app = self.find_policy_of_app(bindings)
+        needed = self.policy_of_app or any(route.name in _BEFORE_ROUTING for route in signals.routes)
         if self.listens_to_exceptions or not needed:
             return
         self.listens_to_exceptions = True
@@ -188,7 +188,7 @@ class AppHooks:
         if finalized:
             signals.finalize()
 
-    def policy_of_everything(self, bindings: list[RouteBinding]) -> ActivePolicy | None:
+    def find_policy_of_app(self, bindings: list[RouteBinding]) -> ActivePolicy | None:
         """Return the policy that every route of the app has, if it is one section as a whole."""
         whole = sections_of_blueprints(self.registered)[1]
         if whole is None or len(self.registered) > 1:
@@ -201,9 +201,14 @@ class AppHooks:
         stream = request.stream
         if request.route is not None or stream is None or stream.stage is not Stage.HANDLER:
             return
+        whole = self.policy_of_app
+        if whole is not None and whole.compiled.static is not None:
+            # It is the same for everyone: also for a request that could not be read.
+            send_wrapper_for(request, whole)
+            return
         try:
             route, *_rest = self.router.get(request.path, request.method, request.headers.get("host"))
-        except (NotFound, MethodNotAllowed):  # in no section
+        except Exception:  # in no section; or the router fails on this path, which is no grant
             return
         first = route.extra.request_middleware[0] if route.extra.request_middleware else None
         if is_preflight(request) and isinstance(getattr(first, "__self__", None), OptionsHandler):

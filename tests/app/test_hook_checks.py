@@ -175,6 +175,8 @@ def the_route_is_set_later(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
 
 
 def _with_router(app: Any, router: Any) -> Any:
+    """Return the app as its own methods see it, with another router."""
+
     class Other:
         def __getattr__(self, name: str) -> Any:
             return router if name == "router" else getattr(app, name)
@@ -212,7 +214,7 @@ def test_a_changed_sanic_does_not_start(patch: Patch, monkeypatch: pytest.Monkey
 
 
 def test_a_changed_asgi_app_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    send_of_class = ASGIApp.send
+    send_of_class: Any = ASGIApp.send
 
     async def straight(self: Any, data: Any = None, end_stream: Any = None) -> None:
         await send_of_class(self.stream, data or b"", end_stream or data is None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
+import socket
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -15,6 +17,7 @@ from sanic.compat import Header
 from sanic.exceptions import Unauthorized
 from sanic.http import Http
 from sanic.response import HTTPResponse, ResponseStream, file, file_stream, json, text
+from sanic.server import HttpProtocol
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.app.middleware import RouteMiddleware
@@ -41,6 +44,7 @@ from ..support import (
     request,
     run_server,
     send,
+    send_async,
     send_bytes,
     send_through_asgi,
     serve,
@@ -606,3 +610,230 @@ def test_a_function_may_return_a_finished_future() -> None:
         "refused": (request("GET", "/api/item", EVIL), 200, REFUSED),
     }
     expect(new_app(cors_group(bp, allow_origins=allows)), rows)
+
+
+# --- headers that others hide ---
+
+
+class Adding(HTTPResponse):
+    """A response that adds a header as its head is made."""
+
+    @property
+    def processed_headers(self) -> Any:
+        return [*super().processed_headers, (b"Access-Control-Allow-Origin", b"https://theirs.example")]
+
+
+HIDDEN = [
+    "\x00access-control-allow-origin",
+    "a\x00ccess-control-allow-origin",
+    "ac\x00cess-control-allow-origin",
+    "\r\naccess-control-allow-origin",
+    "Access-Control-Allow-Origin\x00",
+    "v\x00ary",
+]
+
+
+@both_touchups
+@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("fields", [{}, LISTED])
+def test_a_header_that_sanic_cleans_is_compared_as_it_is_sent(
+    name: str, fields: dict[str, Any], touchup: bool
+) -> None:
+    async def item(_: Request) -> HTTPResponse:
+        return text("item", headers={name: "https://theirs.example"})
+
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(item, "/item", name="item")
+    app = new_app(cors_group(bp, **fields), TOUCHUP=touchup)
+    (response,) = send(app, request("GET", "/api/item"))
+    lines = [value for key, value in response.headers if key.lower() == "access-control-allow-origin"]
+    assert lines == ["*" if not fields else ORIGIN]
+    assert len([key for key, _ in response.headers if key.lower() == "vary"]) <= 1
+
+
+def test_a_class_of_responses_may_add_headers_of_its_own() -> None:
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(as_handler(lambda _: Adding("item")), "/item", name="item")
+    app = new_app(cors_group(bp, **LISTED))
+    expect(app, {"item": (request("GET", "/api/item"), 200, GRANTED)})
+
+
+# --- heads that fail, and heads at the same time ---
+
+
+@both_touchups
+def test_a_handler_may_mend_a_head_that_failed(touchup: bool) -> None:
+    async def mend(request: Request) -> None:
+        response = await request.respond(headers={"content-length": "zz"})
+        with pytest.raises(ValueError, match="zz"):
+            await response.send("hello")
+        response.headers["content-length"] = "5"
+        await response.send("hello", end_stream=True)
+
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(as_handler(mend), "/item", name="item")
+    app = new_app(cors_group(bp, **LISTED), TOUCHUP=touchup)
+    (response,) = expect(app, {"item": (request("GET", "/api/item"), 200, GRANTED)}).values()
+    assert response.body == b"hello"
+
+
+@both_touchups
+def test_two_tasks_may_send_while_a_function_decides(touchup: bool) -> None:
+    async def allows(origin: str, _: Request) -> bool:
+        await asyncio.sleep(0.01)
+        return origin == ORIGIN
+
+    async def both(request: Request) -> None:
+        response = await request.respond()
+        await asyncio.gather(response.send("one "), response.send("two "))
+        await response.eof()
+
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(as_handler(both), "/item", name="item")
+    group = cors_group(bp, allow_origins=["https://a.example"])
+    app = new_app(group, TOUCHUP=touchup)
+
+    @app.before_server_start
+    def change(_: Sanic) -> None:  # the handler begins under the policy without a function
+        group.reconfigure(CorsPolicy(allow_origins=["https://a.example", allows]))
+
+    (response,) = expect(app, {"item": (request("GET", "/api/item"), 200, GRANTED)}).values()
+    assert b"HTTP/1.1" not in response.body
+    assert response.body == b"4\r\none \r\n4\r\ntwo \r\n0\r\n\r\n"
+
+
+def test_a_stream_that_has_ended_takes_nothing_more_while_a_function_decides() -> None:
+    async def allows(origin: str, _: Request) -> bool:
+        await asyncio.sleep(0.01)
+        return True
+
+    errors: list[str] = []
+
+    async def both(request: Request) -> None:
+        response = await request.respond()
+        ended = [response.send("one", end_stream=True), response.send("two", end_stream=True)]
+        results = await asyncio.gather(*ended, return_exceptions=True)
+        errors.extend(f"{each}" for each in results if each is not None)
+
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(as_handler(both), "/item", name="item")
+    group = cors_group(bp, allow_origins=["https://a.example"])
+    app = new_app(group)
+
+    @app.before_server_start
+    def change(_: Sanic) -> None:
+        group.reconfigure(CorsPolicy(allow_origins=["https://a.example", allows]))
+
+    (response,) = expect(app, {"item": (request("GET", "/api/item"), 200, GRANTED)}).values()
+    assert response.body == b"one"
+    assert errors == ["Response stream was ended, no more response data is allowed to be sent."]
+
+
+# --- classes of the user's ---
+
+
+class Http1(Http):
+    """A stream of the user's own."""
+
+    __slots__ = ()
+
+
+class Protocol(HttpProtocol):
+    """A protocol with it."""
+
+    HTTP_CLASS = Http1
+
+
+class Equal(Request):
+    """Requests that are equal to each other, and have no hash."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Request)
+
+    __hash__ = None  # type: ignore[assignment]  # what Python sets beside __eq__
+
+
+class Proxy:
+    """An object in front of a stream."""
+
+    def __init__(self, stream: Any) -> None:
+        vars(self)["stream"] = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(vars(self)["stream"], name)
+
+
+async def by_name(origin: str, request: Request) -> bool:
+    """Allow the origin that the query names."""
+    await asyncio.sleep(0.01)
+    return origin == f"{request.args.get('allow')}"
+
+
+def site_with_function(**options: Any) -> Sanic:
+    """Return an app whose origins a function decides."""
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(text_handler("item"), "/item", name="item")
+    app = Sanic(f"classes{next(COUNT)}", **options)
+    app.config.update(AUTO_EXTEND=False, MOTD=False, ACCESS_LOG=False)
+    app.blueprint(cors_group(bp, allow_origins=by_name))
+    return app
+
+
+COUNT = itertools.count()
+BY_FUNCTION: dict[str, Expectation] = {
+    "granted": (request("GET", f"/api/item?allow={ORIGIN}"), 200, GRANTED),
+    "refused": (request("GET", f"/api/item?allow={TWO}"), 200, REFUSED),
+    "preflight": (
+        preflight(f"/api/item?allow={ORIGIN}"),
+        204,
+        GRANTED | preflight_headers("GET,OPTIONS"),
+    ),
+}
+
+
+def test_requests_may_be_equal_and_without_a_hash() -> None:
+    """Each has a decision of its own, also at the same time."""
+    app = site_with_function(request_class=Equal)
+    expect(app, BY_FUNCTION)
+
+    async def talk(port: int) -> list[ReceivedResponse]:
+        both = [request("GET", f"/api/item?allow={each}") for each in (ORIGIN, TWO)]
+        return list(await asyncio.gather(*(send_async(port, one) for one in both)))
+
+    responses = run_server(serve(app, talk))
+    assert [each.cors for each in responses] == [GRANTED, REFUSED]
+
+
+def test_the_stream_of_a_request_may_be_replaced() -> None:
+    app = site_with_function()
+
+    async def replace(request: Request) -> None:
+        request.stream = Proxy(request.stream)  # type: ignore[assignment]
+
+    app.register_middleware(replace, priority=99)
+    expect(app, {name: row for name, row in BY_FUNCTION.items() if name != "preflight"})
+
+
+def test_the_server_may_have_a_class_of_streams_of_its_own() -> None:
+    app = site_with_function()
+
+    async def talk() -> list[ReceivedResponse]:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            options: Any = {"sock": sock, "protocol": Protocol, "return_asyncio_server": True}
+            server: Any = await app.create_server(**options)
+            await server.startup()
+            await server.before_start()
+            await server.start_serving()
+            try:
+                port = sock.getsockname()[1]
+                return [await send_async(port, one) for one, *_ in BY_FUNCTION.values()]
+            finally:
+                server.close()
+                await server.wait_closed()
+
+    responses = run_server(talk())
+    got = [(each.status, each.cors) for each in responses]
+    assert got == [(status, cors) for _, status, cors in BY_FUNCTION.values()]

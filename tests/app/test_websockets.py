@@ -6,6 +6,7 @@ import asyncio
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -15,10 +16,21 @@ from sanic.asgi import ASGIApp
 from sanic.exceptions import Unauthorized
 from sanic.response import HTTPResponse, text
 
-from corsbp import CorsPolicy, cors_group
+from corsbp import CorsPolicy, CorsPolicyWarning, cors_group
 
 from ..cases import EVIL, ONE, SUB, TWO
-from ..support import ROOT, ReceivedResponse, new_app, parse_response, request, run_server, send, serve
+from ..support import (
+    ROOT,
+    ReceivedResponse,
+    as_handler,
+    handler,
+    new_app,
+    parse_response,
+    request,
+    run_server,
+    send,
+    serve,
+)
 
 CREDENTIALS = {"access-control-allow-credentials": "true"}
 
@@ -208,6 +220,49 @@ def test_the_check_of_the_origin_runs_before_other_middleware() -> None:
 
     assert [response.status for response in open_all(app, handshake(EVIL), handshake(ONE))] == [403, 401]
     assert seen == [ONE]
+
+
+@pytest.mark.parametrize("function", [False, True])
+def test_a_refused_handshake_runs_no_middleware(function: bool) -> None:
+    """Not one of a pair, either: response middleware that reads what request middleware left would fail."""
+    origins: list[Any] = [ONE]
+    app = app_of(CorsPolicy(allow_origins=[*origins, asks_later] if function else origins))
+    seen: list[str] = []
+
+    @app.on_request
+    async def begin(request: Request) -> None:
+        seen.append("request")
+        request.ctx.began = True
+
+    async def end(request: Request, _: HTTPResponse) -> None:
+        seen.append("response")
+        assert request.ctx.began
+
+    app.register_middleware(as_handler(end), "response")
+    assert [response.status for response in open_all(app, handshake(EVIL))] == [403]
+    assert seen == []
+    assert [response.status for response in open_all(app, handshake(ONE))] == [101]
+    assert seen == ["request"]
+
+
+@pytest.mark.parametrize("section", [CorsPolicy(allow_origins=[ONE]), CorsPolicy(), None])
+def test_a_websocket_that_ctx_cors_opens_is_warned_about(section: CorsPolicy | None) -> None:
+    """Once, and only where the section checks it and is not open to all."""
+    bp = Blueprint("bp", url_prefix="/bp")
+    bp.add_websocket_route(handler, "/ws", name="ws", ctx_cors=False)
+    unchecked = CorsPolicy(allow_origins=[ONE], check_websockets=False)
+    app = new_app(cors_group(bp, policy=section or unchecked))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        send(app, request("GET", "/"))
+        send(app, request("GET", "/"))
+    found = [f"{each.message}" for each in caught if issubclass(each.category, CorsPolicyWarning)]
+    if section is None or section.allow_origins == "*":
+        assert found == []
+    else:
+        assert len({*found}) == 1
+        assert f"'{app.name}.bp.ws (/bp/ws)' opens to pages of every site" in found[0]
+        assert found[0].endswith("[websocket-unchecked]")
 
 
 def test_an_ordinary_request_to_a_checked_section_is_served() -> None:
