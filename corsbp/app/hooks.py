@@ -206,6 +206,8 @@ class AppHooks:
             # It is the same for everyone: also for a request that could not be read.
             send_wrapper_for(request, whole)
             return
+        if not request.headers:
+            return  # Sanic has made the request for the error: what was sent could not be read
         try:
             route, *_rest = self.router.get(request.path, request.method, request.headers.get("host"))
         except Exception:  # in no section; or the router fails on this path, which is no grant
