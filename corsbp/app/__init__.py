@@ -2,20 +2,20 @@
 
 The modules, from the entry inwards; imports run downwards only:
 
-    inventory       the routes of an app with their policies, as data for tools
-    hooks           every hook into Sanic, and why it is there
-    hook_checks     whether the hooks hold, at startup
-    startup_checks  warnings at startup
-    resolver        routes for OPTIONS, 404 and 405 beside what the router finds
-    ownership       the innermost section of each blueprint, and of each path without a route
-    section         a section: its blueprint, its policy, its registration
-    bindings        the policy of each route
-    middleware      request and response middleware of a route, in route.extra among the user's
-    other_cors      what sanic-ext and sanic-cors bring, and what of it is dropped
-    websockets      WebSocket handshakes are checked
-    preflights      OPTIONS requests
-    missing_routes  404 and 405 below a section
-    send            CORS headers are added as the head of a response is sent
-    own_origin      whether a page is the server's own
-    routes          what the router knows; the only private names of Sanic
+    inventory        the routes of an app with their policies, as data for tools
+    hooks            every hook into Sanic, and why it is there
+    hook_checks      whether the hooks hold, at startup
+    canary_requests  requests without code of the user's, to check hooks with
+    startup_checks   warnings at startup
+    resolver         routes for OPTIONS, 404 and 405 beside what the router finds
+    ownership        the innermost section of each blueprint, and of each path without a route
+    section          a section: its blueprint, its policy, its registration
+    bindings         the policy of each route
+    middleware       request and response middleware of a route, in route.extra among the user's
+    other_cors       what sanic-ext and sanic-cors bring, and what of it is dropped
+    websockets       WebSocket handshakes are checked
+    preflights       OPTIONS requests
+    missing_routes   404 and 405 below a section
+    send             CORS headers are added as the head of a response is sent
+    routes           what the router knows; the only private names of Sanic
 """

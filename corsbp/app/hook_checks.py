@@ -12,16 +12,12 @@ import platform
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from types import MethodType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
 
 from sanic import __version__ as sanic_version
-from sanic.asgi import ASGIApp
-from sanic.handlers import ErrorHandler
-from sanic.http import Http
 from sanic.request import Request
 from sanic.response import HTTPResponse
-from sanic.server import HttpProtocol
 from sanic_routing.route import Route
 
 import corsbp
@@ -31,6 +27,7 @@ from ..decision.preflight import PathPolicies
 from ..policy.policy import CorsPolicy
 from ..spec.fetch import ALLOW_METHODS, ALLOW_ORIGIN, ORIGIN, REQUEST_METHOD, VARY
 from .bindings import RouteBinding
+from .canary_requests import Head, QuietApp, send_by_asgi, send_by_http1
 from .middleware import RouteExtra, RouteMiddleware
 from .preflights import OptionsHandler
 from .routes import AnySanic, example_path, without_middleware
@@ -95,18 +92,6 @@ def check_routes(bindings: Iterable[RouteBinding]) -> None:
 # --- requests through the server ---
 
 
-class Head(NamedTuple):
-    """The status and the headers of a response."""
-
-    status: int
-    headers: list[tuple[str, str]]
-
-    def value(self, name: str) -> str | None:
-        """Return the value of a header; None if it is missing, or there several times."""
-        values = [value for key, value in self.headers if key.lower() == name]
-        return values[0] if len(values) == 1 else None
-
-
 async def check_responses(app: AnySanic, resolver: Resolver, bindings: Iterable[RouteBinding]) -> None:
     """Send requests for one route of each section, and one WebSocket, through the app and its server.
 
@@ -123,7 +108,8 @@ async def check_responses(app: AnySanic, resolver: Resolver, bindings: Iterable[
             canary = Canary(app, resolver, route, path)
             if canary.is_found():
                 canaries[section, is_websocket] = canary
-    for (_, is_websocket), canary in canaries.items():
+    # Sanic keeps routes in a set: an error does not depend on its order.
+    for (_, is_websocket), canary in sorted(canaries.items(), key=lambda each: each[0][1]):
         if is_websocket:
             await canary.check_handshake()
         else:
@@ -135,7 +121,7 @@ class Canary:
     """Requests to one route; what the router finds is replaced by a route without code of the user's."""
 
     def __init__(self, app: AnySanic, resolver: Resolver, route: Route, path: str) -> None:
-        self.app = _QuietApp(app)
+        self.app = QuietApp(app)
         self.resolver = resolver
         self.route = route
         self.path = path
@@ -176,8 +162,8 @@ class Canary:
         headers = {"host": self.host, **headers}
         with self.resolver.replacing(self.replace):
             if self.app.asgi:
-                return await _send_by_asgi(self.app, method, self.path, headers)
-            return await _send_by_http1(self.app, method, self.path, headers)
+                return await send_by_asgi(self.app, method, self.path, headers)
+            return await send_by_http1(self.app, method, self.path, headers)
 
     def replace(self, path: str, method: str, host: str | None) -> Found:
         """Return what the app's own router finds, without any code of the user's."""
@@ -217,99 +203,3 @@ class _QuietMiddleware(RouteMiddleware):
     def check(self, request: Request) -> Any:
         send_wrapper_for(request, self.active_policy).is_reported = True
         return super().check(request)
-
-
-class _QuietErrorHandler(ErrorHandler):
-    """Sanic's own error handler, without a log."""
-
-    @staticmethod
-    def log(request: Request, exception: Exception) -> None:
-        """Log nothing."""
-
-
-class _QuietApp:
-    """An app with its own methods and router, but without its signals and its error handlers."""
-
-    def __init__(self, app: AnySanic) -> None:
-        self._app = app
-        self.error_handler = _QuietErrorHandler()
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._app, name)
-        if getattr(value, "__self__", None) is self._app:
-            return MethodType(value.__func__, self)  # so that it calls the methods here
-        return value
-
-    async def dispatch(self, *_: object, **__: object) -> None:
-        """Dispatch no signal."""
-
-
-async def _send_by_http1(app: Any, method: str, path: str, headers: Mapping[str, str]) -> Head:
-    """Send a request through Sanic's HTTP/1 server."""
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    if "connection" not in headers:
-        lines.append("connection: close")
-    sent: list[bytes] = []
-
-    async def send(data: bytes) -> None:
-        sent.append(bytes(data))
-
-    async def receive_more() -> None:
-        raise EOFError("the request is complete")  # pragma: no cover  # unless Sanic reads more than a head
-
-    protocol = SimpleNamespace(
-        access_log=False,
-        app=app,
-        conn_info=None,
-        receive_more=receive_more,
-        recv_buffer=bytearray("\r\n".join([*lines, "", ""]).encode()),
-        request_class=Request,
-        request_handler=app.handle_request,
-        request_max_size=0,
-        send=send,
-        state={"requests_count": 0},
-        transport=None,
-    )
-    http: Http = _http_class(app)(protocol)
-    http.keep_alive = True
-    await http.http1()  # type: ignore[no-untyped-call]  # Sanic's has no types
-    first, *rest = b"".join(sent).partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
-    pairs = (line.partition(":") for line in rest)
-    return Head(int(first.split()[1]), [(name, value.strip()) for name, _, value in pairs])
-
-
-def _http_class(app: AnySanic) -> Any:
-    """Return the class of Sanic's HTTP/1 streams, which a protocol of the user's may have changed."""
-    for info in app.state.server_info:
-        protocol = info.settings.get("protocol")
-        if isinstance(protocol, type) and issubclass(protocol, HttpProtocol):
-            found = protocol.HTTP_CLASS
-            return found if issubclass(found, Http) else Http
-    return Http
-
-
-async def _send_by_asgi(app: Any, method: str, path: str, headers: Mapping[str, str]) -> Head:
-    """Send a request through Sanic's ASGI app."""
-    sent: list[dict[str, Any]] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    scope: Any = {
-        "type": "websocket" if "upgrade" in headers else "http",
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "https",
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        "extensions": {"websocket.http.response": {}},
-    }
-    asgi = await ASGIApp.create(app, scope, receive, send)
-    await asgi()
-    first = sent[0] if sent else {}
-    pairs = [(name.decode(), value.decode()) for name, value in first.get("headers", ())]
-    return Head(first.get("status", 0), pairs)

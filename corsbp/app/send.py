@@ -21,34 +21,19 @@ from sanic.request import Request
 from sanic.response import BaseHTTPResponse
 
 from ..decision.compiled import ActivePolicy, CompiledPolicy, Headers
+from ..decision.merge import has_names_to_compare, merge_headers
 from ..decision.origin_functions import OriginDecision, decide_origin
+from ..decision.own_origin import is_own_page
 from ..decision.preflight import PathPolicies
 from ..log import cors_logger
 from ..report.attempts import READ, Attempt, AttemptKind
 from ..report.refused import has_audience, report_refusal
 from ..report.report_only import report_difference
-from ..spec.fetch import ORIGIN, PREFIX, VARY, merge_vary
+from ..spec.fetch import ORIGIN
 from ..text import safe_repr
-from .own_origin import is_own_page
 
-_PREFIX: Final = PREFIX.encode()
-_VARY: Final = VARY.encode()
-_LENGTH: Final = len(PREFIX)
 _HANDLER: Final = Stage.HANDLER
 _SANICS_HEADERS: Final = BaseHTTPResponse.processed_headers
-
-# Sanic removes these from the names that it sends: what they hide has to be found.
-_REMOVED: Final = frozenset("\r\n\0")
-_INITIALS: Final = frozenset("aAvVtT") | _REMOVED
-_BEGINNINGS: Final = frozenset(
-    f"{first}{second}"
-    for pair in ("ac", "va", "tr")
-    for first in (pair[0], pair[0].upper())
-    for second in (pair[1], pair[1].upper(), *_REMOVED)
-)
-"""How names begin that have to be compared: access-control-…, vary, transfer-encoding."""
-
-_NOTHING_SENDS: Final = "has nothing that sends: responses have no CORS headers, and no WebSocket opens"
 _unhookable: Final[set[str]] = set()
 """The classes of streams that were logged, since no wrapper goes in front of them."""
 
@@ -187,40 +172,16 @@ class SendWrapper:
     def processed_headers(self) -> Iterable[tuple[bytes, bytes]]:
         """The headers as they are sent. After that, the response is in its place again."""
         response = self._stream.response = self._response
-        headers = self._headers or ()
-        others = response.processed_headers
-        if type(response).processed_headers is not _SANICS_HEADERS:
-            return self._merge(others, headers)  # they may be others than those of `response.headers`
-        for name in self.headers:
-            initial = name[:1]
-            if initial in _INITIALS and (initial in _REMOVED or name[:2] in _BEGINNINGS):
-                return self._merge(others, headers)
-        return chain(others, headers)
-
-    def _merge(self, others: Iterable[tuple[bytes, bytes]], headers: Headers) -> list[tuple[bytes, bytes]]:
-        """Return the section's headers among those of others: the only CORS headers, and one Vary.
-
-        They are compared as they are sent.
-        """
-        merged: list[tuple[bytes, bytes]] = []
-        vary = [value.decode() for name, value in headers if name == _VARY]
-        has_vary, is_empty = bool(vary), not has_message_body(self.status)  # type: ignore[no-untyped-call]  # Sanic's has no types
-        for name, value in list(others):
-            key = name.lower()
-            if key == _VARY and has_vary:
-                vary.insert(-1, value.decode(errors="surrogateescape"))
-            elif key == b"transfer-encoding" and is_empty:
-                # HTTP/3: Sanic gives it to every response without a length, which the protocol forbids.
-                self.headers.pop("transfer-encoding", None)
-            elif key[:_LENGTH] != _PREFIX:
-                merged.append((name, value))
-        merged.extend(pair for pair in headers if pair[0] != _VARY)
-        if has_vary:
-            merged.append((_VARY, merge_vary(*vary).encode(errors="surrogateescape")))
-        return merged
-
-
-# --- the wrapper of a request ---
+        headers, others = self._headers or (), response.processed_headers
+        # a class of the user's may send others than those of `response.headers`
+        is_sanics = type(response).processed_headers is _SANICS_HEADERS
+        if is_sanics and not has_names_to_compare(self.headers):
+            return chain(others, headers)
+        others = list(others)
+        has_body: bool = has_message_body(self.status)  # type: ignore[no-untyped-call]  # Sanic's has no types
+        if not has_body:
+            self.headers.pop("transfer-encoding", None)  # by which HTTP/3 would send the body in chunks
+        return merge_headers(others, headers, has_body)
 
 
 def current_send_wrapper(request: Request) -> SendWrapper | None:
@@ -265,8 +226,8 @@ def _log_unhookable(stream: object) -> None:
     name = f"{type(stream).__module__}.{type(stream).__qualname__}"
     if name not in _unhookable:
         _unhookable.add(name)
-        message = f"The server's stream %s {_NOTHING_SENDS}"
-        cors_logger.write(ERROR, message, safe_repr(name))
+        what = "has nothing that sends: responses have no CORS headers, and no WebSocket opens"
+        cors_logger.write(ERROR, f"The server's stream %s {what}", safe_repr(name))
 
 
 def _send_for_denial(stream: Any, scope: Any) -> Callable[..., Any]:

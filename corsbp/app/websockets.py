@@ -10,9 +10,9 @@ from sanic.request import Request
 from sanic_routing.route import Route
 
 from ..decision.compiled import ActivePolicy
+from ..decision.own_origin import is_own_page
 from ..report.attempts import OPEN
 from ..spec.fetch import ORIGIN
-from .own_origin import is_own_page
 from .routes import without_middleware
 from .send import SendWrapper, send_wrapper_for
 

@@ -26,7 +26,6 @@ from ..support import (
     preflight_headers,
     request,
     send,
-    send_through_asgi,
     without_cors,
 )
 
@@ -48,14 +47,17 @@ def site(make: Any = cors_group) -> Sanic:
 
 
 @pytest.mark.parametrize("path", ["/api/users", "/api/other"])
-@pytest.mark.parametrize("slashes", [1, 2, 100, 470, 480, 485, 488, 490, 492, 495, 600, 900, 1500])
-def test_no_number_of_slashes_grants_what_the_route_does_not(path: str, slashes: int) -> None:
-    """Sanic takes away one slash for each call of its router by itself, until Python stops it."""
-    asked = preflight(path + "/" * slashes, "DELETE")
-    for response in (*send(site(), asked), *send_through_asgi(site(), asked)):
-        # the policy of the DELETE is static: it is sent to every page
-        granted = response.cors.get("access-control-allow-origin")
-        assert granted in (None, "https://admin.example"), (response.status, response.cors)
+def test_no_number_of_slashes_grants_what_the_route_does_not(path: str) -> None:
+    """Sanic takes away one slash for each call of its router by itself, until Python stops it.
+
+    Where that is depends on the frames around: with twice the frames it was between 400 and 500 slashes.
+    """
+    numbers = [1, 2, 100, *range(400, 500, 2), 600, 900, 1500]
+    asked = [preflight(path + "/" * number, "DELETE") for number in numbers]
+    responses = send(site(), *asked)
+    # the policy of the DELETE is static: it is sent to every page
+    granted = {response.cors.get("access-control-allow-origin") for response in responses}
+    assert granted <= {None, "https://admin.example"}
 
 
 @pytest.mark.parametrize("slashes", [1, 300, 600, 800])

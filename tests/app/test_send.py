@@ -684,6 +684,8 @@ def test_two_tasks_may_send_while_a_function_decides(touchup: bool) -> None:
         return origin == ORIGIN
 
     async def both(request: Request) -> None:
+        # the request began under a policy without a function
+        group.reconfigure(CorsPolicy(allow_origins=["https://a.example", allows]))
         response = await request.respond()
         await asyncio.gather(response.send("one "), response.send("two "))
         await response.eof()
@@ -692,10 +694,6 @@ def test_two_tasks_may_send_while_a_function_decides(touchup: bool) -> None:
     bp.add_route(as_handler(both), "/item", name="item")
     group = cors_group(bp, allow_origins=["https://a.example"])
     app = new_app(group, TOUCHUP=touchup)
-
-    @app.before_server_start
-    def change(_: Sanic) -> None:  # the handler begins under the policy without a function
-        group.reconfigure(CorsPolicy(allow_origins=["https://a.example", allows]))
 
     (response,) = expect(app, {"item": (request("GET", "/api/item"), 200, GRANTED)}).values()
     assert b"HTTP/1.1" not in response.body
@@ -710,6 +708,8 @@ def test_a_stream_that_has_ended_takes_nothing_more_while_a_function_decides() -
     errors: list[str] = []
 
     async def both(request: Request) -> None:
+        # the request began under a policy without a function
+        group.reconfigure(CorsPolicy(allow_origins=["https://a.example", allows]))
         response = await request.respond()
         ended = [response.send("one", end_stream=True), response.send("two", end_stream=True)]
         results = await asyncio.gather(*ended, return_exceptions=True)
@@ -719,10 +719,6 @@ def test_a_stream_that_has_ended_takes_nothing_more_while_a_function_decides() -
     bp.add_route(as_handler(both), "/item", name="item")
     group = cors_group(bp, allow_origins=["https://a.example"])
     app = new_app(group)
-
-    @app.before_server_start
-    def change(_: Sanic) -> None:
-        group.reconfigure(CorsPolicy(allow_origins=["https://a.example", allows]))
 
     (response,) = expect(app, {"item": (request("GET", "/api/item"), 200, GRANTED)}).values()
     assert response.body == b"one"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sanic.request import Request
-
-from ..decision.compiled import CompiledPolicy
 from ..spec.fetch import HOST, ORIGIN
 from ..spec.origins import DEFAULT_PORTS
+from .compiled import CompiledPolicy
+
+if TYPE_CHECKING:
+    from sanic.request import Request
 
 _SECURE: Final = frozenset({"https", "wss"})
 

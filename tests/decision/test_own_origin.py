@@ -11,11 +11,11 @@ from sanic import Blueprint
 from sanic.compat import Header
 
 from corsbp import CorsPolicy, Refusal, cors_group
-from corsbp.app.own_origin import is_own_page
 from corsbp.decision.compiled import CompiledPolicy
+from corsbp.decision.own_origin import is_own_page
 
+from ..app.test_websockets import POLICIES, app_of, handshake, open_all
 from ..support import expect, handler, new_app, request, send
-from .test_websockets import POLICIES, app_of, handshake, open_all
 
 OWN = [
     # origin of the page, Host of the handshake, whether both are the same server

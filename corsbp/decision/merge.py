@@ -1,0 +1,62 @@
+"""The headers of a section among those that others have set: its CORS headers alone, and one Vary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ..spec.fetch import PREFIX, VARY, merge_vary
+from .compiled import Headers
+
+_PREFIX: Final = PREFIX.encode()
+_VARY: Final = VARY.encode()
+_LENGTH: Final = len(PREFIX)
+
+# Sanic removes these from the names that it sends: what they hide has to be found.
+_REMOVED: Final = frozenset("\r\n\0")
+_INITIALS: Final = frozenset("aAvVtT") | _REMOVED
+_BEGINNINGS: Final = frozenset(
+    f"{first}{second}"
+    for pair in ("ac", "va", "tr")
+    for first in (pair[0], pair[0].upper())
+    for second in (pair[1], pair[1].upper(), *_REMOVED)
+)
+"""How names begin that have to be compared: access-control-…, vary, transfer-encoding."""
+
+
+def has_names_to_compare(names: Iterable[str]) -> bool:
+    """Return whether header names, as the user has written them, may be those that a section sends.
+
+    Most responses have none of them: then nothing but the first letters is looked at.
+    """
+    for name in names:
+        initial = name[:1]
+        if initial in _INITIALS and (initial in _REMOVED or name[:2] in _BEGINNINGS):
+            return True
+    return False
+
+
+def merge_headers(
+    others: Iterable[tuple[bytes, bytes]], headers: Headers, has_body: bool
+) -> list[tuple[bytes, bytes]]:
+    """Return the headers of others with those of a section, compared as they are sent.
+
+    has_body: whether the status of the response allows a body.
+    """
+    merged: list[tuple[bytes, bytes]] = []
+    vary = [value.decode() for name, value in headers if name == _VARY]
+    has_vary = bool(vary)
+    for name, value in others:
+        key = name.lower()
+        if key == _VARY and has_vary:
+            vary.insert(-1, value.decode(errors="surrogateescape"))
+        elif key == b"transfer-encoding" and not has_body:
+            # Over HTTP/3, Sanic sends it with every response without a length, which the protocol forbids.
+            # https://www.rfc-editor.org/rfc/rfc9114#section-4.2
+            continue
+        elif key[:_LENGTH] != _PREFIX:
+            merged.append((name, value))
+    merged.extend(pair for pair in headers if pair[0] != _VARY)
+    if has_vary:
+        merged.append((_VARY, merge_vary(*vary).encode(errors="surrogateescape")))
+    return merged
