@@ -27,6 +27,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .decision.differences import Difference, Differences
     from .decision.refusal import Refusal
     from .group import CorsGroup, cors_group
     from .live.follower import Live
@@ -41,6 +42,8 @@ __all__ = [
     "CorsPolicy",
     "CorsPolicyError",
     "CorsPolicyWarning",
+    "Difference",
+    "Differences",
     "Live",
     "OriginFunction",
     "Problem",
@@ -56,6 +59,8 @@ _MODULES = {
     "CorsPolicy": "policy.policy",
     "CorsPolicyError": "policy.problems",
     "CorsPolicyWarning": "policy.problems",
+    "Difference": "decision.differences",
+    "Differences": "decision.differences",
     "Live": "live.follower",
     "OriginFunction": "policy.fields",
     "Problem": "policy.problems",

@@ -15,6 +15,8 @@ from .app.hooks import AppHooks
 from .app.middleware import active_policy_of_request
 from .app.routes import AnySanic
 from .app.section import Section
+from .decision.compiled import ReportOnly
+from .decision.differences import Differences
 from .decision.origin_functions import decide_origin
 from .live.follower import Live
 from .live.options import Source, check_options, check_source
@@ -45,7 +47,7 @@ class CorsGroup(BlueprintGroup):
     __slots__ = ("section",)
 
     def __init__(
-        self, policy: CorsPolicy, report_only: CorsPolicy | None, whole: AnySanic | None, **options: Any
+        self, policy: CorsPolicy, report_only: ReportOnly | None, whole: AnySanic | None, **options: Any
     ) -> None:
         super().__init__(**options)
         self.section = Section(self, policy, report_only, whole, AppHooks.of)
@@ -60,29 +62,38 @@ class CorsGroup(BlueprintGroup):
         """The report-only policy now; `reconfigure(group.report_only, report_only=None)` enforces it."""
         return self.section.active_policy.report_only
 
+    def differences(self) -> Differences:
+        """Return what the report-only policy would have decided differently in this worker, by count.
+
+            @app.get("/admin/differences")
+            async def differences(request):
+                return json([each._asdict() for each in section.differences()])
+
+        Each request with a difference is counted, whether or not the log has a line about it. The list has
+        the most frequent 1,000 differences; its `rest` is the number of requests with others.
+        """
+        return self.section.active_policy.differences
+
     @explain_unknown_arguments
-    def reconfigure(self, policy: CorsPolicy, *, report_only: CorsPolicy | EllipsisType | None = ...) -> None:
+    def reconfigure(self, policy: CorsPolicy, *, report_only: ReportOnly | EllipsisType | None = ...) -> None:
         """Follow another policy from the next answer on, in this process.
 
         Whole or not at all, in one step, however many routes there are. Sections inside this one and routes
         with a `ctx_cors` keep theirs. Other workers do not hear of it: where the allowed origins change
         while a fleet is running, keep them in a store and `follow` it.
 
-        The report-only policy stays (`...`), unless `report_only` is another one, or None, which ends it.
+        The report-only policy stays (`...`), unless `report_only` is another one, or None, which ends it. A
+        function is called with the policy in force at each change of it, and returns the report-only policy.
 
         Raises:
-            TypeError: `policy` or `report_only` is no CorsPolicy.
+            TypeError: `policy` or `report_only` is no CorsPolicy, or the function returned none.
+            ValueError: the function failed.
         """
-        tried = (
-            self.report_only
-            if report_only is ...
-            else _policy("report_only=", report_only)
-            if report_only is not None
-            else None
-        )
+        if report_only is not ...:
+            report_only = _report_only(report_only)
         checked = _policy("reconfigure()", policy)
         self.section.warn_reconfigured()
-        self.section.active_policy.change(checked, tried)
+        self.section.active_policy.change(checked, report_only)
 
     def follow(
         self,
@@ -197,7 +208,7 @@ def _policy_or_fields(function: Callable[Args, Result]) -> Callable[Args, Result
 def cors_group(
     *blueprints: Blueprint | BlueprintGroup | AnySanic | Iterable[Blueprint | BlueprintGroup],
     policy: CorsPolicy | None = None,
-    report_only: CorsPolicy | None = None,
+    report_only: ReportOnly | None = None,
     allow_origins: Star | Entries | OriginFunction = "*",
     allow_credentials: bool = False,
     allow_methods: Star | Names = "*",
@@ -224,7 +235,9 @@ def cors_group(
             itself stands for every route that no other section has. A blueprint that the app has already
             keeps its path.
         policy: a policy made before, instead of the fields that follow.
-        report_only: a second policy: what it would decide differently is reported, and never enforced.
+        report_only: a second policy, which is never in force: what it would decide differently is reported.
+            Or a function that makes it of the policy in force, at each change of it:
+            `lambda policy: policy.replace(allow_methods=["GET"])`.
         allow_origins: who may read the answers: `"*"`, pages of any origin; or origins, patterns
             (`"https://*.example.com"`, `"http://localhost:*"`) and functions `(origin, request) -> bool`.
         allow_credentials: whether pages may send cookies. Needs origins other than `"*"`.
@@ -247,7 +260,8 @@ def cors_group(
 
     Raises:
         TypeError: no blueprint, something that is none, two apps, or `policy` together with fields; or
-            `report_only` is no CorsPolicy.
+            `report_only` is no CorsPolicy, and no function that returns one.
+        ValueError: the function of `report_only` failed.
         CorsPolicyError: the policy cannot work, or would be a hole; it lists everything that is wrong.
     """
     members = list(_flat(blueprints))
@@ -258,7 +272,7 @@ def cors_group(
         raise TypeError(f"cors_group() wraps the routes of one app, not of {' and '.join(map(repr, apps))}")
     group = CorsGroup(
         _policy("policy=", policy),  # which the fields have become, where they came
-        None if report_only is None else _policy("report_only=", report_only),
+        _report_only(report_only),
         apps[0] if apps else None,
         url_prefix=url_prefix,
         version=version,
@@ -276,6 +290,10 @@ def _policy(where: str, given: object) -> CorsPolicy:
     if not isinstance(given, CorsPolicy):
         raise TypeError(f"{where} takes a CorsPolicy, not {given!r}{policy_hint(given)}")
     return given
+
+
+def _report_only(given: object) -> ReportOnly | None:
+    return given if given is None or callable(given) else _policy("report_only=", given)
 
 
 def _flat(items: Iterable[Any]) -> Iterator[Any]:

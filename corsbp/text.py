@@ -16,6 +16,14 @@ def safe_repr(value: object) -> str:
     return _cut(_try_repr(value[: MAX_SHOWN + 1]), len(value))
 
 
+def safe_text(text: str, length: int = MAX_SHOWN) -> str:
+    """Return a text without quotes, for a field of its own: escaped if it is not printable, and cut."""
+    shown = text[:length]
+    if not shown.isprintable():
+        shown = repr(shown)[1:-1]
+    return shown if len(text) <= length else f"{shown}… ({len(text)} characters)"
+
+
 def _cut(text: str, length: int) -> str:
     """Cut a text that is too long, and append its length, or that of the value that it shows."""
     if len(text) <= MAX_SHOWN:

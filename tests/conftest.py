@@ -24,6 +24,7 @@ compile_routers_once()
 def _no_apps_left() -> Iterator[None]:
     Sanic.test_mode = True
     before = set(Sanic._app_registry)
+    cors_logger.counts = {}
     cors_logger.lines = 1_000_000  # tests refuse more pages in a second than the limit
     yield
     for name in set(Sanic._app_registry) - before:

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from sanic import Blueprint
 from sanic.blueprints import BlueprintGroup
 
-from ..decision.compiled import ActivePolicy
+from ..decision.compiled import ActivePolicy, ReportOnly
 from ..live.follower import OriginFollower
 from ..live.options import FollowOptions, Source
 from ..live.sources import check_same_options
@@ -52,7 +52,7 @@ class Section(Blueprint):
         self,
         members: BlueprintGroup,
         policy: CorsPolicy,
-        report_only: CorsPolicy | None,
+        report_only: ReportOnly | None,
         whole: AnySanic | None,
         hooks_of: Callable[[AnySanic], Hooks],
     ) -> None:

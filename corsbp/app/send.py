@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from itertools import chain
-from logging import ERROR, INFO
+from logging import ERROR
 from typing import Any, Final
 
 from sanic.exceptions import ServerError
@@ -150,8 +150,6 @@ class SendWrapper:
             and compiled.allows(origins, compiled.grant(origins))
             and (report_only is None or report_only.allows(origins, report_only.grant(origins)))
         ):
-            return
-        if report_only is not None and not has_audience(request.app, INFO):
             return
         self.is_reported = True
         if is_own_page(request, compiled):

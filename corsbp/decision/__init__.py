@@ -2,12 +2,14 @@
 
 The modules, from the entry inwards; imports run downwards only:
 
-    origin_functions  origin functions are called, with a timeout
+    origin_functions  calls of origin functions, with a timeout
     preflight         the headers of OPTIONS, for each path
     merge             the headers of a section among those of others
     own_origin        whether a page is the server's own
     compiled          a compiled policy: the headers of a response
     refusal           why a page is refused: ids and words
     refusal_ids       ids of reasons to refuse a page: message, meaning, remedy
+    differences       the differences of a report-only policy, counted
+    request_facts     the facts of a request, for the records of the log
     prefix_tree       the longest prefix of a path
 """

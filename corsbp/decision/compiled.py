@@ -6,15 +6,25 @@ request is a look-up and the joining of two short tuples.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from inspect import iscoroutine
+from types import EllipsisType
 from typing import Final, TypeAlias
 
+from ..log import cors_logger, make_facts
+from ..policy.fields import function_name
 from ..policy.policy import CorsPolicy, calls_functions_for, origin_entries, origin_functions, origin_set
 from ..spec.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, EXPOSE_HEADERS, ORIGIN, VARY
+from ..text import safe_repr
+from .differences import DifferenceCounter, Differences
 from .refusal import Refusal, origin_refusal
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """The `access-control-*` headers of a response; a Vary, where there is one, comes last."""
+
+ReportOnly: TypeAlias = CorsPolicy | Callable[[CorsPolicy], CorsPolicy]
+"""A report-only policy, or a function that makes it of the policy in force."""
 
 _ALLOW_ORIGIN: Final = ALLOW_ORIGIN.encode()
 
@@ -28,19 +38,19 @@ class CompiledPolicy:
         one origin: a shared cache must not be wrong when the second arrives.
     """
 
+    is_report_only = False
+
     def __init__(
         self,
         policy: CorsPolicy,
         label: Callable[[], str] = str,
-        report_only: CompiledPolicy | None = None,
+        report_only: ReportOnlyPolicy | None = None,
         is_live: bool = False,
     ) -> None:
         self.policy = policy
         self.label = label
         self.report_only = report_only
         self.is_live = is_live
-        self.logged: dict[str, set[str]] = {}
-        """The differences that the log has named, of a report-only policy."""
         self.origins = origin_set(policy)
         # Functions are called, in this order, for an origin that no entry allows.
         self.functions = origin_functions(policy)
@@ -69,10 +79,11 @@ class CompiledPolicy:
         """
         if self.policy.allow_origins == "*":
             return "*"
-        is_one_origin = len(self.origins.exact) == len(origin_entries(self.policy)) == 1
-        if is_one_origin and not self.functions and not self.is_live:
-            return next(iter(self.origins.exact))
-        return None
+        # The number of origins is known; a list of the entries would cost a look at each of 100,000.
+        has_one_origin = len(self.origins.exact) == 1 and len(origin_entries(self.policy)) == 1
+        if self.is_live or self.functions or not has_one_origin:
+            return None
+        return next(iter(self.origins.exact))
 
     def grant(self, origins: Sequence[str]) -> str | None:
         """Return the `access-control-allow-origin` for these Origin lines; None if no entry allows them.
@@ -111,25 +122,40 @@ class CompiledPolicy:
         return ((_ALLOW_ORIGIN, grant.encode()), *self._headers_after_origin)
 
 
+class ReportOnlyPolicy(CompiledPolicy):
+    """A compiled report-only policy, with its differences from the policy in force."""
+
+    is_report_only = True
+
+    def __init__(self, policy: CorsPolicy, label: Callable[[], str], differences: DifferenceCounter) -> None:
+        super().__init__(policy, label)
+        self.differences = differences
+
+
 class ActivePolicy:
     """The policy in force of a route: its section's, or its own.
 
     All routes of a section share one, so that another policy takes one assignment, however many routes there
     are. `section` is the section's, where this is a route's own.
+
+    report_only: the report-only policy beside it, or a function that makes it of each policy in force.
     """
 
-    __slots__ = ("compiled", "section")
+    __slots__ = ("_differences", "_report_only", "compiled", "section")
 
     def __init__(
         self,
         policy: CorsPolicy,
         label: Callable[[], str] = str,
         section: ActivePolicy | None = None,
-        report_only: CorsPolicy | None = None,
+        report_only: ReportOnly | None = None,
     ) -> None:
-        compiled_report_only = CompiledPolicy(report_only, label) if report_only else None
-        self.compiled = CompiledPolicy(policy, label, compiled_report_only)
         self.section = section or self
+        self._report_only = report_only
+        self._differences = DifferenceCounter()
+        made = make_report_only(report_only, policy)
+        beside = ReportOnlyPolicy(made, label, self._differences) if made else None
+        self.compiled = CompiledPolicy(policy, label, beside)
 
     @property
     def policy(self) -> CorsPolicy:
@@ -142,16 +168,62 @@ class ActivePolicy:
         report_only = self.compiled.report_only
         return report_only.policy if report_only else None
 
-    def change(self, policy: CorsPolicy, report_only: CorsPolicy | None, is_live: bool | None = None) -> None:
-        """Put another policy in force, with this report-only policy or none beside it."""
-        before = self.compiled
-        compiled_report_only = before.report_only
-        if report_only != self.report_only:
-            compiled_report_only = CompiledPolicy(report_only, before.label) if report_only else None
-        if is_live is None:
-            is_live = before.is_live
+    @property
+    def differences(self) -> Differences:
+        """What the report-only policy would have decided differently."""
+        report_only = self.compiled.report_only
+        return report_only.differences.most_frequent() if report_only else Differences()
+
+    def change(self, policy: CorsPolicy, report_only: ReportOnly | EllipsisType | None = ...) -> None:
+        """Put another policy in force, beside another report-only policy, none, or the same (`...`).
+
+        Raises:
+            TypeError, ValueError: the function of `report_only` failed. Then nothing changes.
+        """
+        declared = self._report_only if report_only is ... else report_only
+        made = make_report_only(declared, policy)
+        if declared != self._report_only:
+            self._report_only = declared
+            self._differences = DifferenceCounter()
+        self._put_in_force(policy, made, self.compiled.is_live)
+
+    def change_live(self, policy: CorsPolicy) -> None:
+        """Put a policy with live origins in force, also if the function of `report_only` fails."""
+        try:
+            report_only = make_report_only(self._report_only, policy)
+        except (TypeError, ValueError) as error:
+            report_only = self.report_only
+            section = self.compiled.label()
+            message = "%s report-only: %s: the last report-only policy stays"
+            cors_logger.write(logging.ERROR, message, section, error, facts=make_facts(section=section))
+        self._put_in_force(policy, report_only, is_live=True)
+
+    def _put_in_force(self, policy: CorsPolicy, report_only: CorsPolicy | None, is_live: bool) -> None:
+        label = self.compiled.label
+        beside = ReportOnlyPolicy(report_only, label, self._differences) if report_only else None
         # One assignment: no request sees one policy beside the report-only policy of another.
-        self.compiled = CompiledPolicy(policy, before.label, compiled_report_only, is_live)
+        self.compiled = CompiledPolicy(policy, label, beside, is_live)
+
+
+def make_report_only(report_only: ReportOnly | None, policy: CorsPolicy) -> CorsPolicy | None:
+    """Return the report-only policy for a policy in force, made by the function where it is one.
+
+    Raises:
+        ValueError: the function raised an error.
+        TypeError: the function returned something else.
+    """
+    if report_only is None or isinstance(report_only, CorsPolicy):
+        return report_only
+    name = f"the function {function_name(report_only)}() of report_only="
+    try:
+        made: object = report_only(policy)
+    except Exception as error:
+        raise ValueError(f"{name} failed: {safe_repr(error)}") from error
+    if not isinstance(made, CorsPolicy):
+        if iscoroutine(made):
+            made.close()  # or Python would warn that nobody has awaited it
+        raise TypeError(f"{name} returned {safe_repr(made)}, which is not a CorsPolicy")
+    return made
 
 
 def encode_headers(*pairs: tuple[str, str]) -> Headers:

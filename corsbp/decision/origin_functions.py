@@ -17,12 +17,17 @@ from ..policy.fields import OriginFunction, function_name
 from ..spec.fetch import ORIGIN
 from ..text import safe_repr
 from .compiled import CompiledPolicy
+from .request_facts import request_facts
 
 if TYPE_CHECKING:
     from sanic.request import Request
 
 _NOT_CALLED: Final = object()
 _FAILED: Final = object()
+
+# From Python 3.12 on, a task can begin at once: a function that need not wait costs no turn of the loop.
+# https://docs.python.org/3/library/asyncio-task.html#asyncio.Task
+_EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
 class OriginDecision:
@@ -75,7 +80,7 @@ class OriginDecision:
         _current_decision.set(self)
         try:
             for function in compiled.functions:
-                if await self._call(function, origins[0], request, compiled.policy.origin_timeout):
+                if await self._call(function, compiled, request):
                     break
         finally:
             _current_decision.set(outer)
@@ -84,16 +89,13 @@ class OriginDecision:
                 self._finished.set()
         self.decide_without_calls(compiled, origins)
 
-    async def _call(self, function: OriginFunction, origin: str, request: Request, timeout: float) -> bool:
+    async def _call(self, function: OriginFunction, compiled: CompiledPolicy, request: Request) -> bool:
         """Return whether a function allows the origin; call it if the request has no result of it yet."""
         result = self._result_of(function)
         if result is _NOT_CALLED:
             place = len(self.results)
             self.results.append((function, None))  # a call that is cancelled counts as one that failed
-            result = _call_safely(function, origin, partial(function, origin, request))
-            if not isinstance(result, bool) and isawaitable(result):
-                result = await _await_result(function, origin, result, timeout)
-            result = _validate_result(function, origin, result)
+            result = await FunctionCall(function, compiled, request).result()
             self.results[place] = function, result
         return result is True
 
@@ -111,54 +113,61 @@ _current_decision: Final[ContextVar[OriginDecision | None]] = ContextVar("corsbp
 """In an origin function: the decision for which it is called."""
 
 
-def _validate_result(function: OriginFunction, origin: str, result: object) -> bool | None:
-    """Return the result of a function; None if it failed, or did not return a bool."""
-    if isinstance(result, bool):
-        return result
-    if result is not _FAILED:
-        message = "The origin function %s() returned %s for %s, which is no bool: refused"
-        name = function_name(function)
-        cors_logger.write(logging.ERROR, message, name, safe_repr(result), safe_repr(origin))
-    return None
+class FunctionCall:
+    """A call of an origin function for a request. Whatever goes wrong in it is logged, and refuses."""
 
+    def __init__(self, function: OriginFunction, compiled: CompiledPolicy, request: Request) -> None:
+        self.function = function
+        self.compiled = compiled
+        self.request = request
+        self.origin: str = request.headers[ORIGIN]
 
-def _call_safely(function: OriginFunction, origin: str, call: Callable[[], object]) -> object:
-    """Return the result of a call; _FAILED, and a line in the log, if it raises."""
-    try:
-        return call()
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    # Some libraries have a BaseException of their own. CancelledError is the function's too: nothing is
-    # awaited here, so that it cannot be a request that is cancelled.
-    except BaseException:
-        message = "The origin function %s() failed for %s: refused"
-        cors_logger.write(logging.ERROR, message, function_name(function), safe_repr(origin), trace=True)
-        return _FAILED
+    async def result(self) -> bool | None:
+        """Call the function, and return its result; None if it failed, or did not return a bool."""
+        result = self._catch(partial(self.function, self.origin, self.request))
+        if not isinstance(result, bool) and isawaitable(result):
+            result = await self._await(result)
+        if isinstance(result, bool):
+            return result
+        if result is not _FAILED:
+            message = "The origin function %s() returned %s for %s, which is not a bool: refused"
+            self._log(message, function_name(self.function), safe_repr(result), safe_repr(self.origin))
+        return None
 
+    def _catch(self, call: Callable[[], object]) -> object:
+        """Return the result of `call`; _FAILED if it raises."""
+        try:
+            return call()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        # Some libraries have a BaseException of their own. CancelledError is the function's too: nothing is
+        # awaited here, so that it cannot be that of a request whose client has gone.
+        except BaseException:
+            message = "The origin function %s() failed for %s: refused"
+            self._log(message, function_name(self.function), safe_repr(self.origin), trace=True)
+            return _FAILED
 
-def _raise_timeout(seconds: float) -> object:
-    raise TimeoutError(f"the origin function did not return within {seconds} s")
+    async def _await(self, awaitable: Awaitable[object]) -> object:
+        """Return the result of an async function, awaited in a task of its own.
 
+        So the function can be cancelled, or cancel itself, and the request goes on.
+        """
+        loop = asyncio.get_running_loop()
+        task: asyncio.Future[object]
+        if iscoroutine(awaitable):
+            task = asyncio.Task(awaitable, loop=loop, **_EAGER)
+        else:
+            task = asyncio.ensure_future(awaitable)
+        if not task.done():
+            await self._wait_for(task)
+        return self._catch(task.result if task.done() else self._raise_timeout)
 
-# From Python 3.12 on, a task can begin at once: a function that need not wait costs no turn of the loop.
-# https://docs.python.org/3/library/asyncio-task.html#asyncio.Task
-_EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+    async def _wait_for(self, task: asyncio.Future[object]) -> None:
+        """Wait until a task is done, or the time is up; then cancel it.
 
-
-async def _await_result(
-    function: OriginFunction, origin: str, awaitable: Awaitable[object], seconds: float
-) -> object:
-    """Return the result of an async function, awaited in a task of its own.
-
-    The function can be cancelled, or cancel itself, and the request goes on.
-    """
-    loop = asyncio.get_running_loop()
-    task: asyncio.Future[object]
-    if iscoroutine(awaitable):
-        task = asyncio.Task(awaitable, loop=loop, **_EAGER)
-    else:
-        task = asyncio.ensure_future(awaitable)
-    if not task.done():
+        `asyncio.wait_for` would wait until a task that ignores its cancellation has ended.
+        """
+        loop = asyncio.get_running_loop()
         waiter = loop.create_future()
 
         def wake(ended: object = None) -> None:
@@ -169,13 +178,23 @@ async def _await_result(
                 waiter.set_result(None)
 
         task.add_done_callback(wake)
-        timer = loop.call_later(seconds, wake)
+        timer = loop.call_later(self.compiled.policy.origin_timeout, wake)
         try:
             await waiter
         finally:
             timer.cancel()
             task.cancel()
-    return _call_safely(function, origin, task.result if task.done() else partial(_raise_timeout, seconds))
+
+    def _raise_timeout(self) -> object:
+        seconds = self.compiled.policy.origin_timeout
+        raise TimeoutError(f"the origin function did not return within {seconds} s")
+
+    def _log(self, message: str, *values: str, trace: bool = False) -> None:
+        compiled = self.compiled
+        facts = request_facts(
+            self.request, compiled.label(), "origin-function-failed", compiled.is_report_only
+        )
+        cors_logger.write(logging.ERROR, message, *values, facts=facts, trace=trace)
 
 
 _decisions: Final[dict[int, tuple[ref[Request], dict[CompiledPolicy, OriginDecision]]]] = {}

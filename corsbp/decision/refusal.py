@@ -1,37 +1,32 @@
-"""Pure: why a page is refused: ids, and in words what to change."""
+"""Pure: the reason to refuse a page, with the words for what to change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from ..ids import Message
 from ..policy.fields import function_name
 from ..policy.policy import CorsPolicy, calls_functions_for, origin_functions
-from ..policy.problems import ids
 from ..spec.fetch import FORBIDDEN_METHODS
 from ..spec.origins import is_origin
 from ..text import safe_repr
-
-REFUSALS: Final = ids("""
-    origin-repeated origin-null origin-malformed origin-not-allowed origin-function-refused
-    origin-function-failed method-elsewhere method-not-allowed headers-malformed header-not-allowed
-""")
-"""Ids of why a page was refused."""
+from . import refusal_ids as ids
 
 
 class Refusal(NamedTuple):
-    """Why a page is refused.
+    """The reason for which a page is refused.
 
         @app.signal("corsbp.page.refused")
         async def count(request, section, refusal: Refusal, report_only):
             print(section, refusal.id, refusal.times)
 
-    id: one of `REFUSALS`.
-    value: what is refused, as it was sent: an origin, a method, a header's name, or a list of lines.
+    id: an id of `refusal_ids`, which never changes its meaning: `"origin-not-allowed"`.
+    value: the refused value as it was sent: an origin, a method, the name of a header, or a list of lines.
     expected: what would have matched.
-    words: what there is to change. Nothing in it is as it was sent.
-    times: how many refusals this one stands for.
+    words: what to change. Values of the request are escaped in it.
+    times: the number of refusals that this one stands for.
     """
 
     id: str
@@ -42,70 +37,101 @@ class Refusal(NamedTuple):
 
 
 def origin_refusal(policy: CorsPolicy, origins: Sequence[str], failed: bool) -> Refusal:
-    """For what a policy refuses these Origin lines; `failed`: a function of it did."""
+    """Return why a policy refuses these Origin lines.
+
+    failed: whether an origin function failed.
+    """
     if len(origins) > 1:
-        why = f"the request has {len(origins)} Origin lines"
-        return Refusal("origin-repeated", list(origins), "one Origin line", why)
+        lines = _first_entries(map(safe_repr, origins), len(origins))
+        words = ids.ORIGIN_REPEATED.fill(count=len(origins), lines=lines)
+        return Refusal(ids.ORIGIN_REPEATED.id, list(origins), "one Origin line", words)
     (origin,) = origins
-    allowed = policy.allow_origins if isinstance(policy.allow_origins, tuple) else ()
-    asked = [f"{function_name(each)}()" for each in origin_functions(policy)]
-    named = (repr(each) for each in allowed if isinstance(each, str))
-    entries = _first_entries(named, max(0, len(allowed) - len(asked)))
-    expected = [f"one of {entries}"] if entries else []
-    expected += [f"an origin for which {' or '.join(asked)} returns True"] if asked else []
+    message = _origin_message(policy, origin, failed)
+    words = message.fill(
+        entries=_entries(policy), functions=_function_names(policy, "or" if failed else "and")
+    )
+    return Refusal(message.id, origin, _expected_origins(policy), words)
+
+
+def _origin_message(policy: CorsPolicy, origin: str, failed: bool) -> Message:
+    """Return the message about an origin that a policy refuses."""
+    # https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin
     if origin == "null":
-        why = "allow_origins cannot name what is opaque: a sandboxed frame, a file, a redirect between sites"
-        kind = "origin-null"
-    elif not is_origin(origin):
-        kind, why = "origin-malformed", "no browser sends such an Origin"
-    elif not asked or not calls_functions_for(policy, origin):
-        why = f"allow_origins leaves it out: it has {entries}"
-        if not entries:
-            why = "no function is asked about files" if asked else "allow_origins is empty: it allows nobody"
-        kind = "origin-not-allowed"
-    elif failed:
-        kind, why = "origin-function-failed", f"{' or '.join(asked)} failed: see the error in the log"
-    else:
-        why = "allow_origins does not name it, and " if entries else ""
-        why += f"{' and '.join(asked)} did not return True"
-        kind = "origin-function-refused"
-    return Refusal(kind, origin, ", or ".join(expected), why)
+        return ids.ORIGIN_NULL
+    if not is_origin(origin):
+        return ids.ORIGIN_MALFORMED
+    has_entries, has_functions = bool(_entries(policy)), bool(origin_functions(policy))
+    if has_functions and calls_functions_for(policy, origin):
+        if failed:
+            return ids.FUNCTION_FAILED
+        return ids.ENTRIES_AND_FUNCTION_REFUSED if has_entries else ids.FUNCTION_REFUSED
+    if has_entries:
+        return ids.ORIGIN_NOT_ALLOWED
+    return ids.NO_FUNCTION_FOR_FILES if has_functions else ids.NO_ORIGIN_ALLOWED
+
+
+def _expected_origins(policy: CorsPolicy) -> str:
+    """Return in words which origins a policy allows."""
+    expected = []
+    if entries := _entries(policy):
+        expected.append(f"one of {entries}")
+    if functions := _function_names(policy, "or"):
+        expected.append(f"an origin for which {functions} returns True")
+    return ", or ".join(expected)
+
+
+def _entries(policy: CorsPolicy) -> str:
+    """Return the first origins and patterns of a policy; there may be very many."""
+    allowed = policy.allow_origins
+    if not isinstance(allowed, tuple):
+        return ""
+    entries = (repr(entry) for entry in allowed if isinstance(entry, str))
+    return _first_entries(entries, len(allowed) - len(origin_functions(policy)))
+
+
+def _function_names(policy: CorsPolicy, word: str) -> str:
+    return f" {word} ".join(f"{function_name(function)}()" for function in origin_functions(policy))
 
 
 def method_refusal(method: str, allowed: Sequence[str], served: Sequence[str]) -> Refusal:
-    """For a method that pages may not use on a path; `served`: those that the section serves there."""
+    """Return why a method cannot be used on a path.
+
+    allowed: the methods that the response names. served: those that the section serves on the path.
+    """
     if method in FORBIDDEN_METHODS:
-        why = f"browsers let no page send {method}"
+        message = ids.METHOD_FORBIDDEN
     elif method in served:
-        why = f"this path serves {method}, but allow_methods leaves it out"
+        message = ids.METHOD_NOT_ALLOWED
     elif method.upper() in allowed:
-        why = f"methods are case-sensitive, and the page has to write {method.upper()}"
+        message = ids.METHOD_CASE
     else:
-        why = f"no route of the section serves it here: there is {', '.join(served) or 'none'}"
-    return Refusal("method-not-allowed", method, f"one of {', '.join(allowed)}", why)
+        message = ids.METHOD_UNSERVED
+    words = message.fill(method=method, upper=method.upper(), served=", ".join(served) or "none")
+    return Refusal(message.id, method, f"one of {', '.join(allowed)}", words)
 
 
 def outside_method_refusal(method: str, allowed: Sequence[str]) -> Refusal:
-    """For a method that a path serves by a route without CORS."""
-    why = f"this path serves {method} by a route that is in no section, or has ctx_cors=False"
-    return Refusal("method-elsewhere", method, f"one of {', '.join(allowed) or 'none'}", why)
+    """Return why a method cannot be used that a route without CORS serves on the path."""
+    words = ids.METHOD_ELSEWHERE.fill(method=method)
+    return Refusal(ids.METHOD_ELSEWHERE.id, method, f"one of {', '.join(allowed) or 'none'}", words)
 
 
 def header_names_refusal(requested: Sequence[str]) -> Refusal:
-    """For requested header names that are none."""
-    why = "the requested header names are no list of tokens, or too long a one"
-    return Refusal("headers-malformed", list(requested), "a list of header names", why)
+    """Return why the requested header names cannot be read."""
+    lines = _first_entries(map(safe_repr, requested), len(requested))
+    words = ids.HEADERS_MALFORMED.fill(lines=lines)
+    return Refusal(ids.HEADERS_MALFORMED.id, list(requested), "a list of header names", words)
 
 
 def header_refusal(name: str, allowed: Sequence[str]) -> Refusal:
-    """For a requested header that is not allowed."""
-    some = _first_entries(allowed, len(allowed)) or "none"
-    why = f"allow_headers leaves out {safe_repr(name)}: it has {some}"
-    return Refusal("header-not-allowed", name, f"one of {', '.join(allowed) or 'none'}", why)
+    """Return why a header cannot be sent."""
+    entries = _first_entries(allowed, len(allowed)) or "none"
+    words = ids.HEADER_NOT_ALLOWED.fill(name=safe_repr(name), entries=entries)
+    return Refusal(ids.HEADER_NOT_ALLOWED.id, name, f"one of {', '.join(allowed) or 'none'}", words)
 
 
 def _first_entries(entries: Iterable[str], count: int) -> str:
-    """The first few of so many entries, for people: there may be very many."""
-    few = list(islice(entries, 5))
-    more = f" and {count - len(few)} more" if count > len(few) else ""
-    return f"{', '.join(few)}{more}"
+    """Return the first five of `count` entries, and the number of the others."""
+    first = list(islice(entries, 5))
+    more = f" and {count - len(first)} more" if count > len(first) else ""
+    return f"{', '.join(first)}{more}"

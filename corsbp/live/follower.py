@@ -10,7 +10,7 @@ from types import EllipsisType
 from typing import Final, NamedTuple
 
 from ..decision.compiled import ActivePolicy
-from ..log import cors_logger
+from ..log import cors_logger, make_facts
 from ..policy.fields import Entries, OriginFunction
 from ..policy.policy import CorsPolicy
 from ..policy.problems import CorsPolicyError
@@ -78,7 +78,7 @@ class OriginFollower:
         self.error: str | None = "the source is not followed yet"
         self.runs: dict[asyncio.AbstractEventLoop, SourceRun] = {}
         preload_tables()
-        active.change(self.declared, active.report_only, is_live=True)
+        active.change_live(self.declared)
 
     @property
     def live(self) -> Live:
@@ -98,7 +98,8 @@ class OriginFollower:
 
     def log(self, level: int, message: str, *values: object) -> None:
         """Log a line with the name of the section."""
-        cors_logger.write(level, f"%s: {message}", self.label(), *values)
+        section = self.label()
+        cors_logger.write(level, f"%s: {message}", section, *values, facts=make_facts(section=section))
 
     # --- runs of the source ---
 
@@ -124,7 +125,7 @@ class OriginFollower:
                 entries = ValidEntries(policy)
                 entries.add(declared_entries(self.declared))
                 policy = entries.to_policy()
-            self.active_policy.change(policy, self.active_policy.report_only)
+            self.active_policy.change_live(policy)
         self.received_at = self.made = self.value = self.error = None
         self.heard_at = time.monotonic()
         self.left_out = set()
@@ -172,7 +173,7 @@ class OriginFollower:
             if base is self.active_policy.policy:
                 break
         self._note_reconfigured()
-        self.active_policy.change(applied.policy, self.active_policy.report_only)
+        self.active_policy.change_live(applied.policy)
         self.made = applied.policy
         return applied
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import uniform
 from typing import Any, Final, Protocol
 
-from ..log import cors_logger
+from ..log import cors_logger, make_facts
 from ..text import safe_repr
 from .options import FollowOptions, Source
 from .values import clear_in_steps, unify_value
@@ -72,7 +72,8 @@ class SourceRun:
     def log(self, message: str, *values: object, trace: bool = False) -> None:
         """Log an error, with the names of all sections that follow."""
         labels = " and ".join(receiver.label() for receiver in self.receivers)
-        cors_logger.write(logging.ERROR, f"%s: {message}", labels, *values, trace=trace)
+        facts = make_facts(section=labels)
+        cors_logger.write(logging.ERROR, f"%s: {message}", labels, *values, facts=facts, trace=trace)
 
     async def _run_forever(self) -> None:
         while True:

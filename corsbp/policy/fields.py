@@ -156,6 +156,6 @@ def to_seconds(value: object) -> float | None:
     return value
 
 
-def function_name(function: OriginFunction) -> str:
+def function_name(function: Callable[..., object]) -> str:
     """Return the name of a function, or of the class of another callable."""
     return str(getattr(function, "__qualname__", type(function).__qualname__))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..spec.origins import FILE, OriginSet, is_origin
 from .aliases import explain_unknown_arguments
@@ -115,7 +115,11 @@ class CorsPolicy(PolicyFields):
 
         `PUBLIC.replace(max_age=60)`. It takes the arguments of the constructor, and raises the same errors.
         """
-        return type(self)(**{**fields_of(self), **changes})
+        if self.allow_origins == "*" or not _ORIGIN_FIELDS.isdisjoint(changes):
+            return type(self)(**{**fields_of(self), **changes})
+        # The origins are checked already. They may come from a store: a hundred thousand, or none.
+        other = type(self)(**{**fields_of(self), **changes, "allow_origins": _ANY_ORIGIN})
+        return with_origins(other, self.allow_origins, self._named, self._functions)
 
     def __copy__(self) -> CorsPolicy:
         return self
@@ -128,6 +132,18 @@ class CorsPolicy(PolicyFields):
         shown = ", ".join(f"{name}={value!r}" for name, value, default in values if value != default)
         return f"{type(self).__name__}({shown})"
 
+
+_ORIGIN_FIELDS: Final = frozenset(
+    {
+        "allow_origins",
+        "allow_credentials",
+        "dangerously_allow_insecure_origins",
+        "dangerously_allow_public_suffixes",
+    }
+)
+"""The fields on which the check of the origins depends."""
+
+_ANY_ORIGIN: Final = ("https://app.example",)
 
 _DEFAULTS: Mapping[str, object] = {
     name: each.default for name, each in signature(CorsPolicy).parameters.items()
@@ -147,7 +163,7 @@ def with_origins(
     There may be none: a store can be empty.
     """
     # The constructor would check and compile them a second time, however many there are.
-    other = object.__new__(CorsPolicy)
+    other = object.__new__(type(policy))
     fields = {**fields_of(policy), "allow_origins": allowed, "_named": compiled, "_functions": functions}
     for name, value in fields.items():
         object.__setattr__(other, name, value)

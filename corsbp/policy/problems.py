@@ -31,11 +31,6 @@ WARNINGS: Final = frozenset([*POLICY_WARNINGS, *STARTUP_WARNINGS])
 """The ids of what is legal but probably not meant."""
 
 
-def ids(text: str) -> frozenset[str]:
-    """Return the ids in a text."""
-    return frozenset(text.split())
-
-
 _PACKAGE: Final = __name__.partition(".")[0]
 
 

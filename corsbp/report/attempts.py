@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 
 class AttemptKind(Enum):
-    """A kind of attempt; its value continues "a page can", for the log."""
+    """A kind of attempt. `words` continue "a page can", for the log."""
 
-    READ = "read the answer to"
-    OPEN = "open the WebSocket"
-    SEND = "send"
+    READ = "read", "read the response to"
+    OPEN = "open", "open the WebSocket"
+    SEND = "send", "send"
+
+    def __init__(self, verb: str, words: str) -> None:
+        self.verb = verb
+        self.words = words
 
 
 READ: Final = AttemptKind.READ
@@ -73,8 +77,8 @@ class Attempt:
         """What the page can, or cannot, for the log."""
         path = safe_repr(self.request.path)
         if self.kind is OPEN:
-            return f"{self.kind.value} {path}"
-        return f"{self.kind.value} {safe_repr(self.method)} {path}"
+            return f"{self.kind.words} {path}"
+        return f"{self.kind.words} {safe_repr(self.method)} {path}"
 
     @property
     def is_without_cors(self) -> bool:

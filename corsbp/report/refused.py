@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..decision.compiled import CompiledPolicy
 from ..decision.refusal import Refusal
+from ..decision.request_facts import request_facts
 from ..log import cors_logger
 from .attempts import Attempt
 from .signals import has_listener, send_signal
@@ -21,9 +22,9 @@ Explain: TypeAlias = Callable[[], Refusal | None]
 """Returns why a page is refused. It is called only if the refusal is reported: words take time."""
 
 
-def has_audience(app: Sanic[Any, Any], level: int = logging.DEBUG) -> bool:
-    """Return whether lines of this level are logged, or the app listens to the signal."""
-    return _is_enabled(level) or has_listener(app)
+def has_audience(app: Sanic[Any, Any]) -> bool:
+    """Return whether refused pages are logged, or the app listens to the signal."""
+    return _is_enabled(logging.DEBUG) or has_listener(app)
 
 
 def report_refusal(compiled: CompiledPolicy, attempt: Attempt, explain: Explain) -> None:
@@ -34,7 +35,9 @@ def report_refusal(compiled: CompiledPolicy, attempt: Attempt, explain: Explain)
     if refusal is None:
         return
     if is_logged:
-        values = compiled.label(), attempt.page, attempt.words, refusal.id, refusal.words
-        cors_logger.logger.debug("%s: a page of %s cannot %s: %s: %s", *values)
+        section = compiled.label()
+        values = section, attempt.page, attempt.words, refusal.id, refusal.words
+        facts = request_facts(attempt.request, section, refusal.id, report_only=False)
+        cors_logger.log(logging.DEBUG, "%s: a page of %s cannot %s: %s: %s", *values, facts=facts)
     if has_listeners:
         send_signal(compiled, attempt.request, refusal)

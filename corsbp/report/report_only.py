@@ -8,11 +8,14 @@ from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from ..decision.compiled import CompiledPolicy
+from ..decision.compiled import ReportOnlyPolicy
+from ..decision.differences import DifferenceCounter
 from ..decision.origin_functions import OriginDecision
 from ..decision.refusal import Refusal
-from ..log import cors_logger
-from ..text import safe_repr
+from ..decision.request_facts import request_facts
+from ..log import cors_logger, make_facts
+from ..spec.origins import MAX_LENGTH
+from ..text import safe_repr, safe_text
 from .attempts import Attempt
 from .refused import Explain
 from .signals import MAX_CONCURRENT, TaskLimiter, has_listener, send_signal
@@ -30,7 +33,7 @@ def running_calls() -> list[asyncio.Task[None]]:
 
 
 def report_difference(
-    report_only: CompiledPolicy, attempt: Attempt, explain: Explain | None, enforced: OriginDecision
+    report_only: ReportOnlyPolicy, attempt: Attempt, explain: Explain | None, enforced: OriginDecision
 ) -> None:
     """Report what the report-only policy would decide differently from the policy in force.
 
@@ -48,18 +51,20 @@ def report_difference(
         limiter.start(_call_functions_and_report(report_only, attempt, explain, decision))
     else:
         message = "%s report-only: %d functions are being called, so that a request was not evaluated"
-        cors_logger.write(logging.INFO, message, report_only.label(), MAX_CONCURRENT)
+        section = report_only.label()
+        facts = request_facts(attempt.request, section, None, report_only=True)
+        cors_logger.write(logging.INFO, message, section, MAX_CONCURRENT, facts=facts)
 
 
 async def _call_functions_and_report(
-    report_only: CompiledPolicy, attempt: Attempt, explain: Explain | None, decision: OriginDecision
+    report_only: ReportOnlyPolicy, attempt: Attempt, explain: Explain | None, decision: OriginDecision
 ) -> None:
     await decision.decide(report_only, attempt.request)
     _report(report_only, attempt, explain, decision)
 
 
 def _report(
-    report_only: CompiledPolicy, attempt: Attempt, explain: Explain | None, decision: OriginDecision
+    report_only: ReportOnlyPolicy, attempt: Attempt, explain: Explain | None, decision: OriginDecision
 ) -> None:
     is_allowed = explain is None
     differs = attempt.is_allowed(report_only, decision) is not is_allowed
@@ -67,24 +72,52 @@ def _report(
     refusal = find_refusal() if differs else None
     if refusal is None:
         return
-    _log_difference(report_only, attempt, "could no longer" if is_allowed else "could", refusal)
+    kind = f"{'refuse' if is_allowed else 'allow'}-{attempt.kind.verb}"
+    report_only.differences.add(kind, safe_text(attempt.origins[0], MAX_LENGTH), refusal.id)
+    if cors_logger.logger.isEnabledFor(logging.INFO):
+        _log_difference(report_only, attempt, "could no longer" if is_allowed else "could", refusal)
     if is_allowed and has_listener(attempt.request.app):
         send_signal(report_only, attempt.request, refusal, report_only=True)
 
 
-def _log_difference(report_only: CompiledPolicy, attempt: Attempt, could: str, refusal: Refusal) -> None:
+def _log_difference(report_only: ReportOnlyPolicy, attempt: Attempt, could: str, refusal: Refusal) -> None:
     """Log a difference once for each kind, page and value, up to `MAX_LOGGED` of a kind."""
-    if not cors_logger.logger.isEnabledFor(logging.INFO):
-        return
-    logged = report_only.logged.setdefault(f"{could} {attempt.kind.value} {refusal.id}", set())
+    differences, section = report_only.differences, report_only.label()
+    if differences.is_cut:
+        message = (
+            "%s report-only: more than %d differences: group.differences() has the most frequent of them"
+        )
+        _log_cut(differences, None, message, section, differences.places)
+    kind = f"{could} {attempt.kind.words} … ({refusal.id})"
+    logged = differences.logged.setdefault(kind, set())
     difference = f"{attempt.page} {safe_repr(refusal.value)}"
-    if difference in logged or len(logged) > MAX_LOGGED:
+    if difference in logged:
         return
-    logged.add(difference)
-    section = report_only.label()
-    if len(logged) > MAX_LOGGED:
-        message = "%s report-only: more pages %s %s … (%s): they are not named any more"
-        cors_logger.write(logging.INFO, message, section, could, attempt.kind.value, refusal.id)
-    else:
-        values = attempt.page, could, attempt.words, refusal.id, refusal.words
-        cors_logger.write(logging.INFO, "%s report-only: a page of %s %s %s: %s: %s", section, *values)
+    if len(logged) == MAX_LOGGED:
+        message = "%s report-only: more than %d pages %s: group.differences() counts all of them"
+        _log_cut(differences, kind, message, section, MAX_LOGGED, kind)
+        return
+    is_logged = cors_logger.write(
+        logging.INFO,
+        "%s report-only: a page of %s %s %s: %s: %s",
+        section,
+        attempt.page,
+        could,
+        attempt.words,
+        refusal.id,
+        refusal.words,
+        facts=request_facts(attempt.request, section, refusal.id, report_only=True),
+    )
+    # A line that the rate limit left out is logged when the same difference comes again.
+    if is_logged:
+        logged.add(difference)
+
+
+def _log_cut(
+    differences: DifferenceCounter, kind: str | None, message: str, section: str, *values: object
+) -> None:
+    """Log once that a list is cut, whatever the rate is: the flood that cuts the list fills the log, too."""
+    if kind not in differences.cuts_logged:
+        differences.cuts_logged.add(kind)
+        facts = make_facts(section=section, report_only=True)
+        cors_logger.log(logging.INFO, message, section, *values, facts=facts)

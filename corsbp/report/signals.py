@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from ..decision.compiled import CompiledPolicy
 from ..decision.refusal import Refusal
+from ..decision.request_facts import request_facts
 from ..log import RateLimitedLogger, cors_logger
 
 if TYPE_CHECKING:
@@ -105,10 +106,10 @@ class SignalDispatcher(TaskLimiter):
         app: Sanic[Any, Any] = context["request"].app
         call = app.dispatch(SIGNAL, context=context, inline=True, fail_not_found=False)
         # Two tasks, so that a listener that raises CancelledError differs from a loop that ends.
-        self.start(_wait_for_listeners(asyncio.ensure_future(call)))
+        self.start(_wait_for_listeners(asyncio.ensure_future(call), context))
 
 
-async def _wait_for_listeners(call: asyncio.Future[Any]) -> None:
+async def _wait_for_listeners(call: asyncio.Future[Any], context: Context) -> None:
     """Wait until the listeners have finished, and log whatever goes wrong in them."""
     try:
         await asyncio.wait({call})
@@ -118,7 +119,10 @@ async def _wait_for_listeners(call: asyncio.Future[Any]) -> None:
         call.result()
     # Some libraries have a BaseException of their own. KeyboardInterrupt has ended the loop by itself.
     except BaseException:
-        cors_logger.write(logging.ERROR, "A listener to %s failed", SIGNAL, trace=True)
+        facts = request_facts(
+            context["request"], context["section"], context["refusal"].id, context["report_only"]
+        )
+        cors_logger.write(logging.ERROR, "A listener to %s failed", SIGNAL, facts=facts, trace=True)
 
 
 _dispatchers: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, SignalDispatcher]] = WeakKeyDictionary()

@@ -793,10 +793,10 @@ def report_line(wish: str, name: str = "api") -> str:
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
-        (f"/api/item --origin {TWO}", [report_line("read the answer to 'GET' '/api/item'")]),
+        (f"/api/item --origin {TWO}", [report_line("read the response to 'GET' '/api/item'")]),
         (
             f"/api/item PUT --origin {TWO}",
-            [report_line("send 'PUT' '/api/item'"), report_line("read the answer to 'PUT' '/api/item'")],
+            [report_line("send 'PUT' '/api/item'"), report_line("read the response to 'PUT' '/api/item'")],
         ),
         (f"/api/ws --origin {TWO}", [report_line("open the WebSocket '/api/ws'")]),
         (
@@ -805,7 +805,7 @@ def report_line(wish: str, name: str = "api") -> str:
         ),
         (
             f"/function/item --origin {TWO}",
-            [report_line("read the answer to 'GET' '/function/item'", "function")],
+            [report_line("read the response to 'GET' '/function/item'", "function")],
         ),
         (f"/api/item --origin {ORIGIN}", ["cors_group(api) report-only: decides the same"]),
         (f"/function/item --origin {EVIL}", ["cors_group(function) report-only: decides the same"]),

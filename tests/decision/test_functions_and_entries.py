@@ -75,7 +75,7 @@ def test_each_failure_is_logged_by_name(caplog: pytest.LogCaptureFixture) -> Non
     assert answer.cors["access-control-allow-origin"] == EVIL
     assert [each.getMessage() for each in caplog.records if "corsbp" in each.name] == [
         f"The origin function raises() failed for {EVIL!r}: refused",
-        f"The origin function says_yes() returned 'yes' for {EVIL!r}, which is no bool: refused",
+        f"The origin function says_yes() returned 'yes' for {EVIL!r}, which is not a bool: refused",
     ]
 
 

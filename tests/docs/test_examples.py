@@ -184,7 +184,7 @@ def test_the_stricter_policy_is_reported_before_it_is_in_force() -> None:
             for name in ("old.app", "unknown")
             for line in (
                 f"cors_group(api) report-only: a page of 'https://{name}.example' could no longer read the "
-                "answer to 'GET' '/api/item': origin-not-allowed: allow_origins leaves it out",
+                "response to 'GET' '/api/item': origin-not-allowed: allow_origins leaves it out",
                 f"https://{name}.example reads the item",
             )
         ),

@@ -51,16 +51,16 @@ async def level(_, level):
 """
 
 REFUSED = (
-    f"cors_group(api): a page of '{EVIL}' cannot read the answer to 'GET' '/api/item': "
+    f"cors_group(api): a page of '{EVIL}' cannot read the response to 'GET' '/api/item': "
     f"origin-not-allowed: allow_origins leaves it out: it has '{ORIGIN}', '{TWO}'"
 )
 TRIED = (
-    f"cors_group(api) report-only: a page of '{TWO}' could no longer read the answer to 'GET' '/api/item': "
+    f"cors_group(api) report-only: a page of '{TWO}' could no longer read the response to 'GET' '/api/item': "
     f"origin-not-allowed: allow_origins leaves it out: it has '{ORIGIN}'"
 )
 FAILED = f"The origin function broken() failed for '{EVIL}': refused"
 OF_FAILED = (
-    f"cors_group(asked): a page of '{EVIL}' cannot read the answer to 'GET' '/asked/item': "
+    f"cors_group(asked): a page of '{EVIL}' cannot read the response to 'GET' '/asked/item': "
     "origin-function-failed: broken() failed: see the error in the log"
 )
 LINES = {

@@ -265,17 +265,18 @@ def test_an_empty_store_is_a_warning(keep: Any, caplog: pytest.LogCaptureFixture
 
 
 def test_no_origin_at_all(caplog: pytest.LogCaptureFixture) -> None:
-    """A policy that allows nobody can come from a source only."""
+    """A policy without an origin can come from a source only; `replace` keeps it if the origins stay."""
     group, _ = followed([])
     caplog.set_level(logging.DEBUG, "corsbp")
 
     async def talk(cors: Cors) -> None:
         assert await cors(ORIGIN, EVIL) == [REFUSED, REFUSED]
         with pytest.raises(ValueError, match="origins-empty"):
-            group.policy.replace(max_age=5)
+            group.policy.replace(allow_credentials=True)
+        assert group.policy.replace(max_age=5).allow_origins == ()
 
     run(group, talk)
-    assert len(logged(caplog, "origin-not-allowed: allow_origins is empty: it allows nobody")) == 2
+    assert len(logged(caplog, "origin-not-allowed: allow_origins is empty: no origin is allowed")) == 2
 
 
 REFUSED_VALUES = {

@@ -206,6 +206,22 @@ def test_origins_of_a_store_replace_the_declared_ones() -> None:
     assert with_origins(policy, (), OriginSet(()), ()).allow_origins == ()  # a store can be empty
 
 
+def test_replace_keeps_origins_without_another_check() -> None:
+    """Of a store, they may be many, or none. What they depend on has them checked again."""
+    policy = CorsPolicy(allow_origins=["http://intranet.example", "https://*.github.io", f], max_age=5)
+    other = policy.replace(allow_methods=["GET"])
+    assert other == CorsPolicy(allow_origins=policy.allow_origins, max_age=5, allow_methods=["GET"])
+    assert other.allow_origins is policy.allow_origins
+    assert [other.allows(each) for each in ("http://intranet.example", "https://a.github.io")] == [True, True]
+    empty = with_origins(policy, (), OriginSet(()), ())
+    assert empty.replace(max_age=7) == with_origins(policy.replace(max_age=7), (), OriginSet(()), ())
+    for changes in ({"allow_credentials": True}, {"allow_origins": ["x"]}):
+        with pytest.raises(CorsPolicyError):
+            policy.replace(**changes)
+    with pytest.raises(CorsPolicyError, match="max-age-range"):
+        empty.replace(max_age=-1)
+
+
 def test_functions_that_cannot_be_hashed() -> None:
     class Unhashable:
         __hash__: Any = None

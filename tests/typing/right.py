@@ -20,6 +20,8 @@ from corsbp import (
     CorsPolicy,
     CorsPolicyError,
     CorsPolicyWarning,
+    Difference,
+    Differences,
     Live,
     OriginFunction,
     Problem,
@@ -194,7 +196,19 @@ if live is not None:
     age: tuple[float | None, int, str | None] = live.age, live.origins, live.error
 tried: CorsGroup = cors_group(Blueprint("tried"), policy=CorsPolicy(), report_only=CorsPolicy(max_age=60))
 with_report_only: CorsPolicy | None = tried.report_only
+differences: Differences = tried.differences()
+kinds: set[str] = {difference.kind for difference in differences}
+most: tuple[Difference, ...] = differences[:1]
+numbers: int = sum(each.count for each in most) + differences.rest
 tried.reconfigure(tried.policy, report_only=None)
+tried.reconfigure(tried.policy, report_only=lambda policy: policy.replace(allow_methods=["GET"]))
+
+
+def only_get(policy: CorsPolicy) -> CorsPolicy:
+    return policy.replace(allow_methods=["GET"])
+
+
+cors_group(Blueprint("read"), report_only=only_get)
 tried.reconfigure(policy=CorsPolicy(max_age=30), report_only=CorsPolicy(max_age=5))
 
 try:

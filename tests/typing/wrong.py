@@ -99,6 +99,8 @@ group.reconfigure(max_age=60)  # wrong
 group.reconfigure(policy, report_only=False)  # wrong
 group.report_only = policy  # wrong
 cors_group(report_only={"max_age": 60})  # wrong
+cors_group(report_only=lambda policy: None)  # wrong
+group.differences().count_all()  # wrong
 
 problem = Problem("bare-string", "allow_origins", "a", "is one string", 7)  # wrong
 problem.id = "entry-type"  # wrong

@@ -177,7 +177,7 @@ def allow_origin(app: Sanic[Any, Any], origin: str) -> None:
         warnings.simplefilter("ignore", CorsPolicyWarning)  # The user has seen them: the policy is not new.
         for section in list_sections(app):
             active = section.active_policy
-            active.change(add_origin(active.policy, origin), active.report_only)
+            active.change(add_origin(active.policy, origin))
 
 
 def add_origin(policy: CorsPolicy, origin: str) -> CorsPolicy:
