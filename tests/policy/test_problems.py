@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from corsbp.command import finding_ids
+from corsbp.decision import refusal_ids
 from corsbp.ids import Message
 from corsbp.policy import field_ids, host_ids, origin_ids, warning_ids
 from corsbp.policy.problems import PROBLEMS, WARNINGS, CorsPolicyError, CorsPolicyWarning, Problem, warn
@@ -39,7 +40,7 @@ def test_each_warning_about_a_policy_is_shown_by_a_case_in_a_table() -> None:
     assert shown == set(POLICY_WARNINGS)
 
 
-@pytest.mark.parametrize("module", [field_ids, finding_ids, host_ids, origin_ids, warning_ids])
+@pytest.mark.parametrize("module", [field_ids, finding_ids, host_ids, origin_ids, refusal_ids, warning_ids])
 def test_each_declared_message_is_used(module: ModuleType) -> None:
     declared = [name for name, value in vars(module).items() if isinstance(value, Message)]
     sources = [
