@@ -15,7 +15,7 @@ from .app.hooks import AppHooks
 from .app.middleware import active_policy_of_request
 from .app.routes import AnySanic
 from .app.section import Section
-from .decision.compiled import ReportOnly
+from .decision.active_policy import ReportOnly
 from .decision.differences import Differences
 from .decision.origin_functions import decide_origin
 from .live.follower import Live

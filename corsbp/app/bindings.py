@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..decision.compiled import ActivePolicy
+from ..decision.active_policy import ActivePolicy
 from ..policy.aliases import policy_hint
 from ..policy.policy import CorsPolicy
 

@@ -22,7 +22,7 @@ from sanic_routing.route import Route
 
 import corsbp
 
-from ..decision.compiled import ActivePolicy
+from ..decision.active_policy import ActivePolicy
 from ..decision.preflight import PathPolicies
 from ..policy.policy import CorsPolicy
 from ..spec.fetch import ALLOW_METHODS, ALLOW_ORIGIN, ORIGIN, REQUEST_METHOD, VARY

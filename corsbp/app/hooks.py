@@ -22,7 +22,7 @@ from sanic import Blueprint
 from sanic.http import Stage
 from sanic.request import Request
 
-from ..decision.compiled import ActivePolicy
+from ..decision.active_policy import ActivePolicy
 from ..live.follower import OriginFollower
 from ..live.sources import FollowedSources
 from ..log import enable_debug

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sanic_routing.route import Route
 
-from ..decision.compiled import ActivePolicy
+from ..decision.active_policy import ActivePolicy
 from ..policy.policy import CorsPolicy
 from ..policy.problems import Problem
 from ..spec.fetch import sort_methods

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 from sanic.request import Request
 
-from ..decision.compiled import ActivePolicy, CompiledPolicy
+from ..decision.active_policy import ActivePolicy
+from ..decision.compiled import CompiledPolicy
 from ..spec.fetch import ORIGIN
 from .other_cors import without_other_cors
 from .routes import Middleware

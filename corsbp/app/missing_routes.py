@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sanic.request import Request
 
-from ..decision.compiled import ActivePolicy
+from ..decision.active_policy import ActivePolicy
 from .send import send_wrapper_for
 
 

@@ -9,7 +9,7 @@ from sanic import Blueprint
 from sanic.blueprints import BlueprintGroup
 from sanic_routing.route import Route
 
-from ..decision.compiled import ActivePolicy
+from ..decision.active_policy import ActivePolicy
 from ..decision.prefix_tree import PrefixTree
 from .routes import AnySanic, Prefix, path_segments, prefix_segments
 from .section import Section, iterate_members

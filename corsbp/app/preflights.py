@@ -9,7 +9,7 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 from sanic_routing.route import Route
 
-from ..decision.compiled import ActivePolicy
+from ..decision.active_policy import ActivePolicy
 from ..decision.preflight import PathPolicies
 from ..report.attempts import SEND
 from ..spec.fetch import ALLOW, ORIGIN, REQUEST_HEADERS, REQUEST_METHOD

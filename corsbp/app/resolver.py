@@ -27,7 +27,7 @@ from sanic.middleware import MiddlewareLocation
 from sanic.router import ROUTER_CACHE_SIZE
 from sanic_routing.route import Route
 
-from ..decision.compiled import ActivePolicy
+from ..decision.active_policy import ActivePolicy
 from ..decision.prefix_tree import PrefixTree
 from ..decision.preflight import PathPolicies
 from ..spec.fetch import sort_methods

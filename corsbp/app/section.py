@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from sanic import Blueprint
 from sanic.blueprints import BlueprintGroup
 
-from ..decision.compiled import ActivePolicy, ReportOnly
+from ..decision.active_policy import ActivePolicy, ReportOnly
 from ..live.follower import OriginFollower
 from ..live.options import FollowOptions, Source
 from ..live.sources import check_same_options

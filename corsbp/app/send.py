@@ -20,7 +20,8 @@ from sanic.http import Http, Stage
 from sanic.request import Request
 from sanic.response import BaseHTTPResponse
 
-from ..decision.compiled import ActivePolicy, CompiledPolicy, Headers
+from ..decision.active_policy import ActivePolicy
+from ..decision.compiled import CompiledPolicy, Headers
 from ..decision.merge import has_names_to_compare, merge_headers
 from ..decision.origin_functions import OriginDecision, decide_origin
 from ..decision.own_origin import is_own_page

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sanic_routing.route import Route
 
-from ..decision.compiled import ActivePolicy
+from ..decision.active_policy import ActivePolicy
 from ..decision.prefix_tree import Segment
 from ..policy.policy import CorsPolicy
 from ..policy.problems import Problem, make_problem

@@ -9,7 +9,7 @@ from sanic.exceptions import Forbidden
 from sanic.request import Request
 from sanic_routing.route import Route
 
-from ..decision.compiled import ActivePolicy
+from ..decision.active_policy import ActivePolicy
 from ..decision.own_origin import is_own_page
 from ..report.attempts import OPEN
 from ..spec.fetch import ORIGIN

@@ -6,6 +6,7 @@ The modules, from the entry inwards; imports run downwards only:
     preflight         the headers of OPTIONS, for each path
     merge             the headers of a section among those of others
     own_origin        whether a page is the server's own
+    active_policy     the policy in force of a route, and its report-only policy
     compiled          a compiled policy: the headers of a response
     refusal           why a page is refused: ids and words
     refusal_ids       ids of reasons to refuse a page: message, meaning, remedy

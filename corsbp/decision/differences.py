@@ -60,12 +60,13 @@ class Differences(tuple[Difference, ...]):
 class DifferenceCounter:
     """A counter of differences that keeps those that come often.
 
-    A client can invent origins without end. So a new difference that finds no place takes that of the least
-    frequent one by chance: 1 to the rank of that one and 1. To displace a difference that came n times takes
-    about n² / 2 requests for each place, while one that comes often gets in soon, and stays. (R. Ben Basat
-    and others, "Randomized Admission Policy for Efficient Top-k and Frequency Estimation", INFOCOM 2017.)
+    A client can invent origins without end. So a new difference that finds no place takes the place of the
+    least frequent one by chance, with a probability of 1 / (n + 1) if that one came n times. A client needs
+    about n² / 2 requests for each place to displace a difference that came n times. A difference that comes
+    often gets a place soon, and keeps it. (R. Ben Basat and others, "Randomized Admission Policy for
+    Efficient Top-k and Frequency Estimation", INFOCOM 2017.)
 
-    Counts are not estimated: they begin when a difference gets its place.
+    Counts are not estimated: a count begins when its difference gets a place.
     """
 
     def __init__(self, places: int = MAX_DIFFERENCES, chance: Callable[[], float] = random) -> None:
@@ -99,7 +100,8 @@ class DifferenceCounter:
     def _compete(self, difference: _Key) -> None:
         """Put a new difference in the place of the least frequent one, or count it with the rest."""
         chance = self.chance()
-        # Ranks only grow: what has no chance against the lowest rank of a while ago needs no search.
+        # Ranks only grow: a difference that loses against an earlier lowest rank loses against the present
+        # one. So a flood rarely costs the search for it.
         if chance * (self._lowest_rank + 1) >= 1:
             return
         least = min(self._ranks, key=self._ranks.__getitem__)

@@ -1,4 +1,4 @@
-"""Whether a page is the server's own: pages of the server need no CORS."""
+"""Pure: the server's own pages, which need no CORS."""
 
 from __future__ import annotations
 

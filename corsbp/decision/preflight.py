@@ -21,7 +21,8 @@ from ..spec.fetch import (
     parse_requested_headers,
     sort_methods,
 )
-from .compiled import ActivePolicy, CompiledPolicy, Headers, encode_headers
+from .active_policy import ActivePolicy
+from .compiled import CompiledPolicy, Headers, encode_headers
 from .refusal import Refusal, header_names_refusal, header_refusal, method_refusal
 
 _ALLOW_ORIGIN: Final = ALLOW_ORIGIN.encode()

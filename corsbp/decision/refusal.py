@@ -46,6 +46,7 @@ def origin_refusal(policy: CorsPolicy, origins: Sequence[str], failed: bool) -> 
         words = ids.ORIGIN_REPEATED.fill(count=len(origins), lines=lines)
         return Refusal(ids.ORIGIN_REPEATED.id, list(origins), "one Origin line", words)
     (origin,) = origins
+    # "f() or g() failed", but "f() and g() did not return True"
     message = _origin_message(policy, origin, failed)
     words = message.fill(
         entries=_entries(policy), functions=_function_names(policy, "or" if failed else "and")
@@ -98,10 +99,13 @@ def method_refusal(method: str, allowed: Sequence[str], served: Sequence[str]) -
 
     allowed: the methods that the response names. served: those that the section serves on the path.
     """
+    # https://fetch.spec.whatwg.org/#forbidden-method
     if method in FORBIDDEN_METHODS:
         message = ids.METHOD_FORBIDDEN
     elif method in served:
         message = ids.METHOD_NOT_ALLOWED
+    # Browsers put six methods into upper case, and PATCH is not one of them.
+    # https://fetch.spec.whatwg.org/#concept-method-normalize
     elif method.upper() in allowed:
         message = ids.METHOD_CASE
     else:

@@ -15,6 +15,7 @@ def request_facts(request: Request, section: str, id_: str | None, report_only: 
     """Return the facts of a request; its method is the one that a preflight names."""
     headers = request.headers
     method = request.method
+    # https://fetch.spec.whatwg.org/#cors-preflight-request
     if method == "OPTIONS" and ORIGIN in headers:
         method = headers.get(REQUEST_METHOD, method)
     return make_facts(

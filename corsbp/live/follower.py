@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import EllipsisType
 from typing import Final, NamedTuple
 
-from ..decision.compiled import ActivePolicy
+from ..decision.active_policy import ActivePolicy
 from ..log import cors_logger, make_facts
 from ..policy.fields import Entries, OriginFunction
 from ..policy.policy import CorsPolicy

@@ -1,4 +1,4 @@
-"""What a page attempts, and whether a policy allows it."""
+"""The attempt of a page: to read, to send, to open; and the check whether a policy allows it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from ..decision.compiled import ActivePolicy, CompiledPolicy
+from ..decision.active_policy import ActivePolicy
+from ..decision.compiled import CompiledPolicy
 from ..decision.origin_functions import OriginDecision
 from ..decision.preflight import PathPolicies
 from ..decision.refusal import Refusal, outside_method_refusal
@@ -40,7 +41,7 @@ SEND: Final = AttemptKind.SEND
 
 
 class Attempt:
-    """What the page that sent a request wants.
+    """The attempt of the page that sent a request.
 
     active, compiled: the policy in force of the request.
     path: the path of a preflight.
@@ -70,31 +71,34 @@ class Attempt:
     @property
     def page(self) -> str:
         """The page's origin, for the log."""
+        # There is one: a request without Origin is not an attempt of a page.
         return safe_repr(self.origins[0])
 
     @property
     def words(self) -> str:
-        """What the page can, or cannot, for the log."""
+        """The words for the attempt, which continue "a page can", for the log."""
         path = safe_repr(self.request.path)
+        # Every handshake is a GET. https://www.rfc-editor.org/rfc/rfc6455#section-4.1
         if self.kind is OPEN:
             return f"{self.kind.words} {path}"
         return f"{self.kind.words} {safe_repr(self.method)} {path}"
 
     @property
     def is_without_cors(self) -> bool:
-        """Whether a route without CORS serves the method for which a preflight was sent."""
+        """True if a route without CORS serves the method that the preflight names."""
         return self.path is not None and self.path.policy_for(self.method) is None
 
     def is_allowed(self, compiled: CompiledPolicy, decision: OriginDecision) -> bool:
-        """Return whether a policy allows it. This makes no words, which only a report needs."""
+        """Return whether a policy allows the attempt. This makes no words, which only a report needs."""
         if self.kind is OPEN and not compiled.policy.check_websockets:
             return True
+        # Both policies refuse a method of a route without CORS: the route is in neither of them.
         if self.is_without_cors or not compiled.allows(self.origins, decision.grant):
             return False
         return self._preflight_refusal(compiled) is None
 
     def refusal(self, compiled: CompiledPolicy, decision: OriginDecision) -> Refusal | None:
-        """Return why a policy refuses it."""
+        """Return why a policy refuses the attempt."""
         if not self.is_without_cors:
             refusal = compiled.refusal(self.origins, decision.grant, decision.failed)
             if refusal is not None:

@@ -29,6 +29,7 @@ def has_audience(app: Sanic[Any, Any]) -> bool:
 
 def report_refusal(compiled: CompiledPolicy, attempt: Attempt, explain: Explain) -> None:
     """Log that a page is refused, and send the signal."""
+    # In production, DEBUG is off and there may be no listener: then the reason is not looked for.
     is_logged = cors_logger.admits(logging.DEBUG)
     has_listeners = has_listener(attempt.request.app)
     refusal = explain() if is_logged or has_listeners else None

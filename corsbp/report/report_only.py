@@ -67,15 +67,19 @@ def _report(
     report_only: ReportOnlyPolicy, attempt: Attempt, explain: Explain | None, decision: OriginDecision
 ) -> None:
     is_allowed = explain is None
+    # Without words: most requests beside a report-only policy have the same decision by both.
     differs = attempt.is_allowed(report_only, decision) is not is_allowed
+    # The reason is that of the policy that refuses.
     find_refusal = explain or partial(attempt.refusal, report_only, decision)
     refusal = find_refusal() if differs else None
     if refusal is None:
         return
+    # Whatever becomes of the line in the log: a list that leaves out what the log left out is not honest.
     kind = f"{'refuse' if is_allowed else 'allow'}-{attempt.kind.verb}"
     report_only.differences.add(kind, safe_text(attempt.origins[0], MAX_LENGTH), refusal.id)
     if cors_logger.logger.isEnabledFor(logging.INFO):
         _log_difference(report_only, attempt, "could no longer" if is_allowed else "could", refusal)
+    # A listener counts pages that fail, and those that only the policy in force refuses fail already.
     if is_allowed and has_listener(attempt.request.app):
         send_signal(report_only, attempt.request, refusal, report_only=True)
 

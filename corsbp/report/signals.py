@@ -32,6 +32,7 @@ Context: TypeAlias = dict[str, Any]
 
 def has_listener(app: Sanic[Any, Any]) -> bool:
     """Return whether the app listens to the signal now: listeners can come at any time."""
+    # Listeners are in it, and those who wait with `app.event()`.
     names = app.signal_router.name_index
     return SIGNAL in names or _ANY in names
 
@@ -54,7 +55,7 @@ class TaskLimiter:
 
     @property
     def has_room(self) -> bool:
-        """Whether another task can be started now."""
+        """True if another task can be started now."""
         return len(self.tasks) < MAX_CONCURRENT
 
     def start(self, job: Coroutine[Any, Any, None]) -> None:
@@ -92,6 +93,7 @@ class SignalDispatcher(TaskLimiter):
             times = self.waiting[key]["refusal"].times + 1
             context["refusal"] = Refusal(*refusal[:-1], times)
         self.waiting[key] = context
+        # One line a second: each further refusal would be one.
         message = "%d calls of listeners to %s are running: what is refused meanwhile is reported together"
         overload_logger.write(logging.WARNING, message, MAX_CONCURRENT, SIGNAL)
 

@@ -26,7 +26,7 @@ from corsbp import CorsPolicy, cors_group
 from corsbp.app import send as send_module
 from corsbp.app.send import send_wrapper_for
 from corsbp.app.websockets import check_handshake
-from corsbp.decision.compiled import ActivePolicy
+from corsbp.decision.active_policy import ActivePolicy
 
 from ..support import (
     GRANTED,

@@ -21,7 +21,7 @@ from sanic.server import HttpProtocol
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.app.middleware import RouteMiddleware
-from corsbp.decision.compiled import ActivePolicy
+from corsbp.decision.active_policy import ActivePolicy
 
 from ..support import (
     EVIL,

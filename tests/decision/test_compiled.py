@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from corsbp import CorsPolicy
-from corsbp.decision.compiled import ActivePolicy
+from corsbp.decision.active_policy import ActivePolicy
 from corsbp.decision.preflight import PathPolicies
 
 from ..cases import CASES, LISTED, POLICIES, Case

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from corsbp import CorsPolicy
-from corsbp.decision.compiled import ActivePolicy, CompiledPolicy, Headers
+from corsbp.decision.active_policy import ActivePolicy
+from corsbp.decision.compiled import CompiledPolicy, Headers
 from corsbp.decision.preflight import PathPolicies
 from corsbp.decision.refusal import outside_method_refusal
 

@@ -13,7 +13,7 @@ from sanic.response import HTTPResponse, text
 
 from corsbp import CorsGroup, CorsPolicy, cors_group
 from corsbp.decision import compiled, refusal
-from corsbp.decision.compiled import ActivePolicy
+from corsbp.decision.active_policy import ActivePolicy
 from corsbp.report.report_only import MAX_LOGGED
 from corsbp.report.signals import MAX_CONCURRENT, SIGNAL
 

@@ -16,7 +16,7 @@ from sanic import Blueprint, Request, Sanic
 from sanic.compat import Header
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.decision.compiled import ActivePolicy
+from corsbp.decision.active_policy import ActivePolicy
 from corsbp.decision.origin_functions import OriginDecision
 from corsbp.decision.refusal import Refusal
 from corsbp.decision.refusal_ids import REFUSALS
