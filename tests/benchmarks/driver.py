@@ -1,8 +1,8 @@
-"""A child process: the app of one layer, answering through Sanic's own HTTP protocol, in memory.
+"""A child process: the app of one layer responds through Sanic's own HTTP protocol, in memory.
 
-``python -m tests.benchmarks.driver LAYER`` reads one JSON command a line and answers each with one line:
-``{"send": request}`` gives the answer's text, ``{"block": request, "count": n}`` the CPU seconds of n. A
-request that is several ones is sent in turn, and the next block goes on where the last one stopped.
+``python -m tests.benchmarks.driver LAYER`` reads one JSON command a line and replies to each with one line:
+``{"send": request}`` gives the text of the response, ``{"block": request, "count": n}`` the CPU seconds of n.
+Several requests in place of one are sent in turn, and the next block goes on where the last one stopped.
 The startup and the sockets use its ``make_app`` and ``start``.
 """
 
@@ -31,7 +31,7 @@ from tests.benchmarks.layers import LAYERS, REQUESTS
 
 loops: ModuleType
 try:
-    import uvloop as loops  # what Sanic takes by itself where it is installed
+    import uvloop as loops  # Sanic uses it by itself where it is installed
 except ImportError:
     loops = asyncio
 
@@ -41,7 +41,7 @@ WARM_UP = 20
 
 
 def make_app(name: str, install: Callable[[Sanic], None]) -> Sanic:
-    """An app as in production: TouchUp on, no access log, nothing of sanic-ext unless a layer asks for it."""
+    """Create an app as in production: TouchUp on, no access log, no sanic-ext unless a layer adds it."""
     app = Sanic(name, configure_logging=False)
     app.config.update(ACCESS_LOG=False, AUTO_EXTEND=False, MOTD=False, FALLBACK_ERROR_FORMAT="text")
     install(app)
@@ -49,7 +49,7 @@ def make_app(name: str, install: Callable[[Sanic], None]) -> Sanic:
 
 
 async def start(app: Sanic) -> None:
-    """All that Sanic does before it listens: finalise, TouchUp, the listeners of before_server_start."""
+    """Do all that Sanic does before it listens: finalise, TouchUp, the listeners of before_server_start."""
     # As `sanic` and `app.run()` do: what Sanic does only for HTTP/3 is taken out of its code (`alt-svc`).
     app.state.server_info.append(ApplicationServerInfo(settings={"version": HTTP.VERSION_1}))
     with socket.create_server(("127.0.0.1", 0)) as unused:
@@ -63,7 +63,7 @@ async def start(app: Sanic) -> None:
 
 
 class MemoryTransport(asyncio.Transport):
-    """Delivers a request each time the protocol asks for more bytes, and keeps what the protocol writes."""
+    """A transport that delivers a request whenever the protocol reads, and keeps what the protocol writes."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, protocol: HttpProtocol, requests: Iterator[bytes]
@@ -76,8 +76,8 @@ class MemoryTransport(asyncio.Transport):
         self.closing = False
 
     def resume_reading(self) -> None:
-        # Sanic calls this when a request is answered and the next one may come. As from a socket, it comes
-        # through the loop and not from within this call.
+        # Sanic calls this after a response, when the next request may come. As from a socket, it comes
+        # through the loop and not inside of this call.
         if self.left:
             self.left -= 1
             self.loop.call_soon(self.protocol.data_received, next(self.requests))
@@ -130,9 +130,9 @@ async def send(app: Sanic, requests: Iterator[bytes]) -> bytes:
 
 
 async def block(app: Sanic, requests: Iterator[bytes], count: int, answer: bytes) -> float:
-    """The CPU seconds of ``count`` requests on one kept-alive connection, each of which must get ``answer``.
+    """Return the CPU seconds of ``count`` requests on one connection, each of which must get ``answer``.
 
-    What a browser opens and closes connections for is not CORS: it happens outside of the clock.
+    The connection is opened and closed outside of the clock, since that is not CORS.
     """
     async with _connection(app, requests) as transport:
         await transport.deliver(WARM_UP)
@@ -146,7 +146,7 @@ async def block(app: Sanic, requests: Iterator[bytes], count: int, answer: bytes
 
 
 def reply_channel() -> TextIO:
-    """Standard output for the replies alone: what anything else prints goes to standard error."""
+    """Keep standard output for the replies: all other output goes to standard error."""
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     return channel

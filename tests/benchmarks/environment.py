@@ -1,6 +1,6 @@
-"""The Pythons that the layers run in, and the child processes.
+"""The Pythons in which the layers run, and the child processes.
 
-sanic-cors hands itself over to sanic-ext wherever that is installed, and then does nothing: it gets an
+sanic-cors does nothing where sanic-ext is installed: it gets an
 environment of its own, with the versions of this one, in the user's cache directory.
 """
 
@@ -17,16 +17,16 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PEERS = {"sanic-cors": "sanic-cors==2.2.0"}
-# What a bare Sanic spends its time in must be the same on both sides.
+# The packages that a bare Sanic spends its time in must be the same on both sides.
 SAME_HERE_AND_THERE = ("sanic", "sanic-routing", "multidict", "httptools", "uvloop")
 
 
 class NotInstalledError(Exception):
-    """A layer cannot run here; the message is what its row says."""
+    """An error: a layer cannot run here; its row shows the message."""
 
 
 def interpreter(peer: str, *, given: Path | None = None, install: bool = True) -> str:
-    """The Python that can run a layer: this one, or one where ``peer`` is installed and sanic-ext is not."""
+    """Return the Python for a layer: this one, or one where ``peer`` is installed and sanic-ext is not."""
     if not peer:
         return sys.executable
     if given is not None:
@@ -41,7 +41,7 @@ def interpreter(peer: str, *, given: Path | None = None, install: bool = True) -
         [PEERS[peer], versions[0], f"python{sys.version_info.major}.{sys.version_info.minor}"]
     )
     python = home / "bin" / "python"
-    ready = home / "ready"  # written last: an environment half made is made again
+    ready = home / "ready"  # written last, so that an incomplete environment is made again
     if not ready.exists():
         if not install:
             raise NotInstalledError("its environment is not made yet, and may not be with --no-install")
@@ -67,7 +67,7 @@ def _run(command: list[str]) -> None:
 
 
 def run_module(python: str, module: str, *arguments: str) -> dict[str, Any]:
-    """Run a module of this package to its end; its answer is one line of JSON."""
+    """Run a module of this package to its end; its output is one line of JSON."""
     command = [python, "-m", f"tests.benchmarks.{module}", *arguments]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     response: dict[str, Any] = json.loads(done.stdout)
@@ -75,7 +75,7 @@ def run_module(python: str, module: str, *arguments: str) -> dict[str, Any]:
 
 
 class Worker:
-    """The child process of one layer, asked over its pipes; see driver.py for what it understands."""
+    """The child process of one layer, driven over its pipes; driver.py has its commands."""
 
     def __init__(self, python: str, layer: str, *, hash_seed: int) -> None:
         self.layer = layer
@@ -95,7 +95,7 @@ class Worker:
         self, kind: type[BaseException] | None, value: object, traceback: TracebackType | None
     ) -> None:
         assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.close()  # the child's loop over its input ends
+        self.process.stdin.close()  # ends the loop of the child over its input
         try:
             self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:

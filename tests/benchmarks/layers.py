@@ -2,7 +2,7 @@
 
 The app has one section, ``/api`` with a path that serves GET and PUT, and routes outside: ``/about``, and
 ``/about/<number:int>``.
-Every layer is configured to send the same headers; ``expected`` says what it must answer to each request.
+Every layer is configured to send the same headers; ``expected`` has the response to each request.
 All but Sanic is imported inside the functions: a layer runs where only its own packages are installed.
 """
 
@@ -44,7 +44,7 @@ Headers = Mapping[str, str]
 
 
 def _request(method: str, path: str, **headers: str) -> bytes:
-    """The bytes that a browser would send, shortened to the headers that Sanic looks at on every request."""
+    """Return the bytes that a browser would send, with only the headers that Sanic reads in every request."""
     common = {
         "host": "api.example",
         "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -80,13 +80,13 @@ REQUESTS: dict[str, list[bytes]] = {
 """What a block sends: these, over and over."""
 OUTSIDE = ("outside", "outside, miss", "404 outside")
 
-# -- the app, and what each layer does to it -----------------------------------------------------------------
+# -- the app, and the change that each layer makes -----------------------------------------------------------
 
 
 def _section(
     own: Headers | None = None, preflight: Headers | None = None, *, options: bool = False
 ) -> Blueprint:
-    """The section's blueprint; ``own`` and ``preflight`` are headers that its handlers write themselves."""
+    """Return the blueprint of the section; its handlers write the headers ``own`` and ``preflight``."""
     section = Blueprint("api", url_prefix="/api")
 
     if own is None:
@@ -119,8 +119,8 @@ def _section(
 
 
 def _bare(app: Sanic) -> None:
-    # Sanic alone answers OPTIONS with 405, through an exception. The base of the preflight column is the
-    # least that can be answered instead: a handler that returns an empty response.
+    # Sanic alone responds 405 to OPTIONS, through an exception. The base of the preflight column is the
+    # smallest response instead: a handler that returns an empty response.
     app.blueprint(_section(options=True))
 
 
@@ -152,7 +152,7 @@ def _corsbp(
 
         logger = logging.getLogger("corsbp")
         logger.setLevel(level)
-        # What a handler does with a line is not measured.
+        # The work of a log handler is not measured.
         logger.handlers, logger.propagate = [logging.NullHandler()], False
         policy = CorsPolicy(
             allow_origins=origins(),
@@ -208,12 +208,12 @@ def _guide(app: Sanic) -> None:
 
 
 def install_recipe(app: Sanic) -> None:
-    """The recipe of the Sanic guide, "How to: CORS", with the repairs that it needs to run on this Sanic.
+    """Install the recipe of the Sanic guide, "How to: CORS", with the repairs that it needs on this Sanic.
 
     Its shape is kept: one listener that gives OPTIONS handlers to the paths without one, one response
     middleware, both adding the same headers, the route's methods collected for each response. Repaired: paths
     with two routes keep all methods; the app is amended as a whole (else OPTIONS is 500, and with a thousand
-    routes it does not start); responses without a route are let through (else 404 is 500); the origin is one.
+    routes it does not start); responses without a route pass (else 404 is 500); the origin is one.
     """
 
     def add_headers(response: HTTPResponse, methods: Iterable[str]) -> None:
@@ -269,7 +269,7 @@ def _sanic_ext(app: Sanic) -> None:
         CORS_EXPOSE_HEADERS=[EXPOSED],
         CORS_MAX_AGE=MAX_AGE,
     )
-    # Only the extension that does CORS: injection, OpenAPI and the others cost time too, and are not CORS.
+    # Only the extension for CORS: injection, OpenAPI and others cost time too, and are not CORS.
     Extend(app, built_in_extensions=False, extensions=[HTTPExtension])
     app.blueprint(_section())
 
@@ -301,7 +301,7 @@ class Layer:
     """What it must answer to each of REQUESTS: all ``access-control-*`` headers and ``Vary``."""
     environment: str = ""
     """The package that must be installed without sanic-ext, in an environment of its own."""
-    theirs: bool = False
+    other_headers: bool = False
     """Another package's: where its release for this Sanic sends other headers, it is left out."""
 
     def build(self, app: Sanic) -> None:
@@ -317,7 +317,7 @@ class Layer:
 
 
 def _everywhere(headers: Headers, preflight: Headers, *, nowhere: Iterable[str] = ()) -> dict[str, Headers]:
-    """The same headers for every request but the preflight, and none for the requests in ``nowhere``."""
+    """Return the same headers for every request but the preflight; none for those in ``nowhere``."""
     same = {name: preflight if name == "preflight" else headers for name in REQUESTS}
     return same | {name: {} for name in nowhere}
 
@@ -332,7 +332,7 @@ _VARIED_GRANT = {**GRANT, **VARY}
 
 LAYERS = [
     Layer("bare Sanic", _bare, _everywhere({}, {})),
-    # The same thing twice: whatever the second row shows is noise.
+    # The same app twice: the second row shows the noise.
     Layer("bare Sanic again", _bare, _everywhere({}, {})),
     Layer(
         "handler",
@@ -350,7 +350,7 @@ LAYERS = [
         _middleware(VARY),
         _everywhere(_VARIED_GRANT, {**PREFLIGHT, **_VARIED_GRANT}),
     ),
-    # One exact origin is sent to everybody and needs no Vary; the others decide for each request and do.
+    # One exact origin is sent to every page and needs no Vary; the others decide for each request, with Vary.
     Layer("corsbp, one origin", _corsbp(lambda: [ORIGIN]), _STATIC),
     Layer("corsbp, two origins", _corsbp(_two), _by_origin()),
     Layer("corsbp, two origins, logged", _corsbp(_two, level=logging.DEBUG), _by_origin()),
@@ -360,7 +360,7 @@ LAYERS = [
     Layer("corsbp, 1,000 patterns", _corsbp(_thousand_patterns), _by_origin()),
     Layer("corsbp, function", _corsbp(lambda: _synchronous), _by_origin()),
     Layer("corsbp, async function", _corsbp(lambda: _asynchronous), _by_origin()),
-    # The recipe answers a request and a preflight with one set of headers.
+    # The recipe sends the same headers for a request and a preflight.
     Layer(
         "guide's recipe",
         _guide,
@@ -378,13 +378,13 @@ LAYERS = [
         "sanic-ext",
         _sanic_ext,
         _everywhere(_VARIED_GRANT, {**PREFLIGHT, **_VARIED_GRANT}) | {"refused": {}},
-        theirs=True,
+        other_headers=True,
     ),
     Layer(
         "sanic-cors",
         _sanic_cors,
         _everywhere(GRANT, {**PREFLIGHT, **GRANT}) | {"refused": {}},
         environment="sanic-cors",
-        theirs=True,
+        other_headers=True,
     ),
 ]

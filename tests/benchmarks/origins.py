@@ -1,4 +1,4 @@
-"""The cost of many origins: to declare them, to bind a section to them, to change to them, and to ask."""
+"""The cost of many origins: to declare them, to bind a section, to reconfigure it, and to match one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _measure(kind: str, size: int) -> dict[str, float]:
-    """Seconds to declare, bind and reconfigure; microseconds to ask once."""
+    """Return the seconds to declare, bind and reconfigure; and the microseconds to match once."""
     from corsbp import CorsPolicy, cors_group
 
     origins = [KINDS[kind](number) for number in range(size)]

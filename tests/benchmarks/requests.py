@@ -2,7 +2,7 @@
 
 A block is some hundred equal requests on one kept-alive connection, and its figure the CPU time of the
 process, so that waiting for the processor does not count. The 10th percentile of many blocks drops those that
-something disturbed. Processes of one program differ by a percent or two while they live (layout of the
+something disturbed. Processes of one program differ by a percent or two (layout of the
 memory, hash seed): each layer is started several times, with the others' hash seeds, and the median counts.
 """
 
@@ -21,7 +21,7 @@ from tests.benchmarks.layers import LAYERS, REQUESTS, Layer
 from tests.benchmarks.tables import Goal
 
 BARE = LAYERS[0].name
-# Headers whose value is a list, whose order means nothing; and those of them where case means nothing either.
+# Headers with a list in any order; and those of them in which case does not matter either.
 LISTS = {"access-control-allow-methods", "access-control-allow-headers", "vary"}
 CASELESS = {"access-control-allow-headers", "vary"}
 
@@ -37,7 +37,7 @@ QUICK = Effort(processes=1, rounds=1, block=5)
 
 
 class WrongHeadersError(Exception):
-    """A layer does not send what it should: its figures would mean nothing."""
+    """An error: a layer sends other headers than it should, so its figures would mean nothing."""
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Result:
         return above / other if above is not None and other else None
 
 
-# -- what is sent --------------------------------------------------------------------------------------------
+# -- responses -----------------------------------------------------------------------------------------------
 
 
 def _comparable(headers: Mapping[str, str]) -> dict[str, object]:
@@ -80,10 +80,10 @@ def _comparable(headers: Mapping[str, str]) -> dict[str, object]:
 
 
 def fault(layer: Layer, request: str, response: str) -> str | None:
-    """What is wrong with an answer: its status, or its ``access-control-*`` and ``Vary`` headers."""
+    """Return the fault of a response: in its status, or its ``access-control-*`` and ``Vary`` headers."""
     head = response.partition("\r\n\r\n")[0].split("\r\n")
     status = int(head[0].split(" ")[1])
-    # A browser takes any 2xx for a preflight.
+    # A browser accepts any 2xx for a preflight.
     right = status == 404 if request.startswith("404") else 200 <= status <= 299
     sent: dict[str, str] = {}
     for line in head[1:]:
@@ -111,7 +111,7 @@ def measure(effort: Effort, *, sanic_cors: Path | None = None, install: bool = T
 def _one_generation(
     result: Result, effort: Effort, seed: int, sanic_cors: Path | None, install: bool
 ) -> None:
-    """Start every layer once, check it, run its blocks in turn with the others', and stop them all."""
+    """Start every layer once, check it, run its blocks in turn with the others, and stop them all."""
     with ExitStack() as stack:
         workers: dict[str, Worker] = {}
         for layer in LAYERS:
@@ -147,7 +147,7 @@ def _check(result: Result, workers: Mapping[str, Worker]) -> None:
             continue
         responses = {request: workers[layer.name].ask(send=request)["answer"] for request in REQUESTS}
         wrong = [text for request, response in responses.items() if (text := fault(layer, request, response))]
-        if wrong and layer.theirs:
+        if wrong and layer.other_headers:
             result.missing[layer.name] = f"it sends other headers here: {wrong[0]}"
         else:
             faults += wrong
@@ -199,7 +199,7 @@ def goals(result: Result) -> Sequence[Goal]:
         ratio(patterns, "granted", two, 1.30),
         ratio(patterns, "refused", two, 1.30),
         above(function, "granted", 12),
-        # Who is granted pays nothing for what is told of others; the least that can be told from noise.
+        # A granted response must not cost more because refused ones are logged; the limit is above the noise.
         *(more(f"{two}, {each}", "granted", two, 1) for each in ("logged", "listener", "report_only")),
         *(outside(layer) for layer in (one, two, patterns)),
         *(

@@ -53,12 +53,12 @@ def _serve(name: str, port: int) -> None:
 
 @contextlib.contextmanager
 def server(layer: Layer) -> Iterator[int]:
-    """Two workers of a layer on a free loopback port, handed out once its headers are checked."""
+    """Run two workers of a layer on a free loopback port, and return it once its headers are checked."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    # What it says is shown if it does not start; when it is stopped, it only says that pipes broke.
-    # Stopped like that, it also leaves its temporary files: they go with the directory.
+    # Its output is shown if it does not start; when it is stopped, it only reports broken pipes.
+    # It also leaves temporary files then: they are removed with the directory.
     with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryDirectory() as scratch:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.sockets", layer.name, str(port)],
@@ -66,7 +66,7 @@ def server(layer: Layer) -> Iterator[int]:
             env={**os.environ, "TMPDIR": scratch},
             stdout=said,
             stderr=said,
-            start_new_session=True,  # the workers are its children: one group to stop
+            start_new_session=True,  # the workers are its children: the whole group is stopped
         )
         try:
             _wait_until_it_answers(layer, port, process, said)
@@ -101,7 +101,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _wrk(port: int, seconds: int) -> tuple[float, float]:
-    """Requests per second, and the 99th percentile of the latency in ms."""
+    """Return requests per second, and the 99th percentile of the latency in ms."""
     # One thread: server and client share the machine.
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-H", f"Origin: {ORIGIN}"]
     done = subprocess.run(
@@ -133,7 +133,7 @@ def run(*, quick: bool = False, rounds: int | None = None) -> None:
                 rate, slow = _wrk(ports[name], seconds)
                 rates[name].append(rate)
                 slowest[name].append(slow)
-    # Within a round: the machine can be another one minutes later.
+    # Within a round, since the machine may be faster or slower minutes later.
     of_bare = {
         name: median(rate / bare for rate, bare in zip(rates[name], rates[COMPARED[0]], strict=True))
         for name in COMPARED

@@ -1,6 +1,6 @@
 """The cost of declaring and starting large apps: time, peak memory in a pass of its own, and `reconfigure`.
 
-Counted is all that is above Sanic's own import, so corsbp's import, too.
+Everything beyond the import of Sanic is counted, the import of corsbp too.
 ``python -m tests.benchmarks.startup NAME ROUTES SECTIONS time|memory`` measures once, in a fresh process.
 """
 
@@ -62,7 +62,7 @@ async def _handler(request: Request, item: int = 0) -> HTTPResponse:
 
 
 def _declare(app: Sanic, layer: str, wrap: Wrap, routes: int, sections: int) -> Iterator[BlueprintGroup]:
-    """The sections. Half of the routes are static, ``/s1/r2``, half have an int, ``/s1/r3/<item:int>``."""
+    """Declare the sections: half of the routes are static, ``/s1/r2``, half ``/s1/r3/<item:int>``."""
     for number in range(sections):
         section = Blueprint(f"s{number}", url_prefix=f"/s{number}")
         for route in range(number, routes, sections):
@@ -77,7 +77,7 @@ def _declare(app: Sanic, layer: str, wrap: Wrap, routes: int, sections: int) -> 
 
 
 def _measure(layer: str, routes: int, sections: int, what: str) -> dict[str, float]:
-    """CPU seconds, of a start and of one `reconfigure`; or of memory the bytes at the peak and in the end."""
+    """Return the CPU seconds of a start and of a `reconfigure`; or the memory at the peak and the end."""
     loop = driver.new_event_loop()
     asyncio.set_event_loop(loop)
     gc.collect()
@@ -100,7 +100,7 @@ def _measure(layer: str, routes: int, sections: int, what: str) -> dict[str, flo
 
 
 def _reconfigure(groups: Sequence[BlueprintGroup]) -> float:
-    """CPU seconds for another policy of one section: making it, following it. In turn, the median."""
+    """Return the CPU seconds to make another policy of one section and to use it: the median of several."""
     seconds = []
     for number in range(RECONFIGURED):
         group: Any = groups[number % len(groups)]
@@ -123,7 +123,7 @@ def run(*, quick: bool = False, rounds: int | None = None) -> None:
         for kind, figure in figures.items():
             best[kind][name, size] = min(figure, best[kind].get((name, size), float("inf")))
 
-    # Every size of every layer once, then all again: a bad minute of the machine does not hit only one.
+    # Every size of every layer once, then all again, so that a slow minute does not hit only one.
     for turn in range(rounds):
         for size in sizes:
             for name in NAMES[:: 1 if turn % 2 else -1]:

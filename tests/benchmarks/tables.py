@@ -1,4 +1,4 @@
-"""How results are printed: Markdown tables, so that what the terminal shows can stand in the README."""
+"""Results as Markdown tables, so that the output can be pasted into a page."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, n
         console.print(notes + "\n")
     with console.capture() as printed:
         console.print(table)
-    # Without the blank lines that rich puts above and below.
+    # Without the blank lines that rich adds above and below.
     console.print(printed.get().strip())
 
 
@@ -59,7 +59,7 @@ def show_goals(title: str, goals: Sequence[Goal]) -> None:
 
 
 def machine() -> str:
-    """What a reader must know to compare with a table of their own."""
+    """Return the facts that a reader needs to compare with a table of their own."""
     model = platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

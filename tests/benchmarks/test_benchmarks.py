@@ -1,4 +1,4 @@
-"""The benchmark runs, prints its tables, and does not measure what sends wrong headers. No timing here."""
+"""The benchmark runs, prints its tables, and does not measure layers with wrong headers; no times."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_every_layer_sends_the_right_headers(capsys: pytest.CaptureFixture[str])
     printed = capsys.readouterr().out
     rows = {line.split("|")[1].strip(): line for line in printed.splitlines() if line.startswith("| ")}
     assert set(rows) >= {layer.name for layer in LAYERS}
-    # sanic-ext for older Sanics sends other headers
+    # sanic-ext for older versions of Sanic sends other headers
     older = ["sanic-ext"] if Version(sanic.__version__) < Version("25.12") else []
     assert [name for name, row in rows.items() if "left out" in row] == [*older, "sanic-cors"]
     assert rows["corsbp, one origin"].count("|") == len(REQUESTS) + 2
@@ -50,7 +50,7 @@ def test_a_layer_that_sends_other_headers_is_not_measured(
         ({**GRANT, "Access-Control-Allow-Origin": "*"}, "twice"),
     ],
 )
-def test_any_cors_header_too_many_too_few_or_twice_is_a_fault(headers: dict[str, str], wrong: str) -> None:
+def test_a_cors_header_too_many_too_few_or_twice_is_a_fault(headers: dict[str, str], wrong: str) -> None:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     fault = requests.fault(_layer("handler"), "granted", f"HTTP/1.1 200 OK\r\n{lines}\r\nan item")
     assert wrong in fault if fault else not wrong
@@ -65,12 +65,12 @@ def test_startup_prints_time_memory_and_reconfigure(capsys: pytest.CaptureFixtur
     assert "One `reconfigure`, µs of CPU" in printed
 
 
-def test_a_server_of_two_workers_answers_and_stops() -> None:
+def test_a_server_of_two_workers_responds_and_stops() -> None:
     with sockets.server(_layer("corsbp, two origins")) as port:
         assert port
 
 
-def test_many_origins(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_of_many_origins_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["origins", "--quick"]) == 0
     printed = capsys.readouterr().out
     assert printed.count("| 1,000 ") == 3 and "100,000 exact: declare" in printed

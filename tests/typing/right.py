@@ -1,4 +1,4 @@
-"""A user's file: every public name and every field, used as meant. Checked by mypy and pyright, and run."""
+"""A user's file with right uses of every public name and field. Checked by mypy and pyright, and run."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def knows(origin: str, _: Request) -> bool:
 
 
 class ShopConfig(Config):
-    """The app's own, as in `Sanic("shop", config=ShopConfig())`."""
+    """The configuration of the app, as in `Sanic("shop", config=ShopConfig())`."""
 
 
 class ShopContext:

@@ -1,4 +1,4 @@
-"""A user's file full of mistakes: an editor underlines each marked line, and no other. Never run."""
+"""A user's file with mistakes: an editor underlines each marked line, and no other. Never run."""
 
 import re
 
