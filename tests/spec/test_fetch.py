@@ -13,6 +13,7 @@ from corsbp.spec.fetch import (
     MAX_REQUESTED_LENGTH,
     MAX_REQUESTED_NAMES,
     is_token,
+    merge_vary,
     normalise_method,
     parse_requested_headers,
     sort_methods,
@@ -171,3 +172,21 @@ def test_a_list_of_commas_needs_little_memory() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 3 * MAX_REQUESTED_LENGTH
+
+
+@pytest.mark.parametrize(
+    ("lines", "merged"),
+    [
+        (["origin"], "origin"),
+        (["Accept, Origin", "origin"], "Accept, Origin"),
+        (
+            ["accept-encoding", "origin, access-control-request-method"],
+            "accept-encoding, origin, access-control-request-method",
+        ),
+        ([" , accept ,,", ""], "accept"),
+        (["accept, *", "origin"], "*"),
+        ([""], ""),
+    ],
+)
+def test_merge_vary(lines: list[str], merged: str) -> None:
+    assert merge_vary(*lines) == merged
