@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import logging
 import os
 import re
@@ -12,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from configparser import ConfigParser
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -403,7 +405,7 @@ def test_every_page_with_code_has_a_test_that_runs_it() -> None:
 def test_the_blocks_about_log_and_signal_work() -> None:
     """The blocks of the chapter about production do what the text around them says."""
     chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## In production\n")[2]
-    switch, listener, report_only = [
+    switch, _formatter, listener, report_only, _differences, function = [
         block for language, block in FENCED.findall(chapter) if language == "python"
     ]
     logger = logging.getLogger("corsbp")
@@ -414,6 +416,8 @@ def test_the_blocks_about_log_and_signal_work() -> None:
     finally:
         logger.setLevel(level)
     names: dict[str, Any] = {}
+    exec(function, names)
+    assert names["section"].report_only == CorsPolicy(allow_methods=["GET"])
     exec(report_only, names)
     assert (names["section"].policy, names["section"].report_only) == (names["NOW"], names["NEXT"])
     exec(listener, names)
@@ -434,6 +438,48 @@ def test_the_blocks_about_log_and_signal_work() -> None:
 
     run_server(serve(app, talk))
     assert counters == {("cors_group(api)", "origin-not-allowed"): 1}
+
+
+def test_the_blocks_about_records_and_differences_work() -> None:
+    """A JSON formatter has the facts of a line; the route for administrators responds as the page shows."""
+    chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## In production\n")[2]
+    blocks = [block for language, block in FENCED.findall(chapter) if language == "python"]
+    (formatter,) = [block for block in blocks if "class JsonFormatter" in block]
+    (differences,) = [block for block in blocks if "/admin/differences" in block]
+    names: dict[str, Any] = {}
+    logs: dict[str, Any] = {}
+    exec(differences, names)
+    app, api = names["app"], names["api"]
+    app.config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})
+    api.add_route(handler, "/item")
+    logger = logging.getLogger("corsbp")
+    handlers, level = logger.handlers[:], logger.level
+    exec(formatter, logs)
+    logs["handler"].setStream(output := StringIO())
+    logger.setLevel(logging.INFO)
+    try:
+        old = request("GET", "/api/item", "https://old.app.example")
+        *_, response = send(app, *[old] * 1000, request("GET", "/admin/differences", None))
+    finally:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+    assert f"    {response.body.decode()}\n" in chapter
+    (line,) = output.getvalue().splitlines()
+    facts = json.loads(line)
+    assert "could no longer read" in facts.pop("message")
+    assert facts == {
+        "level": "INFO",
+        "section": "cors_group(api)",
+        "origin": "https://old.app.example",
+        "id": "origin-not-allowed",
+        "method": "GET",
+        "path": "/api/item",
+        "report_only": True,
+    }
+    keys = re.findall(
+        r"^\| `(\w+)` \|", chapter.partition("| key of `record.corsbp` |")[2].partition("\n\n")[0], re.M
+    )
+    assert keys == [name for name in facts if name != "level"]
 
 
 def test_every_block_is_known() -> None:
