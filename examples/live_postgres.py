@@ -1,78 +1,96 @@
-"""Origins in PostgreSQL, live in every worker: `sanic examples.live_postgres:app`, with DATABASE_URL set."""
+"""Origins in PostgreSQL, live in every worker: `sanic examples.live_postgres:app`.
+
+Before the first start, apply live_postgres.sql. The section "PostgreSQL" of live.md has every command.
+"""
 
 import asyncio
 import os
 from contextlib import suppress
-from html import escape
 
 import asyncpg
-from sanic import Blueprint, Request, Sanic, html, json, text
-from sanic.exceptions import Forbidden
+from sanic import Blueprint, Sanic, json, text
 
-from corsbp import cors_group, origin_problems
+from corsbp import cors_group
 
-DATABASE_URL = os.environ.get("DATABASE_URL", "postgresql://localhost/app")
-LOOK_AGAIN = PATIENCE = 5  # seconds; it looks also without a word, so that a cut in silence is noticed
-SCHEMA = """
-SELECT pg_advisory_xact_lock(hashtext('origins'));  -- workers start together
-CREATE TABLE IF NOT EXISTS origins (origin text PRIMARY KEY);
-CREATE OR REPLACE FUNCTION tell_origins() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN NOTIFY origins; RETURN NULL; END $$;
-CREATE OR REPLACE TRIGGER tell_origins AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON origins
-    EXECUTE FUNCTION tell_origins();
-"""
-PAGE = """<!doctype html><title>Origins</title><p>{said}</p>
-<form method="post"><input name="origin" value="{origin}" size="60"><button>Allow</button></form>"""
+DATABASE_URL = os.environ.get("DATABASE_URL", "postgresql://localhost/shop")  # its role needs only SELECT
+# Where notifications come from. PgBouncer in transaction mode passes none on: give the address of PostgreSQL
+# itself here, or "", and each worker reads the version every second.
+LISTEN_URL = os.environ.get("LISTEN_URL", DATABASE_URL)
+PATIENCE = 5  # seconds for each answer of the database
+LOOK_AGAIN = 5 if LISTEN_URL else 1  # seconds until it reads without a notification, which can be lost
+TIMEOUTS = (
+    "SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '1s'"  # do not queue behind a migration
+)
 
 app, api = Sanic("live_postgres"), Blueprint("api", url_prefix="/api")
 api.add_route(lambda request: text("hello"), "/hello", name="hello")
-group = cors_group(api, allow_origins=["https://app.example"], allow_credentials=True)  # at first
+# The declared front end stays allowed, whatever the table has.
+group = cors_group(api, allow_origins=["https://app.example"], allow_credentials=True)
 app.blueprint(group)
 
 
-async def connect() -> asyncpg.Connection:
-    return await asyncpg.connect(DATABASE_URL, timeout=PATIENCE, command_timeout=PATIENCE)
+async def connect(url: str) -> asyncpg.Connection:
+    # statement_cache_size=0: behind PgBouncer, a prepared statement may be on another connection next time.
+    return await asyncpg.connect(url, timeout=PATIENCE, command_timeout=PATIENCE, statement_cache_size=0)
+
+
+class Origins:
+    """A copy of the table, which is kept up to date by the changes since its version."""
+
+    def __init__(self) -> None:
+        self.known: set[str] = set()
+        self.version = -1  # lower than any: the first look reads all
+
+    async def update(self, db: asyncpg.Connection) -> None:
+        # One snapshot for all statements: the version and the origins belong together.
+        async with db.transaction(isolation="repeatable_read", readonly=True):
+            await db.execute(TIMEOUTS)
+            version = await db.fetchval("SELECT number FROM origins_version")
+            if not version:
+                raise LookupError("nobody has written to the table origins yet: is this the right database?")
+            if version != self.version:
+                query = "SELECT origins FROM origins_changes WHERE number > $1"
+                changes = [row[0] for row in await db.fetch(query, self.version)]
+                if len(changes) == version - self.version and None not in changes:
+                    await self.read_some(db, {origin for change in changes for origin in change})
+                else:
+                    await self.read_all(db)
+            self.version = version
+
+    async def read_some(self, db: asyncpg.Connection, changed: set[str]) -> None:
+        rows = await db.fetch("SELECT origin FROM origins WHERE origin = ANY($1)", list(changed))
+        self.known -= changed
+        self.known.update(row[0] for row in rows)
+
+    async def read_all(self, db: asyncpg.Connection) -> None:
+        self.known.clear()
+        cursor = await db.cursor("SELECT origin FROM origins")
+        while rows := await cursor.fetch(5000):  # in steps: requests have their turn between them
+            self.known.update(row[0] for row in rows)
 
 
 async def origins(app: Sanic):
-    db = await connect()
+    changed, table = asyncio.Event(), Origins()
+    db = await connect(DATABASE_URL)
+    listener = db
     try:
-        await db.execute(SCHEMA)
-        changed = asyncio.Event()
-        db.add_termination_listener(lambda *_: changed.set())
-        await db.add_listener("origins", lambda *_: changed.set())
+        if LISTEN_URL:
+            if LISTEN_URL != DATABASE_URL:
+                listener = await connect(LISTEN_URL)
+            listener.add_termination_listener(lambda *_: changed.set())
+            await listener.add_listener("origins", lambda *_: changed.set())
         while True:
-            changed.clear()  # however many changes came, they are one look
-            yield await db.fetchval("SELECT array(SELECT origin FROM origins)")
+            changed.clear()  # many changes at the same time cause one look
+            await table.update(db)
+            yield table.known
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(changed.wait(), LOOK_AGAIN)
+            if listener.is_closed():
+                raise ConnectionError("the connection for notifications was closed")
     finally:
         db.terminate()
+        listener.terminate()
 
 
-group.follow(origins)
+group.follow(origins, stale_after=30)
 app.add_route(lambda _: json(group.live._asdict()), "/health", name="health")
-
-
-def page(said: str = "", origin: str = "", status: int = 200):
-    return html(PAGE.format(said=escape(said), origin=escape(origin)), status)
-
-
-app.add_route(lambda _: page(), "/origins", name="form")  # put your login before both
-
-
-@app.post("/origins")
-async def allow(request: Request):
-    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-        raise Forbidden("A page of another origin may not change who may call us")
-    origin = request.form.get("origin", "")[:300]
-    if problems := origin_problems(origin):
-        meant = problems[0].suggestion
-        said = f"{origin} {', '.join(each.message for each in problems)}." + f" Meant: {meant}" * bool(meant)
-        return page(said, meant or origin, 400)
-    db = await connect()
-    try:
-        await db.execute("INSERT INTO origins VALUES ($1) ON CONFLICT DO NOTHING", origin)
-    finally:
-        await db.close()
-    return page(f"{origin} is allowed.")

@@ -1,13 +1,10 @@
-"""Origins in Valkey or Redis, live in every worker: `sanic examples.live_valkey:app`, with VALKEY_URL set.
+"""Origins in Valkey or Redis, live in every worker: `sanic examples.live_valkey:app`.
 
-valkey-cli> MULTI
-valkey-cli> SADD origins https://shop.example
-valkey-cli> INCR origins:version
-valkey-cli> PUBLISH origins changed
-valkey-cli> EXEC
+live_valkey.lua changes them. The section "Valkey or Redis" of live.md has every command.
 """
 
 import os
+from pathlib import Path
 
 import valkey.asyncio as valkey
 from sanic import Blueprint, Sanic, json, text
@@ -15,11 +12,13 @@ from sanic import Blueprint, Sanic, json, text
 from corsbp import cors_group
 
 VALKEY_URL = os.environ.get("VALKEY_URL", "valkey://localhost")
-LOOK_AGAIN = PATIENCE = 5  # seconds; it looks also without a word, so that a cut in silence is noticed
+LOOK_AGAIN = PATIENCE = 5  # seconds; it reads the version also without a message, which can be lost
+CHANGE = Path(__file__).with_name("live_valkey.lua").read_text()
 
 app, api = Sanic("live_valkey"), Blueprint("api", url_prefix="/api")
 api.add_route(lambda request: text("hello"), "/hello", name="hello")
-group = cors_group(api, allow_origins=["https://app.example"], allow_credentials=True)  # at first
+# The declared front end stays allowed, whatever the set has.
+group = cors_group(api, allow_origins=["https://app.example"], allow_credentials=True)
 app.blueprint(group)
 
 
@@ -28,30 +27,69 @@ def store() -> valkey.Valkey:
     return valkey.from_url(VALKEY_URL, decode_responses=True, **patience)
 
 
+async def read_version(db: valkey.Valkey) -> int:
+    version = await db.get("origins:version")
+    if version is None:  # an empty set is no key: the version tells it from a store that lost everything
+        raise LookupError("there is no origins:version: is this the right store?")
+    return int(version)
+
+
+class Origins:
+    """A copy of the set, which is kept up to date by the changes that messages bring."""
+
+    def __init__(self) -> None:
+        self.known: set[str] = set()
+        self.version = 0
+
+    async def read_all(self, db: valkey.Valkey) -> None:
+        # What changes while the set is read comes as a message, with a higher number.
+        self.version = await read_version(db)
+        self.known = {origin async for origin in db.sscan_iter("origins", count=1000)}
+
+    def apply(self, message: str) -> bool:
+        """Apply the changes of a message; return False if they are not those that follow this version."""
+        number, _, changes = message.partition(" ")
+        if not number.isdecimal() or int(number) > self.version + 1:
+            return False
+        if int(number) == self.version + 1:
+            self.version += 1
+            for change in changes.split():
+                update = self.known.add if change[0] == "+" else self.known.discard
+                update(change[1:])
+        return True
+
+
+async def next_messages(changes) -> list[str]:
+    """Wait for a message, and return all that have come: many changes at the same time cause one look."""
+    found = [await changes.get_message(timeout=LOOK_AGAIN)]
+    while found[-1] is not None and len(found) < 1000:
+        found.append(await changes.get_message(timeout=0))
+    return [message["data"] for message in found if message]
+
+
 async def origins(app: Sanic):
-    async with store() as db, db.pubsub() as changes:
+    table = Origins()
+    async with store() as db, db.pubsub(ignore_subscribe_messages=True) as changes:
         await changes.subscribe("origins")
+        await table.read_all(db)
         while True:
-            async with db.pipeline(transaction=True) as both:
-                version, found = await both.get("origins:version").smembers("origins").execute()
-            if version is None:  # an empty set is no key: this tells it from a store that lost everything
-                raise LookupError("there is no origins:version")
-            yield found
-            await changes.get_message(timeout=LOOK_AGAIN)
-            for _ in range(100):  # however many changes came, they are one look
-                if await changes.get_message(timeout=0) is None:
-                    break
+            yield table.known
+            messages = await next_messages(changes)
+            complete = True
+            for message in messages:
+                complete = table.apply(message) and complete
+            version = await read_version(db)
+            lost = version < table.version or (version > table.version and not messages)
+            if lost or not complete:
+                await table.read_all(db)
 
 
-group.follow(origins)
+group.follow(origins, stale_after=30)
 app.add_route(lambda _: json(group.live._asdict()), "/health", name="health")
 
 
 async def change(*added: str, removed: tuple[str, ...] = ()) -> None:
-    """What your own code does to allow origins, and to take them back."""
-    async with store() as db, db.pipeline(transaction=True) as all_at_once:
-        if added:
-            all_at_once.sadd("origins", *added)
-        if removed:
-            all_at_once.srem("origins", *removed)
-        await all_at_once.incr("origins:version").publish("origins", "changed").execute()
+    """Allow origins and take others back, from your own code."""
+    changes = [*(f"+{origin}" for origin in added), *(f"-{origin}" for origin in removed)]
+    async with store() as db:
+        await db.eval(CHANGE, 2, "origins", "origins:version", *changes)

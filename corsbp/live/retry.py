@@ -50,6 +50,7 @@ class SourceRun:
         self.apps: set[str] = set()
         """The names of the apps that serve these sections: the run ends with the last."""
         self.value: object = None
+        """The last value, as the sections receive it."""
         self.error: str | None = None
         self.failures = 0
         """Failures in a row: a valid value clears them."""
@@ -135,8 +136,10 @@ class SourceRun:
 
     async def _deliver(self, given: object) -> None:
         """Put a value in force in each section; one that equals the last is the same object for them."""
-        last, value = self.value, unify_value(given)
-        if value == last:
+        last = self.value
+        value = unify_value(given)
+        # The same tuple or frozenset again has the same entries, however many: no look at them is needed.
+        if value is not last and value == last:
             value = last
         for receiver, first in self.receivers.items():
             if await receiver.receive(value):

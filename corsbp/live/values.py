@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from typing import Final, NamedTuple, cast
 
 from ..policy.field_ids import STAR_NOT_ALONE
@@ -30,6 +31,9 @@ CHUNK: Final = 256
 _MAX_EXPLAINED: Final = 1000
 """Characters of an entry that are read to explain why it is not valid."""
 
+_UNCHANGING: Final = frozenset({tuple, frozenset})
+"""The collections that need no copy. Not their subclasses, which may do as they like."""
+
 _MANY: Final = 10_000
 """Entries that can be deleted in one step."""
 
@@ -52,13 +56,17 @@ def preload_tables() -> None:
 
 
 def unify_value(value: object) -> object:
-    """Return the entries of a collection, or of a function alone, as a new list; other values as they are.
+    """Return the entries of a collection, or of a function alone; other values as they are.
+
+    A tuple and a frozenset cannot change, and are not copied; other collections become a new list.
 
     Unlike in a declared policy, `["*"]` is not `"*"`: where every other customer has been deleted, it would
     open the section. Only the bare string opens it.
     """
     if callable(value):
         return [value]
+    if type(value) in _UNCHANGING:
+        return value
     # A string and a mapping are collections too, but nobody means their characters or keys.
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Collection):
         return value
@@ -76,17 +84,18 @@ async def apply_value(value: object, policy: CorsPolicy, kept: Sequence[object] 
     """
     if isinstance(value, CorsPolicy):
         return AppliedValue(value)
-    if not isinstance(value, list):
+    if not isinstance(value, list | tuple | frozenset):
         return AppliedValue(_open_to_all(value, policy))
     entries = ValidEntries(policy)
     entries.add(kept)
     invalid_kept = len(entries.left_out)
+    rest = iter(value)
     began = time.perf_counter()
-    for start in range(0, len(value), CHUNK):
+    while chunk := list(islice(rest, CHUNK)):
         if time.perf_counter() - began > STEP:
             await asyncio.sleep(0)
             began = time.perf_counter()
-        entries.add(value[start : start + CHUNK])
+        entries.add(chunk)
     # An origin that is kept as well counts: the store has it.
     is_empty = len(entries.left_out) - invalid_kept == len(value)
     return AppliedValue(entries.to_policy(), entries.left_out, is_empty)
