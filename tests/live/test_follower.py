@@ -158,15 +158,35 @@ def test_preflights_vary_too() -> None:
 
 
 def test_an_equal_value_changes_nothing() -> None:
+    """The same object, or an equal one."""
     policy = CorsPolicy(allow_origins=[TWO])
     group, store = followed([ORIGIN, TWO])
 
+    def copy(value: Any) -> Any:
+        return value.replace() if isinstance(value, CorsPolicy) else type(value)(list(value))
+
     async def talk(_: Cors) -> None:
-        for value, equal in (([ORIGIN, TWO], (ORIGIN, TWO)), (policy, policy.replace())):
+        for value in ([ORIGIN, TWO], (TWO, ORIGIN), frozenset({TWO}), policy):
             await put(group, store, value)
             compiled = group.section.active_policy.compiled
-            await put(group, store, equal)
-            assert group.section.active_policy.compiled is compiled
+            for equal in (value, copy(value)):
+                await put(group, store, equal)
+                assert group.section.active_policy.compiled is compiled
+
+    run(group, talk)
+
+
+def test_a_list_or_set_that_the_source_changes_is_another_value() -> None:
+    group, store = followed()
+    do_not_wait(group)
+
+    async def talk(cors: Cors) -> None:
+        for value in ([ORIGIN], {ORIGIN}):
+            await put(group, store, value)
+            value.remove(ORIGIN)
+            assert await cors(ORIGIN) == [GRANTED]
+            await put(group, store, value)
+            assert await cors(ORIGIN) == [REFUSED]
 
     run(group, talk)
 

@@ -97,9 +97,8 @@ async def measure(worker: Worker, seconds: float, changes: int) -> list[str]:
         times.append(time.monotonic() - began)
     stalls.append(report_stall(f"{changes} changes", await worker.pulse("off")))
     times.sort()
-    print(
-        f"  from before COMMIT until it is in force: p50 {times[len(times) // 2]:.2f} s, longest {times[-1]:.2f} s"
-    )
+    middle = times[len(times) // 2]
+    print(f"  from before COMMIT until it is in force: p50 {middle:.2f} s, longest {times[-1]:.2f} s")
     wrong = [f"idle: {idle:.3f} s of CPU time a second"] * (idle > MAX_IDLE)
     wrong += [f"a stall of {stall:.1f} ms" for stall in stalls if stall > MAX_STALL]
     return wrong + [f"a change took {times[-1]:.2f} s"] * (times[-1] > MAX_CHANGE)
