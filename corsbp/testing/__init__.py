@@ -13,17 +13,21 @@ Sanic or httpx:
     policy_table         assert_policy(): a table of calls and expected results
     sync                 SyncBrowser: the browser for tests without `async`
     browser              Browser: a page with cookies and a preflight cache
+    page_settings        the page of a browser, from its arguments
     transports           sends requests to an app in memory, or to a server
     asgi                 calls an ASGI app in memory
+    call_kinds           beacons, forms, images, module scripts and navigation
     fetch_algorithm      a fetch as a generator of requests
     websocket_handshake  a WebSocket handshake as a generator of one request
     http_fetch           the preflight and the request for one URL
     fetch_state          what redirects change, and what was sent so far
+    local_network        address spaces, and the permission to call a private one
     fetch_arguments      the page and the arguments of a fetch
     exchanges            one request and its response
     request_metadata     the headers that every browser sets
     cookies              the cookies that a browser keeps and sends
     set_cookie           one Set-Cookie line
+    arguments            the arguments of a browser's methods, checked
     sites                which URLs are of one site, and may embed each other
     data_urls            responses in `data:` URLs
     preflight_needed     whether a request needs a preflight
@@ -32,6 +36,7 @@ Sanic or httpx:
     redirects            the URL of a redirect
     cors_check           whether a response allows the page to read it
     response_headers     the headers that a page can read
+    media_types          images and JavaScript, by their type or first bytes
     safelists            request headers that need no permission
     engines              the standard and three browser engines
     quirks               how engines deviate from the standard

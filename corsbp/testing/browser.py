@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeAlias, get_args
+from typing import Any
 
 from sanic import Sanic
 
-from .cookies import CookieJar
-from .engines import ENGINES, EngineName
+from .arguments import Headers, check_body, check_choice, check_text, normalise_headers
+from .call_kinds import CrossOrigin, build_call, run_call
+from .engines import EngineName
 from .exchanges import Exchanges
 from .fetch_algorithm import run_fetch
-from .fetch_arguments import Credentials, FetchCall, Mode, Page, Redirect
-from .preflight_cache import PreflightCache
-from .result import Pairs, Result
+from .fetch_arguments import Credentials, EmbedderPolicy, FetchCall, Mode, Redirect
+from .page_settings import Clock, make_page
+from .result import CallKind, Result
 from .transports import DEFAULT_READING, AppSender, Sender, ServerSender
-from .urls import check_origin, parse_url
+from .urls import parse_url
 from .websocket_handshake import run_handshake
-
-Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
 class Browser:
@@ -41,6 +40,8 @@ class Browser:
         base_url: str = "https://api.example",
         engine: EngineName = "standard",
         third_party_cookies: bool = True,
+        embedder_policy: EmbedderPolicy = "unsafe-none",
+        local_network: bool = True,
         reading: float = DEFAULT_READING,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -54,15 +55,27 @@ class Browser:
                 `"chromium"` (Chrome, Edge), `"firefox"` or `"webkit"` (Safari).
             third_party_cookies: False for a browser that sends no cookies to other sites than the page's, and
                 keeps none of them: the default of Safari, and of other browsers in private windows.
+            embedder_policy: the page's `Cross-Origin-Embedder-Policy`: `"unsafe-none"` or `"require-corp"`.
+            local_network: False for a user who does not allow the page to call the local network, or servers
+                on this machine. Only Chromium asks for this permission, and only if the page is public.
             reading: seconds to read a body after its headers. A stream of events has no end: the result has
                 the part that arrived in time, and a step says so.
             clock: the time in seconds, for cookies and cached preflights; or see `later`.
 
         Raises:
-            ValueError: `origin` is not an origin, `base_url` not a URL, or `engine` is unknown.
+            ValueError: `origin` is not an origin, `base_url` not a URL, or another argument is unknown.
         """
-        sender = AppSender(app, reading)
-        self._open(sender, origin, base_url, engine, third_party_cookies=third_party_cookies, clock=clock)
+        self._clock = Clock(clock)
+        self._page = make_page(
+            origin,
+            base_url,
+            self._clock,
+            engine=engine,
+            third_party_cookies=third_party_cookies,
+            embedder_policy=embedder_policy,
+            local_network=local_network,
+        )
+        self._sender: Sender = AppSender(app, reading)
 
     @classmethod
     def at(
@@ -72,6 +85,8 @@ class Browser:
         *,
         engine: EngineName = "standard",
         third_party_cookies: bool = True,
+        embedder_policy: EmbedderPolicy = "unsafe-none",
+        local_network: bool = True,
         reading: float = DEFAULT_READING,
         clock: Callable[[], float] = time.monotonic,
     ) -> Browser:
@@ -79,10 +94,16 @@ class Browser:
 
         Takes and raises the same as the constructor; `url` takes the place of `base_url`.
         """
-        browser = cls.__new__(cls)
-        sender = ServerSender(reading)
-        browser._open(sender, origin, url, engine, third_party_cookies=third_party_cookies, clock=clock)
-        return browser
+        return cls.using(
+            ServerSender(reading),
+            origin,
+            base_url=url,
+            engine=engine,
+            third_party_cookies=third_party_cookies,
+            embedder_policy=embedder_policy,
+            local_network=local_network,
+            clock=clock,
+        )
 
     @classmethod
     def using(
@@ -93,33 +114,23 @@ class Browser:
         base_url: str = "https://api.example",
         engine: EngineName = "standard",
         third_party_cookies: bool = True,
+        embedder_policy: EmbedderPolicy = "unsafe-none",
+        local_network: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> Browser:
         """Make another browser for a sender that is open already. It need not be entered."""
         browser = cls.__new__(cls)
-        browser._open(sender, origin, base_url, engine, third_party_cookies=third_party_cookies, clock=clock)
+        browser._sender, browser._clock = sender, Clock(clock)
+        browser._page = make_page(
+            origin,
+            base_url,
+            browser._clock,
+            engine=engine,
+            third_party_cookies=third_party_cookies,
+            embedder_policy=embedder_policy,
+            local_network=local_network,
+        )
         return browser
-
-    def _open(
-        self,
-        sender: Sender,
-        origin: str,
-        base_url: str,
-        engine_name: EngineName,
-        *,
-        third_party_cookies: bool,
-        clock: Callable[[], float],
-    ) -> None:
-        if origin != "null":
-            check_origin(origin)
-        _check_argument(engine_name in ENGINES, "engine", engine_name, f"none of {', '.join(ENGINES)}")
-        base = parse_url(base_url) if isinstance(base_url, str) else None
-        if base is None or not base.is_http:
-            raise ValueError(f"{base_url!r} is not a URL; meant: 'https://api.example'")
-        self._sender, self._clock, self._skipped = sender, clock, 0.0
-        engine = ENGINES[engine_name]
-        cookies = CookieJar(self._now, third_party_cookies, engine)
-        self._page = Page(origin, base, engine, PreflightCache(self._now, engine), cookies)
 
     async def __aenter__(self) -> Browser:
         await self._sender.__aenter__()
@@ -160,19 +171,48 @@ class Browser:
         Raises:
             ValueError: `fetch()` does not know an argument.
         """
-        for name, value, known in (
-            ("credentials", credentials, get_args(Credentials)),
-            ("mode", mode, get_args(Mode)),
-            ("redirect", redirect, get_args(Redirect)),
-        ):
-            _check_argument(value in known, name, value, f"none of {', '.join(known)}")
-        _check_argument(isinstance(url, str), "url", url, "not a string")
-        _check_argument(isinstance(method, str), "method", method, "not a string")
-        is_body = body is None or isinstance(body, str | bytes)
-        _check_argument(is_body, "body", body, "neither text nor bytes; meant: json.dumps(…)")
-        pairs = _normalise_headers(headers)
+        check_choice("credentials", credentials, Credentials)
+        check_choice("mode", mode, Mode)
+        check_choice("redirect", redirect, Redirect)
+        check_text("url", url)
+        check_text("method", method)
+        check_body(body)
+        pairs = normalise_headers(headers)
         call = FetchCall(url, method, pairs, body, credentials, mode, redirect, upload_listener)
         return await self._run(run_fetch(self._page, call))
+
+    async def fetch_as(
+        self,
+        kind: CallKind,
+        url: str,
+        *,
+        body: str | bytes | None = None,
+        content_type: str | None = None,
+        crossorigin: CrossOrigin | None = None,
+    ) -> Result:
+        """Send a request in another way than `fetch()`, whose response the page cannot read.
+
+            assert (await browser.fetch_as("image", "/logo.png")).ok_for_page
+
+        Args:
+            kind: `"beacon"` for `navigator.sendBeacon()`, `"form"` for a form with method POST, `"image"` for
+                `<img>`, `"script"` for `<script type="module">`, `"navigate"` for a link or `location`.
+            url: absolute, or relative to the base URL.
+            body: text or bytes of a beacon or a form.
+            content_type: that of the body, as of a `Blob`. The default is that of a text or a form.
+            crossorigin: the attribute of an image or a script: `"anonymous"` or `"use-credentials"`.
+
+        Returns:
+            A result whose `ok_for_page` is True if the task is done: the beacon arrives, the image is shown,
+            the script runs, the browser shows the response to the form or the navigation.
+
+        Raises:
+            ValueError: an argument is unknown, or this kind does not take it.
+        """
+        check_text("url", url)
+        check_body(body)
+        call = build_call(kind, url, body, content_type, crossorigin)
+        return await self._run(run_call(self._page, kind, call))
 
     async def websocket(self, url: str) -> Result:
         """Call `new WebSocket(url)` in the page: only the handshake.
@@ -213,21 +253,4 @@ class Browser:
 
     def later(self, seconds: float) -> None:
         """Let time pass for the browser's cookies and cached preflights."""
-        self._skipped += seconds
-
-    def _now(self) -> float:
-        return self._clock() + self._skipped
-
-
-def _check_argument(valid: bool, name: str, value: object, problem: str) -> None:
-    if not valid:
-        raise ValueError(f"{name}: {value!r} is {problem}")
-
-
-def _normalise_headers(headers: Headers) -> Pairs:
-    """Return headers as pairs, without spaces around values. https://fetch.spec.whatwg.org/#concept-header-value-normalize"""
-    pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
-    for pair in pairs:
-        is_pair = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
-        _check_argument(is_pair, "headers", pair, "not a name and a value, two strings")
-    return tuple((name, value.strip(" \t\r\n")) for name, value in pairs)
+        self._clock.skip(seconds)

@@ -41,17 +41,20 @@ class CookieJar:
         self._clock, self._third_party, self._engine = clock, third_party, engine
         self._cookies: list[Cookie] = []
 
-    def build_header(self, urls: Sequence[Url], page: str) -> tuple[str | None, list[Step]]:
+    def build_header(
+        self, urls: Sequence[Url], page: str, navigation: str | None = None
+    ) -> tuple[str | None, list[Step]]:
         """Return the header Cookie, and a step for each cookie that is not sent.
 
-        `page` is the page's origin. `urls` are the URLs so far; the request is for the last one.
+        `page` is the page's origin. `urls` are the URLs so far; the request is for the last one. `navigation`
+        is the method if the browser leaves the page for the URL, None for a request that the page makes.
         """
         sent, steps = [], []
-        partitions = (None, site_of_origin(page))
+        partitions = (None, _partition(urls[-1], page, navigation))
         cookies = [cookie for cookie in self._find(urls[-1]) if cookie.partition in partitions]
         # longer paths first: https://www.rfc-editor.org/rfc/rfc6265#section-5.4
         for cookie in sorted(cookies, key=lambda cookie: -len(cookie.path)):
-            problem = self._sending_problem(cookie, urls, page)
+            problem = self._sending_problem(cookie, urls, page, navigation)
             if problem is None:
                 sent.append(cookie.pair)
                 continue
@@ -71,13 +74,19 @@ class CookieJar:
         self._cookies = [cookie for cookie in self._cookies if cookie.expires > now]
         return (cookie for cookie in self._cookies if cookie.is_for(url))
 
-    def _sending_problem(self, cookie: Cookie, urls: Sequence[Url], page: str) -> tuple[str, str] | None:
+    def _sending_problem(
+        self, cookie: Cookie, urls: Sequence[Url], page: str, navigation: str | None
+    ) -> tuple[str, str] | None:
         """Return the reason why a cookie is not sent, and what to change."""
         if cookie.secure and not urls[-1].is_trustworthy:
             return "it is Secure, but the URL is http", USE_HTTPS
         relevant = urls if self._engine.redirects_stay_cross_site else urls[-1:]
         cross_site = next((url for url in relevant if not is_same_site(page, url)), None)
-        return None if cross_site is None else self._cross_site_problem(cookie, cross_site, page)
+        if cross_site is None:
+            return None
+        if navigation is not None:
+            return self._navigation_problem(cookie, navigation, page)
+        return self._cross_site_problem(cookie, cross_site, page)
 
     def _cross_site_problem(self, cookie: Cookie, url: Url, page: str) -> tuple[str, str] | None:
         """Return the reason why a page of another site neither sends nor gets a cookie."""
@@ -88,12 +97,28 @@ class CookieJar:
             return f"{sites}, and the browser blocks third-party cookies", USE_ONE_SITE
         return None
 
-    def store(self, url: Url, lines: Iterable[str], page: str) -> list[Step]:
+    def _navigation_problem(self, cookie: Cookie, method: str, page: str) -> tuple[str, str] | None:
+        """Return the reason why a navigation from another site does not send a cookie.
+
+        https://httpwg.org/http-extensions/draft-ietf-httpbis-rfc6265bis.html#name-the-samesite-attribute-2
+        """
+        source = f"another site, {shorten(page)}"
+        if cookie.same_site == "strict":
+            change = "Set it with SameSite=Lax, if links from other sites need it."
+            return f"it is SameSite=Strict, and the navigation starts at {source}", change
+        is_safe = method in ("GET", "HEAD") or self._clock() < cookie.lax_post_until
+        if cookie.same_site == "lax" and not is_safe:
+            return f"it is SameSite=Lax, which is not sent with a {method} from {source}", USE_SAME_SITE_NONE
+        return None
+
+    def store(self, url: Url, lines: Iterable[str], page: str, navigation: str | None = None) -> list[Step]:
         """Keep the cookies of a response to a page of the origin `page`.
 
         Returns a step for each cookie that is not kept.
         """
-        errors = (self._try_to_keep(url, line, page) for line in lines)
+        # the response of a navigation is of the new page, which is not cross-site
+        new_page = page if navigation is None else url.origin
+        errors = (self._try_to_keep(url, line, new_page) for line in lines)
         return [Step(str(error), change=error.change) for error in errors if error]
 
     def _try_to_keep(self, url: Url, line: str, page: str) -> NotKeptError | None:
@@ -120,3 +145,8 @@ class CookieJar:
 
     def _has_secure(self, name: str, url: Url) -> bool:
         return any(cookie.secure and cookie.name == name and cookie.is_for(url) for cookie in self._cookies)
+
+
+def _partition(url: Url, page: str, navigation: str | None) -> str:
+    """Return the site of the page that cookies are for: of the new page, if the browser navigates."""
+    return site_of_origin(page) if navigation is None else site_of_url(url)

@@ -6,6 +6,8 @@ Policy, bad ports, HSTS, service workers, the HTTP cache.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from corsbp.spec.fetch import RESOURCE_POLICY
 from corsbp.text import safe_repr
 
@@ -15,12 +17,13 @@ from .exchanges import Exchanges
 from .fetch_arguments import FetchCall, Page
 from .fetch_state import FetchState
 from .http_fetch import ask_permission, send_request
+from .local_network import address_space, check_permission
 from .redirects import REDIRECT_STATUSES, redirect_target
-from .response_headers import explain_hidden_headers, readable_headers
+from .response_headers import explain_hidden_headers, readable_headers, show_header
 from .result import Answer, Kind, Pairs, Result, Step, StoppedError
 from .safelists import BODY_HEADERS, NON_WILDCARD
 from .short_text import shorten
-from .sites import allows_embedding
+from .sites import allows_embedding, is_ip
 from .urls import Url
 
 NULL_BODY_STATUSES = frozenset({204, 205, 304})
@@ -32,15 +35,15 @@ def run_fetch(page: Page, call: FetchCall) -> Exchanges[Result]:
     fetch = FetchState(page, call)
     try:
         fetch.start()
-        answer = yield from _fetch_all(fetch)
+        answer = yield from fetch_response(fetch)
     except StoppedError as stopped:
         fetch.steps.append(stopped.step)
         return _build_result(fetch, "error")
     return _build_result(fetch, fetch.kind, answer)
 
 
-def _fetch_all(fetch: FetchState) -> Exchanges[Answer]:
-    """Fetch, and decide whether a preflight stays in the cache if the fetch fails."""
+def fetch_response(fetch: FetchState) -> Exchanges[Answer]:
+    """Fetch the last response. If the fetch fails, a preflight may have to leave the cache."""
     try:
         return (yield from _follow_redirects(fetch))
     except StoppedError as stopped:
@@ -71,11 +74,16 @@ def _follow_redirects(fetch: FetchState) -> Exchanges[Answer]:
 
 def _fetch_url(fetch: FetchState) -> Exchanges[Answer]:
     """Fetch one URL, without following a redirect. https://fetch.spec.whatwg.org/#main-fetch"""
+    _upgrade_image(fetch)
     url, mode = fetch.url, fetch.call.mode
+    if mode == "navigate":
+        return (yield from _navigate(fetch))
     if url.scheme == "data" and (answer := read_data_url(url.target, fetch.engine)):
         fetch.log("A data: URL contains its own response: no request is sent")
         return answer
     _check_scheme(fetch)
+    if permission := check_permission(fetch.page, url):
+        fetch.steps.append(permission)
     if fetch.page.has_origin_of(url) and fetch.kind == "basic":
         fetch.log(f"{shorten(url.origin)} is the page's own origin: no CORS")
         return (yield from send_request(fetch))
@@ -94,14 +102,38 @@ def _fetch_url(fetch: FetchState) -> Exchanges[Answer]:
     return answer
 
 
+def _navigate(fetch: FetchState) -> Exchanges[Answer]:
+    """Fetch a page that the browser shows instead of this one. https://fetch.spec.whatwg.org/#navigate-fetch"""
+    if not fetch.url.is_http:
+        text = f"{safe_repr(fetch.url.scheme)} is neither http nor https"
+        raise StoppedError("scheme-not-http", text)
+    fetch.log(f"The browser leaves the page for {shorten(fetch.url.origin)}: navigation needs no CORS")
+    return (yield from send_request(fetch))
+
+
+def _upgrade_image(fetch: FetchState) -> None:
+    """Change an http image on an https page to https. https://w3c.github.io/webappsec-mixed-content/#upgrade-algorithm"""
+    url = fetch.url
+    if fetch.call.destination == "image" and _is_mixed_content(fetch) and not is_ip(url.host):
+        fetch.urls[-1] = replace(url, scheme="https")
+        fetch.log("The page is on https: browsers request its images over https")
+
+
 def _check_scheme(fetch: FetchState) -> None:
     url = fetch.url
     if not url.is_http:
         raise StoppedError("scheme-not-http", f"{safe_repr(url.scheme)} is neither http nor https")
-    # https://w3c.github.io/webappsec-mixed-content/#should-block-fetch
-    if fetch.page.origin.startswith("https:") and not url.is_trustworthy:
+    if _is_mixed_content(fetch):
         text = f"The page is on https, and {shorten(url.origin)} is http: browsers block mixed content"
         raise StoppedError("mixed-content", text, "Serve it over https.")
+
+
+def _is_mixed_content(fetch: FetchState) -> bool:
+    """Check for an http request of an https page. https://w3c.github.io/webappsec-mixed-content/#should-block-fetch"""
+    url = fetch.url
+    # with permission, the local network may be called over http
+    is_local = fetch.engine.asks_for_local_network and address_space(url.host) != "public"
+    return fetch.page.origin.startswith("https:") and not (url.is_trustworthy or is_local)
 
 
 def _fetch_without_cors(fetch: FetchState) -> Exchanges[Answer]:
@@ -111,12 +143,26 @@ def _fetch_without_cors(fetch: FetchState) -> Exchanges[Answer]:
         raise StoppedError("no-cors-redirect", text)
     fetch.kind = "opaque"
     answer = yield from send_request(fetch)
+    _check_resource_policy(fetch, answer)
+    return answer
+
+
+def _check_resource_policy(fetch: FetchState, answer: Answer) -> None:
+    """Check the resource policy of the response, or the default of the page's embedder policy.
+
+    https://fetch.spec.whatwg.org/#cross-origin-resource-policy-internal-check
+    """
     policy = answer.get(RESOURCE_POLICY)
+    change = f"Send {RESOURCE_POLICY}: cross-origin."
     if not allows_embedding(fetch.page.origin, fetch.url, policy, fetch.engine):
         shown = f"{RESOURCE_POLICY}: {safe_repr(policy)}"
         text = f"{shown} does not allow a page of {fetch.page.origin} to embed the response"
-        raise StoppedError("resource-policy", text, f"Send {RESOURCE_POLICY}: cross-origin.")
-    return answer
+        raise StoppedError("resource-policy", text, change)
+    is_declared = policy in ("same-origin", "same-site", "cross-origin")
+    if fetch.page.embedder_policy == "require-corp" and not is_declared:
+        shown = show_header(answer, RESOURCE_POLICY)
+        text = f"The page has Cross-Origin-Embedder-Policy: require-corp, and {RESOURCE_POLICY} is {shown}"
+        raise StoppedError("embedder-policy", text, f"{change} Or use CORS: crossorigin in the element.")
 
 
 def _redirect(fetch: FetchState, status: int, target: Url) -> None:
@@ -131,12 +177,21 @@ def _redirect(fetch: FetchState, status: int, target: Url) -> None:
     if source.origin != target.origin:
         # Authorization is for the server that it was written for
         fetch.headers = _without(fetch.headers, NON_WILDCARD)
-        at_once = fetch.call.mode == "no-cors" and fetch.engine.no_cors_origin_is_null_at_once
-        if at_once or not fetch.page.has_origin_of(source):
+        if _is_tainted_at_once(fetch) or not fetch.page.has_origin_of(source):
             fetch.is_tainted = True
     fetch.urls.append(target)
     now_null = ", and the origin is null from here on" if fetch.is_tainted else ""
     fetch.log(f"Status {status} redirects to {shorten(target)}{now_null}")
+
+
+def _is_tainted_at_once(fetch: FetchState) -> bool:
+    """Check for engines that do not wait for a second change of origin."""
+    match fetch.call.mode:
+        case "no-cors":
+            return fetch.engine.no_cors_origin_is_null_at_once
+        case "navigate":
+            return fetch.engine.navigation_origin_is_null_at_once
+    return False
 
 
 def _change_method(fetch: FetchState, status: int) -> None:

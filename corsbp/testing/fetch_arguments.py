@@ -22,13 +22,16 @@ from .urls import Url, parse_url
 Credentials: TypeAlias = Literal["omit", "same-origin", "include"]
 Mode: TypeAlias = Literal["cors", "no-cors", "same-origin"]
 Redirect: TypeAlias = Literal["follow", "error", "manual"]
+Destination: TypeAlias = Literal["empty", "document", "image", "script", "websocket"]
+EmbedderPolicy: TypeAlias = Literal["unsafe-none", "require-corp"]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page of `origin` (`"null"` for a sandboxed frame) in a browser with cookies and a preflight cache.
 
-    Relative URLs are relative to `base`.
+    Relative URLs are relative to `base`. `local_network` is whether the user allows calls to the local
+    network.
     """
 
     origin: str
@@ -36,6 +39,8 @@ class Page:
     engine: Engine
     preflights: PreflightCache
     cookies: CookieJar = field(default_factory=CookieJar)
+    embedder_policy: EmbedderPolicy = "unsafe-none"
+    local_network: bool = True
 
     def has_origin_of(self, url: Url) -> bool:
         """Compare the origins of page and URL. https://html.spec.whatwg.org/#same-origin"""
@@ -44,16 +49,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class FetchCall:
-    """The arguments of `fetch()`."""
+    """The arguments of `fetch()`, or the request of another call of the page."""
 
     url: str
     method: str = "GET"
     headers: Pairs = ()
     body: str | bytes | None = None
     credentials: Credentials = "same-origin"
-    mode: Mode = "cors"
+    mode: Mode | Literal["navigate"] = "cors"
     redirect: Redirect = "follow"
     upload_listener: bool = False
+    destination: Destination = "empty"
 
 
 def check_arguments(page: Page, call: FetchCall) -> tuple[Url, str]:

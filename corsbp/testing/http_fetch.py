@@ -89,29 +89,38 @@ def send_request(fetch: FetchState) -> Exchanges[Answer]:
     if fetch.engine.sends_headers_as_utf8:
         page_headers = tuple((name, value.encode().decode("latin-1")) for name, value in page_headers)
     headers = build_request_headers(
-        page.origin, fetch.urls, fetch.call.mode, page_headers, _origin_header(fetch), engine=fetch.engine
+        page.origin,
+        fetch.urls,
+        fetch.call.mode,
+        page_headers,
+        _origin_header(fetch),
+        destination=fetch.call.destination,
+        engine=fetch.engine,
     )
+    navigation = fetch.method if fetch.call.mode == "navigate" else None
     has_cookies = _sends_credentials(fetch)
     if has_cookies:
-        cookies, steps = page.cookies.build_header(fetch.urls, page.origin)
+        cookies, steps = page.cookies.build_header(fetch.urls, page.origin, navigation)
         headers = (*headers, ("cookie", cookies)) if cookies else headers
         fetch.steps += steps
     elif fetch.call.credentials != "omit":
         fetch.steps += page.cookies.explain_unused(url)
     answer = yield from fetch.send(Sent(fetch.method, str(url), headers, fetch.body or b""))
     if has_cookies:
-        fetch.steps += page.cookies.store(url, answer.lines("set-cookie"), page.origin)
+        fetch.steps += page.cookies.store(url, answer.lines("set-cookie"), page.origin, navigation)
     fetch.log(f"{fetch.method} {shorten(url)} got status {answer.status}")
     return answer
 
 
 def _origin_header(fetch: FetchState) -> str | None:
     """Return the value of Origin, or None. https://fetch.spec.whatwg.org/#append-a-request-origin-header"""
-    if fetch.kind != "cors" and fetch.method in ("GET", "HEAD"):
+    is_element = fetch.call.mode == "cors" and fetch.call.destination in ("image", "script")
+    has_origin = fetch.kind == "cors" or (is_element and fetch.engine.cors_elements_have_origin)
+    if not has_origin and fetch.method in ("GET", "HEAD"):
         return None
     # outside of CORS, the default referrer policy hides an https page from an http server
     downgrade = fetch.page.origin.startswith("https:") and fetch.url.scheme == "http"
-    return "null" if fetch.kind == "opaque" and downgrade else fetch.origin
+    return "null" if fetch.kind != "cors" and downgrade else fetch.origin
 
 
 def _sends_credentials(fetch: FetchState) -> bool:

@@ -108,7 +108,13 @@ class Engine:
     keeps_location_bytes: bool = False
     """Non-ASCII bytes in the URL of a redirect are escaped as they are, not read as Latin-1."""
 
+    navigation_origin_is_null_at_once: bool = False
+    """The origin of a form is null after the first redirect to another origin."""
+
     # Cookies
+
+    default_lax_post_seconds: int = 0
+    """Seconds for which a cookie without a SameSite attribute is sent with forms of other sites."""
 
     default_same_site_is_none: bool = False
     """A cookie without a SameSite attribute is None, not Lax, and is sent to other sites."""
@@ -134,7 +140,18 @@ class Engine:
     redirects_stay_cross_site: bool = False
     """After a redirect from another site, the request is cross-site for cookies."""
 
+    # Other calls, and the local network
+
+    has_no_beacon_limit: bool = False
+    """A beacon can have more than 65,536 bytes."""
+
+    asks_for_local_network: bool = False
+    """A public page needs the user's permission to call a host of the local network, or of this machine."""
+
     # Request headers that the browser sets
+
+    cors_elements_have_origin: bool = False
+    """Images and scripts that use CORS have an `origin` also on the page's own origin."""
 
     redirects_to_other_origins_are_cross_site: bool = False
     """After a redirect, another origin of the same site is `sec-fetch-site: cross-site`."""

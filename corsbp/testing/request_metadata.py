@@ -5,7 +5,7 @@ https://fetch.spec.whatwg.org/#http-network-or-cache-fetch, https://w3c.github.i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from corsbp.spec.fetch import ORIGIN
 
@@ -16,11 +16,16 @@ from .sites import is_same_site
 from .urls import Url
 
 DEFAULTS: Pairs = (
-    ("accept", "*/*"),
     ("accept-language", "en-US,en;q=0.9"),
     ("user-agent", "Mozilla/5.0 (compatible; corsbp.testing)"),
 )
 """Headers that the browser sets if the page does not set them."""
+
+ACCEPT: Mapping[str, str] = {
+    "document": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "image": "image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
+}
+"""The header Accept by destination. https://fetch.spec.whatwg.org/#document-accept-header-value"""
 
 
 def build_request_headers(
@@ -30,6 +35,7 @@ def build_request_headers(
     page_headers: Pairs,
     origin: str | None,
     *,
+    destination: str = "empty",
     engine: Engine = STANDARD,
 ) -> Pairs:
     """Return all headers but cookies for a request of a page of the origin `page`.
@@ -38,17 +44,20 @@ def build_request_headers(
     None to leave it out.
     """
     names = {name.lower() for name, _ in page_headers}
-    headers = [pair for pair in DEFAULTS if pair[0] not in names]
+    defaults = (("accept", ACCEPT.get(destination, "*/*")), *DEFAULTS)
+    headers = [pair for pair in defaults if pair[0] not in names]
     headers += page_headers
     # the range of a compressed body is not the range of the file
     headers.append(("accept-encoding", "identity" if "range" in names else "gzip, deflate"))
     if origin is not None:
         headers.append((ORIGIN, origin))
+    if mode == "navigate":
+        headers.append(("upgrade-insecure-requests", "1"))
     if referrer := _get_referrer(page, urls[-1]):
         headers.append(("referer", referrer))
     # over plain http to another machine, browsers send no metadata
     if urls[-1].is_trustworthy:
-        headers += _fetch_metadata(page, urls, mode, engine)
+        headers += _fetch_metadata(page, urls, mode, destination, engine)
     return tuple(headers)
 
 
@@ -60,17 +69,13 @@ def _get_referrer(page: str, url: Url) -> str | None:
     return f"{page}/"
 
 
-def _fetch_metadata(page: str, urls: Sequence[Url], mode: str, engine: Engine) -> Pairs:
+def _fetch_metadata(page: str, urls: Sequence[Url], mode: str, destination: str, engine: Engine) -> Pairs:
     """Return the `Sec-Fetch-*` headers: the relation of page and server, the mode and the destination."""
-    is_socket = mode == "websocket"
-    if is_socket and engine.handshakes_have_no_metadata:
+    if mode == "websocket" and engine.handshakes_have_no_metadata:
         return ()
     changes_origin = any(url.origin != urls[-1].origin for url in urls)
     if mode == "cors" and changes_origin and engine.redirects_drop_metadata:
         return ()
-    destination = "empty"
-    if is_socket and engine.handshakes_have_destination_websocket:
-        destination = "websocket"
     return (
         ("sec-fetch-site", _relation(page, urls, engine)),
         ("sec-fetch-mode", mode),

@@ -126,7 +126,18 @@ class StoppedError(Exception):
         self.step = Step(text, stop, change)
 
 
-Kind: TypeAlias = Literal["basic", "cors", "opaque", "opaqueredirect", "websocket", "error"]
+CallKind: TypeAlias = Literal["beacon", "form", "image", "script", "navigate"]
+Kind: TypeAlias = Literal["basic", "cors", "opaque", "opaqueredirect", "websocket", "error"] | CallKind
+
+_DONE: Mapping[str, str] = {
+    "websocket": "The socket is open.",
+    "beacon": "The beacon arrived.",
+    "form": "The form was sent, and the browser shows the response.",
+    "image": "The image is shown.",
+    "script": "The script runs.",
+    "navigate": "The browser shows the response.",
+}
+"""By the kind of a result: the sentence for a call whose response the page cannot read, and that worked."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -140,7 +151,10 @@ class Result:
     """
 
     type: Kind
-    """`Response.type` in the page; `"error"` for a `TypeError`, `"websocket"` for an open socket."""
+    """`Response.type` in the page; `"error"` for a `TypeError`, `"websocket"` for an open socket.
+
+    For `fetch_as`, its `kind` if the task is done: `result.type == "image"`.
+    """
 
     url: str
     """The URL of the response, after redirects; `""` if the page cannot know it."""
@@ -167,7 +181,10 @@ class Result:
 
     @property
     def ok_for_page(self) -> bool:
-        """Whether the page can read the response, whatever its status: `assert result.ok_for_page`."""
+        """Whether the page can read the response, whatever its status: `assert result.ok_for_page`.
+
+        For `fetch_as` and `websocket`, whether the task is done.
+        """
         return self.blocked_by is None
 
     @property
@@ -190,16 +207,14 @@ class Result:
     def __repr__(self) -> str:
         outcome = f"blocked_by={self.blocked_by!r}"
         if self.ok_for_page:
-            outcome = f"status {self.status}"
+            outcome = f"status {self.status}" if self.status else self.type
         last = f", {self.sent[-1]}" if self.sent else ""
         return f"<Result {outcome}{last}>"
 
     def __str__(self) -> str:
         verdict = f"Blocked: {self.blocked_by}."
-        if self.ok_for_page and self.type == "websocket":
-            verdict = "The socket is open."
-        elif self.ok_for_page:
-            verdict = f"The page reads status {self.status}."
+        if self.ok_for_page:
+            verdict = _DONE.get(self.type, f"The page reads status {self.status}.")
         steps = [f"  {'x' if step.stop else '.'} {step.text}" for step in self.steps]
         # each change once, below the verdict
         changes = dict.fromkeys(step.change for step in self.steps if step.change)

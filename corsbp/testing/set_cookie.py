@@ -61,6 +61,9 @@ class Cookie:
     path: str
     secure: bool
     same_site: str
+    lax_post_until: float
+    """Time until which forms of other sites send it, because its SameSite is Lax by default."""
+
     expires: float
     partition: str | None
     """The site of the pages that the cookie is for, if it is Partitioned; None if it is for all pages."""
@@ -98,7 +101,8 @@ def parse_cookie(line: str, url: Url, now: float, page: str, engine: Engine = ST
         host_only,
         path if path.startswith("/") else _default_path(url),
         "secure" in attributes,
-        _parse_same_site(attributes, engine),
+        _parse_same_site(attributes) or ("none" if engine.default_same_site_is_none else "lax"),
+        now if _parse_same_site(attributes) else now + engine.default_lax_post_seconds,
         now + min(_parse_lifetime(attributes), MAX_LIFETIME),
         partition,
     )
@@ -175,11 +179,10 @@ def _is_valid(name: str, text: str) -> bool:
     return True
 
 
-def _parse_same_site(attributes: Mapping[str, str], engine: Engine) -> str:
+def _parse_same_site(attributes: Mapping[str, str]) -> str | None:
+    """Return the value of SameSite, or None if it is missing or unknown."""
     same_site = attributes.get("samesite", "").lower()
-    if same_site in ("none", "lax", "strict"):
-        return same_site
-    return "none" if engine.default_same_site_is_none else "lax"
+    return same_site if same_site in ("none", "lax", "strict") else None
 
 
 def _parse_lifetime(attributes: Mapping[str, str]) -> float:

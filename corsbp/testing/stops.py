@@ -71,6 +71,16 @@ _explain(
     meaning="A page on https cannot call an http URL.",
     remedy="Serve the API over https.",
 )
+_explain(
+    "local-network",
+    meaning="The user does not allow the page to call the local network or this machine.",
+    remedy="Allow it in the browser's settings of the page, or serve the page from the same network.",
+)
+_explain(
+    "beacon-too-large",
+    meaning="The beacon has more than 65,536 bytes.",
+    remedy="Send less, or use `fetch()`.",
+)
 
 # --- on the network ---
 
@@ -198,6 +208,34 @@ _explain(
     "resource-policy",
     meaning='Mode "no-cors": the resource policy of the response does not allow this page.',
     remedy="Send `Cross-Origin-Resource-Policy: cross-origin`.",
+)
+_explain(
+    "embedder-policy",
+    meaning="The page requires a `Cross-Origin-Resource-Policy`; the response has none.",
+    remedy="Send `Cross-Origin-Resource-Policy: cross-origin`, or use CORS: `crossorigin` in the element.",
+)
+
+# --- what other calls than fetch() need ---
+
+_explain(
+    "beacon-redirect",
+    meaning="A redirect changed the beacon to a GET request without its body.",
+    remedy="Send the beacon to the URL of the redirect, or redirect with status 307 or 308.",
+)
+_explain(
+    "image-invalid",
+    meaning="The response is not an image.",
+    remedy="Check the URL. An SVG needs the content type `image/svg+xml`.",
+)
+_explain(
+    "script-status",
+    meaning="The response to a module script does not have an OK status (200 to 299).",
+    remedy="Check the URL, and that it needs no login.",
+)
+_explain(
+    "script-type",
+    meaning="The content type of a module script is not one of JavaScript.",
+    remedy="Send `content-type: text/javascript`.",
 )
 
 # --- the handshake of a WebSocket ---

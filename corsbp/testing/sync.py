@@ -10,9 +10,11 @@ from typing import Any
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from sanic import Sanic
 
-from .browser import Browser, Headers
+from .arguments import Headers
+from .browser import Browser
+from .call_kinds import CrossOrigin
 from .fetch_arguments import Credentials, Mode, Redirect
-from .result import Result
+from .result import CallKind, Result
 from .transports import DEFAULT_READING, AppSender
 
 
@@ -71,6 +73,22 @@ class SyncBrowser:
         result = self._portal.call(fetch, url, method)
         self.results.append(result)
         return result
+
+    def fetch_as(
+        self,
+        kind: CallKind,
+        url: str,
+        *,
+        body: str | bytes | None = None,
+        content_type: str | None = None,
+        crossorigin: CrossOrigin | None = None,
+    ) -> Result:
+        """Call `Browser.fetch_as`."""
+        fetch_as = partial(
+            self._browser.fetch_as, body=body, content_type=content_type, crossorigin=crossorigin
+        )
+        self.results.append(self._portal.call(fetch_as, kind, url))
+        return self.results[-1]
 
     def websocket(self, url: str) -> Result:
         """Call `Browser.websocket`."""

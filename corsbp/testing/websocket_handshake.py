@@ -11,6 +11,7 @@ from corsbp.text import safe_repr
 
 from .exchanges import Exchanges, exchange
 from .fetch_arguments import Page, resolve_url
+from .local_network import address_space, check_permission
 from .request_metadata import build_request_headers
 from .result import Answer, Pairs, Result, Sent, Step, StoppedError
 from .short_text import shorten
@@ -41,6 +42,8 @@ def run_handshake(page: Page, text: str) -> Exchanges[Result]:
 
 def _open_socket(page: Page, text: str, sent: list[Sent], steps: list[Step]) -> Exchanges[Answer]:
     url = _check_url(page, text)
+    if permission := check_permission(page, url):
+        steps.append(permission)
     steps.append(Step("A WebSocket needs no CORS: the server must check the origin of the handshake"))
     cookies, cookie_steps = page.cookies.build_header([url], page.origin)
     steps += cookie_steps
@@ -70,7 +73,9 @@ def _check_url(page: Page, text: str) -> Url:
     url = replace(url, scheme=_SCHEMES.get(url.scheme, url.scheme))
     if not url.is_http:
         raise StoppedError("scheme-not-http", f"{safe_repr(url.scheme)} is not ws, wss, http or https")
-    if page.origin.startswith("https:") and not url.is_trustworthy:
+    # with permission, the local network may be called over ws
+    is_local = page.engine.asks_for_local_network and address_space(url.host) != "public"
+    if page.origin.startswith("https:") and not (url.is_trustworthy or is_local):
         text = f"The page is on https, and {shorten(url.origin)} is not: browsers block mixed content"
         raise StoppedError("mixed-content", text, "Serve it over wss.")
     return url
@@ -80,7 +85,14 @@ def _handshake_headers(page: Page, url: Url) -> Pairs:
     dropped = {"referer"}
     if page.engine.handshakes_have_no_accept:
         dropped.add("accept")
+    destination = "websocket" if page.engine.handshakes_have_destination_websocket else "empty"
     headers = build_request_headers(
-        page.origin, [url], "websocket", _UPGRADE, page.origin, engine=page.engine
+        page.origin,
+        [url],
+        "websocket",
+        _UPGRADE,
+        page.origin,
+        destination=destination,
+        engine=page.engine,
     )
     return tuple(pair for pair in headers if pair[0] not in dropped)

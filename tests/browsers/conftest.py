@@ -17,7 +17,7 @@ from .cases import CASES
 from .engine import ENGINES, Browser, browser
 from .models import Simulated, modelled
 from .page import Pages
-from .scripted import SCRIPTED, Scripts
+from .scenario_server import FOLDER, ScenarioServer
 
 KINDS = ("corsbp", "none", "everything")
 ENGINE, VERDICT, AGREEMENT = "engine", "verdict", "agreement"  # what tests record, for the summary
@@ -36,16 +36,16 @@ def pages() -> Iterator[page.Pages]:
 
 
 @pytest.fixture(scope="package")
-def scripts(pages: Pages) -> Scripts:
+def server(pages: Pages) -> ScenarioServer:
     """The server of the scenarios: on those pages' ports."""
-    scripts = Scripts(pages.origins)
-    pages.others[SCRIPTED] = scripts.answer
-    return scripts
+    server = ScenarioServer(pages.origins)
+    pages.others[FOLDER] = server.respond
+    return server
 
 
 @pytest.fixture(scope="package")
-def simulated(scripts: Scripts) -> Simulated:
-    return modelled(scripts)
+def simulated(server: ScenarioServer) -> Simulated:
+    return modelled(server)
 
 
 @pytest.fixture(scope="package")

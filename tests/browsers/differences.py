@@ -36,6 +36,23 @@ DIFFERENCES = [
         ("cookies: a redirect from third to api",),
     ),
     Difference("a handshake is redirected", "webkit", ("sockets: a redirect",)),
+    Difference(
+        "any resource policy satisfies the embedder policy, even an unknown one",
+        "firefox",
+        tuple(
+            f"require-corp: {call}, {where}, nonsense"
+            for call in ("fetch", "image")
+            for where in ("one site", "another site")
+        ),
+    ),
+    Difference(
+        "of two content types, the first one counts", "webkit", ("scripts: text/plain, text/javascript",)
+    ),
+    Difference(
+        "the beacon of a sandboxed frame has the origin of its page",
+        "webkit",
+        ("beacons: a sandboxed frame",),
+    ),
 ]
 EXCEPTIONS = {(name, each.engine): each.reason for each in DIFFERENCES for name in each.names}
 """By scenario and engine: why both come out differently."""

@@ -8,23 +8,26 @@ from typing import TypeAlias, get_args
 
 from corsbp.testing.engines import EngineName
 
-from .scripted import Outcome, Scripts, in_simulator
-from .simulated import SCENARIOS as OF_CORS
-from .sites import SCENARIOS as OF_SITES
+from .call_scenarios import SCENARIOS as CALL_SCENARIOS
+from .cors_scenarios import SCENARIOS as CORS_SCENARIOS
+from .scenario import Outcome
+from .scenario_server import ScenarioServer
+from .scenario_simulator import run_in_simulator
+from .site_scenarios import SCENARIOS as SITE_SCENARIOS
 
-SCENARIOS = [*OF_CORS, *OF_SITES]
+SCENARIOS = [*CORS_SCENARIOS, *SITE_SCENARIOS, *CALL_SCENARIOS]
 Simulated: TypeAlias = Mapping[EngineName, Mapping[str, Outcome]]
 """What comes of each scenario, by what is simulated and the scenario's name."""
 
 
-def modelled(scripts: Scripts) -> Simulated:
+def modelled(server: ScenarioServer) -> Simulated:
     """All scenarios as all engines."""
-    return {name: asyncio.run(in_simulator(name, scripts, SCENARIOS)) for name in get_args(EngineName)}
+    return {name: asyncio.run(run_in_simulator(name, server, SCENARIOS)) for name in get_args(EngineName)}
 
 
 def agree(engine: str, simulated: Outcome, real: Outcome) -> bool:
     """Whether both came out the same; "today" sends every preflight, an engine may remember some."""
-    if engine != "today" or simulated.saw != real.saw:
+    if engine != "today" or simulated.seen != real.seen:
         return simulated == real
     rest = list(real.logged)
     for line in simulated.logged:

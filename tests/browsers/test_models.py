@@ -16,11 +16,15 @@ from ..support import ROOT
 from .differences import DIFFERENCES, EXCEPTIONS
 from .engine import ENGINES as REAL
 from .models import SCENARIOS, Simulated
-from .scripted import Scenario, Scripts, in_simulator
+from .scenario import Scenario
+from .scenario_server import ScenarioServer
+from .scenario_simulator import run_in_simulator
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 NAMES: list[EngineName] = ["chromium", "firefox", "webkit"]
-UNSEEN = {"longest_max_age"}  # no scenario waits for ten minutes: tests/testing/test_engines.py has a clock
+# no scenario waits for ten minutes: tests/testing/test_engines.py has a clock;
+# no page of a scenario is public: test_local_network.py has such pages
+UNSEEN = {"longest_max_age", "asks_for_local_network"}
 QUIRKS = [
     (name, field.name)
     for name in NAMES
@@ -41,17 +45,20 @@ def unlike(simulated: Simulated) -> dict[EngineName, list[Scenario]]:
 
 @pytest.mark.parametrize("engine", NAMES)
 def test_the_same_comes_out_again(
-    scripts: Scripts, simulated: Simulated, unlike: Mapping[EngineName, list[Scenario]], engine: EngineName
+    server: ScenarioServer,
+    simulated: Simulated,
+    unlike: Mapping[EngineName, list[Scenario]],
+    engine: EngineName,
 ) -> None:
     """The control of the next one."""
-    again = asyncio.run(in_simulator(engine, scripts, unlike[engine]))
+    again = asyncio.run(run_in_simulator(engine, server, unlike[engine]))
     assert len(again) > 50 and all(each == simulated[engine][name] for name, each in again.items())
 
 
 @pytest.mark.parametrize("which", QUIRKS, ids="-".join)
 def test_each_quirk_is_shown_by_a_scenario(
     monkeypatch: pytest.MonkeyPatch,
-    scripts: Scripts,
+    server: ScenarioServer,
     simulated: Simulated,
     unlike: Mapping[EngineName, list[Scenario]],
     which: tuple[EngineName, str],
@@ -63,15 +70,15 @@ def test_each_quirk_is_shown_by_a_scenario(
     left = unlike[engine]
     while left:
         some, left = left[:10], left[10:]
-        came = asyncio.run(in_simulator(engine, scripts, some))
+        came = asyncio.run(run_in_simulator(engine, server, some))
         if any(each != simulated[engine][name] for name, each in came.items()):
             return
     pytest.fail(f"no scenario shows {quirk}")
 
 
-def test_in_memory_as_over_a_server(scripts: Scripts, simulated: Simulated) -> None:
+def test_in_memory_as_over_a_server(server: ScenarioServer, simulated: Simulated) -> None:
     """What is compared with engines is simulated in memory; a part of it here by way of a real server."""
-    over = asyncio.run(in_simulator("standard", scripts, SCENARIOS[::5], sender=ServerSender(0.5)))
+    over = asyncio.run(run_in_simulator("standard", server, SCENARIOS[::5], sender=ServerSender(0.5)))
     assert over == {name: simulated["standard"][name] for name in over}
 
 
@@ -86,11 +93,11 @@ def test_numbers_of_the_readme(unlike: Mapping[EngineName, list[Scenario]]) -> N
     page = " ".join((ROOT / "tests" / "README.md").read_text().split())
     runs = len(NAMES) * len(SCENARIOS)
     lines = {name: sum(engine == name for engine, _ in QUIRKS) for name in NAMES}
-    assert f"in {len(SCENARIOS)} scenarios" in page
-    told = ", ".join(f"{len(unlike[name])} scenarios ({name}, {lines[name]} quirks)" for name in NAMES)
+    assert f"in {len(SCENARIOS):,} scenarios" in page
+    deviations = ", ".join(f"{len(unlike[name])} scenarios ({name}, {lines[name]} quirks)" for name in NAMES)
     counted = (
         f"Of {runs:,} runs, {runs - len(EXCEPTIONS):,} have the result of the browser's model, and "
         f"{len(EXCEPTIONS)} are exceptions"
     )
     assert counted in page
-    assert f"differ from the standard's in {told.lower()}" in page.lower(), told
+    assert f"differ from the standard's in {deviations.lower()}" in page.lower(), deviations

@@ -16,12 +16,15 @@ from .conftest import AGREEMENT, ENGINE
 from .differences import EXCEPTIONS
 from .engine import Browser
 from .models import SCENARIOS, Simulated, agree
-from .scripted import Outcome, Scripts, in_page, in_simulator
+from .scenario import Outcome
+from .scenario_page import run_in_page
+from .scenario_server import ScenarioServer
+from .scenario_simulator import run_in_simulator
 
 
 @pytest.fixture(scope="package")
-def real(bench: Bench, scripts: Scripts) -> Mapping[str, Outcome]:
-    return in_page(bench.browser, scripts, SCENARIOS)
+def real(bench: Bench, server: ScenarioServer) -> Mapping[str, Outcome]:
+    return run_in_page(bench.browser, server, SCENARIOS)
 
 
 @pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
@@ -60,17 +63,17 @@ BLOCKED = [
 
 
 def test_engines_that_let_third_parties_have_no_cookies(
-    bench: Bench, as_delivered: Browser, scripts: Scripts
+    bench: Bench, as_delivered: Browser, server: ScenarioServer
 ) -> None:
     """As some are delivered. WebKit takes none from third parties, but sends what they set themselves."""
     chosen = [scenario for scenario in SCENARIOS if scenario.name in BLOCKED]
     assert len(chosen) == len(BLOCKED)
     engine = cast(EngineName, bench.browser.name)
-    mine = asyncio.run(in_simulator(engine, scripts, chosen, third_party_cookies=False))
-    theirs = in_page(as_delivered, scripts, chosen)
+    mine = asyncio.run(run_in_simulator(engine, server, chosen, third_party_cookies=False))
+    theirs = run_in_page(as_delivered, server, chosen)
     different = {name for name in BLOCKED if mine[name] != theirs[name]}
     assert bool(different) is (bench.browser.name == "webkit"), different
 
 
 def story(outcome: Outcome) -> str:
-    return "\n    ".join(["", *map(str, outcome.saw), *outcome.logged])
+    return "\n    ".join(["", *map(str, outcome.seen), *outcome.logged])

@@ -22,11 +22,11 @@ from corsbp.spec.fetch import ALLOW_ORIGIN
 from corsbp.testing import Browser, Result, SyncBrowser
 
 from ..support import EVIL, ORIGIN, as_handler, new_app, request, run_server, send_through_asgi, serve
-from .script import sends
+from .exchange import requests_of
 
 
 def shop(**config: Any) -> Sanic:
-    """An app with a section for one origin, a route that says what it was asked, and a diary of its life."""
+    """Make an app with a section for one origin, a route that echoes requests, and a log of its listeners."""
     app = new_app(**config)
     api = Blueprint("api", url_prefix="/api")
 
@@ -144,7 +144,7 @@ def test_a_preflight_is_remembered_until_the_clock_says_otherwise() -> None:
 def test_engines_of_today_send_each_preflight() -> None:
     calls = [{"method": "PUT"}] * 2
     results = fetched(Browser(shop(), engine="today"), *calls)
-    assert [sends(result)[0] for result in results] == ["[OPTIONS /api/echo]"] * 2
+    assert [requests_of(result)[0] for result in results] == ["[OPTIONS /api/echo]"] * 2
 
 
 def test_cookies() -> None:

@@ -1,4 +1,4 @@
-"""CookieJar: which a browser keeps, which it sends, and what is said of those that stay at home.
+"""CookieJar: which a browser keeps, which it requests_of, and what is said of those that stay at home.
 
 https://httpwg.org/http-extensions/draft-ietf-httpbis-rfc6265bis.html
 """
@@ -12,12 +12,12 @@ from corsbp.testing.set_cookie import MAX_LIFETIME, USE_SAME_SITE_NONE, NotKeptE
 from corsbp.testing.urls import Url, parse_url
 
 from ..support import ORIGIN
-from .script import API, fetch, headers_of, page, says
+from .exchange import API, fetch, fetch_as, headers_of, make_page, response
 
 GRANT = {"allow_origin": ORIGIN, "allow_credentials": "true"}
 TRAVELS = ["a=1; SameSite=None; Secure", "b=2; Max-Age=60; SameSite=None; Secure"]
 MODES = [
-    # the fetch, its credentials mode; whether it stores and sends
+    # the fetch, its credentials mode; whether it stores and requests_of
     (f"{API}/", "include", True),
     (f"{API}/", "same-origin", False),
     (f"{API}/", "omit", False),
@@ -38,22 +38,22 @@ def at(text: str) -> Url:
 @pytest.mark.parametrize(("url", "credentials", "included"), MODES)
 @pytest.mark.parametrize("mode", ["cors", "no-cors"])
 def test_who_stores_and_who_sends(url: str, credentials: str, included: bool, mode: str) -> None:
-    who = page()
+    page = make_page()
     for _ in range(2):
         result = fetch(
-            says(set_cookie=TRAVELS, **GRANT), who=who, url=url, credentials=credentials, mode=mode
+            response(set_cookie=TRAVELS, **GRANT), page=page, url=url, credentials=credentials, mode=mode
         )
         assert "set-cookie" not in result.headers
     assert headers_of(result).get("cookie") == ("a=1; b=2" if included else None)
-    own = fetch(says(), who=who, url=f"{ORIGIN}/")
+    own = fetch(response(), page=page, url=f"{ORIGIN}/")
     assert headers_of(own).get("cookie") == ("a=1; b=2" if included and ORIGIN in url else None)
 
 
 def test_a_refused_answer_stores_its_cookies_all_the_same() -> None:
     """The page cannot read it; the browser has stored them by then."""
-    who = page()
-    assert not fetch(says(set_cookie=TRAVELS[0]), who=who, credentials="include").ok_for_page
-    assert headers_of(fetch(says(**GRANT), who=who, credentials="include"))["cookie"] == "a=1"
+    page = make_page()
+    assert not fetch(response(set_cookie=TRAVELS[0]), page=page, credentials="include").ok_for_page
+    assert headers_of(fetch(response(**GRANT), page=page, credentials="include"))["cookie"] == "a=1"
 
 
 # --- where a cookie goes ---
@@ -183,13 +183,13 @@ def test_a_domain_that_is_a_public_suffix_stands_for_its_host() -> None:
     assert jar.build_header([at("https://ann.github.io")], "https://ann.github.io")[0] is None
 
 
-# --- what a result says ---
+# --- what a result response ---
 
 
 def test_a_cookie_that_stays_at_home_is_a_step() -> None:
-    who = page()
-    who.cookies.keep(at(API), "session=ann", API)
-    result = fetch(says(**GRANT), who=who, credentials="include")
+    page = make_page()
+    page.cookies.keep(at(API), "session=ann", API)
+    result = fetch(response(**GRANT), page=page, credentials="include")
     assert result.ok_for_page
     (step,) = [each for each in result.steps if "is not sent" in each.text]
     assert step.text == (
@@ -198,11 +198,11 @@ def test_a_cookie_that_stays_at_home_is_a_step() -> None:
     )
     assert (step.stop, step.change) == (None, USE_SAME_SITE_NONE)
     assert str(result).splitlines()[-2:] == ["The page reads status 200.", USE_SAME_SITE_NONE]
-    result = fetch(says(set_cookie="new=1", **GRANT), who=who, credentials="include")
+    result = fetch(response(set_cookie="new=1", **GRANT), page=page, credentials="include")
     assert "The browser does not keep the cookie 'new': it is SameSite=Lax, and https://api" in str(result)
-    result = fetch(says(**GRANT), who=who)
+    result = fetch(response(**GRANT), page=page)
     assert "The cookies 'session' are not sent: the page did not set credentials: 'include'" in str(result)
-    assert "stay at home" not in str(fetch(says(**GRANT), who=who, credentials="omit"))
+    assert "stay at home" not in str(fetch(response(**GRANT), page=page, credentials="omit"))
 
 
 def test_a_browser_that_blocks_the_cookies_of_others() -> None:
@@ -235,3 +235,65 @@ def test_a_secure_cookie_over_http() -> None:
     jar.keep(at(HOST), "a=1; Secure", HOST)
     header, (step,) = jar.build_header([at("http://api.acme.com")], "http://app.acme.com")
     assert (header, step.change) == (None, "Serve it over https.")
+
+
+@pytest.mark.parametrize("engine", ["standard", "chromium", "firefox", "webkit"])
+def test_webkit_sends_cookies_in_mode_no_cors_after_a_redirect_from_home(engine: str) -> None:
+    page = make_page(engine=engine)
+    page.cookies.keep(page.base, "a=1; SameSite=None; Secure", API)
+    moved = response(302, location=f"{API}/b")
+    result = fetch(moved, response(), url=f"{ORIGIN}/", page=page, mode="no-cors")
+    assert headers_of(result).get("cookie") == ("a=1" if engine == "webkit" else None)
+    away = fetch(response(), page=page, mode="no-cors")
+    assert headers_of(away).get("cookie") is None
+
+
+# --- navigation ---
+
+# the SameSite attribute of a cookie, the method of the navigation, and whether another site's page sends it
+NAVIGATIONS = [
+    ("SameSite=Strict", "GET", False),
+    ("SameSite=Lax", "GET", True),
+    ("SameSite=Lax", "POST", False),
+    ("", "GET", True),
+    ("", "POST", False),
+    ("SameSite=None; Secure", "POST", True),
+]
+
+
+@pytest.mark.parametrize(("attributes", "method", "sent"), NAVIGATIONS)
+def test_cookies_of_a_navigation_from_another_site(attributes: str, method: str, sent: bool) -> None:
+    for third_party in (True, False):  # the new page is no third party
+        jar = CookieJar(third_party=third_party)
+        jar.keep(at(HOST), f"a=1; {attributes}", HOST)
+        header, steps = jar.build_header([at(HOST)], ORIGIN, method)
+        assert header == ("a=1" if sent else None)
+        if not sent:
+            (step,) = steps
+            assert step.change is not None and "another site, https://app.example" in step.text
+        assert jar.build_header([at(HOST)], SIBLING, method)[0] == "a=1"
+
+
+def test_a_navigation_keeps_every_cookie_of_the_new_page() -> None:
+    lines = ["a=1; SameSite=Strict", "b=1", "c=1; SameSite=None; Secure; Partitioned"]
+    jar = CookieJar(third_party=False)
+    assert jar.store(at(HOST), lines, ORIGIN, "POST") == []
+    assert jar.build_header([at(HOST)], ORIGIN, "GET")[0] == "b=1; c=1"
+    # which is partitioned by the new page's site
+    assert jar.build_header([at(HOST)], ORIGIN)[0] is None
+    assert jar.build_header([at(HOST)], HOST)[0] == "a=1; b=1; c=1"
+
+
+@pytest.mark.parametrize("engine", ["standard", "chromium"])
+def test_chromium_sends_new_default_cookies_with_forms(engine: str) -> None:
+    now = 0.0
+    page = make_page(engine=engine, clock=lambda: now)
+    page.cookies.keep(page.base, "a=1", API)
+    page.cookies.keep(page.base, "b=1; SameSite=Lax", API)
+
+    def sent() -> str | None:
+        return headers_of(fetch_as("form", response(), page=page)).get("cookie")
+
+    assert sent() == ("a=1" if engine == "chromium" else None)
+    now = 120.0
+    assert sent() is None

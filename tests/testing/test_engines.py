@@ -11,10 +11,10 @@ from corsbp.testing.quirks import Engine
 from corsbp.testing.websocket_handshake import run_handshake
 
 from ..support import ORIGIN
-from .script import fetch, headers_of, page, says, sends
+from .exchange import fetch, headers_of, make_page, requests_of, response
 
 OURS = {"allow_origin": ORIGIN, "allow_credentials": "true"}
-ALLOWED = says(204, **OURS, allow_methods="PUT", max_age="86400")
+ALLOWED = response(204, **OURS, allow_methods="PUT", max_age="86400")
 WITH_COOKIES = {"credentials": "include"}
 ALL = ["standard", "today", "chromium", "firefox", "webkit"]
 
@@ -40,35 +40,50 @@ def test_today_is_what_all_do() -> None:
 )
 def test_how_long_a_preflight_is_remembered(engine: str, seconds: int) -> None:
     now = 0.0
-    who = page(engine=engine, clock=lambda: now)
-    assert sends(fetch(ALLOWED, says(**OURS), who=who, method="PUT")) == ["[OPTIONS /items]", "PUT /items"]
+    page = make_page(engine=engine, clock=lambda: now)
+    assert requests_of(fetch(ALLOWED, response(**OURS), page=page, method="PUT")) == [
+        "[OPTIONS /items]",
+        "PUT /items",
+    ]
     now = seconds - 1
-    assert sends(fetch(says(**OURS), who=who, method="PUT")) == ["[OPTIONS /items]*", "PUT /items"]
+    assert requests_of(fetch(response(**OURS), page=page, method="PUT")) == [
+        "[OPTIONS /items]*",
+        "PUT /items",
+    ]
     now = seconds
-    assert len(fetch(ALLOWED, says(**OURS), who=who, method="PUT").sent) == 2
+    assert len(fetch(ALLOWED, response(**OURS), page=page, method="PUT").sent) == 2
 
 
 @pytest.mark.parametrize("engine", ALL)
 def test_a_cookie_that_says_nothing_of_its_site(engine: str) -> None:
-    who = page(engine=engine)
+    page = make_page(engine=engine)
     fetch(
-        says(**OURS, set_cookie=["a=1", "b=1; SameSite=Lax", "c=1; SameSite=None"]), who=who, **WITH_COOKIES
+        response(**OURS, set_cookie=["a=1", "b=1; SameSite=Lax", "c=1; SameSite=None"]),
+        page=page,
+        **WITH_COOKIES,
     )
-    kept = headers_of(fetch(says(**OURS), who=who, **WITH_COOKIES)).get("cookie")
+    kept = headers_of(fetch(response(**OURS), page=page, **WITH_COOKIES)).get("cookie")
     assert kept == {"firefox": "a=1", "webkit": "a=1; c=1"}.get(engine)
 
 
 @pytest.mark.parametrize("engine", ALL)
 def test_what_a_redirect_makes_of_a_request(engine: str) -> None:
     """A PUT that became a GET: some ask once more, and for what is no longer there."""
-    grants = says(204, **OURS, allow_methods="PUT", allow_headers="x-a, content-type")
+    grants = response(204, **OURS, allow_methods="PUT", allow_headers="x-a, content-type")
     json = {"content-type": "application/json"}
-    moved = says(303, **OURS, location="/new")
+    moved = response(303, **OURS, location="/new")
     more = [grants] if engine in ("firefox", "webkit") else []
     result = fetch(
-        grants, moved, *more, says(**OURS), who=page(engine=engine), method="PUT", headers=json, body="{}"
+        grants,
+        moved,
+        *more,
+        response(**OURS),
+        page=make_page(engine=engine),
+        method="PUT",
+        headers=json,
+        body="{}",
     )
-    assert sends(result)[2:] == ["[OPTIONS /new]"] * len(more) + ["GET /new"]
+    assert requests_of(result)[2:] == ["[OPTIONS /new]"] * len(more) + ["GET /new"]
     if more:
         asked = headers_of(result, 2).get("access-control-request-headers")
         assert asked == ("content-type" if engine == "webkit" else None)
@@ -77,27 +92,29 @@ def test_what_a_redirect_makes_of_a_request(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ALL)
 def test_what_a_star_allowed_is_remembered_but_by_firefox(engine: str) -> None:
-    star, plain = says(204, allow_origin="*", allow_methods="*", max_age="60"), says(allow_origin="*")
-    who = page(engine=engine)
-    assert sends(fetch(star, plain, who=who, method="PUT")) == ["[OPTIONS /items]", "PUT /items"]
+    star, plain = response(204, allow_origin="*", allow_methods="*", max_age="60"), response(allow_origin="*")
+    page = make_page(engine=engine)
+    assert requests_of(fetch(star, plain, page=page, method="PUT")) == ["[OPTIONS /items]", "PUT /items"]
     if engine == "firefox":
-        assert sends(fetch(star, plain, who=who, method="PUT")) == ["[OPTIONS /items]", "PUT /items"]
+        assert requests_of(fetch(star, plain, page=page, method="PUT")) == ["[OPTIONS /items]", "PUT /items"]
     elif engine != "today":  # which remembers nothing
-        assert sends(fetch(plain, who=who, method="PUT")) == ["[OPTIONS /items]*", "PUT /items"]
+        assert requests_of(fetch(plain, page=page, method="PUT")) == ["[OPTIONS /items]*", "PUT /items"]
 
 
 @pytest.mark.parametrize("engine", ALL)
 def test_what_a_page_reads_without_any_request_or_redirect(engine: str) -> None:
-    data = fetch(url="data:,four", who=page(engine=engine))
+    data = fetch(url="data:,four", page=make_page(engine=engine))
     assert data.headers.get("content-length") == ("4" if engine == "firefox" else None)
-    nowhere = fetch(says(302, b"body", allow_origin="*"), who=page(engine=engine), redirect="manual")
+    nowhere = fetch(
+        response(302, b"body", allow_origin="*"), page=make_page(engine=engine), redirect="manual"
+    )
     assert nowhere.body == (b"body" if engine == "webkit" else b"")
 
 
 @pytest.mark.parametrize("engine", ALL)
 def test_what_a_handshake_tells(engine: str) -> None:
     """Chromium tells nothing of the page's place, WebKit that a WebSocket is asked for."""
-    exchange = run_handshake(page(engine=engine), "/feed")
+    exchange = run_handshake(make_page(engine=engine), "/feed")
     headers = dict(next(exchange).headers)
     fetches = {name: value for name, value in headers.items() if name.startswith("sec-fetch-")}
     expected = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "websocket", "sec-fetch-dest": "empty"}
@@ -108,23 +125,23 @@ def test_what_a_handshake_tells(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ALL)
 def test_a_handshake_that_is_refused_sets_cookies_but_in_chromium(engine: str) -> None:
-    who = page(engine=engine)
-    exchange = run_handshake(who, "/feed")
+    page = make_page(engine=engine)
+    exchange = run_handshake(page, "/feed")
     next(exchange)
     with pytest.raises(StopIteration):
-        exchange.send(says(403, set_cookie="a=1; SameSite=None; Secure"))
-    sent = headers_of(fetch(says(**OURS), who=who, **WITH_COOKIES))
+        exchange.send(response(403, set_cookie="a=1; SameSite=None; Secure"))
+    sent = headers_of(fetch(response(**OURS), page=page, **WITH_COOKIES))
     assert sent.get("cookie") == (None if engine == "chromium" else "a=1")
 
 
 @pytest.mark.parametrize("engine", ALL)
 def test_redirects_to_nowhere(engine: str) -> None:
     """An answer without an address is none for some; WebKit stops at an empty one."""
-    nowhere = fetch(says(302, **OURS), who=page(engine=engine), redirect="error")
+    nowhere = fetch(response(302, **OURS), page=make_page(engine=engine), redirect="error")
     assert nowhere.blocked_by == (None if engine in ("chromium", "webkit") else "redirect-refused")
-    empty = says(302, **OURS, location="")
-    more = [] if engine in ("chromium", "webkit") else [says(**OURS)]
-    came = fetch(empty, *more, who=page(engine=engine))
+    empty = response(302, **OURS, location="")
+    more = [] if engine in ("chromium", "webkit") else [response(**OURS)]
+    came = fetch(empty, *more, page=make_page(engine=engine))
     assert came.blocked_by == ("redirect-location" if engine == "webkit" else None)
     assert came.status == (302 if engine == "chromium" else 200 if more else 0)
 
@@ -132,11 +149,11 @@ def test_redirects_to_nowhere(engine: str) -> None:
 @pytest.mark.parametrize("engine", ALL)
 def test_what_a_redirected_request_tells_of_its_place(engine: str) -> None:
     """WebKit tells nothing after a change of origin, and Firefox takes another origin for another site."""
-    away = says(302, allow_origin="*", location=f"{ORIGIN}:8443/")
-    came = headers_of(fetch(away, says(allow_origin="*"), who=page(engine=engine)))
+    away = response(302, allow_origin="*", location=f"{ORIGIN}:8443/")
+    came = headers_of(fetch(away, response(allow_origin="*"), page=make_page(engine=engine)))
     assert came.get("sec-fetch-site") == (None if engine == "webkit" else "cross-site")
-    near = says(302, allow_origin="*", location="https://other.app.example/")
+    near = response(302, allow_origin="*", location="https://other.app.example/")
     start = "https://api.app.example/"
-    came = headers_of(fetch(near, says(allow_origin="*"), url=start, who=page(engine=engine)))
+    came = headers_of(fetch(near, response(allow_origin="*"), url=start, page=make_page(engine=engine)))
     expected = {"webkit": None, "firefox": "cross-site"}
     assert came.get("sec-fetch-site") == expected.get(engine, "same-site")

@@ -1,20 +1,21 @@
-"""Whatever a page names and a server sends, a fetch has a result, whose text can be printed."""
+"""Every call has a result whose text can be printed, whatever the page and the server send."""
 
 from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Generator
-from typing import Any
+from typing import Any, get_args
 
+from corsbp.testing.call_kinds import build_call, run_call
 from corsbp.testing.engines import ENGINES
+from corsbp.testing.exchanges import Exchanges
 from corsbp.testing.fetch_algorithm import run_fetch
-from corsbp.testing.fetch_arguments import FetchCall, Page
-from corsbp.testing.result import Answer, NoAnswer, Result, Sent
+from corsbp.testing.fetch_arguments import EmbedderPolicy, FetchCall, Page
+from corsbp.testing.result import Answer, CallKind, NoAnswer, Result, Sent
 from corsbp.testing.set_cookie import NotKeptError
 from corsbp.testing.websocket_handshake import run_handshake
 
-from .script import page
+from .exchange import make_page
 
 PIECES = [
     *(
@@ -95,8 +96,8 @@ PAGES = ["https://app.example", "null", "http://localhost:8000", "capacitor://lo
 ROUNDS = 2000
 
 
-class Odd:
-    """What is odd, by a seed."""
+class RandomText:
+    """Calls, responses and cookies of random pieces."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -104,14 +105,30 @@ class Odd:
     def text(self, most: int = 6) -> str:
         return "".join(self.random.choice(PIECES) for _ in range(self.random.randrange(most)))
 
-    def call(self) -> FetchCall:
+    def line(self, most: int = 6) -> str:
+        """Return a header value."""
+        return self.text(most).encode().decode("latin-1")
+
+    def url(self) -> str:
+        return self.random.choice([self.text(), self.text(), "/items"])
+
+    def fetch(self) -> FetchCall:
         pick = self.random.choice
         headers = tuple((self.text(3), self.text()) for _ in range(self.random.randrange(3)))
-        url = pick([self.text(), self.text(), "/items"])
-        call: list[Any] = [url, pick(["GET", "PUT", "POST", self.text()]), headers, None]
+        call: list[Any] = [self.url(), pick(["GET", "PUT", "POST", self.text()]), headers, None]
         call += [pick(["omit", "same-origin", "include"]), pick(["cors", "no-cors", "same-origin"])]
         call += [pick(["follow", "error", "manual"]), pick([True, False])]
         return FetchCall(*call)
+
+    def exchanges(self, page: Page) -> Exchanges[Result]:
+        """Return one call of the page: often `fetch()`."""
+        kind = self.random.choice(["fetch", "fetch", "fetch", "websocket", *get_args(CallKind)])
+        if kind == "fetch":
+            return run_fetch(page, self.fetch())
+        if kind == "websocket":
+            return run_handshake(page, self.url())
+        content_type = self.random.choice([None, self.text()]) if kind in ("beacon", "form") else None
+        return run_call(page, kind, build_call(kind, self.url(), None, content_type, None))
 
     def answer(self, sent: Sent) -> Answer | NoAnswer:
         pick = self.random.choice
@@ -121,40 +138,34 @@ class Odd:
         )
         if sent.preflight and pick([True, True, False]):
             return Answer(204, (*grant, ("access-control-allow-methods", "PUT")))
-        odd = ((name, self.text().encode().decode("latin-1")) for name in self.random.sample(HEADERS, 4))
+        headers = ((name, self.line()) for name in self.random.sample(HEADERS, 4))
         status = pick([101, 200, 204, 302, 302, 302, 307, 403])
-        either: list[Answer | NoAnswer] = [Answer(status, (*grant, *odd), b"\xff"), NoAnswer(self.text())]
+        either: list[Answer | NoAnswer] = [Answer(status, (*grant, *headers), b"\xff"), NoAnswer(self.text())]
         return pick(either)
 
 
-def result_of(exchanges: Generator[Sent, Answer | NoAnswer, Result], odd: Odd) -> Result:
+def run(exchanges: Exchanges[Result], text: RandomText) -> Result:
     try:
         sent = next(exchanges)
         while True:
             assert sent.url.isascii() and all(f"{value}".encode("latin-1") or 1 for _, value in sent.headers)
-            sent = exchanges.send(odd.answer(sent))
+            sent = exchanges.send(text.answer(sent))
     except StopIteration as done:
         result: Result = done.value
         return result
 
 
-def visited(who: Page, odd: Odd) -> None:
-    with contextlib.suppress(NotKeptError):
-        who.cookies.keep(who.base, odd.text(8).encode().decode("latin-1"), who.origin)
-
-
 def test_nothing_is_raised() -> None:
     seed = random.randrange(1 << 32)
     print("seed", seed)
-    odd, stops = Odd(seed), set()
+    text, stops = RandomText(seed), set()
+    pick = text.random.choice
     for _ in range(ROUNDS):
-        who = page(odd.random.choice(PAGES), odd.random.choice([*ENGINES]))
-        visited(who, odd)
-        call = odd.call()
-        exchanges = odd.random.choice(
-            [run_fetch(who, call), run_fetch(who, call), run_handshake(who, call.url)]
-        )
-        result = result_of(exchanges, odd)
+        policy, allowed = pick(get_args(EmbedderPolicy)), pick([True, False])
+        page = make_page(pick(PAGES), pick([*ENGINES]), embedder_policy=policy, local_network=allowed)
+        with contextlib.suppress(NotKeptError):
+            page.cookies.keep(page.base, text.line(8), page.origin)
+        result = run(text.exchanges(page), text)
         assert f"{result}{result!r}".replace("\n", "").isprintable()
         assert isinstance(result.text, str)
         stops.add(result.blocked_by)

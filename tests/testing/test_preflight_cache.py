@@ -13,13 +13,13 @@ from corsbp.testing.preflight_cache import PreflightCache
 from corsbp.testing.result import Answer
 
 from ..support import ORIGIN, TWO
-from .script import fetch, page, says, sends, served
+from .exchange import fetch, fetch_from, make_page, requests_of, response
 
 OURS = {"allow_origin": ORIGIN, "allow_credentials": "true"}
-ALL = says(204, **OURS, allow_methods="PUT,DELETE", allow_headers="X-A,x-b", max_age="60")
-STAR = says(204, allow_origin="*", allow_methods="*", allow_headers="*", max_age="60")
-NAMED = says(204, allow_origin="*", allow_headers="*,authorization", max_age="60")
-GRANT = says(**OURS)
+ALL = response(204, **OURS, allow_methods="PUT,DELETE", allow_headers="X-A,x-b", max_age="60")
+STAR = response(204, allow_origin="*", allow_methods="*", allow_headers="*", max_age="60")
+NAMED = response(204, allow_origin="*", allow_headers="*,authorization", max_age="60")
+GRANT = response(**OURS)
 
 COOKIES = {"credentials": "include"}
 PUT, DELETE = {"method": "PUT"}, {"method": "DELETE"}
@@ -63,8 +63,8 @@ REMEMBERED: list[tuple[str, Answer, dict[str, Any], dict[str, Any], bool]] = [
     ("without cookies, then with", ALL, PUT, PUT | COOKIES, True),
     ("omitted, then as for the same origin", ALL, PUT | {"credentials": "omit"}, PUT, False),
     ("a listener", ALL, LISTENER, LISTENER, True),
-    ("a listener, where no methods are named", says(**OURS), LISTENER, LISTENER, False),
-    ("a listener, and another method", says(**OURS), LISTENER, LISTENER | {"method": "POST"}, True),
+    ("a listener, where no methods are named", response(**OURS), LISTENER, LISTENER, False),
+    ("a listener, and another method", response(**OURS), LISTENER, LISTENER | {"method": "POST"}, True),
 ]
 
 
@@ -76,12 +76,12 @@ REMEMBERED: list[tuple[str, Answer, dict[str, Any], dict[str, Any], bool]] = [
 def test_what_is_remembered(
     preflight: Answer, first: dict[str, Any], second: dict[str, Any], again: bool
 ) -> None:
-    who = page()
-    served(preflight, GRANT, who=who, **first)
-    result = served(ALL, GRANT, who=who, **second)
+    page = make_page()
+    fetch_from(preflight, GRANT, page=page, **first)
+    result = fetch_from(ALL, GRANT, page=page, **second)
     assert result.sent[0].preflight
     assert result.sent[0].cached is not again
-    assert sends(result)[0].endswith("*") is not again
+    assert requests_of(result)[0].endswith("*") is not again
     assert (result.sent[0].answer is None) is not again
     told = [step.text for step in result.steps if step.text.startswith("A preflight is needed")]
     assert [text.endswith("it is in the preflight cache") for text in told] == [not again]
@@ -106,44 +106,60 @@ AGES = [
 
 @pytest.mark.parametrize(("age", "seconds"), AGES)
 def test_for_how_long(age: Any, seconds: int) -> None:
-    """As the answer says, 5 seconds if it says nothing or nonsense, a day at most."""
+    """The response decides: 5 seconds if its value is missing or invalid, at most a day."""
     clock = Time()
-    who = page(clock=clock)
-    preflight = says(**OURS, allow_methods="PUT", **({} if age is None else {"max_age": age}))
+    page = make_page(clock=clock)
+    preflight = response(**OURS, allow_methods="PUT", **({} if age is None else {"max_age": age}))
     asks = []
     for now in (1000.0, 1000 + max(seconds - 0.5, 0), 1000 + seconds):
         clock.now = now
-        asks.append(not served(preflight, GRANT, who=who, **PUT).sent[0].cached)
+        asks.append(not fetch_from(preflight, GRANT, page=page, **PUT).sent[0].cached)
     assert asks == [True, seconds == 0, True]
+
+
+@pytest.mark.parametrize(
+    ("age", "engines"), [("-1", ["firefox", "chromium", "webkit"]), ("junk", ["firefox"])]
+)
+def test_engines_that_do_not_cache_an_invalid_age(age: str, engines: list[str]) -> None:
+    preflight = response(**OURS, allow_methods="PUT", max_age=age)
+    for engine in ("standard", "chromium", "firefox", "webkit"):
+        page = make_page(engine=engine)
+        fetch_from(preflight, GRANT, page=page, **PUT)
+        assert fetch_from(preflight, GRANT, page=page, **PUT).sent[0].cached is (engine not in engines)
 
 
 def test_an_answer_renews_what_is_remembered() -> None:
     """Or ends it sooner: what the next answer names has that answer's age, the rest keeps its own."""
     clock = Time()
-    who = page(clock=clock)
-    served(ALL, GRANT, who=who, **PUT)
-    served(says(**OURS, allow_headers="x-a,x-c", max_age="10"), GRANT, who=who, **sets("x-c"))
+    page = make_page(clock=clock)
+    fetch_from(ALL, GRANT, page=page, **PUT)
+    fetch_from(response(**OURS, allow_headers="x-a,x-c", max_age="10"), GRANT, page=page, **sets("x-c"))
     clock.now += 10
-    assert served(ALL, GRANT, who=who, **sets("x-a")).sent[0].cached is False
-    assert served(ALL, GRANT, who=who, **sets("x-b")).sent[0].cached is True
-    assert served(ALL, GRANT, who=who, **DELETE).sent[0].cached is True
+    assert fetch_from(ALL, GRANT, page=page, **sets("x-a")).sent[0].cached is False
+    assert fetch_from(ALL, GRANT, page=page, **sets("x-b")).sent[0].cached is True
+    assert fetch_from(ALL, GRANT, page=page, **DELETE).sent[0].cached is True
 
 
 FORGET = [
-    ("the answer names another origin", PUT, [says(allow_origin=TWO)], True),
-    ("the answer cannot be read", PUT, [says(500)], True),
+    ("the answer names another origin", PUT, [response(allow_origin=TWO)], True),
+    ("the answer cannot be read", PUT, [response(500)], True),
     (
         "the answer is a redirect, and none is meant",
         PUT | {"redirect": "error"},
-        [says(302, **OURS, location="/b")],
+        [response(302, **OURS, location="/b")],
         True,
     ),
-    ("a redirect leads to no URL", PUT, [says(302, **OURS, location="https://[")], True),
-    ("a redirect leads to another scheme", PUT, [says(307, **OURS, location="ftp://x/")], True),
-    ("a redirect leads to an address that fails", PUT, [says(307, **OURS, location="/b"), says(401)], False),
-    ("redirects without end", PUT, [says(307, **OURS, location="/items")] * 21, True),
-    ("another path", PUT | {"url": "/other"}, [says(401)], False),
-    ("a request that needs no preflight", {}, [says(500)], False),
+    ("a redirect leads to no URL", PUT, [response(302, **OURS, location="https://[")], True),
+    ("a redirect leads to another scheme", PUT, [response(307, **OURS, location="ftp://x/")], True),
+    (
+        "a redirect leads to an address that fails",
+        PUT,
+        [response(307, **OURS, location="/b"), response(401)],
+        False,
+    ),
+    ("redirects without end", PUT, [response(307, **OURS, location="/items")] * 21, True),
+    ("another path", PUT | {"url": "/other"}, [response(401)], False),
+    ("a request that needs no preflight", {}, [response(500)], False),
 ]
 
 
@@ -152,44 +168,49 @@ FORGET = [
 )
 def test_a_failure_makes_it_forget(options: dict[str, Any], answers: list[Answer], forgotten: bool) -> None:
     """That origin and URL only, and only if the request needed a permission."""
-    who = page()
-    served(ALL, GRANT, who=who, **PUT | COOKIES)
-    assert fetch(*answers, who=who, **options).blocked_by
-    assert served(ALL, GRANT, who=who, **PUT).sent[0].cached is not forgotten
+    page = make_page()
+    fetch_from(ALL, GRANT, page=page, **PUT | COOKIES)
+    assert fetch(*answers, page=page, **options).blocked_by
+    assert fetch_from(ALL, GRANT, page=page, **PUT).sent[0].cached is not forgotten
 
 
 @pytest.mark.parametrize(
     ("engine", "preflight", "stop"),
     [
-        ("standard", says(**OURS), None),
-        ("standard", says(**OURS, allow_methods="DELETE"), "preflight-method"),
-        ("today", says(**OURS), "preflight-method"),
+        ("standard", response(**OURS), None),
+        ("standard", response(**OURS, allow_methods="DELETE"), "preflight-method"),
+        ("today", response(**OURS), "preflight-method"),
     ],
 )
 def test_a_listener_allows_its_method_where_none_is_named(
     engine: str, preflight: Answer, stop: str | None
 ) -> None:
     asked: dict[str, Any] = PUT | COOKIES | LISTENER
-    assert served(preflight, GRANT, who=page(engine=engine), **asked).blocked_by == stop
+    assert fetch_from(preflight, GRANT, page=make_page(engine=engine), **asked).blocked_by == stop
 
 
 def test_each_origin_for_itself() -> None:
     """Two pages of one browser, one of them in a sandboxed frame."""
-    public = says(204, allow_origin="*", allow_methods="*", max_age="60")
+    public = response(204, allow_origin="*", allow_methods="*", max_age="60")
     memory = PreflightCache(lambda: 0.0)
     for origin in (ORIGIN, TWO, "null"):
-        who = page(origin)
-        one = type(who)(who.origin, who.base, who.engine, memory)
-        asks = [not served(public, says(allow_origin="*"), who=one, **PUT).sent[0].cached for _ in range(2)]
+        page = make_page(origin)
+        one = type(page)(page.origin, page.base, page.engine, memory)
+        asks = [
+            not fetch_from(public, response(allow_origin="*"), page=one, **PUT).sent[0].cached
+            for _ in range(2)
+        ]
         assert asks == [True, False]
 
 
 def test_engines_of_today() -> None:
     """They take `*` for Authorization too, and may ask again however long they were told to remember."""
-    star = says(204, allow_origin="*", allow_headers="*", max_age="86400")
+    star = response(204, allow_origin="*", allow_headers="*", max_age="86400")
     for engine, read, blocked in (("standard", False, "preflight-authorization"), ("today", True, None)):
-        result = served(star, says(allow_origin="*"), who=page(engine=engine), **sets("authorization"))
+        result = fetch_from(
+            star, response(allow_origin="*"), page=make_page(engine=engine), **sets("authorization")
+        )
         assert (result.ok_for_page, result.blocked_by) == (read, blocked)
-    who = page(engine="today")
-    asked = [served(ALL, GRANT, who=who, **PUT).sent[0].cached for _ in range(2)]
+    page = make_page(engine="today")
+    asked = [fetch_from(ALL, GRANT, page=page, **PUT).sent[0].cached for _ in range(2)]
     assert asked == [False, False]

@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from ..support import ORIGIN, TWO
-from .script import Said, fetch, headers_of, page, says, sends
+from .exchange import Reply, fetch, headers_of, make_page, requests_of, response
 
 STAR: dict[str, Any] = {"allow_origin": "*"}
-PUBLIC = says(**STAR)
-LISTS = says(204, **STAR, allow_methods="*", allow_headers="*,authorization", max_age="60")
+PUBLIC = response(**STAR)
+LISTS = response(204, **STAR, allow_methods="*", allow_headers="*,authorization", max_age="60")
 BODY: dict[str, Any] = {"body": b"{}", "headers": {"Content-Type": "text/plain", "accept": "a"}}
 
 
-def to(location: str, status: int = 302, **headers: str) -> Said:
-    return says(status, location=location, **STAR, **headers)
+def to(location: str, status: int = 302, **headers: str) -> Reply:
+    return response(status, location=location, **STAR, **headers)
 
 
 # The fetch, its answers; the requests, and the origin that the last one names.
-LEADS: list[tuple[str, dict[str, Any], list[Said], list[str], str | None]] = [
+LEADS: list[tuple[str, dict[str, Any], list[Reply], list[str], str | None]] = [
     ("within the API", {}, [to("/b"), PUBLIC], ["GET /items", "GET /b"], ORIGIN),
     ("relative", {"url": "/a/b?q"}, [to("c"), PUBLIC], ["GET /a/b?q", "GET /a/c"], ORIGIN),
     ("to a third site", {}, [to(f"{TWO}/b"), PUBLIC], ["GET /items", f"GET {TWO}/b"], "null"),
@@ -49,18 +49,18 @@ LEADS: list[tuple[str, dict[str, Any], list[Said], list[str], str | None]] = [
     (
         "within the page's own",
         {"url": f"{ORIGIN}/a"},
-        [to("/b"), says()],
+        [to("/b"), response()],
         [f"GET {ORIGIN}/a", f"GET {ORIGIN}/b"],
         None,
     ),
     (
         "same-origin",
         {"url": f"{ORIGIN}/a", "mode": "same-origin"},
-        [to("/b"), says()],
+        [to("/b"), response()],
         [f"GET {ORIGIN}/a", f"GET {ORIGIN}/b"],
         None,
     ),
-    ("nowhere", {}, [says(302, **STAR)], ["GET /items"], ORIGIN),
+    ("nowhere", {}, [response(302, **STAR)], ["GET /items"], ORIGIN),
     ("304 is no redirect", {}, [to("/b", 304)], ["GET /items"], ORIGIN),
     ("300 is no redirect", {}, [to("/b", 300)], ["GET /items"], ORIGIN),
     ("a fragment is not sent", {}, [to("/b#c"), PUBLIC], ["GET /items", "GET /b"], ORIGIN),
@@ -86,10 +86,10 @@ LEADS: list[tuple[str, dict[str, Any], list[Said], list[str], str | None]] = [
     ("options", "answers", "sent", "origin"), [row[1:] for row in LEADS], ids=[row[0] for row in LEADS]
 )
 def test_where_it_leads(
-    options: dict[str, Any], answers: list[Said], sent: list[str], origin: str | None
+    options: dict[str, Any], answers: list[Reply], sent: list[str], origin: str | None
 ) -> None:
     result = fetch(*answers, **options)
-    assert (result.blocked_by, sends(result)) == (None, sent), str(result)
+    assert (result.blocked_by, requests_of(result)) == (None, sent), str(result)
     assert headers_of(result).get("origin") == origin
     assert result.type == ("basic" if origin is None else "cors")
     last = sent[-1].partition(" ")[2]
@@ -99,29 +99,35 @@ def test_where_it_leads(
     assert ("null from here on" in str(result)) is (origin == "null")
 
 
-ENDS: list[tuple[str, dict[str, Any], list[Said], str, int]] = [
-    ("null is not the page's origin", {}, [to(TWO), says(allow_origin=ORIGIN)], "origin-other", 2),
-    ("null by name", {}, [to(TWO), says(allow_origin="null")], "", 2),
+ENDS: list[tuple[str, dict[str, Any], list[Reply], str, int]] = [
+    ("null is not the page's origin", {}, [to(TWO), response(allow_origin=ORIGIN)], "origin-other", 2),
+    ("null by name", {}, [to(TWO), response(allow_origin="null")], "", 2),
     (
         "null with cookies",
         {"credentials": "include"},
         [
-            says(302, location=TWO, allow_origin=ORIGIN, allow_credentials="true"),
-            says(allow_origin=ORIGIN, allow_credentials="true"),
+            response(302, location=TWO, allow_origin=ORIGIN, allow_credentials="true"),
+            response(allow_origin=ORIGIN, allow_credentials="true"),
         ],
         "origin-other",
         2,
     ),
-    ("the redirect itself has no grant", {}, [says(302, location="/b")], "origin-missing", 1),
+    ("the redirect itself has no grant", {}, [response(302, location="/b")], "origin-missing", 1),
     (
         "also where the page would not follow it",
         {"redirect": "manual"},
-        [says(302, location="/b")],
+        [response(302, location="/b")],
         "origin-missing",
         1,
     ),
-    ("nowhere, and not to be followed", {"redirect": "manual"}, [says(302, **STAR)], "opaque-redirect", 1),
-    ("no second permission", {"method": "PUT"}, [LISTS, to("/b", 307), says(401)], "preflight-status", 3),
+    (
+        "nowhere, and not to be followed",
+        {"redirect": "manual"},
+        [response(302, **STAR)],
+        "opaque-redirect",
+        1,
+    ),
+    ("no second permission", {"method": "PUT"}, [LISTS, to("/b", 307), response(401)], "preflight-status", 3),
     ("of a preflight", {"method": "PUT"}, [to("/b", 307)], "preflight-redirect", 1),
     (
         "out of the own origin",
@@ -131,7 +137,7 @@ ENDS: list[tuple[str, dict[str, Any], list[Said], str, int]] = [
         1,
     ),
     ("to http", {}, [to("http://api.example/")], "mixed-content", 1),
-    ("no-cors", {"mode": "no-cors"}, [says(302, location=TWO), says()], "opaque", 2),
+    ("no-cors", {"mode": "no-cors"}, [response(302, location=TWO), response()], "opaque", 2),
     (
         "user info of another site",
         {"url": f"{ORIGIN}/a"},
@@ -149,14 +155,14 @@ ENDS: list[tuple[str, dict[str, Any], list[Said], str, int]] = [
     (
         "user info of the page's own",
         {"url": f"{ORIGIN}/a"},
-        [to(f"https://ann@{ORIGIN.removeprefix('https://')}/"), says()],
+        [to(f"https://ann@{ORIGIN.removeprefix('https://')}/"), response()],
         "",
         2,
     ),
     (
         "user info, no-cors",
         {"mode": "no-cors"},
-        [says(302, location="https://ann@two.example/"), says()],
+        [response(302, location="https://ann@two.example/"), response()],
         "opaque",
         2,
     ),
@@ -166,7 +172,7 @@ ENDS: list[tuple[str, dict[str, Any], list[Said], str, int]] = [
 @pytest.mark.parametrize(
     ("options", "answers", "blocked_by", "count"), [row[1:] for row in ENDS], ids=[row[0] for row in ENDS]
 )
-def test_where_it_ends(options: dict[str, Any], answers: list[Said], blocked_by: str, count: int) -> None:
+def test_where_it_ends(options: dict[str, Any], answers: list[Reply], blocked_by: str, count: int) -> None:
     result = fetch(*answers, **options)
     assert (result.blocked_by or "", len(result.sent)) == (blocked_by, count), str(result)
 
@@ -185,7 +191,7 @@ METHODS = [
 def test_which_method_goes_on(status: int, method: str, then: str) -> None:
     """Without a body, what described it is dropped, and nothing else."""
     options = {"method": method, "url": f"{ORIGIN}/a", **({} if method == "HEAD" else BODY)}
-    result = fetch(to("/b", status), says(), **options)
+    result = fetch(to("/b", status), response(), **options)
     last = result.sent[-1]
     assert (last.method, last.body) == (then, b"{}" if then == method != "HEAD" else b"")
     headers = headers_of(result)
@@ -210,9 +216,11 @@ TRAVELS = "SameSite=None; Secure"
 
 
 def test_cookies_of_a_redirect() -> None:
-    """Are stored and sent on its way, for whose credentials mode says so."""
+    """They are stored and sent on its way, if the credentials mode allows it."""
     grant = {"allow_origin": ORIGIN, "allow_credentials": "true"}
-    first = says(302, location="/b", set_cookie=[f"a=1; {TRAVELS}", f"b=2; Path=/other; {TRAVELS}"], **grant)
+    first = response(
+        302, location="/b", set_cookie=[f"a=1; {TRAVELS}", f"b=2; Path=/other; {TRAVELS}"], **grant
+    )
     for credentials, cookies in (("include", "a=1"), ("same-origin", None), ("omit", None)):
-        result = fetch(first, says(**grant), who=page(), credentials=credentials)
+        result = fetch(first, response(**grant), page=make_page(), credentials=credentials)
         assert headers_of(result).get("cookie") == cookies

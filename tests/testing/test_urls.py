@@ -6,7 +6,7 @@ import pytest
 
 from corsbp.testing.urls import check_origin, parse_url
 
-from .script import API
+from .exchange import API
 
 URLS = [
     # absolute: what is sent

@@ -1,4 +1,4 @@
-"""The handshake of a WebSocket: what a page sends, and what comes of it, in memory and over a server."""
+"""WebSocket handshakes: what the browser sends, and what stops them, over an app and over a server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from corsbp.testing.result import NoAnswer
 from corsbp.testing.websocket_handshake import run_handshake
 
 from ..support import EVIL, ORIGIN, new_app, run_server, serve
-from .script import Said, page, says
+from .exchange import Reply, make_page, response
 
 
 def app_with_sockets() -> Sanic:
@@ -144,8 +144,8 @@ def test_a_caller_that_is_cancelled() -> None:
     assert came == ["asked", "left"]
 
 
-def shaken(url: str, *answers: Said, **options: Any) -> Result:
-    exchanges, left = run_handshake(page(**options), url), [*answers]
+def shaken(url: str, *answers: Reply, **options: Any) -> Result:
+    exchanges, left = run_handshake(make_page(**options), url), [*answers]
     try:
         next(exchanges)
         while True:
@@ -156,15 +156,15 @@ def shaken(url: str, *answers: Said, **options: Any) -> Result:
         return result
 
 
-STOPPED: list[tuple[str, list[Said], str, str]] = [
+STOPPED: list[tuple[str, list[Reply], str, str]] = [
     ("https://a b", [], "url-invalid", "is not a valid URL"),
     ("ftp://api.example/", [], "scheme-not-http", "'ftp' is not ws, wss, http or https"),
     ("ws://api.example/", [], "mixed-content", "Serve it over wss."),
     ("/", [NoAnswer("refused")], "no-answer", "GET wss://api.example/ got no response: 'refused'"),
-    ("/", [says(302, location="/b")], "handshake-refused", "status 302, not 101. Is there a WebSocket"),
+    ("/", [response(302, location="/b")], "handshake-refused", "status 302, not 101. Is there a WebSocket"),
     (
         "/",
-        [says(403)],
+        [response(403)],
         "handshake-refused",
         f"The server refuses pages of {ORIGIN}. With corsbp: add the origin",
     ),
@@ -172,13 +172,13 @@ STOPPED: list[tuple[str, list[Said], str, str]] = [
 
 
 @pytest.mark.parametrize(("url", "answers", "stop", "said"), STOPPED)
-def test_where_it_ends(url: str, answers: list[Said], stop: str, said: str) -> None:
+def test_where_it_ends(url: str, answers: list[Reply], stop: str, said: str) -> None:
     result = shaken(url, *answers)
     assert (result.blocked_by, len(result.sent)) == (stop, len(answers))
     assert said in (result.why or "")
 
 
 def test_cookies_of_its_answer() -> None:
-    result = shaken("ws://localhost/", says(101, set_cookie=["a=1; SameSite=None; Secure", "b=1"]))
+    result = shaken("ws://localhost/", response(101, set_cookie=["a=1; SameSite=None; Secure", "b=1"]))
     assert result.ok_for_page
     assert "The browser does not keep the cookie 'b'" in str(result)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
-from .scripted import OPEN, OPEN_HEADERS, Fetch, Pairs, Reply, Route, Scenario
+from .scenario import OPEN, OPEN_HEADERS, Call, Pairs, Reply, Route, Scenario
 
 ORIGIN = "access-control-allow-origin"
 CREDENTIALS = "access-control-allow-credentials"
@@ -20,28 +20,28 @@ MAX_AGE = "access-control-max-age"
 
 ANY: Pairs = ((ORIGIN, "*"),)
 NULL: Pairs = ((ORIGIN, "null"),)
-PUT = Fetch(method="PUT")
-WITH_COOKIES = Fetch(credentials="include")
+PUT = Call(method="PUT")
+WITH_COOKIES = Call(credentials="include")
 ONE: Pairs = (("x-one", "1"),)
 TOKEN: Pairs = (("authorization", "Bearer secret"),)
 MODES: tuple[Literal["omit", "same-origin", "include"], ...] = ("omit", "same-origin", "include")
 
 
-def answers(*headers: Pairs, status: int = 200) -> Route:
+def respond(*headers: Pairs, status: int = 200) -> Route:
     """A route without permissions beyond these headers, one tuple for each reply in its turn."""
     return Route(tuple(Reply(each, status) for each in headers), OPEN.preflights)
 
 
-def allows(*headers: Pairs, status: int = 204) -> Route:
+def preflight_allows(*headers: Pairs, status: int = 204) -> Route:
     """A route whose preflights are answered with these headers, the request itself with everything."""
     return Route(OPEN.replies, tuple(Reply(each, status) for each in headers))
 
 
-def leads(to: str, status: int = 307, headers: Pairs = OPEN_HEADERS) -> Route:
+def redirect_to(to: str, status: int = 307, headers: Pairs = OPEN_HEADERS) -> Route:
     return Route((Reply((*headers, ("location", to)), status),), OPEN.preflights)
 
 
-def one(name: str, fetch: Fetch, route: Route = OPEN, **more: Any) -> Scenario:
+def one(name: str, fetch: Call, route: Route = OPEN, **more: Any) -> Scenario:
     """A scenario with one fetch of one address."""
     return Scenario(name, (fetch,), {fetch.to: route}, **more)
 
@@ -51,15 +51,15 @@ def one(name: str, fetch: Fetch, route: Route = OPEN, **more: Any) -> Scenario:
 
 def basic() -> Iterator[Scenario]:
     for to in ("home/a", "api/a", "third/a", "shop/a"):
-        yield one(f"basic: GET of {to}", Fetch(to))
-        yield one(f"basic: PUT of {to}", Fetch(to, "PUT", body="{}"))
+        yield one(f"basic: GET of {to}", Call(to))
+        yield one(f"basic: PUT of {to}", Call(to, "PUT", body="{}"))
     for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
-        yield one(f"simple-requests: {method}", Fetch(method=method), methods(method))
+        yield one(f"simple-requests: {method}", Call(method=method), methods(method))
     for method in ("get", "head", "post", "put", "delete", "patch", "options"):
-        yield one(f"simple-requests: {method} in small letters", Fetch(method=method), methods("*"))
-    yield one("simple-requests: a method of its own", Fetch(method="CHICKEN"), methods("CHICKEN"))
+        yield one(f"simple-requests: {method} in small letters", Call(method=method), methods("*"))
+    yield one("simple-requests: a method of its own", Call(method="CHICKEN"), methods("CHICKEN"))
     for method in ("TRACE", "connect", "no method"):
-        yield one(f"simple-requests: {method} is refused", Fetch(method=method))
+        yield one(f"simple-requests: {method} is refused", Call(method=method))
     for body, kind in [
         ("text", None),
         ("text", "text/plain"),
@@ -73,15 +73,15 @@ def basic() -> Iterator[Scenario]:
         ("{}", ""),
     ]:
         headers: Pairs = () if kind is None else (("content-type", kind),)
-        yield one(f"simple-requests: POST of {kind}", Fetch(method="POST", headers=headers, body=body))
-    yield one("basic: GET with a body", Fetch(body="text"))
-    yield one("basic: HEAD with a body", Fetch(method="HEAD", body="text"))
+        yield one(f"simple-requests: POST of {kind}", Call(method="POST", headers=headers, body=body))
+    yield one("basic: GET with a body", Call(body="text"))
+    yield one("basic: HEAD with a body", Call(method="HEAD", body="text"))
     for status in (404, 500):
-        yield one(f"basic: {status} is read", Fetch(), answers(ANY, status=status))
+        yield one(f"basic: {status} is read", Call(), respond(ANY, status=status))
 
 
 def methods(allowed: str) -> Route:
-    return allows((*ANY, (METHODS, allowed)))
+    return preflight_allows((*ANY, (METHODS, allowed)))
 
 
 def request_headers() -> Iterator[Scenario]:
@@ -127,10 +127,10 @@ def request_headers() -> Iterator[Scenario]:
         "a method's override": (("x-http-method-override", "TRACE"), *ONE),
         "an invalid name": (("x one", "1"),),
     }.items():
-        yield one(f"request headers: {label}", Fetch(headers=pairs))
+        yield one(f"request headers: {label}", Call(headers=pairs))
     many = tuple((f"x-{number}", "v") for number in range(9))
     allowed = (*ANY, (HEADERS, ",".join(name for name, _ in many)))
-    yield one("request headers: many", Fetch(headers=many), allows(allowed))
+    yield one("request headers: many", Call(headers=many), preflight_allows(allowed))
     for label, pairs in {
         "drops them": (*ONE, *TOKEN),
         "keeps the safelisted": (("accept", "a/b"), ("content-language", "en")),
@@ -140,8 +140,8 @@ def request_headers() -> Iterator[Scenario]:
         "drops another content type": (("content-type", "application/json"),),
         "keeps a form's content type": (("content-type", "multipart/form-data"),),
     }.items():
-        yield one(f"request headers: no-cors {label}", Fetch(mode="no-cors", headers=pairs))
-        posted = Fetch(method="POST", mode="no-cors", headers=pairs, body="text")
+        yield one(f"request headers: no-cors {label}", Call(mode="no-cors", headers=pairs))
+        posted = Call(method="POST", mode="no-cors", headers=pairs, body="text")
         yield one(f"request headers: no-cors {label}, POST", posted)
 
 
@@ -162,7 +162,7 @@ def urls() -> Iterator[Scenario]:
         "a\tb",
         "\U0001f600",
     ):
-        yield one(f"urls: {name!r}", Fetch(f"api/{name}"))
+        yield one(f"urls: {name!r}", Call(f"api/{name}"))
     for location in (
         "{folder}/b",
         "?b",
@@ -188,15 +188,15 @@ def urls() -> Iterator[Scenario]:
         "about:blank",
         "javascript:1",
     ):
-        yield one(f"urls: Location: {location}", Fetch(), leads(location))
-    yield one("urls: Location: in UTF-8", Fetch(), leads("ä".encode().decode("latin-1")))
-    yield one("urls: Location: in Latin-1", Fetch(), leads("\xe4"))
+        yield one(f"urls: Location: {location}", Call(), redirect_to(location))
+    yield one("urls: Location: in UTF-8", Call(), redirect_to("ä".encode().decode("latin-1")))
+    yield one("urls: Location: in Latin-1", Call(), redirect_to("\xe4"))
     for label, lines in {"twice the same": ("b", "b"), "two": ("b", "c")}.items():
         headers = (*OPEN_HEADERS, *(("location", line) for line in lines))
-        yield one(f"urls: Location: {label}", Fetch(), answers(headers, status=307))
+        yield one(f"urls: Location: {label}", Call(), respond(headers, status=307))
 
 
-# What answers say
+# What respond say
 
 
 ORIGINS = {
@@ -227,16 +227,16 @@ def allow_origin() -> Iterator[Scenario]:
     for label, values in ORIGINS.items():
         headers = tuple((ORIGIN, value) for value in values)
         with_true = (*headers, (CREDENTIALS, "true"))
-        yield one(f"origin: {label}", Fetch(), answers(headers))
-        yield one(f"origin: {label}, with credentials", WITH_COOKIES, answers(with_true), cookie=True)
-        yield one(f"origin: {label}, in a preflight", PUT, allows((*headers, (METHODS, "PUT"))))
-        yield one(f"origin: {label}, for a sandboxed frame", Fetch(), answers(headers), opaque=True)
-    yield one("origin: missing in the request after a preflight", PUT, answers(()))
-    yield one("origin: a sandboxed frame's own server", Fetch("home/a"), opaque=True)
+        yield one(f"origin: {label}", Call(), respond(headers))
+        yield one(f"origin: {label}, with credentials", WITH_COOKIES, respond(with_true), cookie=True)
+        yield one(f"origin: {label}, in a preflight", PUT, preflight_allows((*headers, (METHODS, "PUT"))))
+        yield one(f"origin: {label}, for a sandboxed frame", Call(), respond(headers), opaque=True)
+    yield one("origin: missing in the request after a preflight", PUT, respond(()))
+    yield one("origin: a sandboxed frame's own server", Call("home/a"), opaque=True)
     yield one("origin: a sandboxed frame, a preflight", PUT, opaque=True)
-    yield one("origin: same origin, POST sends it", Fetch("home/a", "POST", body="text"))
-    yield one("origin: same origin, HEAD does not", Fetch("home/a", "HEAD"))
-    yield one("origin: same origin, DELETE sends it", Fetch("home/a", "DELETE"))
+    yield one("origin: same origin, POST sends it", Call("home/a", "POST", body="text"))
+    yield one("origin: same origin, HEAD does not", Call("home/a", "HEAD"))
+    yield one("origin: same origin, DELETE sends it", Call("home/a", "DELETE"))
 
 
 CREDENTIALS_VALUES = {
@@ -256,24 +256,24 @@ CREDENTIALS_VALUES = {
 def credentials_flag() -> Iterator[Scenario]:
     for label, values in CREDENTIALS_VALUES.items():
         headers = ((ORIGIN, "{origin}"), *((CREDENTIALS, value) for value in values))
-        yield one(f"credentials-flag: {label}", WITH_COOKIES, answers(headers), cookie=True)
+        yield one(f"credentials-flag: {label}", WITH_COOKIES, respond(headers), cookie=True)
         yield one(
             f"credentials-flag: {label}, in a preflight",
             replace(WITH_COOKIES, method="PUT"),
-            allows((*headers, (METHODS, "PUT"))),
+            preflight_allows((*headers, (METHODS, "PUT"))),
             cookie=True,
         )
-        yield one(f"credentials-flag: {label}, not needed", Fetch(), answers(headers), cookie=True)
+        yield one(f"credentials-flag: {label}, not needed", Call(), respond(headers), cookie=True)
     for credentials in MODES:
         for to in ("home/a", "api/a"):
-            fetch = Fetch(to, credentials=credentials)
+            fetch = Call(to, credentials=credentials)
             yield one(f"credentials-flag: {credentials}, {to}", fetch, cookie=True)
-            set_cookie = answers((*OPEN_HEADERS, ("set-cookie", "new=1; path={folder}")))
+            set_cookie = respond((*OPEN_HEADERS, ("set-cookie", "new=1; path={folder}")))
             again = replace(fetch, credentials="include")
             yield Scenario(
                 f"credentials-flag: {credentials}, {to}, Set-Cookie", (fetch, again), {to: set_cookie}
             )
-        yield one(f"credentials-flag: {credentials}, no-cors", Fetch(mode="no-cors", credentials=credentials))
+        yield one(f"credentials-flag: {credentials}, no-cors", Call(mode="no-cors", credentials=credentials))
     include = WITH_COOKIES
     for label, cookies, cookie in [
         ("though the answer is refused", ("new=1; path={folder}",), False),
@@ -291,13 +291,13 @@ def credentials_flag() -> Iterator[Scenario]:
     ]:
         headers = tuple(("set-cookie", each) for each in cookies)
         routes = {
-            "api/a": answers(
+            "api/a": respond(
                 ((ORIGIN, "null"), *headers) if "refused" in label else (*OPEN_HEADERS, *headers)
             )
         }
         yield Scenario(f"credentials-flag: Set-Cookie {label}", (include, include), routes, cookie=cookie)
     yield one(
-        "credentials-flag: no-cors with a cookie", Fetch(mode="no-cors", credentials="include"), cookie=True
+        "credentials-flag: no-cors with a cookie", Call(mode="no-cors", credentials="include"), cookie=True
     )
 
 
@@ -318,14 +318,14 @@ def allow_methods() -> Iterator[Scenario]:
         "quoted": ('"PUT"',),
     }.items():
         headers = (*OPEN_HEADERS, *((METHODS, line) for line in lines))
-        yield one(f"methods: {label}", PUT, allows(headers))
+        yield one(f"methods: {label}", PUT, preflight_allows(headers))
         with_cookies = replace(WITH_COOKIES, method="PUT")
-        yield one(f"methods: {label}, with credentials", with_cookies, allows(headers))
-        posted = Fetch(method="POST", headers=ONE)
-        yield one(f"methods: {label}, for POST", posted, allows((*headers, (HEADERS, "x-one"))))
-    yield one("methods: PATCH for patch", Fetch(method="patch"), methods("PATCH"))
-    yield one("methods: patch for patch", Fetch(method="patch"), methods("patch"))
-    yield one("methods: patch for PATCH", Fetch(method="PATCH"), methods("patch"))
+        yield one(f"methods: {label}, with credentials", with_cookies, preflight_allows(headers))
+        posted = Call(method="POST", headers=ONE)
+        yield one(f"methods: {label}, for POST", posted, preflight_allows((*headers, (HEADERS, "x-one"))))
+    yield one("methods: PATCH for patch", Call(method="patch"), methods("PATCH"))
+    yield one("methods: patch for patch", Call(method="patch"), methods("patch"))
+    yield one("methods: patch for PATCH", Call(method="PATCH"), methods("patch"))
 
 
 def allow_headers() -> Iterator[Scenario]:
@@ -343,12 +343,12 @@ def allow_headers() -> Iterator[Scenario]:
         "malformed": ("x-one, authorization, not a name",),
         "malformed, with *": ("*, authorization, @",),
     }.items():
-        route = allows((*OPEN_HEADERS, *((HEADERS, line) for line in lines)))
-        yield one(f"headers: {label}", Fetch(headers=ONE), route)
-        yield one(f"headers: {label}, for authorization", Fetch(headers=TOKEN), route)
+        route = preflight_allows((*OPEN_HEADERS, *((HEADERS, line) for line in lines)))
+        yield one(f"headers: {label}", Call(headers=ONE), route)
+        yield one(f"headers: {label}, for authorization", Call(headers=TOKEN), route)
         with_cookies = replace(WITH_COOKIES, headers=ONE)
         yield one(f"headers: {label}, with credentials", with_cookies, route)
-    star = allows((*OPEN_HEADERS, (HEADERS, "*")))
+    star = preflight_allows((*OPEN_HEADERS, (HEADERS, "*")))
     yield one("headers: * for authorization, with credentials", replace(WITH_COOKIES, headers=TOKEN), star)
     yield one("headers: * for a header named *", replace(WITH_COOKIES, headers=(("*", "1"),)), star)
 
@@ -381,14 +381,16 @@ def response_headers() -> Iterator[Scenario]:
         "Set-Cookie": ("set-cookie, x-total",),
     }.items():
         headers = (*OPEN_HEADERS, *given, *((EXPOSE, line) for line in lines))
-        yield one(f"response-headers: {label}", Fetch(), answers(headers))
-        yield one(f"response-headers: {label}, with credentials", WITH_COOKIES, answers(headers))
-    letter = answers((*OPEN_HEADERS, ("content-language", "\xe4")))
-    yield one("response-headers: a letter of Latin-1", Fetch(), letter)
-    yield one("response-headers: same origin", Fetch("home/a"), answers(given))
-    yield one("response-headers: no-cors", Fetch(mode="no-cors"), answers((*ANY, *given)))
+        yield one(f"response-headers: {label}", Call(), respond(headers))
+        yield one(f"response-headers: {label}, with credentials", WITH_COOKIES, respond(headers))
+    letter = respond((*OPEN_HEADERS, ("content-language", "\xe4")))
+    yield one("response-headers: a letter of Latin-1", Call(), letter)
+    yield one("response-headers: same origin", Call("home/a"), respond(given))
+    yield one("response-headers: no-cors", Call(mode="no-cors"), respond((*ANY, *given)))
     yield one(
-        "response-headers: an upload", Fetch(method="POST", body="text", upload=True), answers((*ANY, *given))
+        "response-headers: an upload",
+        Call(method="POST", body="text", kind="upload"),
+        respond((*ANY, *given)),
     )
 
 
@@ -398,41 +400,45 @@ def response_headers() -> Iterator[Scenario]:
 def preflights() -> Iterator[Scenario]:
     allowed = (*OPEN_HEADERS, (METHODS, "PUT"))
     for status in (200, 201, 204, 206, 299, 300, 304, 400, 401, 403, 404, 405, 407, 500, 501, 503):
-        yield one(f"status-preflight: {status}", PUT, allows(allowed, status=status))
+        yield one(f"status-preflight: {status}", PUT, preflight_allows(allowed, status=status))
     for status in (301, 302, 303, 307, 308):
-        moved = allows((*allowed, ("location", "http://{api}/b")), status=status)
+        moved = preflight_allows((*allowed, ("location", "http://{api}/b")), status=status)
         yield one(f"status-preflight: {status} with a location", PUT, moved)
     yield one("preflight-failure: carries no cookie", replace(WITH_COOKIES, method="PUT"), cookie=True)
-    yield one("preflight-failure: sets no cookie", PUT, allows((*allowed, ("set-cookie", "a=1"))))
+    yield one("preflight-failure: sets no cookie", PUT, preflight_allows((*allowed, ("set-cookie", "a=1"))))
     yield Scenario(
         "preflight-failure: its Set-Cookie is not kept",
         (replace(WITH_COOKIES, method="PUT"), WITH_COOKIES),
-        {"api/a": allows((*allowed, ("set-cookie", "a=1; path={folder}")))},
+        {"api/a": preflight_allows((*allowed, ("set-cookie", "a=1; path={folder}")))},
     )
-    yield one("preflight-failure: the request is refused", PUT, answers((("x-nothing", "1"),)))
-    yield one("preflight-failure: header and method", Fetch(method="PUT", headers=ONE), allows(allowed))
-    yield one("preflight-failure: nothing allowed", PUT, allows(()))
+    yield one("preflight-failure: the request is refused", PUT, respond((("x-nothing", "1"),)))
+    yield one(
+        "preflight-failure: header and method", Call(method="PUT", headers=ONE), preflight_allows(allowed)
+    )
+    yield one("preflight-failure: nothing allowed", PUT, preflight_allows(()))
     for credentials in ("same-origin", "include"):
-        fetch = Fetch(method="POST", body="text", upload=True, credentials=credentials)
+        fetch = Call(method="POST", body="text", kind="upload", credentials=credentials)
         yield one(f"upload: {credentials}", fetch, cookie=True)
-        yield one(f"upload: {credentials}, no methods", fetch, allows(OPEN_HEADERS), cookie=True)
-        yield one(f"upload: {credentials}, refused", fetch, allows(()), cookie=True)
-    upload = Fetch(method="POST", body="text", upload=True)
+        yield one(f"upload: {credentials}, no methods", fetch, preflight_allows(OPEN_HEADERS), cookie=True)
+        yield one(f"upload: {credentials}, refused", fetch, preflight_allows(()), cookie=True)
+    upload = Call(method="POST", body="text", kind="upload")
     yield one("upload: same origin", replace(upload, to="home/a"))
     yield one("upload: PUT", replace(upload, method="PUT"))
     yield one("upload: with a header", replace(upload, headers=ONE))
-    yield one("upload: the answer is refused", upload, answers(()))
-    yield Scenario("upload: again", (upload, upload), {"api/a": allows((*OPEN_HEADERS, (MAX_AGE, "600")))})
+    yield one("upload: the answer is refused", upload, respond(()))
+    yield Scenario(
+        "upload: again", (upload, upload), {"api/a": preflight_allows((*OPEN_HEADERS, (MAX_AGE, "600")))}
+    )
 
 
 def cached(ages: Pairs = (), **more: Any) -> Route:
-    """A route that allows PUT, DELETE and two headers, for ten minutes."""
+    """A route that preflight_allows PUT, DELETE and two headers, for ten minutes."""
     lists = ((METHODS, more.get("methods", "PUT, DELETE")), (HEADERS, more.get("headers", "x-one, x-two")))
-    return allows((*OPEN_HEADERS, *lists, *(ages or ((MAX_AGE, "600"),))))
+    return preflight_allows((*OPEN_HEADERS, *lists, *(ages or ((MAX_AGE, "600"),))))
 
 
 def preflight_cache() -> Iterator[Scenario]:
-    named = Fetch(headers=ONE)
+    named = Call(headers=ONE)
     for label, ages in {
         "600": ("600",),
         "0": ("0",),
@@ -452,16 +458,16 @@ def preflight_cache() -> Iterator[Scenario]:
     yield Scenario("preflight-cache: no max-age", (PUT, PUT), {"api/a": cached((("x-a", "1"),))})
     for label, fetches in {
         "four times": (PUT,) * 4,
-        "another method that is allowed": (PUT, Fetch(method="DELETE")),
-        "another method that is not": (PUT, Fetch(method="CHICKEN")),
-        "a header that is allowed": (PUT, Fetch(method="PUT", headers=ONE)),
+        "another method that is allowed": (PUT, Call(method="DELETE")),
+        "another method that is not": (PUT, Call(method="CHICKEN")),
+        "a header that is allowed": (PUT, Call(method="PUT", headers=ONE)),
         "a header after a method": (PUT, named),
         "a method after a header": (named, PUT),
         "the header again": (named, named),
-        "another header": (named, Fetch(headers=(("x-two", "2"),))),
-        "one of two headers": (Fetch(headers=(*ONE, ("x-two", "2"))), named),
-        "two headers after one": (named, Fetch(headers=(*ONE, ("x-two", "2")))),
-        "then a simple request": (PUT, Fetch(), PUT),
+        "another header": (named, Call(headers=(("x-two", "2"),))),
+        "one of two headers": (Call(headers=(*ONE, ("x-two", "2"))), named),
+        "two headers after one": (named, Call(headers=(*ONE, ("x-two", "2")))),
+        "then a simple request": (PUT, Call(), PUT),
         "then with credentials": (PUT, replace(PUT, credentials="include")),
         "first with credentials": (replace(PUT, credentials="include"), PUT),
         "omit after same-origin": (PUT, replace(PUT, credentials="omit")),
@@ -478,7 +484,7 @@ def preflight_cache() -> Iterator[Scenario]:
     for headers in ("*, authorization", "*"):
         star = {"api/a": cached(headers=headers)}
         label = "*, authorization" if "," in headers else "* for authorization"
-        yield Scenario(f"preflight-cache: {label}", (Fetch(headers=TOKEN),) * 4, star)
+        yield Scenario(f"preflight-cache: {label}", (Call(headers=TOKEN),) * 4, star)
     refused = Route((Reply(), OPEN.replies[0]), cached().preflights)
     yield Scenario("preflight-cache: after a refused answer", (PUT, PUT), {"api/a": refused})
     later = Route((OPEN.replies[0], Reply(), OPEN.replies[0]), cached().preflights)
@@ -488,12 +494,12 @@ def preflight_cache() -> Iterator[Scenario]:
     less = Route(OPEN.replies, (*cached().preflights, Reply(OPEN_HEADERS, 204)))
     yield Scenario(
         "preflight-cache: a failed preflight clears it",
-        (PUT, Fetch(method="CHICKEN"), PUT),
+        (PUT, Call(method="CHICKEN"), PUT),
         {"api/a": less},
     )
     yield Scenario(
         "preflight-cache: a safelisted method is not in it",
-        (named, Fetch(method="POST", headers=ONE)),
+        (named, Call(method="POST", headers=ONE)),
         {"api/a": cached()},
     )
 
@@ -502,21 +508,23 @@ def preflight_cache() -> Iterator[Scenario]:
 
 
 def redirects() -> Iterator[Scenario]:
-    null = {"api/b": answers((*NULL, (CREDENTIALS, "true"))), "third/b": answers(NULL)}
+    null = {"api/b": respond((*NULL, (CREDENTIALS, "true"))), "third/b": respond(NULL)}
     null_allows = Route((Reply(NULL),), (Reply((*NULL, (METHODS, "PUT"), (HEADERS, "x-one")), 204),))
     for status in (301, 302, 303, 307, 308):
         for method, body in (("GET", None), ("POST", "text"), ("PUT", "text"), ("HEAD", None)):
             yield Scenario(
                 f"redirect-origin: {status} of {method}",
-                (Fetch(method=method, body=body, headers=(("content-type", "text/plain"),)),),
-                {"api/a": leads("http://{api}/b", status)},
+                (Call(method=method, body=body, headers=(("content-type", "text/plain"),)),),
+                {"api/a": redirect_to("http://{api}/b", status)},
             )
-    json = Fetch(method="PUT", body="{}", headers=(("content-type", "application/json"),))
+    json = Call(method="PUT", body="{}", headers=(("content-type", "application/json"),))
     for start, fetch in {"api": json, "home": json, "home, a form": replace(json, headers=())}.items():
         place = f"{start.partition(',')[0]}/a"
         fetches = (replace(fetch, to=place),)
         yield Scenario(
-            f"redirect-origin: 303 of PUT, {start} to api", fetches, {place: leads("http://{api}/b", 303)}
+            f"redirect-origin: 303 of PUT, {start} to api",
+            fetches,
+            {place: redirect_to("http://{api}/b", 303)},
         )
     for start, location in (
         ("home/a", "b"),
@@ -525,7 +533,7 @@ def redirects() -> Iterator[Scenario]:
         ("api/a", "http://{api}/b#here"),
     ):
         label = f"redirect-origin: {start} to {location}"
-        yield Scenario(label, (Fetch(start),), {start: leads(location)}, cookie=True)
+        yield Scenario(label, (Call(start),), {start: redirect_to(location)}, cookie=True)
     for start, end in (
         ("home", "home"),
         ("home", "api"),
@@ -534,53 +542,59 @@ def redirects() -> Iterator[Scenario]:
         ("api", "third"),
     ):
         for label, fetch in {
-            "GET": Fetch(),
-            "POST": Fetch(method="POST", body="text"),
+            "GET": Call(),
+            "POST": Call(method="POST", body="text"),
             "PUT": PUT,
             "credentials": WITH_COOKIES,
-            "authorization": Fetch(headers=TOKEN),
-            "a header": Fetch(headers=ONE),
-            "no-cors": Fetch(mode="no-cors", credentials="include"),
+            "authorization": Call(headers=TOKEN),
+            "a header": Call(headers=ONE),
+            "no-cors": Call(mode="no-cors", credentials="include"),
         }.items():
             fetches, name = (replace(fetch, to=f"{start}/a"),), f"redirect-origin: {start} to {end}, {label}"
-            routes = {f"{start}/a": leads(f"http://{{{end}}}/b")}
+            routes = {f"{start}/a": redirect_to(f"http://{{{end}}}/b")}
             yield Scenario(name, fetches, routes, cookie=True)
             if start != "home":
                 allowed = {**routes, f"{end}/b": null_allows}
                 yield Scenario(f"{name}, null is allowed", fetches, allowed, cookie=True)
     yield Scenario(
         "redirect-origin: api to third to third",
-        (Fetch(),),
-        {"api/a": leads("http://{third}/b"), "third/b": leads("http://{third}/c", headers=NULL), **null},
+        (Call(),),
+        {
+            "api/a": redirect_to("http://{third}/b"),
+            "third/b": redirect_to("http://{third}/c", headers=NULL),
+            **null,
+        },
     )
     yield Scenario(
         "redirect-origin: api to third and back",
-        (Fetch(),),
+        (Call(),),
         {
-            "api/a": leads("http://{third}/b"),
-            "third/b": leads("http://{api}/b", headers=NULL),
-            "api/b": answers(NULL),
+            "api/a": redirect_to("http://{third}/b"),
+            "third/b": redirect_to("http://{api}/b", headers=NULL),
+            "api/b": respond(NULL),
         },
     )
     yield Scenario(
         "redirect-origin: api to third to home",
-        (Fetch(),),
+        (Call(),),
         {
-            "api/a": leads("http://{third}/b"),
-            "third/b": leads("http://{home}/b", headers=NULL),
-            "home/b": answers(NULL),
+            "api/a": redirect_to("http://{third}/b"),
+            "third/b": redirect_to("http://{home}/b", headers=NULL),
+            "home/b": respond(NULL),
         },
     )
     yield Scenario(
-        "redirect-origin: the redirect is not allowed", (Fetch(),), {"api/a": leads("b", headers=())}
+        "redirect-origin: the redirect is not allowed", (Call(),), {"api/a": redirect_to("b", headers=())}
     )
     yield Scenario(
-        "redirect-origin: * is enough", (Fetch(),), {"api/a": leads("b", headers=ANY), "api/b": answers(ANY)}
+        "redirect-origin: * is enough",
+        (Call(),),
+        {"api/a": redirect_to("b", headers=ANY), "api/b": respond(ANY)},
     )
     yield Scenario(
         "redirect-origin: credentials, null",
         (WITH_COOKIES,),
-        {"api/a": leads("http://{third}/b"), "third/b": answers((*NULL, (CREDENTIALS, "true")))},
+        {"api/a": redirect_to("http://{third}/b"), "third/b": respond((*NULL, (CREDENTIALS, "true")))},
     )
     for label, location in {
         "user name": "http://user@{api}/b",
@@ -593,65 +607,70 @@ def redirects() -> Iterator[Scenario]:
         "empty": "",
     }.items():
         for start in ("api/a", "home/a"):
-            yield Scenario(f"redirect to {label} from {start}", (Fetch(start),), {start: leads(location)})
-    yield one("redirect without a location", Fetch(), answers(OPEN_HEADERS, status=302))
+            yield Scenario(
+                f"redirect to {label} from {start}", (Call(start),), {start: redirect_to(location)}
+            )
+    yield one("redirect without a location", Call(), respond(OPEN_HEADERS, status=302))
     for redirect in ("error", "manual"):
         for to in ("api/a", "home/a"):
-            fetch = Fetch(to, redirect=redirect)
-            yield one(f"redirect: {redirect}, {to}", fetch, leads("b"))
+            fetch = Call(to, redirect=redirect)
+            yield one(f"redirect: {redirect}, {to}", fetch, redirect_to("b"))
             yield one(f"redirect: {redirect}, {to}, no redirect", fetch)
-            yield one(f"redirect: {redirect}, {to}, no location", fetch, answers(OPEN_HEADERS, status=302))
-            yield one(f"redirect: {redirect}, {to}, an empty location", fetch, leads(""))
+            yield one(f"redirect: {redirect}, {to}, no location", fetch, respond(OPEN_HEADERS, status=302))
+            yield one(f"redirect: {redirect}, {to}, an empty location", fetch, redirect_to(""))
         put = replace(PUT, redirect=redirect)
-        yield one(f"redirect: {redirect}, PUT", put, leads("b"))
-        yield one(f"redirect: {redirect}, not allowed", Fetch(redirect=redirect), leads("b", headers=()))
-    yield one("redirect: in a circle", Fetch(), leads("http://{api}/a"))
+        yield one(f"redirect: {redirect}, PUT", put, redirect_to("b"))
+        yield one(f"redirect: {redirect}, not allowed", Call(redirect=redirect), redirect_to("b", headers=()))
+    yield one("redirect: in a circle", Call(), redirect_to("http://{api}/a"))
     yield Scenario(
-        "redirect: twenty", (Fetch("api/20"),), {f"api/{n}": leads(str(n - 1)) for n in range(1, 21)}
+        "redirect: twenty", (Call("api/20"),), {f"api/{n}": redirect_to(str(n - 1)) for n in range(1, 21)}
     )
     yield Scenario(
-        "redirect: twenty-one", (Fetch("api/21"),), {f"api/{n}": leads(str(n - 1)) for n in range(1, 22)}
+        "redirect: twenty-one", (Call("api/21"),), {f"api/{n}": redirect_to(str(n - 1)) for n in range(1, 22)}
     )
     yield Scenario(
         "redirect: a cookie on the way",
         (replace(WITH_COOKIES, to="api/a"),),
-        {"api/a": leads("b", headers=(*OPEN_HEADERS, ("set-cookie", "new=1; path={folder}")))},
+        {"api/a": redirect_to("b", headers=(*OPEN_HEADERS, ("set-cookie", "new=1; path={folder}")))},
     )
 
 
 def modes() -> Iterator[Scenario]:
     for mode in ("no-cors", "same-origin"):
         for to in ("home/a", "api/a", "third/a"):
-            yield one(f"mode {mode}: {to}", Fetch(to, mode=mode))
-            yield one(f"mode {mode}: POST to {to}", Fetch(to, "POST", mode=mode, body="text"))
-        yield one(f"mode {mode}: home to api", Fetch("home/a", mode=mode), leads("http://{api}/b"))
-        yield one(f"mode {mode}: PUT", Fetch("home/a", "PUT", mode=mode))
-    yield one("mode no-cors: api to home", Fetch(mode="no-cors"), leads("http://{home}/b"))
+            yield one(f"mode {mode}: {to}", Call(to, mode=mode))
+            yield one(f"mode {mode}: POST to {to}", Call(to, "POST", mode=mode, body="text"))
+        yield one(f"mode {mode}: home to api", Call("home/a", mode=mode), redirect_to("http://{api}/b"))
+        yield one(f"mode {mode}: PUT", Call("home/a", "PUT", mode=mode))
+    yield one("mode no-cors: api to home", Call(mode="no-cors"), redirect_to("http://{home}/b"))
     for status in (302, 307):
         for method in ("GET", "POST"):
             yield Scenario(
                 f"mode no-cors: {status} of {method}, home to api to home",
-                (Fetch("home/a", method=method, mode="no-cors", body="text" if method == "POST" else None),),
-                {"home/a": leads("http://{api}/b", status), "api/b": leads("http://{home}/c", status)},
+                (Call("home/a", method=method, mode="no-cors", body="text" if method == "POST" else None),),
+                {
+                    "home/a": redirect_to("http://{api}/b", status),
+                    "api/b": redirect_to("http://{home}/c", status),
+                },
                 cookie=True,
             )
-    yield one("mode no-cors: api to third", Fetch(mode="no-cors"), leads("http://{third}/b"))
+    yield one("mode no-cors: api to third", Call(mode="no-cors"), redirect_to("http://{third}/b"))
     yield one(
         "mode no-cors: POST, api to third",
-        Fetch(method="POST", mode="no-cors", body="text"),
-        leads("http://{third}/b"),
+        Call(method="POST", mode="no-cors", body="text"),
+        redirect_to("http://{third}/b"),
     )
-    yield one("mode no-cors: api to user info", Fetch(mode="no-cors"), leads("http://user@{api}/b"))
-    yield one("mode no-cors: 404", Fetch(mode="no-cors"), answers((), status=404))
+    yield one("mode no-cors: api to user info", Call(mode="no-cors"), redirect_to("http://user@{api}/b"))
+    yield one("mode no-cors: 404", Call(mode="no-cors"), respond((), status=404))
     for redirect in ("error", "manual"):
-        yield one(f"mode no-cors: redirect {redirect}", Fetch(mode="no-cors", redirect=redirect))
+        yield one(f"mode no-cors: redirect {redirect}", Call(mode="no-cors", redirect=redirect))
         yield one(
             f"mode no-cors: redirect {redirect}, home",
-            Fetch("home/a", mode="no-cors", redirect=redirect),
-            leads("b"),
+            Call("home/a", mode="no-cors", redirect=redirect),
+            redirect_to("b"),
         )
-    yield one("mode no-cors: a sandboxed frame", Fetch(mode="no-cors"), opaque=True)
-    yield one("mode same-origin: a sandboxed frame", Fetch("home/a", mode="same-origin"), opaque=True)
+    yield one("mode no-cors: a sandboxed frame", Call(mode="no-cors"), opaque=True)
+    yield one("mode same-origin: a sandboxed frame", Call("home/a", mode="same-origin"), opaque=True)
 
 
 SCENARIOS = [

@@ -1,4 +1,4 @@
-"""What sites have a say in: cookies, metadata, what may be embedded; and answers without an end or a server.
+"""What sites have a say in: cookies, metadata, what may be embedded; and respond without an end or a server.
 
 As in `simulated`; `home` and `api` are one site here, on two ports, and `third` and `shop` are two others.
 """
@@ -8,8 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .scripted import OPEN, OPEN_HEADERS, Fetch, Pairs, Reply, Route, Scenario
-from .simulated import ANY, HEADERS, METHODS, NULL, PUT, WITH_COOKIES, allows, answers, leads, one
+from .cors_scenarios import (
+    ANY,
+    HEADERS,
+    METHODS,
+    NULL,
+    PUT,
+    WITH_COOKIES,
+    one,
+    preflight_allows,
+    redirect_to,
+    respond,
+)
+from .scenario import OPEN, OPEN_HEADERS, Call, Pairs, Reply, Route, Scenario
 
 THIRD = replace(WITH_COOKIES, to="third/a")
 TRAVELS = "SameSite=None; Secure"
@@ -40,7 +51,7 @@ def cookies() -> Iterator[Scenario]:
         for where, hosts in {"one site": ("api",), "another site": ("third", "shop")}.items():
             fetches = tuple(replace(WITH_COOKIES, to=f"{host}/a") for host in hosts for _ in range(2))
             visits = tuple((host, f"visit=1; {attributes}") for host in hosts)
-            sets = answers((*OPEN_HEADERS, ("set-cookie", f"fetch=1; {attributes}")))
+            sets = respond((*OPEN_HEADERS, ("set-cookie", f"fetch=1; {attributes}")))
             routes = dict.fromkeys((fetch.to for fetch in fetches), sets)
             yield Scenario(f"cookies: {label}, {where}", fetches, routes, visits=visits)
     for label, lines in {
@@ -94,23 +105,26 @@ def cookies() -> Iterator[Scenario]:
     yield Scenario("cookies: another site, a sandboxed frame", (THIRD,), visits=both, opaque=True)
     lax = (("api", "lax=1; path={folder}; SameSite=Lax"),)
     yield Scenario("cookies: one site, a sandboxed frame", (WITH_COOKIES,), visits=lax, opaque=True)
-    null = answers((*NULL, ("access-control-allow-credentials", "true")))
+    null = respond((*NULL, ("access-control-allow-credentials", "true")))
     for start, end in (("api", "third"), ("third", "api"), ("home", "third")):
-        routes = {f"{start}/a": leads(f"http://{{{end}}}/b"), f"{end}/b": OPEN if start == "home" else null}
+        routes = {
+            f"{start}/a": redirect_to(f"http://{{{end}}}/b"),
+            f"{end}/b": OPEN if start == "home" else null,
+        }
         visits = tuple((end, line) for _, line in both)
         fetch = replace(WITH_COOKIES, to=f"{start}/a")
         yield Scenario(f"cookies: a redirect from {start} to {end}", (fetch,), routes, visits=visits)
 
 
 def metadata() -> Iterator[Scenario]:
-    ranged = Fetch(headers=(("range", "bytes=0-9"),))
+    ranged = Call(headers=(("range", "bytes=0-9"),))
     for label, fetches in {
-        "home": (Fetch("home/a"), Fetch("home/a", "POST", body="text")),
-        "home, other modes": (Fetch("home/a", mode="same-origin"), Fetch("home/a", mode="no-cors")),
-        "one site": (Fetch(), Fetch(mode="no-cors"), PUT),
+        "home": (Call("home/a"), Call("home/a", "POST", body="text")),
+        "home, other modes": (Call("home/a", mode="same-origin"), Call("home/a", mode="no-cors")),
+        "one site": (Call(), Call(mode="no-cors"), PUT),
         "another site": (THIRD, replace(THIRD, mode="no-cors"), replace(PUT, to="third/a")),
         "a range": (ranged, replace(ranged, to="home/a")),
-        "an upload": (Fetch(method="POST", body="text", upload=True),),
+        "an upload": (Call(method="POST", body="text", kind="upload"),),
     }.items():
         yield Scenario(f"metadata: {label}", fetches, metadata=True)
     for start, end in (
@@ -120,92 +134,94 @@ def metadata() -> Iterator[Scenario]:
         ("api", "api"),
         ("third", "home"),
     ):
-        routes = {f"{start}/a": leads(f"http://{{{end}}}/b"), f"{end}/b": answers(ANY)}
-        fetches = tuple(Fetch(f"{start}/a", mode=mode) for mode in ("cors", "no-cors"))
+        routes = {f"{start}/a": redirect_to(f"http://{{{end}}}/b"), f"{end}/b": respond(ANY)}
+        fetches = tuple(Call(f"{start}/a", mode=mode) for mode in ("cors", "no-cors"))
         yield Scenario(f"metadata: a redirect from {start} to {end}", fetches, routes, metadata=True)
 
 
 def embedding() -> Iterator[Scenario]:
     for value in ("same-origin", "same-site", "cross-origin", "SAME-ORIGIN", "nonsense", " same-origin ", ""):
         for to in ("home/a", "api/a", "third/a"):
-            fetch = Fetch(to, mode="no-cors")
-            yield one(f"embedding: {value!r}, {to}", fetch, answers(((POLICY, value),)))
+            fetch = Call(to, mode="no-cors")
+            yield one(f"embedding: {value!r}, {to}", fetch, respond(((POLICY, value),)))
     same_origin: Pairs = ((POLICY, "same-origin"),)
-    yield one("embedding: two lines", Fetch(mode="no-cors"), answers((*same_origin, *same_origin)))
-    yield one("embedding: is not asked in mode cors", Fetch(), answers((*ANY, *same_origin)))
-    post = Fetch(mode="no-cors", method="POST", body="text")
-    yield one("embedding: POST", post, answers(same_origin))
-    yield one("embedding: 404", Fetch(mode="no-cors"), answers(same_origin, status=404))
-    yield one("embedding: a redirect", Fetch(mode="no-cors"), leads("b", headers=same_origin))
-    away = {"home/a": leads("http://{third}/b"), "third/b": answers(same_origin)}
-    yield Scenario("embedding: where a redirect leads", (Fetch("home/a", mode="no-cors"),), away)
-    yield one("embedding: a sandboxed frame", Fetch(mode="no-cors"), answers(same_origin), opaque=True)
-    home = Fetch("home/a", mode="no-cors")
-    yield one("embedding: a sandboxed frame, home", home, answers(same_origin), opaque=True)
+    yield one("embedding: two lines", Call(mode="no-cors"), respond((*same_origin, *same_origin)))
+    yield one("embedding: is not asked in mode cors", Call(), respond((*ANY, *same_origin)))
+    post = Call(mode="no-cors", method="POST", body="text")
+    yield one("embedding: POST", post, respond(same_origin))
+    yield one("embedding: 404", Call(mode="no-cors"), respond(same_origin, status=404))
+    yield one("embedding: a redirect", Call(mode="no-cors"), redirect_to("b", headers=same_origin))
+    away = {"home/a": redirect_to("http://{third}/b"), "third/b": respond(same_origin)}
+    yield Scenario("embedding: where a redirect redirect_to", (Call("home/a", mode="no-cors"),), away)
+    yield one("embedding: a sandboxed frame", Call(mode="no-cors"), respond(same_origin), opaque=True)
+    home = Call("home/a", mode="no-cors")
+    yield one("embedding: a sandboxed frame, home", home, respond(same_origin), opaque=True)
 
 
 def bodies() -> Iterator[Scenario]:
     def says(body: str, *headers: tuple[str, str], status: int = 200) -> Route:
         return Route((Reply((*OPEN_HEADERS, *headers), status, body),), OPEN.preflights)
 
-    stream = Fetch(stream=True)
+    stream = Call(kind="stream")
     yield one("bodies: a stream of events", stream, says("data: news\n\n", *FEED))
     refused = Route((Reply(FEED, body="data: news\n\n"),))
     yield one("bodies: a stream of events that is refused", stream, refused)
-    yield one("bodies: a mark of the byte order", Fetch(), says("\N{BYTE ORDER MARK}text"))
+    yield one("bodies: a mark of the byte order", Call(), says("\N{BYTE ORDER MARK}text"))
     for status in (204, 205, 304):
-        yield one(f"bodies: {status}", Fetch(), says("", status=status))
-    data = Fetch("data:text/plain,hello%20there?a#b")
+        yield one(f"bodies: {status}", Call(), says("", status=status))
+    data = Call("data:text/plain,hello%20there?a#b")
     urls = (
         *("data:,", "data:text/plain;charset=utf-8;base64,aGVsbG8", "data:; base64 ,aGV%20sbG8="),
         *("data:;charset=utf-8,hello", "data:nonsense,hello", "data:text/html,<b>"),
     )
     fetches = (
-        *map(Fetch, urls),
+        *map(Call, urls),
         *(data, replace(data, method="POST", body="text"), replace(data, headers=(("x-one", "1"),))),
         *(replace(data, mode="no-cors"), replace(data, mode="same-origin")),
     )
     yield Scenario("bodies: data", fetches)
     yield Scenario("bodies: data, a sandboxed frame", (data,), opaque=True)
-    yield Scenario("bodies: data that is none", (Fetch("data:text/plain"), Fetch("data:;base64,a")))
+    yield Scenario("bodies: data that is none", (Call("data:text/plain"), Call("data:;base64,a")))
     allowed = (*OPEN_HEADERS, (METHODS, "PUT"), (HEADERS, "x-one"), ("access-control-max-age", "600"))
     for label, fails in {
-        "redirect: error": leads("b"),
-        "another scheme": leads("ftp://{api}/b"),
-        "no URL": leads("http://["),
+        "redirect: error": redirect_to("b"),
+        "another scheme": redirect_to("ftp://{api}/b"),
+        "no URL": redirect_to("http://["),
     }.items():
-        route = Route((OPEN.replies[0], *fails.replies, OPEN.replies[0]), allows(allowed).preflights)
+        route = Route(
+            (OPEN.replies[0], *fails.replies, OPEN.replies[0]), preflight_allows(allowed).preflights
+        )
         fetch = replace(PUT, redirect="error" if "error" in label else "follow")
         yield Scenario(f"preflight-cache: after {label}", (fetch, fetch, fetch), {"api/a": route})
-    upload = Fetch(method="PUT", body="text", upload=True)
+    upload = Call(method="PUT", body="text", kind="upload")
     for credentials in ("same-origin", "include"):
         fetch = replace(upload, credentials=credentials)
-        yield one(f"upload: PUT, {credentials}, no methods", fetch, allows(OPEN_HEADERS))
+        yield one(f"upload: PUT, {credentials}, no methods", fetch, preflight_allows(OPEN_HEADERS))
 
 
 def opens(*headers: tuple[str, str], status: int = 101) -> Route:
-    """A route that answers a handshake."""
+    """A route that respond a handshake."""
     return Route((Reply(headers, status),))
 
 
 def sockets() -> Iterator[Scenario]:
     """Handshakes of WebSockets: no CORS, but an origin and cookies."""
     for where, to in {"home": "home/a", "one site": "api/a", "another site": "third/a"}.items():
-        socket = Fetch(to, socket=True)
+        socket = Call(to, kind="socket")
         yield one(f"sockets: {where}", socket, opens(), metadata=True)
         yield one(f"sockets: {where}, a sandboxed frame", socket, opens(), metadata=True, opaque=True)
     for label, attributes in KINDS.items():
         for where, host in {"one site": "api", "another site": "third"}.items():
             sets = opens(("set-cookie", f"socket=1; {attributes}"))
             to = f"{host}/a"
-            fetches = (Fetch(to, socket=True),) * 2
+            fetches = (Call(to, kind="socket"),) * 2
             yield Scenario(
                 f"sockets: {label}, {where}", fetches, {to: sets}, visits=((host, f"visit=1; {attributes}"),)
             )
 
 
 def closed_sockets() -> Iterator[Scenario]:
-    socket = Fetch(socket=True)
+    socket = Call(kind="socket")
     for status in (200, 403, 404, 503):
         yield one(f"sockets: {status}", socket, opens(status=status))
     yield one("sockets: a redirect", socket, opens(("location", "b"), status=307))

@@ -1,0 +1,42 @@
+"""Pure: the arguments of a browser's methods: checked, and as the other modules need them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias, get_args
+
+from .result import Pairs
+
+Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+def check_argument(valid: bool, name: str, value: object, problem: str) -> None:
+    """Raise ValueError with the name, the value and the problem, unless the argument is valid."""
+    if not valid:
+        raise ValueError(f"{name}: {value!r} is {problem}")
+
+
+def check_choice(name: str, value: object, choices: Any) -> None:
+    """Check that an argument is one of the values of a `Literal`."""
+    known = get_args(choices)
+    check_argument(value in known, name, value, f"none of {', '.join(known)}")
+
+
+def check_text(name: str, value: object) -> None:
+    """Check that an argument is a string."""
+    check_argument(isinstance(value, str), name, value, "not a string")
+
+
+def check_body(body: object) -> None:
+    """Check that a body is text, bytes or None."""
+    valid = body is None or isinstance(body, str | bytes)
+    check_argument(valid, "body", body, "neither text nor bytes; meant: json.dumps(…)")
+
+
+def normalise_headers(headers: Headers) -> Pairs:
+    """Return headers as pairs, without spaces around values. https://fetch.spec.whatwg.org/#concept-header-value-normalize"""
+    pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+    for pair in pairs:
+        is_pair = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
+        check_argument(is_pair, "headers", pair, "not a name and a value, two strings")
+    return tuple((name, value.strip(" \t\r\n")) for name, value in pairs)
