@@ -191,14 +191,18 @@ def _policy_or_fields(function: Callable[Args, Result]) -> Callable[Args, Result
     @wraps(function)
     def either(*args: Args.args, **options: Args.kwargs) -> Result:
         fields: Any = {name: options.pop(name) for name in Fields.__annotations__ if name in options}
-        if options.get("policy") is None:
+        given = options.get("policy")
+        if given is None:
             options["policy"] = CorsPolicy(**fields)
         elif fields:
             raise TypeError(
                 f"cors_group() takes policy= or its fields, not both: {', '.join(fields)} came with policy=. "
                 f"Meant: policy=policy.replace({', '.join(f'{n}={v!r}' for n, v in fields.items())})"
             )
-        return function(*args, **options)
+        group = function(*args, **options)
+        if isinstance(group, CorsGroup) and given is None and "allow_origins" not in fields:
+            group.section.declares_origins = False
+        return group
 
     return either
 

@@ -12,7 +12,7 @@ from ..policy.policy import CorsPolicy
 from ..policy.problems import Problem
 from ..spec.fetch import sort_methods
 from .hooks import AppHooks
-from .routes import AnySanic, example_path, routes_of
+from .routes import AnySanic, example_path, prefixes_of, routes_of
 from .section import Section, existing_sections, unregistered_groups
 from .startup_checks import startup_problems
 from .websockets import is_websocket
@@ -116,6 +116,23 @@ def _route_info(
         section_line=section_line,
         handler=route.handler,
     )
+
+
+def list_prefixes(app: AnySanic) -> list[tuple[str | None, str]]:
+    """Return the hosts and paths below which blueprints and groups have their routes, the root first.
+
+    Prefixes with a parameter are left out.
+    """
+    hooks = AppHooks.find(app)
+    found = {prefix for prefix, _ in hooks.prefixes()} if hooks else {(None, ())}
+    for blueprint, routes in routes_of(app, app.blueprints.values()).items():
+        found |= {prefix for _, prefix in prefixes_of(blueprint, routes)}
+    paths = {
+        (host, "".join(f"/{segment}" for segment in segments))
+        for host, segments in found
+        if all(isinstance(segment, str) for segment in segments)
+    }
+    return sorted(paths, key=lambda each: (each[1], each[0] or ""))
 
 
 def list_startup_problems(app: AnySanic) -> list[Problem]:

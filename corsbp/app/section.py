@@ -63,6 +63,8 @@ class Section(Blueprint):
         """The app, where the section has every route that no other section has."""
         self.hooks_of = hooks_of
         self.active_policy = ActivePolicy(policy, self.label, report_only=report_only)
+        self.declares_origins = True
+        """Whether the user wrote `allow_origins=` or `policy=`; False for the default, every origin."""
         self.follower: OriginFollower | None = None
         self.made_at = find_calling_line()
         self.registered_before: dict[AnySanic, frozenset[Blueprint]] = {}

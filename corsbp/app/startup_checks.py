@@ -30,8 +30,11 @@ def startup_problems(
 ) -> Iterator[Problem]:
     """Iterate over the problems of an app, of its sections with their registrations, and of its routes."""
     served: dict[ActivePolicy, set[str]] = {section.active_policy: set() for section in sections}
+    uncovered: dict[str, str] = {}
     for route, section, active in bindings:
         if section is None:
+            if active is None and not getattr(route.handler, "__auto_handler__", False):
+                uncovered[route.name] = f"/{route.path}"
             continue
         served[section] |= route.methods
         if active is None:
@@ -41,9 +44,27 @@ def startup_problems(
     for section, methods in served.items():
         yield from _method_problems(section, methods)
     yield from _duplicate_blueprint_problems(app, sections)
-    chains = [app.response_middleware, *app.named_response_middleware.values()]
-    if any(other_cors_package(each) == "sanic-cors" for chain in chains for each in chain):
-        yield make_problem(TWO_LAYERS, "cors_group", app.name)
+    yield from _two_layers_problems(app, uncovered)
+
+
+def _two_layers_problems(app: AnySanic, uncovered: Mapping[str, str]) -> Iterator[Problem]:
+    """Find other CORS packages that act on routes without a policy; in sections, their headers are dropped.
+
+    Args:
+        uncovered: the paths of these routes, by name.
+    """
+    chains = {name: app.named_response_middleware.get(name, ()) for name in uncovered}
+    packages = {
+        package: path
+        for name, path in uncovered.items()
+        for middleware in (*app.response_middleware, *chains[name])
+        if (package := other_cors_package(middleware)) == "sanic-cors"
+    }
+    # The middleware of sanic-ext is there even if it allows no origin.
+    if uncovered and getattr(getattr(app.ctx, "cors", None), "allow_origins", None):
+        packages["sanic-ext"] = next(iter(uncovered.values()))
+    for package, path in packages.items():
+        yield make_problem(TWO_LAYERS, "cors_group", app.name, package=package, path=path)
 
 
 def _unchecked_websocket_problems(route: Route, section: ActivePolicy) -> Iterator[Problem]:

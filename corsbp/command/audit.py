@@ -1,6 +1,6 @@
 """`corsbp audit`: every route of an app with its policy. The app is imported, and not started.
 
-With `--observed` the app is started in memory, and its responses are read: see `audit_observed`.
+With `--observed` the app is started in memory, and its responses are read; with `--at`, a deployment's.
 """
 
 from __future__ import annotations
@@ -12,15 +12,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from rich.text import Text
 from sanic import Sanic
 
-from . import audit_declared, audit_observed
+from corsbp.app.section import Section
+
+from . import audit_declared, audit_deployment, audit_observed
+from .audit_report import Report, print_report
 from .console import count_of
+from .deployment import DEFAULT_RATE
 from .errors import CommandError
-from .findings import FINDINGS, Finding, audit_app
+from .finding import Finding
+from .findings import FINDINGS, audit_app
 from .loading import collect_sections, load_app, redirect_app_output
-from .snapshot import Change, compare_snapshots, from_json, take_snapshot, to_json
+from .snapshot import compare_snapshots, from_json, take_snapshot, to_json
+from .targets import list_targets, parse_queries
 
 UNREADABLE: Final = frozenset({"two-sections", "ctx-cors-invalid"})
 """Findings of an app that does not start: there are no routes to write into a file."""
@@ -30,11 +35,16 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `corsbp audit`."""
     parser.description = (
         "List every route of an app, the origins that may call it, and what is odd. The app is imported, and "
-        "its listeners do not run. Exit status: 1 if a finding is an error, or if --check finds that a route "
-        "allows more than before; 2 if the app or a file cannot be read."
+        "its listeners do not run. Exit status: 1 if a finding is an error, if --check finds that a route "
+        "allows more than before, or if --at finds a difference; 2 if the app or a file cannot be read."
     )
     parser.add_argument("target", metavar="MODULE:APP", help="as for the command sanic")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--format", choices=("text", "json", "github"), default="text", help="github: annotations for Actions"
+    )
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="the same as --format json"
+    )
     parser.add_argument(
         "--ignore",
         action="append",
@@ -42,6 +52,16 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         metavar="ID[@WHERE]",
         help="leave out a finding, everywhere or at one path, section or app",
     )
+    file = parser.add_mutually_exclusive_group()
+    file.add_argument("--snapshot", type=Path, metavar="FILE", help="write the audit to a file")
+    file.add_argument(
+        "--check", type=Path, metavar="FILE", help="print what changed since; status 1 if more is allowed"
+    )
+    _add_observed(parser.add_argument_group("what responses say"))
+    parser.set_defaults(run=run)
+
+
+def _add_observed(parser: argparse._ArgumentGroup) -> None:
     parser.add_argument(
         "--observed",
         action="store_true",
@@ -53,77 +73,100 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="ORIGIN",
-        help="with --observed: send requests as a page of this origin, too; can be repeated",
+        help="send requests as a page of this origin, too; can be repeated",
     )
     parser.add_argument(
         "--leave-out",
         action="append",
         default=[],
         metavar="PATH",
-        help="with --observed: send no request to it, as in '/docs*'; can be repeated",
+        help="send no request to it, as in '/docs*'; can be repeated",
     )
-    file = parser.add_mutually_exclusive_group()
-    file.add_argument("--snapshot", type=Path, metavar="FILE", help="write the audit to a file")
-    file.add_argument(
-        "--check", type=Path, metavar="FILE", help="print what changed since; status 1 if more is allowed"
+    parser.add_argument(
+        "--query",
+        action="append",
+        default=[],
+        metavar="PATH=QUERY",
+        help="send this query to a path, as in /socket.io=EIO=4; can be repeated",
     )
-    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--at",
+        metavar="URL",
+        help="send the requests to a deployment, through its proxy and cache, and compare it with the app or "
+        "the file of --check",
+    )
+    parser.add_argument(
+        "--rate", type=float, metavar="N", help=f"with --at: requests in a second (default: {DEFAULT_RATE})"
+    )
 
 
 def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     """Print the audit, write it to a file, or compare it with a file; return the exit status."""
-    for ignored in arguments.ignore:
-        _check_id(ignored.partition("@")[0])
-    if (arguments.origin or arguments.leave_out) and not arguments.observed:
-        raise CommandError("--origin and --leave-out need --observed: without it, no request is sent")
+    _check_options(arguments)
     before = _read(arguments.check) if arguments.check else None
     with redirect_app_output(err, f"importing {arguments.target}"), collect_sections() as made:
         app = load_app(arguments.target)
-    if arguments.observed:
-        return _run_observed(app, arguments, before, out, err)
-    routes, findings = audit_app(app, made)
-    if arguments.snapshot or before is not None:
-        for finding in findings:
-            if finding.id in UNREADABLE:
-                raise CommandError(finding.text)
-        now = take_snapshot(routes)
-        if before is None:
-            return _write(arguments.snapshot, now, err)
-        if "observed" in before:
-            raise CommandError("the file was made with --observed: compare it with --observed")
-        return _print_changes(compare_snapshots(before, now), out)
-    findings = [each for each in findings if not _is_ignored(each, arguments.ignore)]
-    if arguments.json:
-        out.print(audit_declared.to_json(app, routes, findings), markup=False)
+    if arguments.at:
+        report = audit_deployment.audit_deployment(app, arguments, before, err)
+    elif arguments.observed:
+        report = _audit_observed(app, arguments, before, err)
     else:
-        audit_declared.print_audit(app, routes, findings, out)
-    return int(any(each.is_error for each in findings))
+        report = _audit_declared(app, arguments, before, made)
+    report.findings = [each for each in report.findings if not _is_ignored(each, arguments.ignore)]
+    if arguments.snapshot:
+        return _write(arguments.snapshot, report.snapshot, err)
+    print_report(report, app, arguments.format, out)
+    return report.status
 
 
-def _run_observed(
-    app: Sanic[Any, Any],
-    arguments: argparse.Namespace,
-    before: dict[str, Any] | None,
-    out: Console,
-    err: Console,
-) -> int:
-    """Do the same with what the app's responses say."""
+def _check_options(arguments: argparse.Namespace) -> None:
+    """Raise CommandError for an unknown id, and for options that do nothing without another one."""
+    for ignored in arguments.ignore:
+        _check_id(ignored.partition("@")[0])
+    observing = arguments.origin or arguments.leave_out or arguments.query or arguments.at
+    if observing and not arguments.observed:
+        options = "--origin, --leave-out, --query and --at"
+        raise CommandError(f"{options} need --observed: without it, no request is sent")
+    if arguments.rate is not None and not arguments.at:
+        raise CommandError("--rate needs --at: requests to an app in memory have no limit")
+    if arguments.rate is not None and arguments.rate <= 0:
+        raise CommandError(f"--rate takes a number above 0, not {arguments.rate:g}")
+    if arguments.at and arguments.snapshot:
+        raise CommandError("--snapshot is for an app in memory: leave out --at")
+
+
+def _audit_declared(
+    app: Sanic[Any, Any], arguments: argparse.Namespace, before: dict[str, Any] | None, made: list[Section]
+) -> Report:
+    routes, findings = audit_app(app, made)
+    if not arguments.snapshot and before is None:
+        return audit_declared.make_report(app, routes, findings)
+    for finding in findings:
+        if finding.id in UNREADABLE:
+            raise CommandError(finding.text)
+    now = take_snapshot(routes)
+    if before is None:
+        return Report(snapshot=now)
+    if "observed" in before:
+        raise CommandError("the file was made with --observed: compare it with --observed")
+    return Report(changes=compare_snapshots(before, now))
+
+
+def _audit_observed(
+    app: Sanic[Any, Any], arguments: argparse.Namespace, before: dict[str, Any] | None, err: Console
+) -> Report:
+    targets = list_targets(app, arguments.leave_out, parse_queries(arguments.query))
     origins = arguments.origin
     if before is not None:
         origins = audit_observed.origins_of(before, arguments.origin)
-    observed = audit_observed.observe(app, arguments.target, origins, arguments.leave_out, err)
+    observed = audit_observed.observe_in_memory(app, arguments.target, targets, origins, err)
     now = audit_observed.take_snapshot(observed)
-    if arguments.snapshot:
-        return _write(arguments.snapshot, now, err)
-    if before is not None:
-        status = _print_changes(audit_observed.compare_snapshots(before, now), out)
-        out.print(audit_observed.describe_writers(before, now), markup=False)
-        return status
-    if arguments.json:
-        out.print(audit_observed.to_json(app, observed), markup=False)
-    else:
-        audit_observed.print_table(app, observed, out)
-    return 0
+    if before is None:
+        return audit_observed.make_report(app, observed, now)
+    return Report(
+        changes=audit_observed.compare_snapshots(before, now),
+        summary=audit_observed.describe_writers(before, now),
+    )
 
 
 def _check_id(id_: str) -> None:
@@ -155,15 +198,3 @@ def _read(path: Path) -> dict[str, Any]:
         raise CommandError(f"{path} could not be read: {error.strerror}; make it with --snapshot") from error
     except ValueError as error:
         raise CommandError(f"{path} could not be read: {error}") from error
-
-
-def _print_changes(changes: list[Change], out: Console) -> int:
-    """Print the changes; return 1 if one of them is wider."""
-    if not changes:
-        out.print("nothing changed", markup=False)
-        return 0
-    for change in changes:
-        out.print(Text(str(change), style="red" if change.is_wider else "green"))
-    wider = sum(change.is_wider for change in changes)
-    out.print(f"{count_of(len(changes), 'change')}, {wider} of them wider", markup=False)
-    return int(wider > 0)

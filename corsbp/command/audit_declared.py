@@ -1,46 +1,44 @@
-"""The routes of an app with their declared policies: as a table, and as JSON."""
+"""The routes of an app with their declared policies, as a table and for JSON."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
-from rich.console import Console
-from rich.text import Text
 from sanic import Sanic
 
 from corsbp.app.inventory import RouteInfo
 from corsbp.policy.fields import function_name
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
 
-from .console import count_of, print_table
-from .findings import Finding
+from .audit_report import Report, Table, count_findings
+from .console import count_of
+from .finding import Finding
 from .snapshot import allows_method
 
-MAX_ENTRIES = 3
+MAX_ENTRIES: Final = 3
 """Origins of a policy that the table shows."""
 
 
-def print_audit(
-    app: Sanic[Any, Any], routes: Sequence[RouteInfo], findings: Sequence[Finding], out: Console
-) -> None:
-    """Print the table of routes, the findings, and a summary."""
+def make_report(app: Sanic[Any, Any], routes: Sequence[RouteInfo], findings: list[Finding]) -> Report:
+    """Return the report on declared policies."""
+    inside = sum(route.section is not None for route in routes)
+    counts = f"{count_of(len(routes), 'route')}, {inside} in sections; {count_findings(findings)}"
+    return Report(
+        table=_make_table(routes),
+        findings=findings,
+        summary=f"{app.name}: {counts}",
+        data={"routes": [_route_to_dict(route) for route in routes]},
+    )
+
+
+def _make_table(routes: Sequence[RouteInfo]) -> Table:
     with_hosts = any(route.host for route in routes)
     columns = ["methods", "path", "section", "corsbp allows"]
     if with_hosts:
         columns.insert(2, "host")
     rows = [row for route in routes for row in _rows(route, with_hosts)]
-    print_table(columns, rows, out, is_dim=lambda row: row[-2] == "-")
-    for finding in findings:
-        style = "bold red" if finding.is_error else "yellow"
-        text = f"{finding.where}: {finding.text} [{finding.id}]"
-        out.print(Text(f"{finding.level} ", style=style).append(text, style="not bold default"))
-    inside = sum(route.section is not None for route in routes)
-    errors = sum(finding.is_error for finding in findings)
-    counts = f"{count_of(errors, 'error')}, {count_of(len(findings) - errors, 'warning')}"
-    summary = f"{app.name}: {count_of(len(routes), 'route')}, {inside} in sections; {counts}"
-    out.print(Text(summary, style="bold"))
+    return Table(columns, rows, is_dim=lambda row: row[-2] == "-")
 
 
 def _rows(route: RouteInfo, with_hosts: bool) -> Iterator[tuple[str, ...]]:
@@ -76,18 +74,6 @@ def _methods_with_origins(route: RouteInfo) -> Iterator[tuple[str, str]]:
         yield ",".join(denied), "none: not in allow_methods"
 
 
-def to_json(app: Sanic[Any, Any], routes: Sequence[RouteInfo], findings: Sequence[Finding]) -> str:
-    """Return the audit as JSON."""
-    return json.dumps(
-        {
-            "app": app.name,
-            "routes": [_route_to_dict(route) for route in routes],
-            "findings": [_finding_to_dict(finding) for finding in findings],
-        },
-        indent=2,
-    )
-
-
 def _route_to_dict(route: RouteInfo) -> dict[str, Any]:
     policy, report_only = route.policy, route.report_only
     return {
@@ -100,16 +86,6 @@ def _route_to_dict(route: RouteInfo) -> dict[str, Any]:
         "policy": describe_policy(policy) if policy else None,
         "report_only": describe_policy(report_only) if report_only else None,
         "live": route.live,
-    }
-
-
-def _finding_to_dict(finding: Finding) -> dict[str, Any]:
-    return {
-        "id": finding.id,
-        "level": finding.level,
-        "where": finding.where,
-        "paths": list(finding.paths),
-        "text": finding.text,
     }
 
 

@@ -1,39 +1,39 @@
-"""`corsbp audit --observed`: what the responses of an app allow, as a table, as JSON, and as a file."""
+"""`corsbp audit --observed`: what the responses of an app allow, as a table, for JSON, and as a file."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from sanic import Sanic
 
-from . import console
+from .audit_report import Report, Table
 from .console import count_of
 from .errors import CommandError
 from .loading import collect_errors, redirect_app_output
-from .probe import NO_CHECK, NO_WRITER, UNKNOWN_ORIGIN, ObservedMethod, observe_app
+from .observed_app import observe_app
+from .probe import NO_CHECK, NO_WRITER, UNKNOWN_ORIGIN, ObservedMethod, Target, describe_origin
 from .snapshot import VERSION, Change, Entry, compare_entries
 
-MAX_LOGGED = 5
+MAX_LOGGED: Final = 5
 """Different lines of the app's log that are shown: each request can leave one."""
 
 
-def observe(
-    app: Sanic[Any, Any], target: str, origins: Sequence[str], leave_out: Sequence[str], err: Console
+def observe_in_memory(
+    app: Sanic[Any, Any], name: str, targets: Sequence[Target], origins: Sequence[str], err: Console
 ) -> list[ObservedMethod]:
-    """Send requests to each route, as pages of an unknown origin and of these origins.
+    """Send requests to each target, as pages of an unknown origin and of these origins.
 
     Raises:
         CommandError: the app does not start, or an origin is not an origin.
     """
     pages = list(dict.fromkeys([UNKNOWN_ORIGIN, *origins]))
-    with redirect_app_output(err, f"sending requests to {target}"), collect_errors() as logged:
+    with redirect_app_output(err, f"sending requests to {name}"), collect_errors() as logged:
         try:
-            observed = asyncio.run(observe_app(app, pages, leave_out))
+            observed = asyncio.run(observe_app(app, targets, pages))
         except (ValueError, RuntimeError) as error:
             raise CommandError(f"{error}".replace("allow_origins: ", "--origin: ")) from error
     lines = list(dict.fromkeys(logged))
@@ -44,36 +44,41 @@ def observe(
     return observed
 
 
-# --- on the screen ---
+def make_report(app: Sanic[Any, Any], observed: Sequence[ObservedMethod], snapshot: dict[str, Any]) -> Report:
+    """Return the report on the responses of an app."""
+    count = count_of(len(observed), "method")
+    writers = _count_writers(each.writer for each in observed)
+    return Report(
+        table=make_table(observed, "CORS by"),
+        summary=f"{app.name}: {count} observed; CORS: {writers}",
+        data={"routes": [to_dict(each) for each in observed]},
+        snapshot=snapshot,
+    )
 
 
-def print_table(app: Sanic[Any, Any], observed: Sequence[ObservedMethod], out: Console) -> None:
-    """Print what pages may do; methods of a path with the same cells share a row."""
-    origins = list(observed[0].grants) if observed else []
+def make_table(observed: Sequence[ObservedMethod], writer: str) -> Table:
+    """Return what pages may do, as a table; methods of a path with the same cells share a row.
+
+    Args:
+        writer: the title of the column with the code, or the server, that wrote the headers.
+    """
+    origins = list(dict.fromkeys(origin for each in observed for origin in each.grants))
     with_hosts = any(each.route.host for each in observed)
-    columns = ["methods", "path", "CORS by", *map(describe_origin, origins)]
+    columns = ["methods", "path", writer, *map(describe_origin, origins)]
     if with_hosts:
         columns.insert(2, "host")
     methods_by_row: dict[tuple[str, ...], list[str]] = {}
     for each in observed:
         place = [each.route.path, each.route.host or ""] if with_hosts else [each.route.path]
-        cells = [_describe_grant(each, each.grants[origin]) for origin in origins]
+        cells = [_describe_grant(each, each.grants.get(origin)) for origin in origins]
         methods_by_row.setdefault((*place, each.writer, *cells), []).append(each.method)
     rows = [(",".join(methods), *row) for row, methods in methods_by_row.items()]
-    console.print_table(columns, rows, out, is_dim=lambda row: NO_WRITER in row)
-    count = count_of(len(observed), "method")
-    writers = _count_writers(each.writer for each in observed)
-    out.print(f"{app.name}: {count} observed; CORS: {writers}", style="bold", markup=False)
-
-
-def describe_origin(origin: str) -> str:
-    """Return the origin; in words if it is the one that no policy names."""
-    return "an unknown origin" if origin == UNKNOWN_ORIGIN else origin
+    return Table(columns, rows, is_dim=lambda row: NO_WRITER in row)
 
 
 def _describe_grant(observed: ObservedMethod, grant: Entry | None) -> str:
     if grant is None:
-        return "no"
+        return "no response" if observed.no_response else "no"
     if observed.route.websocket:
         return "opens"
     words = ["yes"]
@@ -81,6 +86,8 @@ def _describe_grant(observed: ObservedMethod, grant: Entry | None) -> str:
         words.append("with credentials")
     if not grant["headers"]:
         words.append("no request headers")
+    elif grant["headers"] == ["*"]:
+        words.append("no Authorization")
     return ", ".join(words)
 
 
@@ -91,21 +98,18 @@ def _count_writers(writers: Iterable[str]) -> str:
     return ", ".join(f"{count} {phrases.get(each, f'by {each}')}" for each, count in counts) or "none"
 
 
-def to_json(app: Sanic[Any, Any], observed: Sequence[ObservedMethod]) -> str:
-    """Return what was observed as JSON."""
-    routes = [
-        {
-            "method": each.method,
-            "path": each.route.path,
-            "host": each.route.host,
-            "name": each.route.name,
-            "by": each.writer,
-            "status": each.status,
-            "grants": dict(each.grants),
-        }
-        for each in observed
-    ]
-    return json.dumps({"app": app.name, "routes": routes}, indent=2)
+def to_dict(observed: ObservedMethod) -> dict[str, Any]:
+    """Return one method for JSON."""
+    return {
+        "method": observed.method,
+        "path": observed.route.path,
+        "host": observed.route.host,
+        "name": observed.route.name,
+        "by": observed.writer,
+        "status": observed.status,
+        "no_response": observed.no_response,
+        "grants": dict(observed.grants),
+    }
 
 
 # --- as a file ---

@@ -76,3 +76,65 @@ CTX_CORS_INVALID: Final = _declare(
     remedy="Remove it if the route should follow its section. Otherwise write `ctx_cors=CorsPolicy(…)`, or "
     "`False` for no CORS.",
 )
+ANY_ORIGIN: Final = _declare(
+    "any-origin",
+    "any origin, since no allow_origins is written{line}",
+    meaning='A section allows every origin by default, not by a written `"*"`.',
+    remedy='If every origin is meant, write `allow_origins="*"`. Otherwise name the origins.',
+)
+
+# --- of a deployment: `corsbp audit --observed --at` ---
+
+EDGE_DIFFERENCE: Final = _declare(
+    "edge-difference",
+    "{difference}",
+    meaning="The deployment allows pages more or less than the app.",
+    remedy="Look at the servers in front of the app: a header that they add, drop or replace, a response of "
+    "their own, a path or an `Origin` that they do not pass on.",
+)
+EDGE_HEADER_TWICE: Final = _declare(
+    "edge-header-twice",
+    "{header} comes {count} times: {value}",
+    meaning="A response of the deployment has a CORS header more than once. Browsers refuse such a response.",
+    remedy="Remove the header from the server in front of the app; in nginx, it is in an `add_header`.",
+)
+EDGE_CACHED: Final = _declare(
+    "edge-cached",
+    "a page of {origin} gets the response for {allowed}{age}",
+    meaning="A cache sends the response for one origin to pages of another origin.",
+    remedy="Have the cache honour `Vary: Origin`, or do not cache these routes: "
+    "[behind a proxy](../examples/README.md#behind-a-proxy).",
+)
+EDGE_VARY: Final = _declare(
+    "edge-vary",
+    "the response depends on the origin, and has no Vary: Origin (Vary: {vary})",
+    meaning="The deployment drops `Vary: Origin`, so that a cache may send the response to pages of another "
+    "origin.",
+    remedy="Look for a server that replaces or hides `Vary`; in nginx, `proxy_hide_header`.",
+)
+EDGE_PREFLIGHT: Final = _declare(
+    "edge-preflight",
+    "the preflight allows {methods}, which the app does not serve here: another server responded",
+    meaning="A server in front of the app responds to preflights, not the app.",
+    remedy="Let OPTIONS pass to the app.",
+)
+EDGE_REDIRECT: Final = _declare(
+    "edge-redirect",
+    "redirects to {location}",
+    meaning="The deployment redirects from http to https, which a preflight must not follow, or from https "
+    "to http, which a page on https must not call.",
+    remedy="Call the deployment by https (`--at https://…`). If the app itself makes the URL, set "
+    "`PROXIES_COUNT` and let the proxy send `X-Forwarded-Proto`.",
+)
+EDGE_NO_RESPONSE: Final = _declare(
+    "edge-no-response",
+    "no response: {reason}",
+    meaning="A route of the deployment does not respond.",
+    remedy="Call the route by hand. If it never ends, leave it out: `--leave-out`.",
+)
+EDGE_HTTP: Final = _declare(
+    "edge-http",
+    "http responds, too, with headers of CORS",
+    meaning="The deployment can be called by http. Everybody on the network can read these responses.",
+    remedy="Redirect http to https, or close the port.",
+)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from sanic import Sanic
@@ -22,6 +21,7 @@ from corsbp.spec.fetch import sort_methods
 from corsbp.text import safe_repr
 
 from . import finding_ids
+from .finding import Finding, Level, make_finding, sort_findings
 from .finding_ids import AUDIT_FINDINGS
 from .other_cors import applied_sanic_ext_origins, find_other_cors, iterate_routes
 from .source_lines import format_line, locate_handler
@@ -32,24 +32,8 @@ FINDINGS: Final = PROBLEMS | WARNINGS | AUDIT_FINDINGS.keys()
 ERRORS: Final = frozenset({field_ids.CREDENTIALS_INSECURE.id, field_ids.CREDENTIALS_PUBLIC_SUFFIX.id})
 """Entries of a policy that let somebody act as a user."""
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
-    """One thing to look at."""
-
-    is_error: bool
-    id: str
-    where: str
-    """The label of a section, a route, or the name of the app."""
-
-    text: str
-    paths: tuple[str, ...] = ()
-    """The paths of all routes that the finding is about."""
-
-    @property
-    def level(self) -> str:
-        """The word for it in the output."""
-        return "error" if self.is_error else "warning"
+MAX_ROUTES: Final = 3
+"""Routes that a finding lists."""
 
 
 def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[RouteInfo], list[Finding]]:
@@ -62,13 +46,13 @@ def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[
         routes = inventory.list_routes(app)
         problems = inventory.list_startup_problems(app)
     except ValueError as error:
-        two_sections = _finding(True, finding_ids.TWO_SECTIONS, app.name, error=error)
+        two_sections = make_finding("error", finding_ids.TWO_SECTIONS, app.name, error=error)
         return [], [*_check_ctx_cors_values(app)] or [two_sections]
     sections = inventory.list_sections(app)
     policies = {section.label(): section.active_policy.policy for section in sections}
     findings = {
         *(
-            Finding(each.id == warning_ids.GROUP_FORGOTTEN.id, each.id, f"{each.value}", each.message)
+            Finding(_level_of(each.id), each.id, f"{each.value}", each.message)
             for each in problems
             if each.id != warning_ids.TWO_LAYERS.id  # find_other_cors knows more about it
         ),
@@ -78,16 +62,15 @@ def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[
         *_check_policies(routes, policies),
         *_check_neighbouring_routes(routes),
         *_check_websockets(routes),
+        *_check_open_sections(sections),
         *_check_other_cors(app, routes),
     }
-    return routes, sorted(findings, key=lambda each: (not each.is_error, each.id, each.where, each.text))
+    return routes, sort_findings(findings)
 
 
-def _finding(
-    is_error: bool, message: Message, where: str, paths: tuple[str, ...] = (), **values: object
-) -> Finding:
-    """Return a finding with a declared message, filled with `values`."""
-    return Finding(is_error, message.id, where, message.fill(**values), paths)
+def _level_of(problem: str) -> Level:
+    """Return the level of a problem of the app's startup: routes without their policy are an error."""
+    return "error" if problem == warning_ids.GROUP_FORGOTTEN.id else "warning"
 
 
 def _route_label(route: RouteInfo) -> str:
@@ -106,7 +89,7 @@ def _check_groups(made: Iterable[Section]) -> Iterator[Finding]:
         if section not in inner:
             where = f"cors_group({', '.join(blueprint.name for blueprint in members)})"
             line = os.path.relpath(section.made_at)
-            yield _finding(False, finding_ids.GROUP_UNUSED, where, line=line)
+            yield make_finding("warning", finding_ids.GROUP_UNUSED, where, line=line)
 
 
 def _check_ctx_cors(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
@@ -114,8 +97,8 @@ def _check_ctx_cors(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
     for route in routes:
         if route.has_own_policy:
             first = "" if route.blueprint else "declare it on a blueprint bp, and "
-            yield _finding(
-                False,
+            yield make_finding(
+                "warning",
                 finding_ids.CTX_CORS_UNREAD,
                 _route_label(route),
                 (route.path,),
@@ -130,8 +113,8 @@ def _check_ctx_cors_values(app: Sanic[Any, Any]) -> Iterator[Finding]:
         value = getattr(route.ctx, "cors", None)
         if value is None or value is False or isinstance(value, CorsPolicy):
             continue
-        yield _finding(
-            True,
+        yield make_finding(
+            "error",
             finding_ids.CTX_CORS_INVALID,
             f"{','.join(sort_methods(route.methods))} /{route.path}",
             (f"/{route.path}",),
@@ -148,7 +131,9 @@ def _check_names(app: Sanic[Any, Any]) -> Iterator[Finding]:
     for name, paths in paths_by_name.items():
         if len(paths) > 1:
             listed = " and of ".join(sorted(paths))
-            yield _finding(True, finding_ids.DUPLICATE_NAMES, name, tuple(sorted(set(paths))), routes=listed)
+            yield make_finding(
+                "error", finding_ids.DUPLICATE_NAMES, name, tuple(sorted(set(paths))), routes=listed
+            )
 
 
 def _check_policies(routes: Iterable[RouteInfo], policies: dict[str, CorsPolicy]) -> Iterator[Finding]:
@@ -167,7 +152,8 @@ def _check_policies(routes: Iterable[RouteInfo], policies: dict[str, CorsPolicy]
         paths_by_policy.setdefault((where, route.policy), set()).add(route.path)
     for (where, policy), paths in paths_by_policy.items():
         for message, text in _check_policy(policy):
-            yield Finding(message.id in ERRORS, message.id, where, text, tuple(sorted(paths)))
+            level: Level = "error" if message.id in ERRORS else "warning"
+            yield Finding(level, message.id, where, text, tuple(sorted(paths)))
 
 
 def _check_policy(policy: CorsPolicy) -> Iterator[tuple[Message, str]]:
@@ -204,8 +190,8 @@ def _check_neighbouring_routes(routes: Iterable[RouteInfo]) -> Iterator[Finding]
     for route in routes:
         other = restricted.get((route.path, route.host)) or restricted.get(route.policy_source)
         if other and _is_open(route.policy):
-            yield _finding(
-                False,
+            yield make_finding(
+                "warning",
                 finding_ids.ANY_BESIDE_RESTRICTED,
                 _route_label(route),
                 (route.path,),
@@ -223,24 +209,38 @@ def _check_websockets(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
         policy = route.policy
         if route.websocket and policy and not _is_open(policy) and not policy.check_websockets:
             # With cookies, pages of every site act as the user.
-            is_error = policy.allow_credentials
+            level: Level = "error" if policy.allow_credentials else "warning"
             where = f"WebSocket {route.path}"
-            yield _finding(is_error, warning_ids.CHECK_SWITCHED_OFF, where, (route.path,))
+            yield make_finding(level, warning_ids.CHECK_SWITCHED_OFF, where, (route.path,))
 
 
-def _check_other_cors(app: Sanic[Any, Any], routes: Iterable[RouteInfo]) -> Iterator[Finding]:
-    """Find what other CORS packages allow: everywhere but in sections."""
-    covered = {route.name for route in routes if route.policy_source}
-    outside = " outside of the sections" if covered else ""
+def _check_open_sections(sections: Iterable[Section]) -> Iterator[Finding]:
+    """List sections that are open to every origin because `allow_origins` is not written."""
+    for section in sections:
+        if not section.declares_origins and _is_open(section.active_policy.policy):
+            line = format_line(section.made_at)
+            yield make_finding("info", finding_ids.ANY_ORIGIN, section.label(), line=line)
+
+
+def _check_other_cors(app: Sanic[Any, Any], routes: Sequence[RouteInfo]) -> Iterator[Finding]:
+    """Find other CORS packages that allow what no section covers; in sections, their headers are dropped."""
+    uncovered = [route for route in routes if not route.policy_source]
+    names = {route.name for route in uncovered}
     for each in find_other_cors(app):
-        if each.route is None:
-            text = f"{each.package} allows{outside}: {each.allows}"
-            yield Finding(False, warning_ids.TWO_LAYERS.id, app.name, text)
-        elif each.route.name not in covered:
+        if each.route is not None and each.route.name in names:
             path = f"/{each.route.path}"
-            yield Finding(
-                False, warning_ids.TWO_LAYERS.id, path, f"has the decorator of {each.package}", (path,)
-            )
+            text = f"has the decorator of {each.package}"
+            yield Finding("warning", warning_ids.TWO_LAYERS.id, path, text, (path,))
+        elif each.route is None and uncovered:
+            where = f"in no section ({_list_routes(uncovered)})" if len(uncovered) < len(routes) else "here"
+            text = f"{each.package} allows {each.allows} {where}"
+            yield Finding("warning", warning_ids.TWO_LAYERS.id, app.name, text)
     declared = app.config.get("CORS_ORIGINS", "")
     if declared and applied_sanic_ext_origins(app) == "":
-        yield _finding(False, finding_ids.SET_TOO_LATE, app.name, value=declared)
+        yield make_finding("warning", finding_ids.SET_TOO_LATE, app.name, value=declared)
+
+
+def _list_routes(routes: Sequence[RouteInfo]) -> str:
+    shown = ", ".join(_route_label(route) for route in routes[:MAX_ROUTES])
+    more = len(routes) - MAX_ROUTES
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -114,6 +114,11 @@ def load_app(target: str) -> Sanic[Any, Any]:
 
 def _call_factory(factory: Any, name: str) -> object:
     """Call a function that makes an app."""
+    if required := _required_parameters(factory):
+        wrapper = (
+            f"def make_app(): return {name.partition(':')[2]}({', '.join(f'{each}=…' for each in required)})"
+        )
+        raise CommandError(f"{name} takes arguments; name a function without any, as in {wrapper}")
     try:
         made = factory()
     except (Exception, SystemExit) as error:
@@ -122,6 +127,16 @@ def _call_factory(factory: Any, name: str) -> object:
         made.close()
         raise CommandError(f"{name} is a coroutine function: the function that makes the app cannot be async")
     return made
+
+
+def _required_parameters(factory: Any) -> list[str]:
+    """Return the names of the parameters without a default."""
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except ValueError:  # of some classes of Python's own
+        return []
+    starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [each.name for each in parameters if each.default is each.empty and each.kind not in starred]
 
 
 def _list_apps(module: ModuleType, name: str) -> str:

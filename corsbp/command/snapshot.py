@@ -17,7 +17,7 @@ Entry: TypeAlias = Mapping[str, Any]
 """What one method of a route allows: origins, credentials, names of headers."""
 
 VERSION = 1
-_FUNCTION = "function "
+FUNCTION = "function "
 """Begins the name of an origin function in a list of origins: no origin has a space."""
 
 
@@ -82,7 +82,7 @@ def _list_origins(policy: CorsPolicy) -> str | list[str]:
     if policy.allow_origins == "*":
         return "*"
     functions = [
-        f"{_FUNCTION}{getattr(each, '__module__', '')}.{function_name(each)}"
+        f"{FUNCTION}{getattr(each, '__module__', '')}.{function_name(each)}"
         for each in origin_functions(policy)
     ]
     entries = sorted(origin_entries(policy))
@@ -176,7 +176,7 @@ def _compare_lists(noun: str, old: list[str], new: list[str]) -> Iterator[tuple[
 
 
 def _describe_name(name: str) -> str:
-    return f"origins that the {name} allows" if name.startswith(_FUNCTION) else name
+    return f"origins that the {name} allows" if name.startswith(FUNCTION) else name
 
 
 def _describe_entry(entry: Entry) -> str:

@@ -93,10 +93,10 @@ GROUP_FORGOTTEN: Final = STARTUP_WARNINGS.declare(
 )
 TWO_LAYERS: Final = STARTUP_WARNINGS.declare(
     "two-layers",
-    "has sanic-cors as well",
-    meaning="Another package for CORS, sanic-cors or sanic-ext, is active in the same app.",
-    remedy="Remove it; for sanic-ext, set `app.config.CORS = False` before `app.extend()`. In a section, the "
-    "headers of corsbp are sent.",
+    "has {package} as well, which decides for routes in no section, such as {path}",
+    meaning="Another package for CORS, sanic-cors or sanic-ext, decides for routes that are in no section.",
+    remedy="Wrap these routes, too, or remove the package; for sanic-ext, set `app.config.CORS = False` "
+    "before `app.extend()`. In a section, the headers of corsbp are sent.",
 )
 RECONFIGURE_FOLLOWED: Final = STARTUP_WARNINGS.declare(
     "reconfigure-followed",

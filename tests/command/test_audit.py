@@ -64,15 +64,17 @@ def open_beside_restricted() -> Sanic:
     return new_app(cors_group(inner, **SAFE))
 
 
-def sanic_ext(**config: Any) -> Sanic:
-    return new_app(cors_group(make_blueprint("one")), **config)
+def sanic_ext(covered: bool = False, **config: Any) -> Sanic:
+    """Make an app that will load sanic-ext; not `covered`: with a route in no section."""
+    web = make_blueprint("web")
+    return new_app(cors_group(make_blueprint("one")), cors_group(web) if covered else web, **config)
 
 
 def extended(origins: str, **config: Any) -> Sanic:
     """Make an app that has called `app.extend()` with these origins; later settings have no effect."""
     sanic_ext_ = pytest.importorskip("sanic_ext")
-    app = new_app(cors_group(make_blueprint("one")))
-    sanic_ext_.Extend(app, config={"cors_origins": origins})
+    app = new_app(cors_group(make_blueprint("one")), make_blueprint("web"))
+    sanic_ext_.Extend(app, config={"cors_origins": origins, "oas": False})
     app.config.update(config)
     return app
 
@@ -198,6 +200,10 @@ APPS: dict[str, tuple[Any, set[str]]] = {
     ),
     "an open socket": (lambda: new_app(cors_group(make_socket_blueprint("one"))), set()),
     "sanic-ext": (lambda: sanic_ext(AUTO_EXTEND=True, CORS_ORIGINS="*"), {"two-layers"}),
+    "sanic-ext, every route covered": (
+        lambda: sanic_ext(covered=True, AUTO_EXTEND=True, CORS_ORIGINS="*"),
+        set(),
+    ),
     "sanic-ext, extended": (lambda: extended("https://a.example"), {"two-layers"}),
     "sanic-ext, extended, then turned off": (
         lambda: extended("https://a.example", CORS=False),
@@ -256,12 +262,12 @@ def _blueprint_on_same_path(name: str, method: str) -> Blueprint:
 @pytest.mark.parametrize("name", APPS)
 def test_findings(name: str) -> None:
     make, ids = APPS[name]
-    _, found = audit_app(make())
+    found = [each for each in audit_app(make())[1] if each.level != "info"]
     assert {each.id for each in found} == ids
     assert ids <= set(FINDINGS)
     stops = {"two-sections", "ctx-cors-invalid", "group-forgotten"}
     severe = name == "a socket with credentials" or bool(ids & (ERRORS | stops))
-    assert [each.is_error for each in found] == [severe] * len(found)
+    assert [each.level for each in found] == ["error" if severe else "warning"] * len(found)
 
 
 @pytest.mark.filterwarnings("ignore::corsbp.CorsPolicyWarning")
@@ -312,10 +318,14 @@ def app_with_everything() -> Sanic:
     )
 
 
+LINE = " at tests/command/test_audit.py:1"
+
+
 def test_table(audit: Any) -> None:
     status, out, err = audit(app_with_everything())
     lines = [" ".join(line.split()) for line in out.splitlines() if line.strip()]
     lines = [re.sub(r"ctx_cors of app\d+", "ctx_cors of app", line) for line in lines]
+    lines = [re.sub(r"test_audit.py:\d+", "test_audit.py:1", line) for line in lines]
     one = "cors_group(one) https://app.example; credentials; methods: PUT; headers: x-a; exposes: x-b,x-c"
     assert lines[2:-1] == [
         "GET /five/item ctx_cors of app.five.handler any origin",
@@ -330,6 +340,7 @@ def test_table(audit: Any) -> None:
         "https://a.example, https://b.example, https://c.example and 2 more; methods: none",
         "error WebSocket /one/talk: check_websockets=False: pages of every site can open it "
         "[websocket-unchecked]",
+        f"info cors_group(public): any origin, since no allow_origins is written{LINE} [any-origin]",
     ]
     assert lines[-1].endswith("9 routes, 7 in sections; 1 error, 0 warnings")
     assert (status, err) == (1, "")
@@ -378,8 +389,23 @@ def test_origins_of_sanic_ext_are_shown_as_written(origins: str, audit: Any) -> 
     # those of 24.12 have no end, and let in more than was written: they are shown as they are
     whole = origins == "*" or all(each.endswith("$") for each in expressions)
     for app, shown in ((before, written), (after, written if whole else ", ".join(expressions))):
-        expected = f"warning {app.name}: sanic-ext allows outside of the sections: {shown} [two-layers]\n"
+        expected = f"warning {app.name}: sanic-ext allows {shown} in no section ("
         assert expected in audit(app)[1]
+
+
+def test_any_origin(audit: Any) -> None:
+    """An information, if neither `allow_origins` nor a policy is written."""
+    line = cast(Any, test_any_origin).__code__.co_firstlineno + 3
+    default = cors_group(make_blueprint("default"))
+    written = cors_group(make_blueprint("written"), allow_origins="*")
+    policy = cors_group(make_blueprint("policy"), policy=CorsPolicy())
+    closed = cors_group(make_blueprint("closed"))
+    closed.reconfigure(CorsPolicy(**SAFE))
+    status, out, _ = audit(new_app(default, written, policy, closed))
+    found = [each for each in out.splitlines() if each.startswith("info")]
+    where = f"tests/command/test_audit.py:{line}"
+    text = f"any origin, since no allow_origins is written at {where}"
+    assert (status, found) == (0, [f"info cors_group(default): {text} [any-origin]"])
 
 
 def test_ctx_cors_without_section(audit: Any) -> None:
@@ -407,7 +433,7 @@ def test_ctx_cors_without_section(audit: Any) -> None:
     assert sent(app) == [None, None]
     app, bp = make()
     app.blueprint(cors_group(bp))
-    assert audit_app(app)[1] == [] and sent(app) == ["*", "*"]
+    assert {each.id for each in audit_app(app)[1]} == {"any-origin"} and sent(app) == ["*", "*"]
 
 
 # --- groups that are on no app ---
@@ -507,7 +533,10 @@ def test_json(audit: Any) -> None:
     status, out, _ = audit(app_with_everything(), "--json")
     found = json.loads(out)
     assert status == 1
-    assert [(each["id"], each["level"]) for each in found["findings"]] == [("websocket-unchecked", "error")]
+    assert [(each["id"], each["level"]) for each in found["findings"]] == [
+        ("websocket-unchecked", "error"),
+        ("any-origin", "info"),
+    ]
     assert len(found["routes"]) == 9 and found["routes"][1]["policy"] is None
 
 

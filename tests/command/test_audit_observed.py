@@ -77,7 +77,10 @@ def test_table(audit: Any) -> None:
         "GET,DELETE /own the app's code no yes, with credentials no",
         "GET /own/moved the app's code no yes, with credentials, no request headers no",
         "GET,POST /plain none no no no",
-        f"{app.name}: 9 methods observed; CORS: 3 by corsbp, 1 with no check, 2 without, 3 by the app's code",
+        "GET /(no route) none no no no",
+        "GET /one/(no route) corsbp no yes, with credentials no",
+        f"{app.name}: 11 methods observed; CORS: 4 by corsbp, 1 with no check, 3 without, "
+        "3 by the app's code",
     ]
     assert (status, err) == (0, "")
     assert {call.partition(" ")[0] for call in calls} == {"GET", "OPTIONS"}  # its own handler of preflights
@@ -118,6 +121,7 @@ def test_grants(audit: Any) -> None:
             access_control_allow_headers="*",
             access_control_expose_headers="*",
         ),
+        "both": answering(access_control_allow_origin="*", access_control_allow_headers="*, Authorization"),
         "without": answering(access_control_allow_origin=UNKNOWN_ORIGIN),
         "literal": answering(
             access_control_allow_origin=UNKNOWN_ORIGIN,
@@ -135,15 +139,18 @@ def test_grants(audit: Any) -> None:
         for each in json.loads(out)["routes"]
     }
     assert found == {
-        "GET /star": {"credentials": False, "headers": "*", "exposes": "*"},
+        "GET /star": {"credentials": False, "headers": ["*"], "exposes": "*"},
+        "GET /both": {"credentials": False, "headers": "*", "exposes": []},
         "PATCH /star": None,
+        "PATCH /both": None,
         "GET /without": {"credentials": False, "headers": [], "exposes": []},
         "PATCH /without": None,
-        "GET /literal": {"credentials": True, "headers": ["*"], "exposes": []},
+        "GET /literal": {"credentials": True, "headers": [], "exposes": []},
         "PATCH /literal": None,
         "GET /other": None,
         "PATCH /other": None,
         "GET /get-only": {"credentials": False, "headers": [], "exposes": []},
+        "GET /(no route)": None,
     }
 
 
@@ -151,12 +158,12 @@ def test_migration(audit: Any, tmp_path: Path) -> None:
     """What each route gained and lost; the origins come from the file."""
     file = tmp_path / "before.json"
     kept = ["--observed", "--snapshot", str(file)]
-    assert audit(api([], **SECTION), *kept, "--origin", ORIGIN) == (0, "", f"{file}: 9 methods\n")
+    assert audit(api([], **SECTION), *kept, "--origin", ORIGIN) == (0, "", f"{file}: 11 methods\n")
     assert json.loads(file.read_text())["observed"] == [ORIGIN, UNKNOWN_ORIGIN]
     checked = ["--observed", "--check", str(file)]
     same = (
-        "nothing changed\nCORS before: 3 by corsbp, 1 with no check, 2 without, 3 by the app's code; now: "
-        "3 by corsbp, 1 with no check, 2 without, 3 by the app's code\n"
+        "nothing changed\nCORS before: 4 by corsbp, 1 with no check, 3 without, 3 by the app's code; now: "
+        "4 by corsbp, 1 with no check, 3 without, 3 by the app's code\n"
     )
     assert audit(api([], **SECTION), *checked) == (0, same, "")
     app = api([], allow_origins=[ORIGIN], allow_headers=["x-a"])
@@ -166,11 +173,13 @@ def test_migration(audit: Any, tmp_path: Path) -> None:
     assert out.splitlines()[:-1] == [
         f"GET /new: gained {ORIGIN}",
         "GET /new: gained an unknown origin",
+        f"GET /one/(no route): {ORIGIN}: no longer with credentials",
+        f"GET /one/(no route): {ORIGIN}: now only the request header x-a",
         f"GET /one/item/<number:int>: {ORIGIN}: no longer with credentials",
         f"GET /one/item/<number:int>: {ORIGIN}: now only the request header x-a",
         f"PUT /one/item/<number:int>: {ORIGIN}: no longer with credentials",
         f"PUT /one/item/<number:int>: {ORIGIN}: now only the request header x-a",
-        "6 changes, 2 of them wider",
+        "8 changes, 2 of them wider",
     ]
     bare = new_app()
     bare.add_route(handler, "/own", name="own")
@@ -192,7 +201,9 @@ def test_files_of_another_kind(audit: Any, tmp_path: Path) -> None:
             ["--observed", "--check", str(observed), "--origin", TWO],
             f"the file was made without --origin {TWO}; its origins are {UNKNOWN_ORIGIN}",
         ),
-        (["--origin", TWO], "--origin and --leave-out need --observed: "),
+        (["--origin", TWO], "--origin, --leave-out, --query and --at need --observed: "),
+        (["--at", "https://api.example"], "--origin, --leave-out, --query and --at need --observed: "),
+        (["--observed", "--rate", "5"], "--rate needs --at: "),
         (["--observed", "--origin", "app.example"], "no page has the origin 'app.example'"),
     ):
         status, out, err = audit(app, *options)
@@ -201,7 +212,16 @@ def test_files_of_another_kind(audit: Any, tmp_path: Path) -> None:
 
 def test_leave_out(audit: Any) -> None:
     calls: list[str] = []
-    _, out, _ = audit(api(calls, **SECTION), "--observed", "--leave-out", "/o*", "--leave-out", "/chat")
+    _, out, _ = audit(
+        api(calls, **SECTION),
+        "--observed",
+        "--leave-out",
+        "/o*",
+        "--leave-out",
+        "/chat",
+        "--leave-out",
+        "/(no route)",
+    )
     assert "/plain" in out and "/own" not in out and "/one" not in out and "/chat" not in out
     assert {call.partition(" ")[2] for call in calls} == {"/plain"}
 
@@ -223,17 +243,18 @@ def test_no_response(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     app.add_websocket_route(never, "/socket", name="socket")
     status, out, _ = audit(app, "--observed")
     lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert (status, lines[2:4]) == (0, ["GET /never none no", "WebSocket /socket none no"])
+    assert (status, lines[2:4]) == (0, ["GET /never none no response", "WebSocket /socket none no response"])
 
 
 def test_broken_response(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> NoAnswer:
         return NoAnswer("it broke off")
 
-    monkeypatch.setattr("corsbp.command.probe.AppSender.send", broken)
+    monkeypatch.setattr("corsbp.command.observed_app.AppSender.send", broken)
     app = new_app()
     app.add_route(handler, "/a", name="a")
-    assert "GET       /a     none      no" in audit(app, "--observed")[1]
+    lines = [" ".join(line.split()) for line in audit(app, "--observed")[1].splitlines()]
+    assert lines[2:4] == ["GET /a none no response", "GET /(no route) none no response"]
 
 
 def test_hosts(audit: Any) -> None:
@@ -247,7 +268,7 @@ def test_hosts(audit: Any) -> None:
 
 def test_app_without_routes(audit: Any) -> None:
     app = new_app()
-    assert audit(app, "--observed")[1].endswith(f"{app.name}: 0 methods observed; CORS: none\n")
+    assert audit(app, "--observed")[1].endswith(f"{app.name}: 1 method observed; CORS: 1 without\n")
 
 
 def test_app_that_does_not_start(audit: Any) -> None:
@@ -316,7 +337,7 @@ def test_findings_name_other_packages(audit: Any) -> None:
     set_sanic_cors(app, ("/*", {"origins": [".*"]}))
     app.add_route(make_sanic_cors_handler(), "/d", name="d")
     _, out, _ = audit(app)
-    assert f"warning {app.name}: sanic-cors allows: * [two-layers]\n" in out
+    assert f"warning {app.name}: sanic-cors allows * here [two-layers]\n" in out
     assert "warning /d: has the decorator of sanic-cors [two-layers]\n" in out
 
 
@@ -326,4 +347,8 @@ def test_sanic_ext(audit: Any) -> None:
     app.add_route(handler, "/a", name="a")
     _, out, _ = audit(app, "--observed", "--origin", ORIGIN)
     lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert lines[2:] == ["GET /a sanic-ext no yes", f"{app.name}: 1 method observed; CORS: 1 by sanic-ext"]
+    assert lines[2:4] == [
+        "GET /a sanic-ext no yes, no Authorization",
+        "GET /(no route) sanic-ext no yes, no request headers",
+    ]
+    assert lines[4] == f"{app.name}: 2 methods observed; CORS: 2 by sanic-ext"

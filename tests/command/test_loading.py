@@ -52,7 +52,8 @@ app.ctx.port = parser.parse_args().port
 app.add_route(lambda _: None, f"/{app.ctx.port}/{sys.argv[0].replace(':', '-')}", name="index")
 """,
     "makes": """
-def needs(name): ...
+def needs(name, *, port, debug=False, **more): ...
+from builtins import dict
 async def later(): ...
 def leaves(): raise SystemExit('no DATABASE_URL')
 from os import getcwd
@@ -97,10 +98,15 @@ def test_load_app(target: str) -> None:
             "loading_makes:later",
             "loading_makes:later is a coroutine function: the function that makes the app cannot be async",
         ),
-        ("loading_makes:needs", r"loading_makes:needs\(\) failed: TypeError: .*'name'"),
+        (
+            "loading_makes:needs",
+            r"loading_makes:needs takes arguments; name a function without any, as in "
+            r"def make_app\(\): return needs\(name=…, port=…\)",
+        ),
+        ("loading_makes:dict", "loading_makes:dict is .*, not a Sanic app"),
         (
             "loading_makes:leaves",
-            r"loading_makes:leaves\(\) failed: SystemExit: no DATABASE_URL \(loading_makes.py, line 4\)",
+            r"loading_makes:leaves\(\) failed: SystemExit: no DATABASE_URL \(loading_makes.py, line 5\)",
         ),
         (
             "loading_exits:app",

@@ -1,0 +1,82 @@
+"""`corsbp audit --observed --at URL`: a running deployment, through its proxy and cache, beside the app."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from rich.console import Console
+from sanic import Sanic
+
+from corsbp.app.inventory import list_routes
+
+from . import audit_observed
+from .audit_report import Report, count_findings
+from .console import count_of
+from .deployment import DEFAULT_RATE, Deployment, check_address, observe_deployment
+from .edge_checks import check_edge
+from .edge_comparison import Expectations, compare_deployment
+from .errors import CommandError
+from .finding import sort_findings
+from .loading import redirect_app_output
+from .probe import ObservedMethod
+from .snapshot import take_snapshot
+from .targets import list_targets, parse_queries
+
+NOT_CHECKED: Final = (
+    "not checked: limits of a body (413), as no body is sent; WebSockets, as their handlers would run"
+)
+
+
+def audit_deployment(
+    app: Sanic[Any, Any], arguments: argparse.Namespace, before: Mapping[str, Any] | None, err: Console
+) -> Report:
+    """Compare a deployment with a snapshot, or with the declared policies of the app.
+
+    Raises:
+        CommandError: the deployment does not respond, or an option is wrong.
+    """
+    base_url = check_address(arguments.at)
+    if before is not None and "observed" in before:
+        audit_observed.origins_of(before, arguments.origin)
+    try:
+        expected = Expectations(before or take_snapshot(list_routes(app)), arguments.origin)
+    except ValueError as error:
+        raise CommandError(f"{error}") from error
+    targets = list_targets(app, arguments.leave_out, parse_queries(arguments.query), base_url)
+    targets = [target for target in targets if not target.route.websocket]
+    with redirect_app_output(err, f"sending requests to {base_url}"):
+        try:
+            deployment = asyncio.run(
+                observe_deployment(targets, expected.origins_for, arguments.rate or DEFAULT_RATE)
+            )
+        except ValueError as error:
+            raise CommandError(f"{error}".replace("allow_origins: ", "--origin: ")) from error
+    return _make_report(deployment, expected, base_url, with_table=before is None)
+
+
+def _make_report(deployment: Deployment, expected: Expectations, base_url: str, with_table: bool) -> Report:
+    observed = deployment.observed
+    findings = sort_findings(
+        [*check_edge(observed, base_url), *deployment.findings, *compare_deployment(expected, observed)]
+    )
+    requests = f"{count_of(len(observed), 'method')}, {count_of(deployment.requests, 'request')}"
+    unknown = _count_unknown(observed, expected)
+    lines = [f"{urlsplit(base_url).netloc}: {requests}; {count_findings(findings)}", NOT_CHECKED, *unknown]
+    return Report(
+        table=audit_observed.make_table(observed, "server") if with_table else None,
+        findings=findings,
+        summary="\n".join(lines),
+        data={"at": base_url, "routes": [audit_observed.to_dict(each) for each in observed]},
+    )
+
+
+def _count_unknown(observed: Sequence[ObservedMethod], expected: Expectations) -> list[str]:
+    """Name the methods that the file does not have, which nothing was compared with."""
+    unknown = [each.key for each in observed if not expected.has(each.target) and each.route.name]
+    if not unknown:
+        return []
+    return [f"not compared, as the file has no such route: {', '.join(unknown)}"]

@@ -1,0 +1,105 @@
+"""Requests to a running deployment, through its proxy and its cache, at a limited rate."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import urlsplit
+
+from corsbp.spec.fetch import ALLOW_ORIGIN
+from corsbp.testing import Answer, Sent
+from corsbp.testing.result import NoAnswer
+from corsbp.testing.transports import SHORT_READING, Sender, ServerSender
+from corsbp.testing.urls import parse_url
+
+from . import finding_ids
+from .errors import CommandError
+from .finding import Finding, make_finding
+from .probe import ObservedMethod, Target, observe
+from .proxy_sender import ProxySender
+
+DEFAULT_RATE: Final = 20.0
+"""Requests in a second: fewer than a page with its images sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What the responses of a deployment show."""
+
+    observed: list[ObservedMethod]
+    findings: list[Finding]
+    """Faults of the whole deployment."""
+
+    requests: int
+    """How many requests were sent."""
+
+
+class LimitedSender(ProxySender):
+    """Send at most `rate` requests in a second, one after the other."""
+
+    def __init__(self, sender: Sender, rate: float) -> None:
+        super().__init__(sender)
+        self._interval = 1 / rate
+        self._next = 0.0
+        self.count = 0
+
+    async def send(self, sent: Sent) -> Answer | NoAnswer:
+        """Wait for the next turn, then send the request."""
+        now = time.monotonic()
+        await asyncio.sleep(self._next - now)
+        self._next = max(now, self._next) + self._interval
+        self.count += 1
+        return await super().send(sent)
+
+
+async def observe_deployment(
+    targets: Sequence[Target], origins_for: Callable[[Target], Sequence[str]], rate: float
+) -> Deployment:
+    """Send requests to the targets as pages of the origins that `origins_for` returns.
+
+    Raises:
+        CommandError: the first request gets no response.
+        ValueError: one of the origins is not an origin.
+    """
+    observed: list[ObservedMethod] = []
+    findings: list[Finding] = []
+    sender = LimitedSender(ServerSender(SHORT_READING), rate)
+    async with sender:
+        for target in targets:
+            found = await observe(target, sender, [*origins_for(target)])
+            if not observed and found.no_response and not found.exchanges:
+                raise CommandError(f"{_origin_of(target.url)} did not respond: {found.no_response}")
+            observed.append(found)
+        secure = next((each for each in observed if each.target.url.startswith("https:")), None)
+        if secure and await _responds_by_http(secure, sender):
+            findings.append(make_finding("info", finding_ids.EDGE_HTTP, _origin_of(secure.target.url)))
+    return Deployment(observed, findings, sender.count)
+
+
+async def _responds_by_http(observed: ObservedMethod, sender: LimitedSender) -> bool:
+    """Send the first GET again, by http; return whether the response has headers of CORS."""
+    sent = next((each for each in observed.exchanges if not each.preflight), None)
+    if sent is None:
+        return False
+    response = await sender.send(replace(sent, url=sent.url.replace("https:", "http:", 1), answer=None))
+    return isinstance(response, Answer) and response.get(ALLOW_ORIGIN) is not None
+
+
+def _origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def check_address(url: str) -> str:
+    """Return the address of a deployment without a slash at the end.
+
+    Raises:
+        CommandError: it is not an http or https URL without a query.
+    """
+    parsed = parse_url(url)
+    if parsed is None or not parsed.is_http or "?" in parsed.target:
+        raise CommandError(f"--at takes the address of a deployment, https://api.example, not {url!r}")
+    return str(parsed).rstrip("/")
