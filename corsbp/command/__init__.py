@@ -22,6 +22,7 @@ The modules, from the entry inwards; imports run downwards only:
     observed_app      requests to all routes of an app in memory
     targets           the methods, paths and URLs that get requests
     probe             requests to one method of a route
+    observed_method   one method of a route, and the facts that its responses show
     advice            what to change: which argument of which section
     near_miss         an origin that is nearly one of the allowed origins
     route_match       the route that a URL leads to, and the routes near it

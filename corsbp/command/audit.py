@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -155,10 +156,11 @@ def _audit_declared(
 def _audit_observed(
     app: Sanic[Any, Any], arguments: argparse.Namespace, before: dict[str, Any] | None, err: Console
 ) -> Report:
-    targets = list_targets(app, arguments.leave_out, parse_queries(arguments.query))
+    queries = parse_queries(arguments.query)
     origins = arguments.origin
     if before is not None:
         origins = audit_observed.origins_of(before, arguments.origin)
+    targets = partial(list_targets, app, arguments.leave_out, queries)
     observed = audit_observed.observe_in_memory(app, arguments.target, targets, origins, err)
     now = audit_observed.take_snapshot(observed)
     if before is None:

@@ -22,7 +22,7 @@ from .edge_comparison import Expectations, compare_deployment
 from .errors import CommandError
 from .finding import sort_findings
 from .loading import redirect_app_output
-from .probe import ObservedMethod
+from .observed_method import ObservedMethod
 from .snapshot import take_snapshot
 from .targets import list_targets, parse_queries
 
@@ -61,7 +61,7 @@ def audit_deployment(
 def _make_report(deployment: Deployment, expected: Expectations, base_url: str, with_table: bool) -> Report:
     observed = deployment.observed
     findings = sort_findings(
-        [*check_edge(observed, base_url), *deployment.findings, *compare_deployment(expected, observed)]
+        [*deployment.findings, *check_edge(observed, base_url), *compare_deployment(expected, observed)]
     )
     requests = f"{count_of(len(observed), 'method')}, {count_of(deployment.requests, 'request')}"
     unknown = _count_unknown(observed, expected)

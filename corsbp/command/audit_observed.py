@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Console
@@ -15,7 +15,7 @@ from .console import count_of
 from .errors import CommandError
 from .loading import collect_errors, redirect_app_output
 from .observed_app import observe_app
-from .probe import NO_CHECK, NO_WRITER, UNKNOWN_ORIGIN, ObservedMethod, Target, describe_origin
+from .observed_method import NO_CHECK, NO_WRITER, UNKNOWN_ORIGIN, ObservedMethod, Target, describe_origin
 from .snapshot import VERSION, Change, Entry, compare_entries
 
 MAX_LOGGED: Final = 5
@@ -23,7 +23,11 @@ MAX_LOGGED: Final = 5
 
 
 def observe_in_memory(
-    app: Sanic[Any, Any], name: str, targets: Sequence[Target], origins: Sequence[str], err: Console
+    app: Sanic[Any, Any],
+    name: str,
+    list_targets: Callable[[], Sequence[Target]],
+    origins: Sequence[str],
+    err: Console,
 ) -> list[ObservedMethod]:
     """Send requests to each target, as pages of an unknown origin and of these origins.
 
@@ -33,7 +37,7 @@ def observe_in_memory(
     pages = list(dict.fromkeys([UNKNOWN_ORIGIN, *origins]))
     with redirect_app_output(err, f"sending requests to {name}"), collect_errors() as logged:
         try:
-            observed = asyncio.run(observe_app(app, targets, pages))
+            observed = asyncio.run(observe_app(app, list_targets, pages))
         except (ValueError, RuntimeError) as error:
             raise CommandError(f"{error}".replace("allow_origins: ", "--origin: ")) from error
     lines = list(dict.fromkeys(logged))
@@ -63,6 +67,7 @@ def make_table(observed: Sequence[ObservedMethod], writer: str) -> Table:
         writer: the title of the column with the code, or the server, that wrote the headers.
     """
     origins = list(dict.fromkeys(origin for each in observed for origin in each.grants))
+    origins.sort(key=lambda origin: origin != UNKNOWN_ORIGIN)
     with_hosts = any(each.route.host for each in observed)
     columns = ["methods", "path", writer, *map(describe_origin, origins)]
     if with_hosts:
@@ -70,13 +75,16 @@ def make_table(observed: Sequence[ObservedMethod], writer: str) -> Table:
     methods_by_row: dict[tuple[str, ...], list[str]] = {}
     for each in observed:
         place = [each.route.path, each.route.host or ""] if with_hosts else [each.route.path]
-        cells = [_describe_grant(each, each.grants.get(origin)) for origin in origins]
+        cells = [_describe_grant(each, origin) for origin in origins]
         methods_by_row.setdefault((*place, each.writer, *cells), []).append(each.method)
     rows = [(",".join(methods), *row) for row, methods in methods_by_row.items()]
     return Table(columns, rows, is_dim=lambda row: NO_WRITER in row)
 
 
-def _describe_grant(observed: ObservedMethod, grant: Entry | None) -> str:
+def _describe_grant(observed: ObservedMethod, origin: str) -> str:
+    if origin not in observed.grants:
+        return ""
+    grant = observed.grants[origin]
     if grant is None:
         return "no response" if observed.no_response else "no"
     if observed.route.websocket:

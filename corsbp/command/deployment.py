@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from corsbp.spec.fetch import ALLOW_ORIGIN
+from corsbp.spec.fetch import ALLOW_ORIGIN, ORIGIN
 from corsbp.testing import Answer, Sent
 from corsbp.testing.result import NoAnswer
 from corsbp.testing.transports import SHORT_READING, Sender, ServerSender
@@ -18,7 +18,8 @@ from corsbp.testing.urls import parse_url
 from . import finding_ids
 from .errors import CommandError
 from .finding import Finding, make_finding
-from .probe import ObservedMethod, Target, observe
+from .observed_method import UNKNOWN_ORIGIN, ObservedMethod, Target
+from .probe import observe
 from .proxy_sender import ProxySender
 
 DEFAULT_RATE: Final = 20.0
@@ -65,27 +66,37 @@ async def observe_deployment(
         ValueError: one of the origins is not an origin.
     """
     observed: list[ObservedMethod] = []
-    findings: list[Finding] = []
     sender = LimitedSender(ServerSender(SHORT_READING), rate)
     async with sender:
+        is_http = bool(targets) and targets[0].url.startswith("http:")
+        if is_http and (redirect := await _find_redirect(targets[0], sender)):
+            return Deployment([], [redirect], sender.count)
         for target in targets:
             found = await observe(target, sender, [*origins_for(target)])
             if not observed and found.no_response and not found.exchanges:
                 raise CommandError(f"{_origin_of(target.url)} did not respond: {found.no_response}")
             observed.append(found)
-        secure = next((each for each in observed if each.target.url.startswith("https:")), None)
-        if secure and await _responds_by_http(secure, sender):
-            findings.append(make_finding("info", finding_ids.EDGE_HTTP, _origin_of(secure.target.url)))
-    return Deployment(observed, findings, sender.count)
+        http = await _find_http(observed[0], sender) if observed and not is_http else None
+    return Deployment(observed, [http] if http else [], sender.count)
 
 
-async def _responds_by_http(observed: ObservedMethod, sender: LimitedSender) -> bool:
-    """Send the first GET again, by http; return whether the response has headers of CORS."""
-    sent = next((each for each in observed.exchanges if not each.preflight), None)
-    if sent is None:
-        return False
-    response = await sender.send(replace(sent, url=sent.url.replace("https:", "http:", 1), answer=None))
-    return isinstance(response, Answer) and response.get(ALLOW_ORIGIN) is not None
+async def _find_redirect(target: Target, sender: LimitedSender) -> Finding | None:
+    """Return a finding if a deployment on http redirects to https, where no other request makes sense."""
+    response = await sender.send(Sent("GET", target.url, ((ORIGIN, UNKNOWN_ORIGIN),)))
+    location = response.get("location") if isinstance(response, Answer) else None
+    if not location or not location.startswith("https:"):
+        return None
+    address = _origin_of(target.url)
+    return make_finding("error", finding_ids.EDGE_REDIRECT, address, location=_origin_of(location))
+
+
+async def _find_http(observed: ObservedMethod, sender: LimitedSender) -> Finding | None:
+    """Return a finding if a deployment on https responds by http, too, with headers of CORS."""
+    sent, _ = observed.exchanges[0]
+    response = await sender.send(replace(sent, url=sent.url.replace("https:", "http:", 1)))
+    if isinstance(response, NoAnswer) or response.get(ALLOW_ORIGIN) is None:
+        return None
+    return make_finding("info", finding_ids.EDGE_HTTP, _origin_of(sent.url))
 
 
 def _origin_of(url: str) -> str:

@@ -16,7 +16,7 @@ from corsbp.testing.short_text import shorten
 
 from . import finding_ids
 from .finding import Finding, make_finding
-from .probe import ObservedMethod
+from .observed_method import ObservedMethod
 from .server_responses import REDIRECTS
 
 ADDED_METHODS: Final = frozenset({"OPTIONS", "HEAD"})
@@ -41,12 +41,6 @@ def check_edge(observed: Iterable[ObservedMethod], base_url: str) -> Iterator[Fi
         yield from _check_redirects(each, base_url)
 
 
-def _responses(observed: ObservedMethod) -> Iterator[tuple[Sent, Answer]]:
-    for sent in observed.exchanges:
-        if sent.answer is not None:
-            yield sent, sent.answer
-
-
 def origin_of(sent: Sent) -> str:
     """Return the value of a request's header Origin; "" without it."""
     return next((value for name, value in sent.headers if name == ORIGIN), "")
@@ -54,26 +48,28 @@ def origin_of(sent: Sent) -> str:
 
 def _check_twice(observed: ObservedMethod) -> Iterator[Finding]:
     """Find CORS headers in several lines. https://fetch.spec.whatwg.org/#cors-check"""
-    for _, response in _responses(observed):
-        names = {name.lower() for name, _ in response.headers if name.lower().startswith(PREFIX)}
-        for name in sorted(names):
+    found: dict[str, list[str]] = {}
+    for _, response in observed.exchanges:
+        for name in {name.lower() for name, _ in response.headers if name.lower().startswith(PREFIX)}:
             lines = response.lines(name)
             if len(lines) > 1:
-                yield make_finding(
-                    "error",
-                    finding_ids.EDGE_HEADER_TWICE,
-                    observed.key,
-                    (observed.route.path,),
-                    header=name,
-                    count=len(lines),
-                    value=shorten(", ".join(lines)),
-                )
+                found.setdefault(name, lines)
+    for name, lines in found.items():
+        yield make_finding(
+            "error",
+            finding_ids.EDGE_HEADER_TWICE,
+            observed.key,
+            (observed.route.path,),
+            header=name,
+            count=len(lines),
+            value=shorten(", ".join(lines)),
+        )
 
 
 def _check_cache(observed: ObservedMethod) -> Iterator[Finding]:
     """Find responses for another origin, and responses that depend on the origin without saying so."""
     # A cache has no part in preflights: OPTIONS is not cacheable (RFC 9110, 9.3.7).
-    found = [(sent, response) for sent, response in _responses(observed) if not sent.preflight]
+    found = [(sent, response) for sent, response in observed.exchanges if not sent.preflight]
     where, paths = observed.key, (observed.route.path,)
     allowed = {response.get(ALLOW_ORIGIN) for _, response in found}
     for sent, response in found:
@@ -123,7 +119,7 @@ def _check_preflights(observed: ObservedMethod, served: set[str]) -> Iterator[Fi
     """Find preflight responses that corsbp does not send: it allows only methods that the path serves."""
     if observed.route.policy is None:
         return
-    for sent, response in _responses(observed):
+    for sent, response in observed.exchanges:
         names = set(header_names(response, ALLOW_METHODS) or ()) if sent.preflight else set()
         if others := names - served - ADDED_METHODS:
             methods = shorten(", ".join(sorted(others)))
@@ -132,25 +128,15 @@ def _check_preflights(observed: ObservedMethod, served: set[str]) -> Iterator[Fi
 
 
 def _check_redirects(observed: ObservedMethod, base_url: str) -> Iterator[Finding]:
-    """Find redirects to the other scheme of the same host."""
+    """Find redirects to the other scheme of the same host: a page on https cannot follow one to http."""
     base = urlsplit(base_url)
-    for sent, response in _responses(observed):
+    for sent, response in observed.exchanges:
         location = response.get("location")
         if response.status not in REDIRECTS or not location:
             continue
         target = urlsplit(urljoin(sent.url, location))
         if target.hostname != base.hostname or target.scheme == base.scheme:
             continue
-        text = shorten(target.geturl())
-        if target[1:] == urlsplit(sent.url)[1:] or target.scheme == "https":
-            # The whole deployment does so: one finding, whichever path was called first.
-            yield make_finding(
-                "error",
-                finding_ids.EDGE_REDIRECT,
-                base_url,
-                (),
-                location=f"{target.scheme}://{target.netloc}",
-            )
-        else:
-            paths = (observed.route.path,)
-            yield make_finding("error", finding_ids.EDGE_REDIRECT, observed.key, paths, location=text)
+        location = shorten(target.geturl())
+        paths = (observed.route.path,)
+        yield make_finding("error", finding_ids.EDGE_REDIRECT, observed.key, paths, location=location)

@@ -12,7 +12,7 @@ from corsbp.testing.short_text import shorten
 from . import finding_ids
 from .edge_checks import is_cached_for_another_origin, origin_of
 from .finding import Finding, make_finding
-from .probe import UNKNOWN_ORIGIN, ObservedMethod, Target, describe_origin
+from .observed_method import UNKNOWN_ORIGIN, ObservedMethod, Target, describe_origin
 from .snapshot import FUNCTION, Entry, compare_entries
 
 MAX_ORIGINS: Final = 3
@@ -81,14 +81,15 @@ def compare_deployment(expected: Expectations, observed: Iterable[ObservedMethod
         lost: dict[str, list[str]] = {}
         for origin, grant in each.grants.items():
             known, entry = expected.grant_for(each.target, origin)
-            if not known or _is_cached(each, origin):  # which is a finding of its own
+            if not known or _has_finding(each, origin):
                 continue
             if entry is not None and grant is None:
                 lost.setdefault(_describe_response(each, origin), []).append(origin)
             else:
                 yield from _compare_grants(each, origin, entry, grant)
         for response, origins_ in lost.items():
-            yield _difference(each, f"lost {' and '.join(origins_)}: {response}")
+            pages = ", ".join(map(describe_origin, origins_))
+            yield _difference(each, f"lost {pages}: {response}")
 
 
 def _compare_grants(
@@ -108,25 +109,29 @@ def _difference(observed: ObservedMethod, text: str) -> Finding:
     return make_finding("error", message, observed.key, paths, difference=text)
 
 
-def _is_cached(observed: ObservedMethod, origin: str) -> bool:
-    return any(
-        is_cached_for_another_origin(observed.route, sent, sent.answer)
-        for sent in observed.exchanges
-        if sent.answer and not sent.preflight and origin_of(sent) == origin
-    )
+def _has_finding(observed: ObservedMethod, origin: str) -> bool:
+    """Return whether a fault of its own explains the responses to a page: a cache, or a doubled header."""
+    for sent, response in observed.exchanges:
+        if origin_of(sent) != origin:
+            continue
+        if len(response.lines(ALLOW_ORIGIN)) > 1:
+            return True
+        if not sent.preflight and is_cached_for_another_origin(observed.route, sent, response):
+            return True
+    return False
 
 
 def _describe_response(observed: ObservedMethod, origin: str) -> str:
     """Describe the last response to a page: why it allows nothing, and which server says that it sent it."""
-    responses = [sent.answer for sent in observed.exchanges if sent.answer and origin_of(sent) == origin]
+    responses = [response for sent, response in observed.exchanges if origin_of(sent) == origin]
+    stop = observed.blocked[origin]
     if not responses:
-        return "no response"
+        return stop  # A page on https sends no request to http.
     last = responses[-1]
-    allowed = last.get(ALLOW_ORIGIN)
-    if allowed is None:
+    if last.get(ALLOW_ORIGIN) is None:
         text = f"status {last.status} without headers of CORS"
     else:
-        text = f"status {last.status}, access-control-allow-origin: {shorten(allowed)}"
+        text = f"status {last.status}, {stop}"
     for name in ("server", "via"):
         if value := last.get(name):
             text += f", {name}: {shorten(value)}"

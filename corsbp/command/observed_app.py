@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sanic import Sanic
@@ -10,13 +10,17 @@ from sanic import Sanic
 from corsbp.testing.transports import SHORT_READING, AppSender
 
 from .header_writers import HeaderWriters
-from .probe import ObservedMethod, Target, observe
+from .observed_method import ObservedMethod, Target
+from .probe import observe
 
 
 async def observe_app(
-    app: Sanic[Any, Any], targets: Iterable[Target], origins: Sequence[str]
+    app: Sanic[Any, Any], list_targets: Callable[[], Sequence[Target]], origins: Sequence[str]
 ) -> list[ObservedMethod]:
     """Start an app in memory, and send requests to the targets as pages of these origins.
+
+    Args:
+        list_targets: lists the targets of the started app: extensions add routes at startup.
 
     Raises:
         RuntimeError: the app does not start.
@@ -24,4 +28,4 @@ async def observe_app(
     """
     with HeaderWriters() as writers:
         async with AppSender(app, SHORT_READING) as sender:
-            return [await observe(target, sender, [*origins], writers) for target in targets]
+            return [await observe(target, sender, [*origins], writers) for target in list_targets()]

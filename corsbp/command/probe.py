@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from corsbp.app.inventory import RouteInfo
 from corsbp.spec.fetch import ALLOW_HEADERS, EXPOSE_HEADERS, PREFIX
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.response_headers import header_names
@@ -19,11 +17,9 @@ from corsbp.testing.result import NoAnswer
 from corsbp.testing.transports import Sender
 
 from .header_writers import APP_CODE, CORSBP, HeaderWriters
+from .observed_method import NO_CHECK, NO_WRITER, UNKNOWN_ORIGIN, ObservedMethod, Target
 from .proxy_sender import ProxySender
 from .snapshot import Entry
-
-UNKNOWN_ORIGIN: Final = "https://unknown.example"
-"""The origin of a page that no policy names."""
 
 TIMEOUT: Final = 10.0
 """Seconds that a response may take."""
@@ -32,67 +28,6 @@ AUTHORIZATION: Final = "authorization"
 ANY_HEADER: Final = "x-corsbp"
 REQUEST_HEADERS: Final = {AUTHORIZATION: "Bearer 0", "content-type": "application/json", ANY_HEADER: "1"}
 """Request headers of the page: two that most pages send, and one that only "any header" allows."""
-
-NO_WRITER: Final = "none"
-"""The column "CORS by" of a method whose responses have no CORS headers."""
-
-NO_CHECK: Final = "no check"
-"""The same of a WebSocket that a page of any origin can open."""
-
-
-def describe_origin(origin: str) -> str:
-    """Return the origin; in words if it is the one that no policy names."""
-    return "an unknown origin" if origin == UNKNOWN_ORIGIN else origin
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One method of a route, and the URL that gets the requests."""
-
-    route: RouteInfo
-    method: str
-    url: str
-
-    @property
-    def key(self) -> str:
-        """The name of the method in snapshots."""
-        return f"{self.method} {self.route.host or ''}{self.route.path}"
-
-
-@dataclass(frozen=True, slots=True)
-class ObservedMethod:
-    """The facts that the responses of one method of a route show."""
-
-    target: Target
-    writer: str
-    """The code that wrote the CORS headers of the responses, in words."""
-
-    grants: Mapping[str, Entry | None]
-    """By origin, what its pages may do; None for nothing."""
-
-    status: int | None
-    """The status for the first origin: of GET, otherwise of the preflight."""
-
-    exchanges: tuple[Sent, ...] = ()
-    """Each request with its response."""
-
-    no_response: str | None = None
-    """Why there is no response, if there is none."""
-
-    @property
-    def route(self) -> RouteInfo:
-        """The route."""
-        return self.target.route
-
-    @property
-    def method(self) -> str:
-        """The method."""
-        return self.target.method
-
-    @property
-    def key(self) -> str:
-        """The name of the method in snapshots."""
-        return self.target.key
 
 
 async def observe(
@@ -109,7 +44,15 @@ async def observe(
         # A handler that never responds would cost the timeout once for each origin and request.
         grants[origin] = None if probe.no_response else await probe.grant_for(origin)
     writer = probe.describe_writer(grants)
-    return ObservedMethod(target, writer, grants, probe.status, tuple(probe.exchanges), probe.no_response)
+    return ObservedMethod(
+        target=target,
+        writer=writer,
+        grants=grants,
+        status=probe.status,
+        blocked=probe.blocked,
+        exchanges=tuple(probe.exchanges),
+        no_response=probe.no_response,
+    )
 
 
 class _Probe(ProxySender):
@@ -121,7 +64,8 @@ class _Probe(ProxySender):
         self.held_back = False
         self.no_response: str | None = None
         self.status: int | None = None
-        self.exchanges: list[Sent] = []
+        self.blocked: dict[str, str] = {}
+        self.exchanges: list[tuple[Sent, Answer]] = []
         # Dictionaries without values, as they keep the order in which the writers were found.
         self.preflight_writers: dict[str, None] = {}
         self.response_writers: dict[str, None] = {}
@@ -140,7 +84,7 @@ class _Probe(ProxySender):
         if isinstance(response, NoAnswer):
             self.no_response = response.reason
             return response
-        self.exchanges.append(replace(sent, answer=response))
+        self.exchanges.append((sent, response))
         self.status = self.status or response.status
         if writer := self._writer_of(response):
             found = self.preflight_writers if sent.preflight else self.response_writers
@@ -184,6 +128,9 @@ class _Probe(ProxySender):
             result = await self._fetch(origin, credentials)
             if self._passes(result):
                 return await self._entry(origin, credentials, result)
+            self.blocked[origin] = f"{result.blocked_by}"
+            if self.no_response:
+                break
         return None
 
     async def _entry(self, origin: str, credentials: bool, result: Result) -> Entry:

@@ -6,6 +6,7 @@ import inspect
 import os
 import sysconfig
 import traceback
+from functools import partial
 from pathlib import Path
 from types import CodeType
 from typing import Final
@@ -32,6 +33,8 @@ def locate_handler(handler: object) -> str | None:
 
     For a decorated function, it is the line of the first decorator: the route's.
     """
+    while isinstance(handler, partial):  # as Sanic wraps the handler of a WebSocket
+        handler = next(filter(callable, handler.args), handler.func)
     view = getattr(handler, "view_class", None)  # of a class-based view
     if view is not None:
         handler = next((value for value in vars(view).values() if inspect.isfunction(value)), None)

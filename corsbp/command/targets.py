@@ -13,7 +13,7 @@ from sanic import Sanic
 from corsbp.app.inventory import RouteInfo, list_prefixes, list_routes
 
 from .errors import CommandError
-from .probe import Target
+from .observed_method import Target
 
 HOST: Final = "api.example"
 """The host of an app in memory, for the browser, if the route does not name a host."""

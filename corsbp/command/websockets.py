@@ -10,7 +10,7 @@ from corsbp.testing import Browser, Result
 from corsbp.testing.transports import Sender
 from corsbp.testing.urls import SOCKETS
 
-from .probe import UNKNOWN_ORIGIN
+from .observed_method import UNKNOWN_ORIGIN
 
 OPEN_TO_ALL = (
     "Pages of every site can open it: CORS does not cover WebSockets, and nothing checks the origin."

@@ -13,8 +13,8 @@ import pytest
 from sanic import Blueprint, HTTPResponse, Request, Sanic, empty, redirect, text
 
 from corsbp import CorsPolicy, cors_group
+from corsbp.command.observed_method import UNKNOWN_ORIGIN
 from corsbp.command.other_cors import find_other_cors
-from corsbp.command.probe import UNKNOWN_ORIGIN
 from corsbp.testing.result import NoAnswer
 
 from ..support import ORIGIN, TWO, as_handler, new_app
@@ -255,6 +255,23 @@ def test_broken_response(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     app.add_route(handler, "/a", name="a")
     lines = [" ".join(line.split()) for line in audit(app, "--observed")[1].splitlines()]
     assert lines[2:4] == ["GET /a none no response", "GET /(no route) none no response"]
+
+
+def test_queries(audit: Any) -> None:
+    """A query goes to the path that it is for, whether its slash at the end is written or not."""
+    queries: list[str] = []
+    app = new_app()
+
+    async def note(request: Request) -> HTTPResponse:
+        queries.append(f"{request.path}?{request.query_string}")
+        return text("here")
+
+    app.add_route(note, "/socket.io/", name="socket")
+    app.add_route(note, "/other", name="other")
+    assert audit(app, "--observed", "--query", "/socket.io=EIO=4", "--query", "/oth*=a=1")[0] == 0
+    assert set(queries) == {"/socket.io?EIO=4", "/other?a=1"}
+    status, _, err = audit(app, "--observed", "--query", "/nowhere=a=1")
+    assert (status, err) == (2, "corsbp: --query: no route has the path /nowhere\n")
 
 
 def test_hosts(audit: Any) -> None:
