@@ -35,6 +35,7 @@ def check_body(body: object) -> None:
 
 def normalise_headers(headers: Headers) -> Pairs:
     """Return headers as pairs, without spaces around values. https://fetch.spec.whatwg.org/#concept-header-value-normalize"""
+    # an iterator can be read only once
     pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
     for pair in pairs:
         is_pair = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(text, str) for text in pair)

@@ -119,6 +119,7 @@ def attack(
     out WebSockets, and routes whose path has a regular expression.
     """
     for name, values in (("origins", origins), ("leave_out", leave_out)):
+        # a string is a collection of characters, none of which is an origin
         if type(values) is str:
             raise ValueError(f"{name}: {values!r} is one string; meant: [{values!r}]")
     allowed = tuple(origins)
@@ -143,6 +144,7 @@ async def _attack_app(
             if route.policy is None or route.policy.allow_origins != "*":
                 for method in route.methods:
                     grants += [grant async for grant in attacker.attack_route(route, method)]
+        # several routes of one path have the same grants
         return list(dict.fromkeys(grants))
 
 
@@ -156,6 +158,7 @@ def _is_tried(route: RouteInfo, leave_out: tuple[str, ...]) -> bool:
 def _matching_origins(policy: CorsPolicy) -> Iterator[str]:
     """Yield an origin for each entry of a policy: the entry itself, or one that its pattern matches."""
     for entry in origin_entries(policy):
+        # `:*` matches the default port too
         yield entry.replace("*.", "www.", 1).removesuffix(":*")
 
 

@@ -12,7 +12,7 @@ from sanic import Sanic
 from .arguments import Headers, check_body, check_choice, check_text, normalise_headers
 from .call_kinds import CrossOrigin, build_call, run_call
 from .engines import EngineName
-from .exchanges import Exchanges
+from .exchanges import run_exchanges
 from .fetch_algorithm import run_fetch
 from .fetch_arguments import Credentials, EmbedderPolicy, FetchCall, Mode, Redirect
 from .page_settings import Clock, make_page
@@ -51,10 +51,10 @@ class Browser:
             app: a Sanic app, with or without a section of corsbp.
             origin: the origin of the page: `"https://app.example"`, or `"null"` for a sandboxed frame.
             base_url: the URL of the app in the browser. Relative URLs as `/items` are relative to it.
-            engine: `"standard"`; `"today"` for the quirks that all current browsers have; or one engine,
-                `"chromium"` (Chrome, Edge), `"firefox"` or `"webkit"` (Safari).
+            engine: `"standard"`; `"today"` for the quirks that all browsers have; or `"chromium"` (Chrome,
+                Edge), `"firefox"` or `"webkit"` (Safari).
             third_party_cookies: False for a browser that sends no cookies to other sites than the page's, and
-                keeps none of them: the default of Safari, and of other browsers in private windows.
+                keeps none of them, as Safari.
             embedder_policy: the page's `Cross-Origin-Embedder-Policy`: `"unsafe-none"` or `"require-corp"`.
             local_network: False for a user who does not allow the page to call the local network, or servers
                 on this machine. Only Chromium asks for this permission, and only if the page is public.
@@ -179,7 +179,7 @@ class Browser:
         check_body(body)
         pairs = normalise_headers(headers)
         call = FetchCall(url, method, pairs, body, credentials, mode, redirect, upload_listener)
-        return await self._run(run_fetch(self._page, call))
+        return await run_exchanges(run_fetch(self._page, call), self._sender.send)
 
     async def fetch_as(
         self,
@@ -190,9 +190,9 @@ class Browser:
         content_type: str | None = None,
         crossorigin: CrossOrigin | None = None,
     ) -> Result:
-        """Send a request in another way than `fetch()`, whose response the page cannot read.
+        """Send a request in another way than `fetch()`: `await browser.fetch_as("image", "/logo.png")`.
 
-            assert (await browser.fetch_as("image", "/logo.png")).ok_for_page
+        The page cannot read the response.
 
         Args:
             kind: `"beacon"` for `navigator.sendBeacon()`, `"form"` for a form with method POST, `"image"` for
@@ -212,7 +212,7 @@ class Browser:
         check_text("url", url)
         check_body(body)
         call = build_call(kind, url, body, content_type, crossorigin)
-        return await self._run(run_call(self._page, kind, call))
+        return await run_exchanges(run_call(self._page, kind, call), self._sender.send)
 
     async def websocket(self, url: str) -> Result:
         """Call `new WebSocket(url)` in the page: only the handshake.
@@ -223,18 +223,7 @@ class Browser:
         Returns:
             A result whose `ok_for_page` is True if the socket opens. In memory, the handler does not run.
         """
-        return await self._run(run_handshake(self._page, url))
-
-    async def _run(self, exchanges: Exchanges[Result]) -> Result:
-        """Send each request of a call, and return its result."""
-        try:
-            sent = next(exchanges)
-            while True:
-                sent = exchanges.send(await self._sender.send(sent))
-        except StopIteration as done:
-            result = done.value
-            assert isinstance(result, Result)
-            return result
+        return await run_exchanges(run_handshake(self._page, url), self._sender.send)
 
     def set_cookie(self, cookie: str, url: str | None = None) -> None:
         """Visit `url` (by default the base URL), whose response has `Set-Cookie: <cookie>`.
@@ -242,7 +231,7 @@ class Browser:
             browser.set_cookie("session=ann; SameSite=None; Secure")
 
         Raises:
-            ValueError: `url` is not a URL, or this browser does not keep the cookie; with the reason.
+            ValueError: `url` is not a URL, or the reason why this browser does not keep the cookie.
         """
         visited = self._page.base if url is None else parse_url(url, self._page.base)
         if visited is None:
@@ -252,5 +241,5 @@ class Browser:
         self._page.cookies.keep(visited, line, visited.origin)
 
     def later(self, seconds: float) -> None:
-        """Let time pass for the browser's cookies and cached preflights."""
+        """Let time pass for cookies and cached preflights."""
         self._clock.skip(seconds)

@@ -41,6 +41,7 @@ def run_call(page: Page, kind: CallKind, call: FetchCall) -> Exchanges[Result]:
         if kind != "beacon" or not _has_arrived(fetch):
             fetch.steps.append(stopped.step)
             return Result("error", "", 0, {}, b"", tuple(fetch.sent), tuple(fetch.steps))
+    # only a navigation shows its URL
     url = fetch.url.with_user_info if call.mode == "navigate" else ""
     return Result(kind, url, 0, {}, b"", tuple(fetch.sent), tuple(fetch.steps))
 
@@ -99,8 +100,10 @@ def _check_size(kind: CallKind, fetch: FetchState) -> None:
 def _check_task(kind: CallKind, fetch: FetchState, answer: Answer) -> None:
     """Raise StoppedError if the response does not do what the page needs."""
     found = f"status {answer.status}, content-type {answer.get('content-type')!r}"
+    # browsers show an image with any status
     if kind == "image" and not is_image(answer):
         raise StoppedError("image-invalid", f"The response ({found}) is not an image")
+    # https://html.spec.whatwg.org/#fetch-a-single-module-script
     if kind == "script" and not 200 <= answer.status <= 299:
         raise StoppedError("script-status", f"The script got status {answer.status}: it needs 200 to 299")
     if kind == "script" and not is_script(answer):

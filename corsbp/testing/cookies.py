@@ -78,6 +78,7 @@ class CookieJar:
         self, cookie: Cookie, urls: Sequence[Url], page: str, navigation: str | None
     ) -> tuple[str, str] | None:
         """Return the reason why a cookie is not sent, and what to change."""
+        # browsers count http on this machine as secure
         if cookie.secure and not urls[-1].is_trustworthy:
             return "it is Secure, but the URL is http", USE_HTTPS
         relevant = urls if self._engine.redirects_stay_cross_site else urls[-1:]
@@ -93,6 +94,7 @@ class CookieJar:
         sites = f"{shorten(site_of_url(url))} is another site than the page, {shorten(page)}"
         if cookie.same_site != "none":
             return f"it is SameSite={cookie.same_site.title()}, and {sites}", USE_SAME_SITE_NONE
+        # a partitioned cookie cannot follow the user from site to site
         if not self._third_party and cookie.partition is None:
             return f"{sites}, and the browser blocks third-party cookies", USE_ONE_SITE
         return None

@@ -39,12 +39,14 @@ class _CorsCheck:
             status = f"{self._subject} (status {self._answer.status})"
             text = f"{status} has no {ALLOW_ORIGIN} for the origin {self._origin}"
             raise self._stop("origin-missing", text, self._how_to_allow())
+        # `*` must not let every site read the data of a user who is logged in
         if value == "*" and not self._credentials:
             return Step(f"{allowed} allows every origin")
         if value == "*":
             text = f"{allowed} does not allow a page that sends credentials"
             change = f"{self._how_to_allow()} {_WITHOUT_CREDENTIALS}, if it needs no cookies."
             raise self._stop("origin-any", text, change)
+        # the comparison is exact, byte by byte: several values in one header never match
         if value != self._origin and ("," in value or len(self._answer.lines(ALLOW_ORIGIN)) > 1):
             change = "Send it once: look for a proxy or a second middleware that adds one."
             raise self._stop("origin-several", f"{allowed} names more than one origin", change)

@@ -15,6 +15,7 @@ EngineName: TypeAlias = Literal["standard", "today", "chromium", "firefox", "web
 STANDARD = Engine()
 """https://fetch.spec.whatwg.org"""
 
+# Chromium 156
 CHROMIUM = Engine(
     wildcard_covers_authorization=True,
     upload_method_must_be_allowed=True,
@@ -39,6 +40,7 @@ CHROMIUM = Engine(
     refused_handshakes_set_no_cookies=True,
 )
 
+# Firefox ESR 153
 FIREFOX = Engine(
     wildcard_covers_authorization=True,
     upload_method_must_be_allowed=True,
@@ -61,6 +63,7 @@ FIREFOX = Engine(
     redirects_to_other_origins_are_cross_site=True,
 )
 
+# WebKitGTK 2.50
 WEBKIT = Engine(
     wildcard_covers_authorization=True,
     upload_method_must_be_allowed=True,

@@ -47,6 +47,7 @@ def fetch_response(fetch: FetchState) -> Exchanges[Answer]:
     try:
         return (yield from _follow_redirects(fetch))
     except StoppedError as stopped:
+        # a network error clears the cache: https://fetch.spec.whatwg.org/#concept-cache-clear
         if fetch.preflights.was_needed and not fetch.preflights.stays_cached_after(stopped):
             fetch.page.preflights.clear(fetch.cache_key)
         raise
@@ -63,6 +64,7 @@ def _follow_redirects(fetch: FetchState) -> Exchanges[Answer]:
                 return answer
             text = f'Status {answer.status} is a redirect, but the page set redirect: "error"'
             raise StoppedError("redirect-refused", text)
+        # the page learns only that there is a redirect: https://fetch.spec.whatwg.org/#atomic-http-redirect-handling
         if fetch.call.redirect == "manual":
             fetch.kind = "opaqueredirect"
             return answer
@@ -84,6 +86,7 @@ def _fetch_url(fetch: FetchState) -> Exchanges[Answer]:
     _check_scheme(fetch)
     if permission := check_permission(fetch.page, url):
         fetch.steps.append(permission)
+    # once a redirect has left the page's origin, CORS applies there too
     if fetch.page.has_origin_of(url) and fetch.kind == "basic":
         fetch.log(f"{shorten(url.origin)} is the page's own origin: no CORS")
         return (yield from send_request(fetch))
@@ -97,6 +100,7 @@ def _fetch_url(fetch: FetchState) -> Exchanges[Answer]:
     if reasons := fetch.preflights.list_reasons(fetch.method, fetch.headers):
         yield from ask_permission(fetch, reasons)
     answer = yield from send_request(fetch)
+    # redirects are checked too, before they are followed
     for step in check_cors(answer, fetch.origin, fetch.includes_credentials):
         fetch.steps.append(step)
     return answer
@@ -141,6 +145,7 @@ def _fetch_without_cors(fetch: FetchState) -> Exchanges[Answer]:
     if fetch.call.redirect != "follow":
         text = f'Mode "no-cors" does not allow redirect: "{fetch.call.redirect}"'
         raise StoppedError("no-cors-redirect", text)
+    # the kind stays opaque, even if a redirect comes back to the page's origin
     fetch.kind = "opaque"
     answer = yield from send_request(fetch)
     _check_resource_policy(fetch, answer)
@@ -196,6 +201,7 @@ def _is_tainted_at_once(fetch: FetchState) -> bool:
 
 def _change_method(fetch: FetchState, status: int) -> None:
     """Change the method to GET and drop the body, where a redirect does."""
+    # browsers always did so after 301 and 302: https://www.rfc-editor.org/rfc/rfc9110#status.301
     is_post = status in (301, 302) and fetch.method == "POST"
     if is_post or (status == 303 and fetch.method not in ("GET", "HEAD")):
         fetch.method, fetch.body = "GET", None
@@ -229,6 +235,7 @@ def _readable_result(fetch: FetchState, kind: Kind, answer: Answer) -> Result:
         fetch.log("The body has not ended: the page reads it as it arrives")
     if kind == "cors":
         fetch.steps += explain_hidden_headers(answer, headers)
+    # a page may read any status, also an error
     return Result(
         kind,
         fetch.url.with_user_info,

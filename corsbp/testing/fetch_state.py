@@ -17,6 +17,7 @@ class FetchState:
     def __init__(self, page: Page, call: FetchCall) -> None:
         self.page, self.call, self.engine = page, call, page.engine
         self.method, self.headers = call.method, call.headers
+        # browsers send text as UTF-8, whatever the content type
         self.body = call.body.encode() if isinstance(call.body, str) else call.body
         self.includes_credentials = call.credentials == "include"
         self.urls: list[Url] = []

@@ -32,6 +32,7 @@ def ask_permission(fetch: FetchState, reasons: list[str]) -> Exchanges[None]:
         return
     state.has_permission = False
     fetch.log(f"A preflight is needed: {', '.join(reasons)}")
+    # a preflight has no credentials: neither cookies nor Authorization
     headers = build_request_headers(
         fetch.page.origin,
         fetch.urls,
@@ -51,6 +52,7 @@ def ask_permission(fetch: FetchState, reasons: list[str]) -> Exchanges[None]:
 def _is_cached(fetch: FetchState, unsafe: list[str]) -> bool:
     """Check whether cached preflights allow the method and every header that needs permission."""
     cache, key = fetch.page.preflights, fetch.cache_key
+    # a safelisted method needs no permission, unless it is the only thing that a preflight asks for
     needs_method = not unsafe or fetch.method not in SAFELISTED_METHODS or fetch.call.upload_listener
     if fetch.engine.caches_nothing or (needs_method and not cache.allows_method(key, fetch.method)):
         return False
@@ -60,6 +62,7 @@ def _is_cached(fetch: FetchState, unsafe: list[str]) -> bool:
 def _preflight_headers(method: str, unsafe: list[str]) -> Pairs:
     if not unsafe:
         return ((REQUEST_METHOD, method),)
+    # without spaces, unlike the lists of most servers
     return ((REQUEST_METHOD, method), (REQUEST_HEADERS, ",".join(unsafe)))
 
 
@@ -103,9 +106,11 @@ def send_request(fetch: FetchState) -> Exchanges[Answer]:
         cookies, steps = page.cookies.build_header(fetch.urls, page.origin, navigation)
         headers = (*headers, ("cookie", cookies)) if cookies else headers
         fetch.steps += steps
+    # a page that writes "omit" does not expect cookies
     elif fetch.call.credentials != "omit":
         fetch.steps += page.cookies.explain_unused(url)
     answer = yield from fetch.send(Sent(fetch.method, str(url), headers, fetch.body or b""))
+    # cookies are stored before the CORS check: also if the page cannot read the response
     if has_cookies:
         fetch.steps += page.cookies.store(url, answer.lines("set-cookie"), page.origin, navigation)
     fetch.log(f"{fetch.method} {shorten(url)} got status {answer.status}")

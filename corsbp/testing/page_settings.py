@@ -37,6 +37,7 @@ def make_page(
     local_network: bool,
 ) -> Page:
     """Return a page with an empty cookie jar and preflight cache. Raises ValueError for invalid arguments."""
+    # the origin of a sandboxed frame, which no policy can name
     if origin != "null":
         check_origin(origin)
     check_choice("engine", engine, EngineName)

@@ -37,7 +37,9 @@ def assert_policy(
         AssertionError: a row has another result; with every step of the browser.
         ValueError: a row is invalid.
     """
+    # all rows are checked before the app is started
     rows = [_check_row(row) for row in table]
+    # a table from a loop can be empty by mistake
     if not rows:
         raise ValueError("an empty table shows nothing")
     with start_blocking_portal() as portal:
@@ -92,6 +94,7 @@ def _check_row(row: Row) -> Row:
         problem = "does not begin with three strings: origin, method and path"
     elif not isinstance(row[3], bool):
         problem = "has no True or False for credentials"
+    # an unknown id could never be the result, and the row would fail for the wrong reason
     elif not isinstance(row[4], bool) and (not isinstance(row[4], str) or row[4] not in STOPS):
         problem = f"expects neither True, False nor one of {', '.join(STOPS)}"
     if problem:

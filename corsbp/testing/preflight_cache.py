@@ -60,6 +60,7 @@ class PreflightCache:
         if entry.name == "*" and self._engine.caches_no_wildcard:
             return
         found = self._find(entries, entry.key, names)
+        # https://fetch.spec.whatwg.org/#concept-cache-create-entry
         for cached in found:
             cached.expires = entry.expires
         if not found:

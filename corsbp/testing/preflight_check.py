@@ -66,6 +66,7 @@ def _check_status(answer: Answer) -> Step:
     if status in REDIRECT_STATUSES:
         text = f"The preflight was redirected (status {status} to {safe_repr(answer.get('location'))})"
         raise StoppedError("preflight-redirect", text, "Call the URL that it redirects to.")
+    # https://fetch.spec.whatwg.org/#ok-status: also 304 is refused
     if not 200 <= status <= 299:
         change = WITHOUT_LOGIN if status in (401, 403, 407) else WITH_OPTIONS
         text = f"The preflight got status {status}: only 200 to 299 are accepted"
@@ -88,6 +89,7 @@ def _check_method(answer: Answer, request: PreflightRequest, methods: Sequence[s
             "Add it. With corsbp: a route of the section with this method on this path, and the method in "
             "allow_methods if that is a list."
         )
+        # browsers convert only six methods to upper case, and PATCH is not one of them
         if method.upper() != method:
             change = f"Write {method.upper()!r} in the page: browsers send this method as it is written."
         raise StoppedError("preflight-method", text, change)

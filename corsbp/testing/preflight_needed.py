@@ -36,6 +36,7 @@ class PreflightState:
             reasons.insert(0, f"the method {method}")
         if self._upload_listener:
             reasons.append("an upload listener")
+        # such an engine decides once for the whole redirect chain
         repeats = self._first_unsafe or self.was_needed
         if not reasons and repeats and self._engine.repeats_preflight_after_redirect:
             reasons = ["a request before the redirect needed one"]

@@ -28,6 +28,7 @@ def redirect_target(answer: Answer, urls: Sequence[Url], engine: Engine) -> Url 
     location = _read_location(answer, engine)
     if location is None:
         return None
+    # Location is bytes, which such engines escape one by one
     escaped = location
     if engine.keeps_location_bytes:
         escaped = quote(location, _ASCII, encoding="latin-1")
@@ -37,6 +38,7 @@ def redirect_target(answer: Answer, urls: Sequence[Url], engine: Engine) -> Url 
         raise StoppedError("redirect-location", f"The redirect goes to {shown}, which is not a valid URL")
     if not url.is_http:
         raise StoppedError("redirect-scheme", f"The redirect goes to {shown}")
+    # `urls` has the first URL too
     if len(urls) > MAX_REDIRECTS:
         raise StoppedError("redirect-too-many", f"There are more than {MAX_REDIRECTS} redirects")
     return url
@@ -51,6 +53,7 @@ def _read_location(answer: Answer, engine: Engine) -> str | None:
         lines = [", ".join(lines)]
     if not lines or (lines == [""] and engine.ignores_empty_location):
         return None
+    # two different values are no value: https://fetch.spec.whatwg.org/#concept-response-location-url
     if len(lines) > 1:
         raise StoppedError("redirect-location", f"The redirect names several URLs: {format_list(lines)}")
     if lines == [""] and engine.refuses_empty_location:

@@ -64,6 +64,7 @@ def build_request_headers(
 def _get_referrer(page: str, url: Url) -> str | None:
     """Return the page's URL under the default policy: https://w3c.github.io/webappsec-referrer-policy/#referrer-policy-strict-origin-when-cross-origin"""
     downgrade = page.startswith("https:") and not url.is_trustworthy
+    # the path of the page is never sent to another origin, and this page is at the root
     if downgrade or not page.startswith("http"):
         return None
     return f"{page}/"

@@ -216,6 +216,6 @@ class Result:
         if self.ok_for_page:
             verdict = _DONE.get(self.type, f"The page reads status {self.status}.")
         steps = [f"  {'x' if step.stop else '.'} {step.text}" for step in self.steps]
-        # each change once, below the verdict
+        # each change once, below the verdict, where a developer looks first
         changes = dict.fromkeys(step.change for step in self.steps if step.change)
         return "\n".join([*steps, verdict, *changes])

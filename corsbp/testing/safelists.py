@@ -47,6 +47,7 @@ def is_forbidden(name: str, value: str) -> bool:
 
 def is_safelisted(name: str, value: str, engine: Engine = STANDARD) -> bool:
     """Check whether a request that has only this header needs no permission for it."""
+    # the first step of https://fetch.spec.whatwg.org/#cors-safelisted-request-header
     if len(value) > MAX_VALUE_LENGTH:
         return False
     match name.lower():
@@ -87,6 +88,7 @@ def unsafe_names(headers: Iterable[tuple[str, str]], engine: Engine = STANDARD) 
     https://fetch.spec.whatwg.org/#cors-unsafe-request-header-names
     """
     lines = [(name.lower(), value) for name, value in headers]
+    # engines join the lines of a header before they look at the values
     if engine.measures_joined_lines:
         names = dict(lines)
         lines = [(name, ", ".join(value for key, value in lines if key == name)) for name in names]

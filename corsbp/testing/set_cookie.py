@@ -113,6 +113,7 @@ def parse_cookie(line: str, url: Url, now: float, page: str, engine: Engine = ST
 
 
 def _split_pair(pair: str, engine: Engine) -> tuple[str, str]:
+    # the standard reads `a` as a value without a name
     if "=" not in pair:
         pair = f"{pair}=" if engine.text_without_equals_is_name else f"={pair}"
     name, value = (part.strip(" \t") for part in pair.split("=", 1))
@@ -122,6 +123,7 @@ def _split_pair(pair: str, engine: Engine) -> tuple[str, str]:
 
 
 def _check_size(line: str, name: str, value: str, engine: Engine) -> None:
+    # the whole line counts, not only name and value
     if _CONTROLS.search(line):
         raise NotKeptError(name, "its line has a control character")
     if not name and not value:
@@ -163,6 +165,7 @@ def _parse_attributes(parts: Iterable[str], engine: Engine) -> Iterator[tuple[st
     for part in parts:
         key, _, text = (each.strip(" \t") for each in part.partition("="))
         name = key.lower()
+        # a longer attribute is ignored, and the cookie is kept
         fits = len(text) <= MAX_ATTRIBUTE_BYTES or engine.keeps_long_cookies
         if fits and _is_valid(name, text):
             yield name, text
@@ -187,9 +190,11 @@ def _parse_same_site(attributes: Mapping[str, str]) -> str | None:
 
 def _parse_lifetime(attributes: Mapping[str, str]) -> float:
     """Return the seconds for which a cookie is kept: without an attribute, until the browser is closed."""
+    # Max-Age takes precedence over Expires
     if age := attributes.get("max-age"):
         # Twenty digits exceed every limit; converting a million of them would take Python long.
         return -1 if age.startswith("-") else float(age[:20])
+    # an invalid date was left out with the invalid attributes
     expires = _parse_date(attributes.get("expires", ""))
     return MAX_LIFETIME if expires is None else expires - time.time()
 
@@ -206,6 +211,7 @@ def _parse_date(text: str) -> float | None:
 def _parse_domain(text: str, host: str, name: str) -> tuple[str, bool]:
     """Return the host or domain of a cookie, and whether the cookie is for this host only."""
     domain = text.removeprefix(".").lower()
+    # a public suffix may set cookies for itself: https://github.io, localhost
     if not domain or (domain == host and is_public_suffix(host)):
         return host, True
     if not is_within(host, domain):

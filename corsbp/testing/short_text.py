@@ -12,6 +12,7 @@ MAX_LISTED = 20
 
 def format_list(values: Iterable[str]) -> str:
     """Join values with commas: each one escaped and cut, and of a long list only the first ones."""
+    # a server can send any number of headers, of any length
     listed = list(values)
     shown = [safe_repr(value) for value in listed[:MAX_LISTED]]
     if len(listed) > MAX_LISTED:

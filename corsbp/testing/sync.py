@@ -37,6 +37,7 @@ class SyncBrowser:
         """The results of all calls so far: `browser.results[-1].why`."""
 
     def __enter__(self) -> SyncBrowser:
+        # the thread ends too if the app does not start
         with ExitStack() as stack:
             self._portal = stack.enter_context(start_blocking_portal())
             stack.enter_context(self._portal.wrap_async_context_manager(self._browser))
@@ -123,6 +124,7 @@ class BrowserPool:
         sender = self._senders.get((app, reading)) or AppSender(app, reading)
         # first the arguments are checked, then the app is started
         browser = Browser.using(sender, origin, **options)
+        # one thread for all browsers of the test
         self._portal = self._portal or self._stack.enter_context(start_blocking_portal())
         if (app, reading) not in self._senders:
             self._stack.enter_context(self._portal.wrap_async_context_manager(sender))

@@ -19,6 +19,7 @@ from .urls import SOCKETS, Url
 
 SWITCHING_PROTOCOLS = 101
 
+# the key is a constant, because nothing checks the server's proof that it read it
 _UPGRADE: Pairs = (
     ("upgrade", "websocket"),
     ("connection", "Upgrade"),
@@ -55,6 +56,7 @@ def _open_socket(page: Page, text: str, sent: list[Sent], steps: list[Step]) -> 
     if answer.status == SWITCHING_PROTOCOLS or not page.engine.refused_handshakes_set_no_cookies:
         steps += page.cookies.store(url, answer.lines("set-cookie"), page.origin)
     if answer.status != SWITCHING_PROTOCOLS:
+        # there can be an ordinary route, or none
         change = "Is there a WebSocket at this URL?"
         if answer.status == 403:
             change = (
@@ -82,6 +84,7 @@ def _check_url(page: Page, text: str) -> Url:
 
 
 def _handshake_headers(page: Page, url: Url) -> Pairs:
+    # WebSockets have no referrer: https://websockets.spec.whatwg.org/#concept-websocket-establish
     dropped = {"referer"}
     if page.engine.handshakes_have_no_accept:
         dropped.add("accept")
