@@ -1,6 +1,6 @@
-"""`python -m tests.fuzz --minutes N`: requests and policies, guided by the coverage of corsbp, and judged.
+"""`python -m tests.fuzz --minutes N`: a campaign of requests and policies, guided by the coverage of corsbp.
 
-What breaks an invariant is kept as a file beside the corpus and does not end the campaign. Such a file, and
+A case that breaks an invariant is kept as a file beside the corpus; the campaign goes on. Such a file, and
 any of `tests/fuzz/corpus`, is judged once by `python -m tests.fuzz --replay FILE`; moved into that folder it
 is a test case.
 """
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 MISSING = "{name} is not installed: pip install '.[test,fuzz]'"
 KEPT = Path(__file__).parent / "corpus"
 ROOMS = str(Path(__file__).parents[2] / "corsbp" / "**" / "*.py")
-# The project's own settings demand all of corsbp, not only what answers requests.
+# The settings of the project demand coverage of all of corsbp, not only of the code that serves requests.
 PLAIN = f"--rcfile={os.devnull}"
 KEPT_OF_A_KIND = 5
-LONGEST_INPUT = 10_000  # Sanic's limit for a head is 8192
+LONGEST_INPUT = 10_000  # the limit of Sanic for a head is 8192
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def replay(files: list[Path]) -> int:
-    """Judge kept cases, or all in a folder; what the fuzzer tried and is no case counts as well."""
+    """Judge kept cases, or all in a folder; bytes of the fuzzer that are not a case are counted."""
     from .world import World
 
     paths = sorted(path for file in files for path in (file.iterdir() if file.is_dir() else [file]))
@@ -87,7 +87,7 @@ def _judged(world: World, data: bytes) -> BrokenError | None:
 
 
 class Campaign:
-    """Runs until the time is over, then prints the figures and ends the process."""
+    """A run until the time is over, which then prints the figures and ends the process."""
 
     def __init__(self, seconds: float, seed: int, corpus: Path) -> None:
         from .meter import Meter
@@ -124,21 +124,21 @@ class Campaign:
             self.judge(case)
         except BrokenError as broken:
             self.note(broken, case)
-        except Exception as error:  # of the judge itself: a campaign does not end for it
+        except Exception as error:  # an error of the judge does not end a campaign
             self.note(BrokenError("judge", repr(error), case), case)
 
     def judge(self, case: Case) -> None:
         from .meter import allowance
         from .world import BrokenError
 
-        # Counting is slow, so only some are counted.
+        # Only some cases are counted, since it is slow.
         counted = self.judged % 10 == 0
         self.requests += len(self.world.judge(case, self.meter if counted else None))
         if counted and self.meter.count > allowance(case):
             raise BrokenError("linear", f"{self.meter.count} instructions", case)
 
     def note(self, broken: BrokenError, case: Case) -> None:
-        # The same fault is found over and over again.
+        # The same fault is found many times.
         self.findings[broken.invariant] += 1
         if self.findings[broken.invariant] <= KEPT_OF_A_KIND:
             folder = self.corpus.with_name(f"{self.corpus.name}-findings")
@@ -180,7 +180,7 @@ class Campaign:
 
 
 def measure(folders: list[Path]) -> str:
-    """The coverage of corsbp by all that was kept: replayed without instruments, by coverage.py."""
+    """Measure the coverage of corsbp by all kept cases, replayed without instruments, by coverage.py."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "COVERAGE_FILE": str(Path(folder) / "coverage")}
 

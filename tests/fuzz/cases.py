@@ -1,7 +1,7 @@
-"""What is sent, under which policy: how it is kept in a file, made up, and changed a little.
+"""Cases: bytes and a policy, kept in files, made at random, and changed a little.
 
-One source of chance serves both ways: Hypothesis' own, whose choices it can repeat and shrink, and the
-campaign's, which is seeded.
+The source of chance is either that of Hypothesis, which can repeat and shrink its choices, or that of the
+campaign, which has a seed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Case:
-    """The bytes of a connection, where they are cut, and the policy of `/fuzzed`; None: to the large app."""
+    """The bytes of a connection, where they are cut, and the policy of `/fuzzed`; None: the large app."""
 
     raw: bytes
     policy: Mapping[str, Any] | None = None
@@ -35,13 +35,13 @@ class Case:
         ]
 
     def to_bytes(self) -> bytes:
-        """As it is kept: a line of JSON, and the bytes as they are."""
+        """Return the content of a file: a line of JSON, then the bytes."""
         about = {"policy": self.policy, "splits": self.splits, "early": self.early}
         return json.dumps(about).encode() + b"\n" + self.raw
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Case:
-        """Raises ValueError where this is no case, or where its policy is none."""
+        """Read a case. Raises ValueError where it is not one, or its policy is not valid."""
         line, _, raw = data.partition(b"\n")
         try:
             about = json.loads(line)
@@ -152,12 +152,12 @@ BODIES = [b"", b"", b"", b"abc", b"3\r\nabc\r\n0\r\n\r\n", b"g\r\n", b"0\r\n\r\n
 
 
 class Maker:
-    """Makes cases up, by a source of chance."""
+    """A source of random cases."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
         self.small = False  # whether requests are for the app of `/fuzzed`
-        self.known: list[str] = []  # what its origin function says yes to
+        self.known: list[str] = []  # the origins that its function allows
 
     def often(self, percent: int = 85) -> bool:
         return self.random.randrange(100) < percent
@@ -172,7 +172,7 @@ class Maker:
         return self.pick(ENTRIES)
 
     def origin(self) -> str:
-        """An origin that some policy allows, or what differs from one by little."""
+        """Make an origin that some policy allows, or a text that differs from one by little."""
         if self.known and self.often(60):
             return self.pick(self.known)
         entry = self.entry()
@@ -233,7 +233,7 @@ class Maker:
         )
 
     def request(self) -> bytes:
-        """Something like a request: mostly one of a page, now and then what is hardly any."""
+        """Make the bytes of a request: mostly of a page, now and then hardly a request."""
         method = self.pick(METHODS[:2] if self.often(70) else METHODS)
         path = (
             self.path() if self.often(95) else self.pick(["*", "http://a/one/item", "one/item", "//one/item"])
@@ -249,7 +249,7 @@ class Maker:
         return b"\r\n".join(lines) + b"\r\n\r\n" + self.pick(BODIES)
 
     def policy(self) -> dict[str, Any]:
-        """A policy that may exist."""
+        """Make a policy that is valid."""
         fields: dict[str, Any] = {"dangerously_allow_public_suffixes": True}
         kind = self.random.randrange(8)
         if kind > 3:
@@ -283,7 +283,7 @@ class Maker:
         return self.cut(replace(case, raw=raw))
 
     def know(self, case: Case) -> None:
-        """Make requests that fit a case's policy."""
+        """Make requests that fit the policy of a case."""
         declared = (case.policy or {}).get("allow_origins")
         self.small = case.policy is not None
         self.known = [*declared["function"]] if isinstance(declared, Mapping) else []
@@ -295,7 +295,7 @@ class Maker:
         return replace(case, splits=tuple(sorted(set(places))), early=self.often(30))
 
     def scratched(self, raw: bytes) -> bytes:
-        """The bytes with a few changed."""
+        """Return the bytes with a few of them changed."""
         for _ in range(self.random.randint(1, 3)):
             place = self.random.randint(0, len(raw))
             word = self.pick(WORDS) if self.often(70) else bytes([self.random.randrange(256)])
@@ -303,7 +303,7 @@ class Maker:
         return raw
 
     def changed(self, case: Case) -> Case:
-        """A case that differs from another in one thing, whatever that was."""
+        """Return a case that differs from another one in one part."""
         self.know(case)
         lines = case.raw.split(b"\r\n")
         place = self.random.randrange(len(lines))

@@ -16,7 +16,7 @@ _TOOL = 4  # one of those that Python leaves free
 
 
 class Meter:
-    """Counts while it is entered. A call of C is one instruction: its work has to be bounded otherwise."""
+    """A context manager that counts instructions. A call of C counts as one, whatever its work."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -25,7 +25,7 @@ class Meter:
     def __enter__(self) -> Meter:
         self.count = 0
         if sys.version_info >= (3, 12):
-            # There `f_trace_opcodes` misses functions that were entered before.
+            # In these versions, `f_trace_opcodes` misses functions that were entered before.
             instruction = sys.monitoring.events.INSTRUCTION
             sys.monitoring.use_tool_id(_TOOL, "corsbp's meter")
             sys.monitoring.register_callback(_TOOL, instruction, self._monitor)
@@ -60,5 +60,5 @@ class Meter:
 
 
 def allowance(case: Case) -> int:
-    """The instructions that a case may take: a sum for each request, and some for each byte."""
+    """Return the instructions that a case may take: a sum for each request, and some for each byte."""
     return 8_000 * (1 + case.raw.count(b"\r\n\r\n")) + 20 * len(case.raw)

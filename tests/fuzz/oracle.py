@@ -1,4 +1,4 @@
-"""The rules, written down once more: slow, obvious, and without a look at the code that they judge.
+"""The rules, written once more: slow, obvious, and without a look at the code that they judge.
 
 A policy is the mapping of its declared fields, as in JSON: an origin function is
 `{"function": [the origins that it allows], "how": "sync"}`, or another of `HOW`.
@@ -9,14 +9,14 @@ from __future__ import annotations
 import ipaddress
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 Fields: TypeAlias = Mapping[str, Any]
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 HOW = ("sync", "async", "raises", "none")
-"""What an origin function does; only the first two ever say yes."""
+"""The ways of an origin function; only the first two ever return True."""
 
 _LABEL = set(string.ascii_lowercase + string.digits + "-_")
 _TOKEN = set(string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~")
@@ -27,7 +27,7 @@ _NO_PAGE = {"about", "blob", "data", "file", "ftp", "javascript", "mailto", "ws"
 
 
 def valid_origin(text: str) -> bool:
-    """Whether a browser could send this as the origin of a page."""
+    """Return whether a browser could send this as the origin of a page."""
     scheme, separator, rest = text.partition("://")
     if not separator or not _valid_scheme(scheme):
         return False
@@ -39,7 +39,7 @@ def valid_origin(text: str) -> bool:
 
 
 def valid_entry(text: str) -> bool:
-    """Whether a policy may declare this: an origin, or a pattern of origins."""
+    """Return whether a policy may declare this: an origin, or a pattern of origins."""
     scheme, separator, rest = text.partition("://")
     wild = rest.startswith("*.")
     instance = f"{scheme}{separator}{rest[2:] if wild else rest}"
@@ -52,7 +52,7 @@ def valid_entry(text: str) -> bool:
 
 
 def matches(entry: str, origin: str) -> bool:
-    """Whether a declared origin or pattern allows an origin."""
+    """Return whether a declared origin or pattern allows an origin."""
     if not valid_origin(origin):
         return False
     naive = re.escape(entry).replace(r"://\*\.", r"://.+\.").replace(r":\*", "(:[0-9]+)?")
@@ -103,7 +103,7 @@ def _valid_port(text: str, scheme: str) -> bool:
 
 
 def acceptable(fields: Fields) -> bool:
-    """Whether a policy with these fields may exist. Names of headers and methods are taken as they are."""
+    """Return whether a policy with these fields is valid; names of headers and methods are not checked."""
     declared = fields.get("allow_origins", "*")
     credentials = fields.get("allow_credentials", False)
     age = fields.get("max_age", 600)
@@ -144,7 +144,7 @@ class Asked(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """What an answer must have: `kind` tells how it comes about, `vary` what ours adds to that header."""
+    """The CORS headers of a response, the names that corsbp adds to Vary, and the kind of the response."""
 
     kind: str  # outside, ordinary, plain (an OPTIONS of ours) or preflight
     headers: Mapping[str, str] = {}
@@ -155,37 +155,48 @@ class Expected(NamedTuple):
 OUTSIDE = Expected("outside")
 
 
-def expected(served: Mapping[str, Fields | None], owner: Fields | None, asked: Asked) -> Expected:
-    """The CORS headers of the answer to a request.
+def expected(
+    served: Mapping[str, Fields | None], owner: Fields | None, methods: Iterable[str], asked: Asked
+) -> Expected:
+    """Return the CORS headers of the response to a request.
 
     `served`: the methods of its path, each with its route's policy, None for a route without CORS;
-    `owner`: the policy of the section that a path without any route belongs to.
+    `owner`: the policy of the section that a path without any route belongs to;
+    `methods`: those that this section serves somewhere.
     """
-    known = bool(served)
-    if not known:
-        served = dict.fromkeys(METHODS, owner)
-    ours = [policy for method in METHODS if (policy := served.get(method)) is not None]
-    if not ours:
+    ordered = [served[method] for method in METHODS if method in served] if served else [owner]
+    default = next((policy for policy in ordered if policy is not None), None)
+    if default is None:
         return OUTSIDE
-    default = ours[0]
-    allow = (*(method for method in METHODS if method in served and method != "OPTIONS"), "OPTIONS")
-    shared = any(policy is not default for policy in served.values())
-    origins, wanted = asked.lines("origin"), asked.lines("access-control-request-method")
-    wanted_of = served.get(wanted[0], default) if wanted else None
-    if asked.method == "OPTIONS" and origins and wanted_of is not None:
-        return Expected("preflight", *_lists(wanted_of, served, shared, asked))
-    if asked.method == "OPTIONS" and origins and wanted and "OPTIONS" not in served:
-        return Expected("plain", {}, ("access-control-request-method",))
-    if asked.method in served and known:
+    shared = any(policy is not default for policy in ordered)
+    if asked.method == "OPTIONS" and asked.lines("origin") and asked.lines("access-control-request-method"):
+        somewhere = served or dict.fromkeys(methods, owner)
+        return _preflight(default, somewhere, shared, asked)
+    if not served:
+        return Expected("ordinary", *_ordinary(default, asked))
+    if asked.method in served:
         policy = served[asked.method]
         return OUTSIDE if policy is None else Expected("ordinary", *_ordinary(policy, asked))
-    if asked.method != "OPTIONS" or not known:
-        return Expected("ordinary", *_ordinary(default, asked), allow if known else ())
+    allow = (*(method for method in METHODS if method in served and method != "OPTIONS"), "OPTIONS")
     headers, vary = _ordinary(default, asked)
+    if asked.method != "OPTIONS":
+        return Expected("ordinary", headers, vary, allow)
     if _static(default):
         lists, vary = _lists(default, served, shared, Asked("OPTIONS", ()))
         headers.update(lists)
     return Expected("plain", headers, vary, allow)
+
+
+def _preflight(default: Fields, served: Mapping[str, Fields | None], shared: bool, asked: Asked) -> Expected:
+    """Return the headers of a preflight, by the policy of the method that it names."""
+    policy = served.get(asked.lines("access-control-request-method")[0], default)
+    if policy is not None:
+        return Expected("preflight", *_lists(policy, served, shared, asked))
+    if "OPTIONS" not in served:
+        return Expected("plain", {}, ("access-control-request-method",))
+    # a handler of the user responds: without a grant, if it is in the section at all
+    own = served["OPTIONS"]
+    return OUTSIDE if own is None else Expected("ordinary", {}, ("access-control-request-method",))
 
 
 def _ordinary(policy: Fields, asked: Asked) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -240,7 +251,7 @@ def _lists(
 
 
 def granted(policy: Fields, origins: Sequence[str]) -> str | None:
-    """The `access-control-allow-origin` of a granted answer, or None."""
+    """Return the `access-control-allow-origin` of a granted response, or None."""
     declared = policy.get("allow_origins", "*")
     if declared in ("*", ["*"]):
         return "*"
@@ -263,7 +274,7 @@ def _static(policy: Fields) -> bool:
 
 
 def requested(lines: Sequence[str]) -> str:
-    """The header names that a preflight asks for, where all of them are names; else nothing."""
+    """Return the header names in a preflight, if all of them are valid; else nothing."""
     text = ",".join(lines)
     names = [name.strip(" \t") for name in text.split(",")]
     if len(text) > 8192 or len(names) > 128 or not all(set(name) <= _TOKEN for name in names):

@@ -1,4 +1,4 @@
-"""The fuzzer's short way, in every run: cases of chance, those that once found something, and the work."""
+"""A short run of the fuzzer: random cases, cases that once found a fault, and the work for a request."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ def world() -> Iterator[World]:
 
 @quickly
 @given(random=chance)
-def test_requests_that_are_made_up(world: World, random: Random) -> None:
+def test_random_requests_break_no_invariant(world: World, random: Random) -> None:
     world.judge(Maker(random).case())
 
 
 @quickly
 @given(random=chance, raw=st.binary(max_size=200), place=st.integers(0, 200), splits=SPLITS)
-def test_bytes_in_the_middle_of_a_request(
+def test_random_bytes_in_a_request_break_no_invariant(
     world: World, random: Random, raw: bytes, place: int, splits: list[int]
 ) -> None:
     whole = Maker(random).request()
     world.judge(Case(whole[:place] + raw + whole[place:], None, tuple(splits), early=len(splits) % 2 == 0))
 
 
-def test_what_is_made_up_is_of_every_kind(world: World) -> None:
-    """Else what holds for all of them says little."""
+def test_random_requests_are_of_every_kind(world: World) -> None:
+    """Otherwise, invariants that are never broken would say little."""
     maker = Maker(Random(2))
     kinds: Counter[str] = Counter()
     for _ in range(400):
@@ -70,8 +70,8 @@ def test_what_is_made_up_is_of_every_kind(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
-def test_kept_cases(world: World, path: Path) -> None:
-    """Each found a fault, if one made on purpose, or showed what Sanic does by itself."""
+def test_kept_cases_break_no_invariant(world: World, path: Path) -> None:
+    """Each of them once found a fault, or shows a behaviour of Sanic."""
     case = Case.from_bytes(path.read_bytes())
     assert Case.from_bytes(case.to_bytes()) == case
     world.judge(case)
@@ -91,7 +91,7 @@ PARTS = (SCHEMES, WILDCARDS, HOSTS, PORTS)
 ENTRY = st.tuples(*map(st.sampled_from, PARTS)).map("".join)
 
 
-def test_every_entry_of_these_parts() -> None:
+def test_every_entry_of_these_parts_is_valid_or_refused_as_by_the_oracle() -> None:
     entries = list(map("".join, product(*PARTS)))
     taken = [entry for entry in entries if not origin_problems(entry, patterns=True)]
     assert taken == [entry for entry in entries if valid_entry(entry)]
@@ -100,7 +100,9 @@ def test_every_entry_of_these_parts() -> None:
 
 @quickly
 @given(entries=st.lists(ENTRY, max_size=3), credentials=st.booleans(), insecure=st.booleans())
-def test_a_policy_may_exist_or_not(entries: list[str], credentials: bool, insecure: bool) -> None:
+def test_policies_are_made_or_refused_as_by_the_oracle(
+    entries: list[str], credentials: bool, insecure: bool
+) -> None:
     fields: dict[str, Any] = {
         "allow_origins": entries,
         "allow_credentials": credentials,
@@ -115,7 +117,7 @@ def test_a_policy_may_exist_or_not(entries: list[str], credentials: bool, insecu
 
 @settings(quickly, max_examples=300)
 @given(random=chance, others=st.lists(ENTRY, max_size=5))
-def test_origins_under_policies(random: Random, others: list[str]) -> None:
+def test_origins_are_allowed_as_by_the_oracle(random: Random, others: list[str]) -> None:
     maker = Maker(random)
     entries = [maker.entry(), *maker.some(maker.entry, 3), "https://two.example"]
     origins = OriginSet(entries)
@@ -130,7 +132,7 @@ def test_origins_under_policies(random: Random, others: list[str]) -> None:
     lines=st.lists(st.text(st.sampled_from("aZ9-_,, \t\x00é:;"), max_size=12), max_size=3),
     more=st.integers(0, 129),
 )
-def test_requested_names(lines: list[str], more: int) -> None:
+def test_requested_names_are_read_as_by_the_oracle(lines: list[str], more: int) -> None:
     lines = [*lines, "," * more]
     assert (parse_requested_headers(lines) or "") == requested(lines)
 
@@ -176,14 +178,14 @@ def instructions(world: World, method: str, path: str, lines: bytes) -> int:
     return meter.count
 
 
-def test_the_meter_counts_every_time(world: World) -> None:
+def test_the_meter_counts_alike_every_time(world: World) -> None:
     _, second, third = (instructions(world, "GET", "/patterns/item", b"x: y") for _ in range(3))
     assert 100 < second == third
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
 @pytest.mark.parametrize("grows", GROWS)
-def test_work_by_the_length_of_headers(world: World, grows: str, method: str) -> None:
+def test_work_is_linear_in_the_length_of_headers(world: World, grows: str, method: str) -> None:
     make = GROWS[grows]
     small, large = (instructions(world, method, "/patterns/item", make(size)) for size in (3500, 7000))
     assert min(small, large) > 100, "it did not get to corsbp"
@@ -192,15 +194,15 @@ def test_work_by_the_length_of_headers(world: World, grows: str, method: str) ->
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
 @pytest.mark.parametrize("path", PATHS)
-def test_work_by_the_length_of_paths(world: World, path: str, method: str) -> None:
+def test_work_is_linear_in_the_length_of_paths(world: World, path: str, method: str) -> None:
     make = PATHS[path]
     small, large = (instructions(world, method, make(size), b"x: y") for size in (3000, 6000))
     assert min(small, large) > 100, "it did not get to corsbp"
     assert large <= 2.2 * small, (small, large)
 
 
-def test_work_beyond_what_a_server_lets_through() -> None:
-    """Other servers have other limits: whatever comes, origins and names are read up to bounds of ours."""
+def test_work_is_bounded_beyond_the_limits_of_a_server() -> None:
+    """Other servers have other limits: origins and names are read only up to limits of corsbp."""
     origins = OriginSet(["https://*.tenants.example", "https://*.b:*"])
 
     def work(size: int) -> int:
@@ -223,8 +225,8 @@ def test_work_beyond_what_a_server_lets_through() -> None:
 # --- the fuzzer itself ---
 
 
-def test_the_judge_sees_what_is_broken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A judge that lets everything pass would make all of the above look well."""
+def test_the_judge_finds_faults_that_are_made(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge that accepts everything would make all other tests pass."""
     case = Case(b"GET /list/item HTTP/1.1\r\nHost: a\r\nOrigin: https://evil.example\r\n\r\n")
     world.judge(case)
     monkeypatch.setitem(

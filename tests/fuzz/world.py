@@ -1,8 +1,8 @@
-"""An app with sections beside the same app without them, and the judge of what both answer.
+"""An app with sections beside the same app without them, and the judge of their responses.
 
 Both are driven through Sanic's own HTTP protocol, in memory: bytes in, in whatever pieces, and bytes out.
-What the app without sections answers tells what Sanic makes of the bytes; the oracle tells what a section
-adds to that. Nothing else may be in an answer.
+The response of the app without sections shows how Sanic reads the bytes; the oracle has what a section
+adds to it. Nothing else may be in a response.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ FUZZED = "fuzzed"
 
 
 class Place(NamedTuple):
-    """A blueprint: its prefix, as the router takes paths apart, its host, and the policy of its section."""
+    """A blueprint: its prefix in segments of the router, its host, and the policy of its section."""
 
     prefix: str
     policy: str | None
@@ -82,12 +82,15 @@ PLACES = {
 _PARAMETERS = {"<tenant:str>": r"[^/]+", "<number:int>": r"-?\d+"}
 
 
+OTHER_POLICY = ("_outside", "_feed")
+"""How names of routes end that do not have the policy of their section."""
+
 SITE = [name for name in PLACES if name != FUZZED]
 SMALL = [FUZZED, "web"]
 
 
 def owner_of(path: str, host: str | None, places: Iterable[str]) -> str | None:
-    """R5: the place that a path without any route belongs to; None where that is nobody or not one alone."""
+    """R5: return the place of a path without any route; None if it has none, or several."""
     segments = path[1:].split("/")
     best: dict[int, set[str]] = {}
     for name in places:
@@ -105,7 +108,7 @@ def owner_of(path: str, host: str | None, places: Iterable[str]) -> str | None:
 
 
 def add_routes(bp: Blueprint, name: str) -> None:
-    """The routes of a place: whatever differs in how an answer comes about."""
+    """Add the routes of a place: all kinds of responses."""
 
     @bp.get("/alone" if name == "sharing" else "/item", name="item")
     async def item(_: Request, **__: Any) -> HTTPResponse:
@@ -114,7 +117,7 @@ def add_routes(bp: Blueprint, name: str) -> None:
     if name == "sharing":
         return
     if name == "root":
-        bp.add_route(cast(Any, item), "/", name="home")  # the decorator's type is that of its result
+        bp.add_route(cast(Any, item), "/", name="home")  # the type of the decorator is that of its result
 
     @bp.route("/item", methods=["POST", "PUT"], name="post_item")
     async def post_item(request: Request, **__: Any) -> HTTPResponse:
@@ -127,7 +130,7 @@ def add_routes(bp: Blueprint, name: str) -> None:
     async def parameter(_: Request, **__: Any) -> HTTPResponse:
         return text("parameter")
 
-    # One path, three policies. In no section, Sanic's `ctx_cors` would be taken for a mistake.
+    # One path with three policies. In no section, `ctx_cors` would be an error.
     inside = PLACES[name].policy is not None
     feed: dict[str, Any] = {"ctx_cors": policy_of(POLICIES["feed"])} if inside else {}
     outside: dict[str, Any] = {"ctx_cors": False} if inside else {}
@@ -181,14 +184,14 @@ def add_routes(bp: Blueprint, name: str) -> None:
 
     @bp.websocket("/socket", name="socket")
     async def socket(_: Request, __: Any, **___: Any) -> None:
-        """Never entered: `Wire.websocket_handshake` ends what came so far."""
+        """Never run: `Wire.websocket_handshake` ends a handshake that came so far."""
 
     if name in ("web", "patterns"):
         bp.static("/file", ROOT / "LICENSE", name="file")
 
 
 def policy_of(fields: Fields) -> CorsPolicy:
-    """The policy that the oracle's fields stand for."""
+    """Return the policy of these fields of the oracle."""
     return CorsPolicy(**{**fields, "allow_origins": _origins_of(fields)})
 
 
@@ -211,10 +214,10 @@ def _origins_of(fields: Fields) -> Any:
 
 
 def make_app(places: list[str], wrapped: bool) -> tuple[Sanic, CorsGroup | None]:
-    """An app with these places, and the section whose policy is the case's."""
+    """Return an app with these places, and the section that gets the policy of a case."""
 
     class Noted(Request):
-        """A request that tells what Sanic read; one without a head stands for bytes that were none."""
+        """A request that its app can find; one without a head stands for bytes that are not a request."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
@@ -249,7 +252,7 @@ def make_app(places: list[str], wrapped: bool) -> tuple[Sanic, CorsGroup | None]
 
     @app.on_response
     async def ends(request: Request, _: HTTPResponse) -> HTTPResponse | None:
-        """The other ways out of the chain of middleware."""
+        """Replace the response, or raise."""
         if replaced(request):
             return text("replaced", headers={"vary": "x-replace"})
         if "x-raise" in request.headers:
@@ -260,7 +263,7 @@ def make_app(places: list[str], wrapped: bool) -> tuple[Sanic, CorsGroup | None]
 
 
 def replaced(request: Request) -> bool:
-    """Whether a middleware answers with a response of its own."""
+    """Return whether middleware replaces the response."""
     return "x-replace" in request.headers
 
 
@@ -272,7 +275,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Answer:
-    """What was written for a request, which is None where Sanic could not read one."""
+    """A response as it was written, and its request: None where Sanic could not read one."""
 
     def __init__(self, request: Request, raw: bytes, interim: int) -> None:
         head, _, self.body = raw.partition(b"\r\n\r\n")
@@ -291,18 +294,18 @@ class Answer:
         ]
 
     def vary(self) -> list[str]:
-        """The names in `Vary`, of which there may be one line."""
+        """Return the names in `Vary`, of which there may be one line."""
         lines = [value.decode("latin-1") for name, value in self.head if name == b"vary"]
         assert len(lines) < 2, f"vary: {lines}"
         return [name.strip().lower() for name in lines[0].split(",")] if lines else []
 
     def rest(self) -> list[tuple[bytes, bytes]]:
-        """The headers that corsbp has nothing to do with."""
+        """Return the headers that corsbp has nothing to do with."""
         return [pair for pair in self.head if pair[0] != b"vary" and not pair[0].startswith(_CORS)]
 
 
 class Wire(asyncio.Transport):
-    """Hands over the pieces of a request, when they are asked for or early, and keeps what is written."""
+    """A connection in memory: it delivers a request in pieces, when Sanic reads or early."""
 
     def __init__(self, app: Sanic, pieces: list[bytes], early: bool) -> None:
         super().__init__({"peername": ("127.0.0.1", 50000), "sockname": ("127.0.0.1", 80)})
@@ -317,7 +320,7 @@ class Wire(asyncio.Transport):
         self.protocol: Any = HttpProtocol(loop=self.loop, app=app, connections=set())
 
     async def run(self) -> list[Answer]:
-        """All that is answered before the client goes away, which it does when no more is to be had."""
+        """Return the responses; the client goes away when no more can come."""
         others = asyncio.all_tasks()
         self.protocol.connection_made(self)
         self.tasks = asyncio.all_tasks() - others
@@ -331,7 +334,7 @@ class Wire(asyncio.Transport):
         return self.answers
 
     def resume_reading(self) -> None:
-        if self.gone:  # Sanic waits for the rest of a body all the same, until a timeout
+        if self.gone:  # Sanic still waits for the rest of a body, until a timeout
             for task in self.tasks:
                 self.loop.call_soon(task.cancel)
         elif not self.pieces:
@@ -369,7 +372,7 @@ class Wire(asyncio.Transport):
         return self
 
     async def websocket_handshake(self, *_: Any) -> None:
-        """What Sanic asks the protocol of a connection for, once nothing has refused the handshake."""
+        """End a handshake that nothing has refused: Sanic calls this to open the socket."""
         raise SanicException("shaken hands", status_code=418, quiet=True)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
@@ -378,7 +381,7 @@ class Wire(asyncio.Transport):
 
 
 class Notes(logging.Handler):
-    """What was logged as an error, by its kind, tracebacks among it; and explanations that are not clean."""
+    """A log handler that keeps errors by their kind, and lines with characters that are not printable."""
 
     NAMES = ("sanic.root", "sanic.error", "sanic.server", "corsbp", "asyncio")
 
@@ -415,7 +418,7 @@ class Notes(logging.Handler):
 
 
 class BrokenError(AssertionError):
-    """An invariant did not hold for a case: `invariant` names it."""
+    """An error: an invariant is broken for a case."""
 
     def __init__(self, invariant: str, detail: str, case: Case) -> None:
         super().__init__(f"{invariant}: {detail}\n{case!r}")
@@ -435,25 +438,25 @@ class Pair:
             for app in (self.bare, self.app):
                 loop.run_until_complete(start(app))
                 Sanic.unregister_app(app)
-        loop.set_debug(False)  # Sanic's debug is the loop's, which is slow
+        loop.set_debug(False)  # the debug mode of Sanic turns on that of the loop, which is slow
         self.served = lru_cache(maxsize=1000)(self._served)
 
     @contextmanager
     def explaining(self) -> Iterator[None]:
-        """Bind the routes as under `sanic --debug`, of which the pages of errors are never twice the same."""
+        """Bind the routes as under `sanic --debug`, without its error pages, which differ each time."""
         mode = self.app.state.mode
         self.app.state.mode = Mode.DEBUG if self.explains else mode
         yield
         self.app.state.mode = mode
 
     def reconfigure(self, policy: CorsPolicy) -> None:
-        """Give the section of the case its policy."""
+        """Give the section the policy of a case."""
         assert self.fuzzed is not None
         with self.explaining():
             self.fuzzed.reconfigure(policy)
 
     def _served(self, path: str, host: str | None) -> dict[str, tuple[str | None, bool]]:
-        """The methods of a path, each with the name of its policy, and whether it is a WebSocket."""
+        """Return the methods of a path, each with the name of its policy, and whether it is a WebSocket."""
         found: dict[str, tuple[str | None, bool]] = {}
         for method in METHODS:
             try:
@@ -462,24 +465,30 @@ class Pair:
                 continue
             _, place, name = route.name.split(".")
             ours = PLACES[place].policy
-            if name.endswith("_outside"):
+            if name.endswith(OTHER_POLICY[0]):
                 ours = None
-            elif name.endswith("_feed"):
+            elif name.endswith(OTHER_POLICY[1]):
                 ours = ours and "feed"
             found[method] = ours, name == "socket"
         return found
 
-    def owner(self, path: str, host: str | None) -> str | None:
-        """The name of the policy of a path without any route."""
+    def owner(self, path: str, host: str | None) -> tuple[str | None, set[str]]:
+        """Return the name of the policy of a path without any route, and the methods of its section."""
         place = owner_of(path, host, self.places)
-        return PLACES[place].policy if place else None
+        if place is None:
+            return None, set()
+        names = ((route, route.name.split(".")) for route in self.bare.router.routes)
+        own = [
+            route for route, (_, where, name) in names if where == place and not name.endswith(OTHER_POLICY)
+        ]
+        return PLACES[place].policy, {method for route in own for method in route.methods}
 
 
 class World:
-    """The apps; what they answer to a case is judged."""
+    """The apps, with and without sections, and the judge of their responses."""
 
     def __init__(self) -> None:
-        run_server(asyncio.sleep(0))  # gives back what TOUCHUP has taken out of Sanic for another app
+        run_server(asyncio.sleep(0))  # restores what TOUCHUP has removed from Sanic for another app
         self.loop = asyncio.new_event_loop()
         self.loop.set_exception_handler(lambda _, context: self.notes.kinds.append(f"loop: {context}"))
         self.site = Pair(SITE, self.loop, explains=False)
@@ -493,14 +502,14 @@ class World:
         self.loop.close()
 
     def judge(self, case: Case, meter: Meter | None = None) -> list[Expected]:
-        """What each request of a case was, by the oracle. Raises BrokenError where an invariant breaks."""
+        """Return the kind of each request of a case. Raises BrokenError where an invariant breaks."""
         pair = self.site if case.policy is None else self.small
         self._set(case.policy)
         bare, told = self._send(pair.bare, case), self.notes.take()
         with meter or nullcontext():
-            answers = self._send(pair.app, case)
+            responses = self._send(pair.app, case)
         verdicts = []
-        for there, here in zip(bare, answers, strict=False):
+        for there, here in zip(bare, responses, strict=False):
             verdict = self._expected(pair, there)
             verdicts.append(verdict)
             try:
@@ -510,16 +519,16 @@ class World:
                 about = f"{verdict}: {here.status} {here.head}, bare {there.status} {there.head}"
                 raise BrokenError(invariant, f"{detail}: {about}", case) from None
         raised = sum(
-            verdict.kind == "preflight" and "x-raise" in there.request.headers
+            verdict.kind in ("preflight", "refused socket") and "x-raise" in there.request.headers
             for verdict, there in zip(verdicts, bare, strict=False)
             if there.request is not None
         )
         self._judge_log(case, told, self.notes.take(), raised)
-        if len(bare) != len(answers):
-            # Where Sanic answers 405 at once, a section's OPTIONS reads the body first, which may never end.
-            last = bare[len(answers)].request if len(answers) == len(bare) - 1 else None
+        if len(bare) != len(responses):
+            # Where Sanic responds 405 at once, OPTIONS of a section reads the body first.
+            last = bare[len(responses)].request if len(responses) == len(bare) - 1 else None
             if not (last and last.method == "OPTIONS" and _has_body(last)):
-                raise BrokenError("answers", f"{len(answers)} instead of {len(bare)}", case)
+                raise BrokenError("answers", f"{len(responses)} instead of {len(bare)}", case)
         return verdicts
 
     def _set(self, fields: Fields | None) -> None:
@@ -538,18 +547,21 @@ class World:
             return OUTSIDE
         host = request.headers.getone("host", None)
         served = pair.served(request.path, host)
-        # `OPTIONS *`, which Sanic routes to the root; but to it `*list/item` is `/list/item` as well.
+        # Sanic routes `OPTIONS *` to the root; but for Sanic `*list/item` is `/list/item`, too.
         if request.path == "*" and request.method not in served:
             return Expected("server")
-        policy = pair.owner(request.path, host)
+        policy, methods = pair.owner(request.path, host)
         owner = self.fields[policy] if policy else None
         asked = Asked(request.method, [(name.lower(), value) for name, value in request.headers.items()])
         fields = {method: self.fields[name] if name else None for method, (name, _) in served.items()}
-        verdict = expected(fields, owner, asked)
-        if verdict.kind == "plain" and "x-deny" in request.headers:
-            if verdict.vary == ("access-control-request-method",):
-                return OUTSIDE  # a preflight for a route outside, which others answer
-            return expected(fields, owner, Asked("BREW", asked.headers))._replace(allow=())
+        verdict = expected(fields, owner, methods, asked)
+        outside = verdict.vary == ("access-control-request-method",)  # a preflight for a route outside
+        served_by_middleware = request.method not in served and bare.status < 400
+        denied = verdict.kind == "plain" and "x-deny" in request.headers
+        if (verdict.kind == "ordinary" and served_by_middleware) or (denied and outside):
+            return OUTSIDE
+        if denied:
+            return expected(fields, owner, methods, Asked("BREW", asked.headers))._replace(allow=())
         socket = served.get(request.method, (None, False))[1]
         if socket and verdict.kind == "ordinary" and asked.lines("origin"):
             grant = verdict.headers.get("access-control-allow-origin")
@@ -586,8 +598,8 @@ class World:
         headers = bare.request.headers
         by_ours = verdict.kind == "preflight" or (verdict.kind == "plain" and "x-deny" not in headers)
         if ours.body == bare.body == _NO_PAGE:
-            return  # for some values of Accept, Sanic cannot write the page of any error
-        if verdict.kind == "refused socket" and not replaced(bare.request):
+            return  # for some values of Accept, Sanic cannot write an error page
+        if verdict.kind == "refused socket":
             assert ours.status == 403, f"status: {ours.status}"
         elif not by_ours or (replaced(bare.request) and verdict.kind != "preflight"):
             assert ours.status == bare.status, f"status: {ours.status}"
@@ -597,8 +609,8 @@ class World:
     def _judge_rest(self, verdict: Expected, bare: Answer, ours: Answer) -> None:
         assert bare.request is not None
         read_on = verdict.kind in ("plain", "preflight") and _has_body(bare.request)
-        # a preflight is outside of all middleware
-        same_status = ours.status == bare.status and verdict.kind != "preflight"
+        # preflights and refused handshakes run no middleware
+        same_status = ours.status == bare.status and verdict.kind not in ("preflight", "refused socket")
         same_answer = same_status and not read_on
         theirs = bare.vary() if same_status else []
         vary = list(dict.fromkeys([*theirs, *verdict.vary]))
@@ -607,7 +619,7 @@ class World:
         if same_answer:
             assert ours.body == bare.body, "body: differs"
             mine, rest = ours.rest(), bare.rest()
-            if verdict.allow and ours.status == 405:  # on some paths the router does not tell which methods
+            if verdict.allow and ours.status == 405:  # on some paths the router does not know the methods
                 assert (b"allow", allow) in mine, f"allow: not {allow!r}"
                 mine, rest = ([pair for pair in pairs if pair[0] != b"allow"] for pairs in (mine, rest))
             assert _settled(mine) == _settled(rest), "bytes: in a header that the app did not set"
@@ -618,15 +630,15 @@ class World:
             b"alt-svc": rb"",
             b"allow": re.escape(allow),
             b"content-length": rb"[0-9]+",
-            b"content-type": rb"text/plain; charset=utf-8|None",  # None: of no page
+            b"content-type": rb"text/plain; charset=utf-8|None",  # None: without an error page
         }
         surplus = [pair for pair in ours.rest() if not re.fullmatch(known.get(pair[0], rb"(?!)"), pair[1])]
         assert not surplus, f"bytes: {surplus}"
 
     def _judge_log(self, case: Case, bare: list[str], ours: list[str], raised: int) -> None:
-        """Never a traceback, or another error, that the app without sections would not log.
+        """Require that no traceback or error is logged that the app without sections does not log.
 
-        `raised`: how often its middleware, which a preflight is outside of, raised for one.
+        `raised`: how often its middleware, which does not run for preflights of sections, raised for one.
         """
         for _ in range(raised):
             with suppress(ValueError):
@@ -634,7 +646,7 @@ class World:
         declared = (case.policy or {}).get("allow_origins")
         if isinstance(declared, Mapping) and declared["how"] in ("raises", "none"):
             ours = [kind for kind in ours if not kind.startswith("corsbp")]
-        # Sanic says so of every 2xx with an unread body. No page's preflight has one.
+        # Sanic logs it for every 2xx with an unread body; preflights of pages have none.
         bare, ours = (
             [kind for kind in kinds if not re.search(r"OPTIONS \S+> body not consumed\.$", kind)]
             for kinds in (bare, ours)
@@ -648,14 +660,14 @@ async def _run(app: Sanic, case: Case) -> list[Answer]:
 
 
 def _settled(head: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Headers with Sanic's `Allow` in one order: it makes that of a set."""
+    """Return headers with `Allow` in order, since Sanic makes it from a set."""
     return [
         (name, b", ".join(sorted(value.split(b", "))) if name == b"allow" else value) for name, value in head
     ]
 
 
 def _has_path(request: Request) -> bool:
-    """`GET http://a HTTP/1.1` has none, and Sanic answers 500 for it."""
+    """Return whether a request has a path: `GET http://a HTTP/1.1` has none, and Sanic responds 500."""
     try:
         return bool(request.path)
     except AttributeError:
