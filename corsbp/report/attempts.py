@@ -92,8 +92,7 @@ class Attempt:
         """Return whether a policy allows the attempt. This makes no words, which only a report needs."""
         if self.kind is OPEN and not compiled.policy.check_websockets:
             return True
-        # Both policies refuse a method of a route without CORS: the route is in neither of them.
-        if self.is_without_cors or not compiled.allows(self.origins, decision.grant):
+        if not compiled.allows(self.origins, decision.grant):
             return False
         return self._preflight_refusal(compiled) is None
 
@@ -110,6 +109,7 @@ class Attempt:
         if self.path is None:
             return None
         options = self.path.options_headers(self.active_policy, compiled, compiled is not self.compiled)
+        # Each policy refuses a method of a route without CORS: none of them is the route's.
         if self.is_without_cors:
             return outside_method_refusal(self.method, options.methods)
         return options.refusal(self.method, self.request.headers.getall(REQUEST_HEADERS, ()))
