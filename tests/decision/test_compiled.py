@@ -1,4 +1,4 @@
-"""The table of cases again, without an app: the pure rules give the same headers."""
+"""The table of cases, without an app: the pure code gives the same headers."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def test_differences_are_listed_by_count() -> None:
     )
 
 
-def test_none() -> None:
+def test_no_differences() -> None:
     assert (Differences(), Differences().rest) == ((), 0)
 
 

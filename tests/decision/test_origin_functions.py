@@ -1,4 +1,4 @@
-"""Origin functions: what they are asked, how often, and that whatever goes wrong in one only refuses (R6)."""
+"""Origin functions: their arguments, the number of calls, and their failures, which only refuse (R6)."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ UPGRADE = {
 }
 
 
-class Asked:
-    """An origin function that grants `ONE` and remembers what it was asked."""
+class CountingFunction:
+    """An origin function that allows `ONE` and keeps its calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Request]] = []
@@ -53,7 +53,7 @@ class Asked:
 
 
 def app_of(function: Any, origin_timeout: float = 5, **config: Any) -> Sanic:
-    """A section whose origins a function decides, with every way for an answer to come about."""
+    """Return an app whose section has an origin function, and all kinds of responses."""
     bp = Blueprint("bp", url_prefix="/bp")
 
     @bp.get("/item")
@@ -91,12 +91,12 @@ def app_of(function: Any, origin_timeout: float = 5, **config: Any) -> Sanic:
 
 @pytest.fixture
 def errors(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """What corsbp has logged."""
+    """Return the lines that corsbp has logged."""
     caplog.set_level(logging.INFO)
     return lambda: [each.getMessage() for each in caplog.records if "corsbp" in each.name]
 
 
-# --- what it is given ------------------------------------------------------------------------------
+# --- arguments ---
 
 
 def is_one(origin: str, request: Request) -> bool:
@@ -135,7 +135,7 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_it_is_given_the_origin_and_the_request(name: str) -> None:
+def test_a_function_gets_the_origin_and_the_request(name: str) -> None:
     app = app_of(FUNCTIONS[name])
     app.ctx.answer = True
     one, evil, lists = send(
@@ -171,8 +171,8 @@ INVALID = [
 
 
 @pytest.mark.parametrize("origins", INVALID)
-def test_it_is_asked_about_valid_origins_only(origins: tuple[str, ...]) -> None:
-    asked = Asked()
+def test_functions_are_called_for_valid_origins_only(origins: tuple[str, ...]) -> None:
+    function = CountingFunction()
     lines = tuple(("origin", origin) for origin in origins)
     wants = (("access-control-request-method", "PUT"),)
     requests = [
@@ -182,13 +182,13 @@ def test_it_is_asked_about_valid_origins_only(origins: tuple[str, ...]) -> None:
         HttpRequest("OPTIONS", "/bp/item", lines),
         HttpRequest("OPTIONS", "/bp/item", lines + wants),
     ]
-    answers = send(app_of(asked), *requests)
-    assert [answer.status for answer in answers] == [200, 500, 404, 204, 204]
-    assert not asked.calls
-    assert not [answer.cors for answer in answers if "access-control-allow-origin" in answer.cors]
+    responses = send(app_of(function), *requests)
+    assert [response.status for response in responses] == [200, 500, 404, 204, 204]
+    assert not function.calls
+    assert not [response.cors for response in responses if "access-control-allow-origin" in response.cors]
 
 
-# --- how often -------------------------------------------------------------------------------------
+# --- number of calls ---
 
 ONCE = {
     "a request": (request("GET", "/bp/item"), 200),
@@ -206,7 +206,7 @@ ONCE = {
 
 
 def middlewares() -> dict[str, Callable[[Sanic], object]]:
-    """What else an app may do with a response."""
+    """Return middleware that an app may have, by name."""
 
     async def same(request: Request, response: HTTPResponse) -> None:
         await asyncio.sleep(0)
@@ -232,29 +232,29 @@ def middlewares() -> dict[str, Callable[[Sanic], object]]:
 @pytest.mark.parametrize("more", middlewares())
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("later", [False, True])
-def test_it_is_asked_once_per_request(more: str, debug: bool, later: bool) -> None:
-    asked = Asked()
+def test_a_function_is_called_once_for_a_request(more: str, debug: bool, later: bool) -> None:
+    function = CountingFunction()
 
-    async def ask_later(origin: str, request: Request) -> bool:
-        return asked(origin, request)
+    async def call_later(origin: str, request: Request) -> bool:
+        return function(origin, request)
 
-    app = app_of(ask_later if later else asked)
+    app = app_of(call_later if later else function)
     middlewares()[more](app)
     counts = {}
 
     async def talk(port: int) -> None:
         for name, (one, status) in ONCE.items():
-            asked.calls.clear()
-            answer = await send_async(port, one)
+            function.calls.clear()
+            response = await send_async(port, one)
             if more == "nothing":
-                assert answer.status == status, name
-            counts[name] = len(asked.calls)
+                assert response.status == status, name
+            counts[name] = len(function.calls)
 
     run_server(serve(app, talk, debug))
     assert counts == dict.fromkeys(ONCE, 1)
 
 
-# --- what goes wrong -------------------------------------------------------------------------------
+# --- failures ---
 
 
 def raises(origin: str, request: Request) -> bool:
@@ -322,7 +322,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_failure_refuses_is_logged_once_and_serves(name: str, errors: Callable[[], list[str]]) -> None:
+def test_a_function_that_fails_refuses_and_is_logged_once(name: str, errors: Callable[[], list[str]]) -> None:
     async def talk(port: int) -> None:
         for one, status, body in [
             (request("GET", "/bp/item"), 200, b"item"),
@@ -332,18 +332,18 @@ def test_a_failure_refuses_is_logged_once_and_serves(name: str, errors: Callable
             (request("GET", "/bp/ws", **UPGRADE), 403, None),
         ]:
             before = len(errors())
-            answer = await send_async(port, one)
-            assert answer.status == status
-            assert body is None or answer.body == body
-            assert not [header for header in answer.cors if header != "vary"]
-            assert answer.cors["vary"].startswith("origin")
+            response = await send_async(port, one)
+            assert response.status == status
+            assert body is None or response.body == body
+            assert not [header for header in response.cors if header != "vary"]
+            assert response.cors["vary"].startswith("origin")
             (line,) = errors()[before:]
             assert repr(ONE) in line and "refused" in line
 
     run_server(serve(app_of(FAILURES[name]), talk))
 
 
-def test_a_client_that_goes_away_ends_a_function_that_hangs(errors: Callable[[], list[str]]) -> None:
+def test_a_function_that_hangs_ends_when_the_client_goes_away(errors: Callable[[], list[str]]) -> None:
     entered, left = asyncio.Event(), asyncio.Event()
 
     async def hangs(origin: str, request: Request) -> bool:
@@ -365,14 +365,14 @@ def test_a_client_that_goes_away_ends_a_function_that_hangs(errors: Callable[[],
             await asyncio.wait_for(entered.wait(), 60)
             writer.close()
             await asyncio.wait_for(left.wait(), 60)
-        answer = await send_async(port, request("GET", "/bp/item", EVIL))
-        assert (answer.status, answer.cors) == (200, GRANTED | {"access-control-allow-origin": EVIL})
+        response = await send_async(port, request("GET", "/bp/item", EVIL))
+        assert (response.status, response.cors) == (200, GRANTED | {"access-control-allow-origin": EVIL})
 
     run_server(serve(app_of(hangs), talk))
     assert not errors()
 
 
-def test_a_function_that_hangs_is_a_timeout_that_is_refused() -> None:
+def test_a_function_that_hangs_until_sanic_times_out() -> None:
     calls = []
 
     async def hangs(origin: str, request: Request) -> bool:
@@ -380,12 +380,12 @@ def test_a_function_that_hangs_is_a_timeout_that_is_refused() -> None:
         await asyncio.Event().wait()
         return True
 
-    (answer,) = send(app_of(hangs, RESPONSE_TIMEOUT=0.1), request("GET", "/bp/item"))
-    assert (answer.status, answer.cors, calls) == (503, REFUSED, [ONE])
+    (response,) = send(app_of(hangs, RESPONSE_TIMEOUT=0.1), request("GET", "/bp/item"))
+    assert (response.status, response.cors, calls) == (503, REFUSED, [ONE])
 
 
-def test_a_function_that_hangs_is_given_up_and_the_request_served(errors: Callable[[], list[str]]) -> None:
-    """After `origin_timeout`; whatever it does with its being cancelled, no task is left to wait for."""
+def test_a_function_that_hangs_is_cancelled_and_the_request_served(errors: Callable[[], list[str]]) -> None:
+    """After `origin_timeout`. No task is left, whatever the function does when it is cancelled."""
     ended = []
 
     def hangs_and(end: Callable[[], object]) -> Any:
@@ -404,14 +404,14 @@ def test_a_function_that_hangs_is_given_up_and_the_request_served(errors: Callab
 
     async def talk(port: int) -> None:
         before = asyncio.all_tasks()
-        answer = await send_async(port, request("GET", "/bp/item"))
-        assert (answer.status, answer.cors) == (200, REFUSED)
+        response = await send_async(port, request("GET", "/bp/item"))
+        assert (response.status, response.cors) == (200, REFUSED)
         await send_async(port, request("GET", "/bp/item", None))
         assert asyncio.all_tasks() <= before
 
     for end in (list, raises):
         run_server(serve(app_of(hangs_and(end), origin_timeout=0.05), talk))
-        gc.collect()  # what nobody took note of, asyncio would speak of now
+        gc.collect()  # asyncio would log an exception that nobody has read now
     assert ended == [ONE, ONE]
     hangs = f"{hangs_and(list).__qualname__}"
     assert errors() == [f"The origin function {hangs}() failed for {ONE!r}: refused"] * 2

@@ -100,7 +100,7 @@ def test_the_host_is_the_one_that_sanic_is_configured_to_trust(name: str) -> Non
     assert dict(zip([origin for origin, _ in origins], opened, strict=True)) == dict(origins)
 
 
-def test_an_insecure_page_is_own_where_the_policy_says_so() -> None:
+def test_an_insecure_page_is_own_if_the_policy_allows_it() -> None:
     policy = CorsPolicy(allow_origins=["https://other.example"], dangerously_allow_insecure_origins=True)
     app = app_of(policy, SERVER_NAME="https://site.example")
     assert [each.status for each in open_all(app, handshake("http://site.example"))] == [101]

@@ -12,7 +12,7 @@ from corsbp.decision.refusal import outside_method_refusal
 
 
 def text(headers: Headers) -> dict[str, str]:
-    """Headers as they leave, as strings."""
+    """Return headers as strings."""
     return {name.decode(): value.decode() for name, value in headers}
 
 
@@ -30,7 +30,7 @@ def test_methods_follow_their_routes() -> None:
 
 
 def test_methods_of_every_kind() -> None:
-    """QUERY is one like any other; TRACE can be served, but no page may use it."""
+    """QUERY is a method like others; TRACE can be served, but browsers do not send it."""
     follow = ActivePolicy(CorsPolicy())
     path = PathPolicies(dict.fromkeys(("OPTIONS", "QUERY", "TRACE", "GET"), follow))
     assert path.allow == ("GET", "QUERY", "TRACE", "OPTIONS")
@@ -43,7 +43,7 @@ def test_a_path_without_cors() -> None:
     assert outside_method_refusal("GET", ()).expected == "one of none"
 
 
-def test_another_policy_is_followed_at_once_and_the_one_before_as_long_as_it_is_asked_for() -> None:
+def test_a_path_has_the_headers_of_the_new_policy_and_of_the_one_before() -> None:
     follow = ActivePolicy(CorsPolicy(), lambda: "the section")
     path, before = PathPolicies({"GET": follow}), follow.compiled
     lists = path.options_headers(follow, before)
@@ -78,7 +78,7 @@ NARROW = CompiledPolicy(CorsPolicy(allow_methods=["GET"], allow_headers=["x-a"])
         ("GET", ["x a"], ("headers-malformed", ["x a"], "a list of header names")),
     ],
 )
-def test_why_a_preflight_does_not_suffice(method: str, names: list[str], expected: object) -> None:
+def test_reasons_why_a_preflight_does_not_suffice(method: str, names: list[str], expected: object) -> None:
     follow = ActivePolicy(NARROW.policy)
     refusal = (
         PathPolicies(dict.fromkeys(("GET", "DELETE"), follow))

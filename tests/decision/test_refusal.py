@@ -1,4 +1,4 @@
-"""Why an origin is refused: the id, the value, and what would have matched."""
+"""The reasons to refuse an origin: the id, the value, and what would have matched."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FEW = "one of 'https://a.example', 'https://b.example', 'https://c.example', 'ht
         (NARROW, ["https://z.example"], False, None),
     ],
 )
-def test_why_an_origin_is_refused(
+def test_reasons_to_refuse_an_origin(
     rules: CompiledPolicy, origins: list[str], failed: bool, expected: tuple[object, ...] | None
 ) -> None:
     refusal = rules.refusal(origins, rules.grant(origins), failed)
@@ -48,7 +48,7 @@ def test_why_an_origin_is_refused(
 @pytest.mark.parametrize(
     ("failed", "id_"), [(False, "origin-function-refused"), (True, "origin-function-failed")]
 )
-def test_why_a_function_refuses(failed: bool, id_: str) -> None:
+def test_reasons_of_a_function(failed: bool, id_: str) -> None:
     refusal = FUNCTION.refusal(["https://a.example"], None, failed)
     assert refusal is not None
     assert refusal[:3] == (id_, "https://a.example", "an origin for which <lambda>() returns True")

@@ -1,4 +1,4 @@
-"""Why a page was refused: one line at DEBUG of the logger `corsbp`, with the ids of `REFUSALS`."""
+"""The log line of a page that is refused: one at DEBUG, with an id of `REFUSALS`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def handler(_: Request, **__: Any) -> HTTPResponse:
 
 
 def routes_of(bp: Blueprint) -> Blueprint:
-    """A blueprint with a path of which one method is left out of CORS, and others."""
+    """Add routes to a blueprint: one method of the first path has no CORS."""
     bp.add_route(handler, "/item", methods=["GET", "PUT", "DELETE"], name="item")
     bp.add_route(handler, "/item", methods=["POST"], name="post", ctx_cors=False)
     bp.add_route(handler, "/own", methods=["GET", "OPTIONS"], name="own")
@@ -76,7 +76,7 @@ def routes_of(bp: Blueprint) -> Blueprint:
 
 
 def app_of(**config: Any) -> Sanic:
-    """Each policy's section."""
+    """Return an app with a section for each policy."""
     app = new_app(**config)
     for name, policy in POLICIES.items():
         app.blueprint(cors_group(routes_of(Blueprint(name, url_prefix=f"/{name}")), policy=policy))
@@ -90,7 +90,7 @@ def lines_of(
     debug: bool = True,
     level: int = logging.DEBUG,
 ) -> list[list[str]]:
-    """The lines that corsbp logs for each request."""
+    """Send requests, and return the lines that corsbp logs for each."""
     found: list[list[str]] = []
 
     async def talk(port: int) -> None:
@@ -109,7 +109,7 @@ def lines_of(
 
 
 class Line(NamedTuple):
-    """A request, the refusal of it, and what the line about it says there is to change."""
+    """A request, its refusal, and the words of its line."""
 
     ask: HttpRequest | bytes
     id: str
@@ -142,7 +142,7 @@ def twice(path: str, method: str = "GET", **more: str) -> HttpRequest:
 
 
 class Of(NamedTuple):
-    """Origins of a policy: what a refusal expects, and what there is to change for others."""
+    """Origins of a policy: what a refusal expects, and the words for another origin."""
 
     expected: str
     words: str
@@ -252,7 +252,7 @@ ELSEWHERE = [
 GRANTED: list[HttpRequest | bytes] = [
     *(request("GET", f"/{name}/item", ONE) for name in ("any", "one", "list", "reflects", "function")),
     *(preflight(f"/{name}/item", "PUT") for name in ("any", "one", "list", "reflects", "function")),
-    *(request("GET", f"/{name}/item", None) for name in POLICIES),  # no browser asked
+    *(request("GET", f"/{name}/item", None) for name in POLICIES),  # no browser sent it
     *(request("OPTIONS", f"/{name}/item", None) for name in POLICIES),
     request("GET", "/any/item", "null"),
     request("GET", "/any/item", ""),
@@ -262,7 +262,7 @@ GRANTED: list[HttpRequest | bytes] = [
     preflight("/list/item", "PUT", "x-b,X-A"),
     preflight("/list/item", "HEAD"),
     request("POST", "/list/item", EVIL),  # has no CORS
-    request("GET", "/", EVIL),  # belongs to nobody
+    request("GET", "/", EVIL),  # is in no section
     handshake(path="/one/ws"),
     handshake(ONE, path="/one/ws"),
 ]
@@ -273,12 +273,12 @@ def test_one_line_per_refusal(caplog: pytest.LogCaptureFixture) -> None:
     assert lines == [[line.text] for line in REFUSED]
 
 
-def test_one_line_where_the_method_is_that_of_a_route_without_cors(caplog: pytest.LogCaptureFixture) -> None:
+def test_one_line_for_a_method_of_a_route_without_cors(caplog: pytest.LogCaptureFixture) -> None:
     lines = lines_of(app_of(), caplog, *(line.ask for line in ELSEWHERE))
     assert lines == [[line.text] for line in ELSEWHERE]
 
 
-def test_every_reason_is_reached(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_id_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     lines = lines_of(app_of(), caplog, *(line.ask for line in [*REFUSED, *ELSEWHERE]))
     assert {line.split(": ")[2] for (line, *_) in filter(None, lines)} == set(REFUSALS)
 
@@ -287,7 +287,7 @@ def test_no_line_without_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
     assert lines_of(app_of(), caplog, *GRANTED) == [[]] * len(GRANTED)
 
 
-def test_no_line_for_a_question_about_the_server(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_line_for_options_of_the_whole_server(caplog: pytest.LogCaptureFixture) -> None:
     bp = Blueprint("root")
     bp.add_route(handler, "/", methods=["GET", "PUT"], name="root")
     asked = [HttpRequest("OPTIONS", "*"), HttpRequest("OPTIONS", "*", (("origin", ONE),))]
@@ -299,26 +299,26 @@ def test_no_line_in_production(caplog: pytest.LogCaptureFixture) -> None:
     assert lines == [[]] * len(REFUSED)
 
 
-def test_the_answers_are_the_same_with_and_without_it() -> None:
+def test_responses_are_the_same_in_debug_mode() -> None:
     requests = [*(line.ask for line in REFUSED), *GRANTED]
 
-    def answers(debug: bool) -> list[Any]:
+    def responses(debug: bool) -> list[Any]:
         found = []
 
         async def talk(port: int) -> None:
             for one in requests:
                 if isinstance(one, HttpRequest):
-                    answer = await send_async(port, one)
-                    found.append((answer.status, answer.cors))
+                    response = await send_async(port, one)
+                    found.append((response.status, response.cors))
 
         run_server(serve(app_of(TOUCHUP=False), talk, debug))
         return found
 
-    assert answers(True) == answers(False)
+    assert responses(True) == responses(False)
 
 
-def others(kind: str, app: Any) -> None:
-    """Other code of the app that touches a response: none of it may cost a second line."""
+def add_middleware(kind: str, app: Any) -> None:
+    """Add other code to an app that changes responses."""
 
     def same(_: Request, response: HTTPResponse) -> None:
         pass
@@ -339,9 +339,9 @@ def others(kind: str, app: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["response", "new response", "broken response", "request", "error handler"])
-def test_still_one_line_whatever_else_the_app_does(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_line_whatever_other_middleware_does(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     app = app_of()
-    others(kind, app)
+    add_middleware(kind, app)
     lines = lines_of(app, caplog, *(line.ask for line in REFUSED))
     expected = [[line.text] for line in REFUSED]
     if kind == "new response":  # where the router has no route, only an error is the section's
@@ -350,7 +350,7 @@ def test_still_one_line_whatever_else_the_app_does(kind: str, caplog: pytest.Log
     assert lines == expected
 
 
-def test_the_section_is_named_by_what_it_wraps(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_line_names_the_section_by_its_blueprints(caplog: pytest.LogCaptureFixture) -> None:
     inner, one, two = (Blueprint(name, url_prefix=f"/{name}") for name in ("inner", "one", "two"))
     for bp in (inner, one, two):
         bp.add_route(handler, "/item", name="item")
@@ -364,13 +364,13 @@ def test_the_section_is_named_by_what_it_wraps(caplog: pytest.LogCaptureFixture)
     ]
 
 
-# --- nothing raw -----------------------------------------------------------------------------------
+# --- control characters ---
 
 NASTY = ["\x1b[31m", "\x00", "\x07", "\x08", "\x0b", "\x0c", "\x7f", "\x85", "\xa0", "\u2028", "\u202e", "\t"]
 
 
 def nasty_requests(character: str) -> list[bytes]:
-    """Requests with it wherever a line of the log shows something of a request."""
+    """Return requests with a character in each place that a line of the log shows."""
     where: list[Callable[[str], tuple[str, str, str, str, str]]] = [
         lambda it: ("GET", "/list/item", f"https://a{it}.example", "GET", ""),
         lambda it: ("GET", f"/list/{it}", EVIL, "GET", ""),
@@ -392,7 +392,7 @@ def nasty_requests(character: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize("character", NASTY, ids=ascii)
-def test_nothing_of_a_request_is_logged_raw(character: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_control_characters_are_escaped(character: str, caplog: pytest.LogCaptureFixture) -> None:
     requests = nasty_requests(character)
     lines = lines_of(app_of(), caplog, *requests)
     assert sum(map(len, lines)) >= 4  # Sanic itself rejects some of them
@@ -402,14 +402,14 @@ def test_nothing_of_a_request_is_logged_raw(character: str, caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize("end", ["%0d%0a", "%0A", "%1b[31m", "%00"])
-def test_an_encoded_line_end_does_not_become_one(end: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_percent_encoded_line_end_is_escaped(end: str, caplog: pytest.LogCaptureFixture) -> None:
     requests = [request("GET", f"/list/{end}DEBUG", EVIL), preflight(f"/list/{end}DEBUG", origin=EVIL)]
     for (line,) in lines_of(app_of(), caplog, *requests):
         assert line.isprintable()
         assert "origin-not-allowed" in line
 
 
-def test_what_is_logged_has_an_end(caplog: pytest.LogCaptureFixture) -> None:
+def test_lines_are_cut(caplog: pytest.LogCaptureFixture) -> None:
     long = "x" * 4000
     requests = [
         request("GET", "/list/item", f"https://{long}.example"),

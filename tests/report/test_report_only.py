@@ -1,4 +1,4 @@
-"""A report-only policy (L3): what it would decide differently is reported, and no answer is another one."""
+"""A report-only policy (L3): what it would decide differently is reported, and responses stay the same."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ NEXT: dict[str, CorsPolicy] = {
 }
 
 
-def said(
+def reports_of(
     app: Sanic,
-    asked: Iterable[HttpRequest | bytes],
+    requests: Iterable[HttpRequest | bytes],
     caplog: pytest.LogCaptureFixture,
     level: int = logging.INFO,
 ) -> list[list[str]]:
-    """Return what is reported after each request: lines at INFO, and `signal: id` for the signal."""
+    """Send requests; return the report of each: lines at INFO, and `signal: id` for the signal."""
     found: list[list[str]] = []
 
     @app.signal(SIGNAL)
@@ -67,7 +67,7 @@ def said(
             found[-1].append(f"signal: {refusal.id}")
 
     async def talk(port: int) -> None:
-        for one in asked:
+        for one in requests:
             caplog.clear()
             found.append([])
             if isinstance(one, bytes):
@@ -84,7 +84,7 @@ def said(
     return found
 
 
-# --- what is reported ---
+# --- differences ---
 
 LIST = CorsPolicy(allow_origins=[ONE, TWO])
 ONLY = CorsPolicy(allow_origins=[ONE])
@@ -97,7 +97,7 @@ REPORT_ONLY = "cors_group(api) report-only: a page of "
 
 
 class Row(NamedTuple):
-    """A policy, the one report-only, a request, and what is reported."""
+    """A policy, the report-only policy beside it, a request, and its report."""
 
     now: CorsPolicy
     report_only: CorsPolicy
@@ -274,20 +274,20 @@ def app_of(now: CorsPolicy, report_only: CorsPolicy | None) -> tuple[Sanic, Cors
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_what_is_reported(row: Row, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_difference_is_reported(row: Row, caplog: pytest.LogCaptureFixture) -> None:
     app, _ = app_of(row.now, row.report_only)
-    ((*found,),) = said(app, [row.ask], caplog)
+    ((*found,),) = reports_of(app, [row.ask], caplog)
     expected = [f"signal: {row.signal}"] if row.signal else []
     expected += [f"{REPORT_ONLY}{row.line}"] if row.line else []
     assert found == expected
 
 
-def test_each_kind_once_for_each_page(caplog: pytest.LogCaptureFixture) -> None:
-    """The log is bounded; the signal tells of each."""
+def test_the_log_names_50_pages_of_each_kind_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The signal is sent for each request."""
     app, _ = app_of(ANY, ONLY)
     origins = [f"https://{number}.example" for number in range(MAX_LOGGED + 3)]
-    asked = [request("GET", "/api/item", origin) for origin in [*origins[:1] * 3, *origins[1:], *origins]]
-    found = said(app, [*asked, preflight("/api/item", "GET", origin=EVIL)], caplog)
+    requests = [request("GET", "/api/item", origin) for origin in [*origins[:1] * 3, *origins[1:], *origins]]
+    found = reports_of(app, [*requests, preflight("/api/item", "GET", origin=EVIL)], caplog)
     assert all(each.pop(0) == "signal: origin-not-allowed" for each in found)
     lines = [line for each in found for line in each]
     assert [line.split("'")[1] for line in lines[:MAX_LOGGED]] == origins[:MAX_LOGGED]
@@ -298,20 +298,20 @@ def test_each_kind_once_for_each_page(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_long_origins_are_cut(caplog: pytest.LogCaptureFixture) -> None:
+def test_long_origins_are_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     app, group = app_of(ANY, ONLY)
-    said(app, [request("GET", "/api/item", "https://" + "a" * 4000)], caplog)
+    reports_of(app, [request("GET", "/api/item", "https://" + "a" * 4000)], caplog)
     (lines,) = lines_of(group).values()
     assert max(map(len, lines)) < 500
 
 
-def test_nothing_of_a_request_is_logged_raw(caplog: pytest.LogCaptureFixture) -> None:
+def test_control_characters_are_escaped(caplog: pytest.LogCaptureFixture) -> None:
     app, _ = app_of(ANY, CorsPolicy(allow_origins=[ONE], allow_headers=["x-a"]))
-    asked = [raw for character in NASTY for raw in nasty_requests(character)]
-    asked = [raw.replace(b"/list/", b"/api/").replace(b"/reflects/", b"/api/") for raw in asked]
+    calls = [raw for character in NASTY for raw in nasty_requests(character)]
+    calls = [raw.replace(b"/list/", b"/api/").replace(b"/reflects/", b"/api/") for raw in calls]
 
     async def talk(port: int) -> None:
-        for each in asked:
+        for each in calls:
             await send_bytes(port, each)
 
     caplog.set_level(logging.INFO)
@@ -322,7 +322,7 @@ def test_nothing_of_a_request_is_logged_raw(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_every_difference_is_counted_without_log_and_listener(caplog: pytest.LogCaptureFixture) -> None:
-    """Functions are called for it, and what is not logged at a level is logged when the level changes."""
+    """Functions are called for it. A difference that a level left out is logged at another level."""
     origins: list[str] = []
 
     def function(origin: str, request: object) -> bool:
@@ -344,14 +344,14 @@ def test_every_difference_is_counted_without_log_and_listener(caplog: pytest.Log
     assert len([each for each in caplog.records if each.name == "corsbp"]) == 2
 
 
-def test_words_are_found_only_for_who_hears_them(
+def test_words_are_made_only_for_a_difference(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a page that both refuse, nothing is said: whether they do is told without the reason."""
-    worded: list[str] = []
+    """For a page that both policies refuse, the reason is not needed."""
+    explained_origins: list[str] = []
 
     def origin_refusal(policy: CorsPolicy, origins: list[str], failed: bool) -> refusal.Refusal:
-        worded.extend(origins)
+        explained_origins.extend(origins)
         return refusal.origin_refusal(policy, origins, failed)
 
     monkeypatch.setattr(compiled, "origin_refusal", origin_refusal)
@@ -364,55 +364,55 @@ def test_words_are_found_only_for_who_hears_them(
 
     run_server(serve(app, talk))
     assert len([each for each in caplog.records if each.name == "corsbp"]) == 1
-    assert worded == [TWO]
+    assert explained_origins == [TWO]
 
 
-def test_who_listens_hears_of_it_without_any_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_listeners_are_called_where_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     app, group = app_of(ANY, ONLY)
     caplog.set_level(logging.WARNING, "corsbp")
-    assert said(app, [request("GET", "/api/item", TWO)], caplog, logging.WARNING) == [
+    assert reports_of(app, [request("GET", "/api/item", TWO)], caplog, logging.WARNING) == [
         ["signal: origin-not-allowed"]
     ]
     assert lines_of(group) == {}
 
 
-# --- no answer is another one ---
+# --- responses stay the same ---
 
 
 async def raw(port: int, one: HttpRequest | bytes) -> Any:
     if isinstance(one, HttpRequest):
         return await send_bytes(port, one.raw())
-    answer = await opened(port, one)  # which stays open, and tells the time
-    return answer.status, [pair for pair in answer.headers if pair[0].lower() != "date"], answer.body
+    response = await opened(port, one)  # it stays open, and has a date
+    return response.status, [pair for pair in response.headers if pair[0].lower() != "date"], response.body
 
 
-def answers(report_only: CorsPolicy | None, *, heard: bool) -> list[Any]:
+def responses_of(report_only: CorsPolicy | None, *, has_listener: bool) -> list[Any]:
     app = new_app()
     for name, policy in POLICIES.items():
         bp = routes_of(Blueprint(name, url_prefix=f"/{name}"))
         app.blueprint(cors_group(bp, policy=policy, report_only=report_only))
-    if heard:
+    if has_listener:
 
         @app.signal(SIGNAL)
         @as_handler
         def listener(**_: Any) -> None:
             pass
 
-    asked = [*(line.ask for line in [*REFUSED, *ELSEWHERE]), *GRANTED]
+    calls = [*(line.ask for line in [*REFUSED, *ELSEWHERE]), *GRANTED]
 
     async def talk(port: int) -> list[Any]:
-        return [await raw(port, one) for one in asked]
+        return [await raw(port, one) for one in calls]
 
     return list(run_server(serve(app, talk)))
 
 
-@pytest.mark.parametrize("heard", [True, False])
-def test_answers_are_the_same_byte_for_byte(heard: bool, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG if heard else logging.ERROR)
-    without = answers(None, heard=False)
+@pytest.mark.parametrize("has_listener", [True, False])
+def test_responses_are_the_same_byte_for_byte(has_listener: bool, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG if has_listener else logging.ERROR)
+    without = responses_of(None, has_listener=False)
     assert len(without) > 60
     for name, report_only in NEXT.items():
-        assert answers(report_only, heard=heard) == without, name
+        assert responses_of(report_only, has_listener=has_listener) == without, name
 
 
 # --- functions ---
@@ -420,13 +420,13 @@ def test_answers_are_the_same_byte_for_byte(heard: bool, caplog: pytest.LogCaptu
 
 @pytest.mark.parametrize("beside", [True, False], ids=["with entries", "alone"])
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_a_function_that_both_have_is_asked_once(
+def test_a_function_of_both_policies_is_called_once(
     kind: str, beside: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked: list[str] = []
+    calls: list[str] = []
 
     def function(origin: str, request: object) -> Any:
-        asked.append(origin)
+        calls.append(origin)
         return origin == TWO if kind == "sync" else later(origin)
 
     async def later(origin: str) -> bool:
@@ -448,40 +448,42 @@ def test_a_function_that_both_have_is_asked_once(
         handshake(TWO, path="/api/ws"),
         handshake("https://c.example", path="/api/ws"),
     ]
-    found = said(app, requests, caplog)
-    assert asked == [TWO, EVIL, *["https://c.example", TWO] * 2, "https://c.example"]
+    found = reports_of(app, requests, caplog)
+    assert calls == [TWO, EVIL, *["https://c.example", TWO] * 2, "https://c.example"]
     assert [len(each) for each in found] == [0, 1, 0, 0, 0, 0, 0]
 
 
-class Bound:
-    """A function that is a method: each look at it makes another object."""
+class HasMethod:
+    """A function that is a method: each access makes another object."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.calls = 0
 
-    def allowed(self, origin: str, request: object) -> bool:
-        self.asked += 1
+    def allows(self, origin: str, request: object) -> bool:
+        self.calls += 1
         return False
 
 
-def test_a_method_that_both_have_is_asked_once(caplog: pytest.LogCaptureFixture) -> None:
-    bound = Bound()
-    app, _ = app_of(CorsPolicy(allow_origins=bound.allowed), CorsPolicy(allow_origins=[bound.allowed, ONE]))
-    said(app, [request("GET", "/api/item", EVIL)], caplog)
-    assert bound.asked == 1
+def test_a_method_of_both_policies_is_called_once(caplog: pytest.LogCaptureFixture) -> None:
+    instance = HasMethod()
+    app, _ = app_of(
+        CorsPolicy(allow_origins=instance.allows), CorsPolicy(allow_origins=[instance.allows, ONE])
+    )
+    reports_of(app, [request("GET", "/api/item", EVIL)], caplog)
+    assert instance.calls == 1
 
 
 @pytest.mark.parametrize(
     "one",
     [request("GET", "/api/item", TWO), preflight("/api/item", origin=TWO), handshake(TWO, path="/api/ws")],
-    ids=["answer", "preflight", "handshake"],
+    ids=["response", "preflight", "handshake"],
 )
-def test_a_function_that_only_the_report_only_has_is_asked_after_the_answer(one: HttpRequest | bytes) -> None:
-    answered: list[bool] = []
+def test_a_function_of_the_report_only_policy_is_called_after_the_response(one: HttpRequest | bytes) -> None:
+    is_after_response: list[bool] = []
 
     async def function(origin: str, request: Request) -> bool:
         stream, websocket = request.stream, getattr(request.protocol, "websocket", None)
-        answered.append(websocket is not None or stream is None or stream.response is None)
+        is_after_response.append(websocket is not None or stream is None or stream.response is None)
         await asyncio.Event().wait()
         return True
 
@@ -497,35 +499,35 @@ def test_a_function_that_only_the_report_only_has_is_asked_after_the_answer(one:
             await asyncio.sleep(0)
 
     async def talk(port: int) -> int:
-        answer = await opened(port, one) if isinstance(one, bytes) else await send_async(port, one)
-        return answer.status
+        response = await opened(port, one) if isinstance(one, bytes) else await send_async(port, one)
+        return response.status
 
     assert run_server(serve(app, talk)) in (101, 200, 204)
-    assert answered == [True]
+    assert is_after_response == [True]
 
 
-def test_so_many_functions_at_once(caplog: pytest.LogCaptureFixture) -> None:
-    """The others are not tried, which is said; no answer waits."""
-    asked = 0
+def test_64_functions_run_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Other requests are not evaluated, and the log says so; no response waits."""
+    calls = 0
 
     async def function(origin: str, request: object) -> bool:
-        nonlocal asked
-        asked += 1
+        nonlocal calls
+        calls += 1
         await asyncio.Event().wait()
         return True
 
     app, _ = app_of(LIST, CorsPolicy(allow_origins=function, origin_timeout=60))
-    found = said(app, [request("GET", "/api/item", TWO)] * (MAX_CONCURRENT + 2), caplog)
-    assert asked == MAX_CONCURRENT
+    found = reports_of(app, [request("GET", "/api/item", TWO)] * (MAX_CONCURRENT + 2), caplog)
+    assert calls == MAX_CONCURRENT
     busy = f"{MAX_CONCURRENT} functions are being called"
     line = f"cors_group(api) report-only: {busy}, so that a request was not evaluated"
     assert found == [[]] * MAX_CONCURRENT + [[line]] * 2
 
 
-# --- beginning, going on and ending ---
+# --- changes ---
 
 
-def test_reconfigure() -> None:
+def test_reconfigure_changes_both_policies() -> None:
     _, group = app_of(LIST, ONLY)
     assert (group.policy, group.report_only) == (LIST, ONLY)
     group.reconfigure(ANY)
@@ -560,7 +562,9 @@ def test_policy_and_report_only_change_in_one_step() -> None:
     assert follow.seen == [(ANY, NARROW), (NARROW, None)]
 
 
-def test_a_change_of_policy_does_not_begin_the_report_only_anew(caplog: pytest.LogCaptureFixture) -> None:
+def test_another_policy_in_force_leaves_the_report_only_policy_as_it_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     app, group = app_of(LIST, ONLY)
     steps: Iterator[Any] = iter(
         [
@@ -576,8 +580,8 @@ def test_a_change_of_policy_does_not_begin_the_report_only_anew(caplog: pytest.L
         next(steps)()
         return text("")
 
-    asked = [request("GET", "/step", None), request("GET", "/api/item", TWO)] * 4
-    found = said(app, asked, caplog)[1::2]
+    calls = [request("GET", "/step", None), request("GET", "/api/item", TWO)] * 4
+    found = reports_of(app, calls, caplog)[1::2]
     line = f"{REPORT_ONLY}{TWO!r} could no longer {READ}: {OUT}"
     assert found == [
         ["signal: origin-not-allowed", line],
@@ -588,7 +592,7 @@ def test_a_change_of_policy_does_not_begin_the_report_only_anew(caplog: pytest.L
 
 
 @pytest.mark.parametrize("report_only", [False, {"max_age": 5}, ["https://app.example"], "*"])
-def test_what_is_no_policy_is_refused(report_only: Any) -> None:
+def test_values_other_than_policies_are_refused(report_only: Any) -> None:
     group = cors_group(Blueprint("api"))
     with pytest.raises(TypeError, match="report_only= takes a CorsPolicy, not"):
         group.reconfigure(CorsPolicy(max_age=5), report_only=report_only)
@@ -597,6 +601,6 @@ def test_what_is_no_policy_is_refused(report_only: Any) -> None:
         cors_group(Blueprint("api"), report_only=report_only)
 
 
-def test_beside_fields() -> None:
+def test_report_only_stands_beside_fields() -> None:
     group = cors_group(Blueprint("api"), allow_origins=[ONE, TWO], report_only=ONLY)
     assert (group.policy, group.report_only) == (LIST, ONLY)

@@ -1,4 +1,4 @@
-"""Whoever is refused is told to the app by Sanic's signal `corsbp.page.refused` (L2)."""
+"""The signal `corsbp.page.refused`: it is sent for each page that is refused (L2)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from .test_refused import ELSEWHERE, GRANTED, REFUSED, app_of
 ALL = [*REFUSED, *ELSEWHERE]
 
 
-def talking(*requests: HttpRequest | bytes) -> Callable[[int], Awaitable[None]]:
+def sending(*requests: HttpRequest | bytes) -> Callable[[int], Awaitable[None]]:
     async def talk(port: int) -> None:
         for one in requests:
             if isinstance(one, bytes):
@@ -60,25 +60,25 @@ def talking(*requests: HttpRequest | bytes) -> Callable[[int], Awaitable[None]]:
     return talk
 
 
-def listening(app: Sanic, event: str = SIGNAL) -> list[dict[str, Any]]:
-    """What a listener of the app is told."""
-    told: list[dict[str, Any]] = []
+def listen(app: Sanic, event: str = SIGNAL) -> list[dict[str, Any]]:
+    """Add a listener to an app, and return the list of the arguments that it gets."""
+    contexts: list[dict[str, Any]] = []
 
     @app.signal(event)
     async def listener(**context: Any) -> None:
-        told.append(context)
+        contexts.append(context)
 
-    return told
+    return contexts
 
 
-def test_what_is_told_of_every_refusal() -> None:
+def test_each_refusal_is_signalled() -> None:
     app = app_of()
-    told = listening(app)
-    run_server(serve(app, talking(*(line.ask for line in ALL))))
+    contexts = listen(app)
+    run_server(serve(app, sending(*(line.ask for line in ALL))))
     assert {line.id for line in ALL} == set(REFUSALS)
     keys = {"request", "section", "refusal", "report_only"}
-    assert [context.keys() for context in told] == [keys] * len(ALL)
-    for line, context in zip(ALL, told, strict=True):
+    assert [context.keys() for context in contexts] == [keys] * len(ALL)
+    for line, context in zip(ALL, contexts, strict=True):
         path = line.ask.split()[1].decode() if isinstance(line.ask, bytes) else line.ask.path
         assert isinstance(context["request"], Request) and context["request"].path == path
         assert context["section"] == f"cors_group({path.split('/')[1]})"
@@ -88,11 +88,11 @@ def test_what_is_told_of_every_refusal() -> None:
         assert context["report_only"] is False
 
 
-def test_nobody_else_is_told_of() -> None:
+def test_requests_that_are_granted_are_not_signalled() -> None:
     app = app_of()
-    told = listening(app)
-    run_server(serve(app, talking(*GRANTED)))
-    assert told == []
+    contexts = listen(app)
+    run_server(serve(app, sending(*GRANTED)))
+    assert contexts == []
 
 
 def one_section(**policy: Any) -> Sanic:
@@ -107,23 +107,23 @@ def test_every_form_of_listener(event: str, blueprint: bool) -> None:
     app = one_section()
     if blueprint:
         listener = Blueprint("listener")
-        told = listening(listener, event)  # type: ignore[arg-type]
+        contexts = listen(listener, event)  # type: ignore[arg-type]
         app.blueprint(listener)
     else:
-        told = listening(app, event)
-    run_server(serve(app, talking(request("GET", "/item", EVIL), request("GET", "/item"))))
-    assert [context["refusal"].id for context in told] == ["origin-not-allowed"]
+        contexts = listen(app, event)
+    run_server(serve(app, sending(request("GET", "/item", EVIL), request("GET", "/item"))))
+    assert [context["refusal"].id for context in contexts] == ["origin-not-allowed"]
 
 
-def test_through_asgi() -> None:
+def test_asgi() -> None:
     app = one_section()
-    told = listening(app)
+    contexts = listen(app)
     send_through_asgi(app, request("GET", "/item", EVIL))
-    assert [context["refusal"].value for context in told] == [EVIL]
+    assert [context["refusal"].value for context in contexts] == [EVIL]
 
 
-def test_who_waits_for_the_event_hears_of_it() -> None:
-    """Also one that came when the app had started."""
+def test_waiting_for_the_event() -> None:
+    """Also if it begins when the app has started."""
     app = one_section()
     app.config.EVENT_AUTOREGISTER = True
 
@@ -138,7 +138,7 @@ def test_who_waits_for_the_event_hears_of_it() -> None:
 
 
 class OwnError(BaseException):
-    """As some libraries have it."""
+    """A BaseException of a library's own."""
 
 
 FAILURES = {
@@ -149,7 +149,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("kind", [*FAILURES, "hangs"])
-def test_a_listener_harms_no_answer(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_listener_that_fails_changes_no_response(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     app, calls = one_section(), []
 
     @app.signal(SIGNAL)
@@ -180,15 +180,15 @@ def test_a_listener_harms_no_answer(kind: str, caplog: pytest.LogCaptureFixture)
 
 
 @pytest.mark.parametrize("failure", [None, asyncio.CancelledError()])
-def test_no_refusal_goes_uncounted(failure: BaseException | None) -> None:
-    """However many calls are under way: what waits is told together, by section, id and kind."""
+def test_each_refusal_is_counted_while_listeners_hang(failure: BaseException | None) -> None:
+    """Refusals that wait are reported together, by section, id and kind."""
     app = one_section()
-    gate, told = asyncio.Event(), []
+    gate, calls = asyncio.Event(), []
 
     @app.signal(SIGNAL)
     async def listener(section: str, refusal: Refusal, report_only: bool, **_: Any) -> None:
         await gate.wait()
-        told.append((section, refusal.id, report_only, refusal.times))
+        calls.append((section, refusal.id, report_only, refusal.times))
         if failure is not None:
             raise failure
 
@@ -196,20 +196,20 @@ def test_no_refusal_goes_uncounted(failure: BaseException | None) -> None:
         for origin in [EVIL] * MAX_CONCURRENT + [EVIL, "null", "https://a.example", "null", "null"]:
             await send_async(port, request("GET", "/item", origin))
         gate.set()
-        while len(told) < MAX_CONCURRENT + 2:
+        while len(calls) < MAX_CONCURRENT + 2:
             await asyncio.sleep(0)
-        return len(told)
+        return len(calls)
 
     assert run_server(asyncio.wait_for(serve(app, talk), 60)) == MAX_CONCURRENT + 2
-    assert told[:MAX_CONCURRENT] == [("cors_group(api)", "origin-not-allowed", False, 1)] * MAX_CONCURRENT
-    assert told[MAX_CONCURRENT:] == [
+    assert calls[:MAX_CONCURRENT] == [("cors_group(api)", "origin-not-allowed", False, 1)] * MAX_CONCURRENT
+    assert calls[MAX_CONCURRENT:] == [
         ("cors_group(api)", "origin-not-allowed", False, 2),
         ("cors_group(api)", "origin-null", False, 3),
     ]
 
 
-def test_a_flood_of_random_origins_takes_no_memory(caplog: pytest.LogCaptureFixture) -> None:
-    """With a listener that is slow: what is kept does not grow with what is refused."""
+def test_a_flood_of_random_origins_needs_no_memory(caplog: pytest.LogCaptureFixture) -> None:
+    """Beside a slow listener, memory does not grow with the number of refusals."""
     app = one_section()
 
     @app.signal(SIGNAL)
@@ -240,7 +240,7 @@ def test_a_flood_of_random_origins_takes_no_memory(caplog: pytest.LogCaptureFixt
 
 
 def test_fifty_thousand_refusals_in_a_second(caplog: pytest.LogCaptureFixture) -> None:
-    """None of them goes uncounted; the log and the memory stay as they are."""
+    """Each of them is counted; the log and the memory do not grow."""
     app, counted, most = one_section(), 0, 0
     active = ActivePolicy(CorsPolicy(**LISTED), lambda: "cors_group(api)")
     compiled = active.compiled
@@ -284,8 +284,8 @@ def test_fifty_thousand_refusals_in_a_second(caplog: pytest.LogCaptureFixture) -
     assert levels == {"DEBUG": LINES_PER_SECOND, "WARNING": 1}
 
 
-def test_the_answer_does_not_wait() -> None:
-    """The listener is called once the answer has left."""
+def test_listeners_are_called_after_the_response() -> None:
+    """The listener is called when the response has been sent."""
     app = one_section()
     order: list[object] = []
 
