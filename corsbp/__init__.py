@@ -10,6 +10,7 @@ Each package has a map of its own:
 
     pytest_plugin  the fixture `cors_browser`
     group          cors_group(): blueprints and a policy in, a blueprint group out
+    arguments      the arguments of cors_group(), checked
     app            the integration with Sanic
     live           origins that are followed from a store
     report         the log, the signal, report-only policies

@@ -1,4 +1,4 @@
-"""Whether the hooks into Sanic hold: looked at when routes are bound, and tried at the end of startup.
+"""Checks that the hooks into Sanic hold: when routes are bound, and at the end of startup.
 
 At the end of startup, three requests go through the app's own router and the response path of the server that
 runs, for one route of each section: a page's request, a preflight, and the WebSocket handshake of a page that

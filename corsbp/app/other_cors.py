@@ -9,18 +9,18 @@ from .routes import Middleware
 
 
 def without_other_cors(chain: Iterable[Any]) -> list[Middleware]:
-    """A chain without the app-wide CORS of other packages: they have no say in a section."""
+    """Return a chain without the app-wide CORS of other packages: a section has its own."""
     return [each for each in chain if other_cors_package(each) is None]
 
 
 def other_cors_package(middleware: Middleware) -> str | None:
-    """The other CORS package that an app-wide middleware belongs to."""
+    """Return the other CORS package that a middleware of the app belongs to; None for others."""
     while (inner := getattr(middleware, "func", None)) is not None:
         middleware = inner
     return package_of(f"{getattr(middleware, '__module__', None)}")
 
 
 def package_of(module: str) -> str | None:
-    """The other CORS package that a module belongs to, as pip names it."""
+    """Return the other CORS package that a module belongs to, as pip names it."""
     packages = {"sanic_ext.extensions.http.cors.": "sanic-ext", "sanic_cors.": "sanic-cors"}
     return next((package for prefix, package in packages.items() if f"{module}.".startswith(prefix)), None)

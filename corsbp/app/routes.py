@@ -1,4 +1,4 @@
-"""What the app's router knows: the routes of a blueprint, their prefix, and a path that leads to one."""
+"""The app's router: the routes of a blueprint, their prefix, and a path that leads to one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Prefix: TypeAlias = tuple[str | None, tuple[Segment, ...]]
 
 
 def routes_of(app: AnySanic, blueprints: Iterable[Blueprint]) -> dict[Blueprint, list[Route]]:
-    """The routes of blueprints in this app's router."""
+    """Return the routes of blueprints in this app's router."""
     static: dict[str, list[Route]] = {}
     for route in app.router.routes:
         if route.extra.static:
@@ -31,14 +31,15 @@ def routes_of(app: AnySanic, blueprints: Iterable[Blueprint]) -> dict[Blueprint,
     for blueprint in blueprints:
         routes = [route for route in blueprint.routes if route.router is app.router]
         # Sanic leaves static files out of Blueprint.routes.
-        for name in declared_uris(blueprint, static=True) if static else ():
+        names = declared_uris(blueprint, static=True) if static else ()
+        for name in names:
             routes += static.get(app.generate_name(name), ())
         found[blueprint] = routes
     return found
 
 
 def declared_uris(blueprint: Blueprint, static: bool = False) -> dict[str, str]:
-    """The paths of a blueprint's routes, or of its static files, as declared: by name, without any prefix.
+    """Return the paths of a blueprint's routes, or of its static files, as declared: by name, without prefix.
 
     The only place that reads private names of Sanic's. There is no public way to a static file's name,
     nor from a registered route back to the part of its path that was declared, which is what tells the
@@ -59,61 +60,77 @@ def remove_listener(blueprint: Blueprint, listener: object) -> None:
 
 
 def prefixes_of(blueprint: Blueprint, routes: Iterable[Route]) -> Iterator[tuple[str, Prefix]]:
-    """The prefix of each of a blueprint's routes, versions and groups included, with the declared name."""
+    """Iterate over a blueprint's routes: the declared name, and the prefix with versions and groups."""
     uris = declared_uris(blueprint) | declared_uris(blueprint, static=True)
-    if blueprint.copied_from:  # whose routes, but not its static files, are renamed as they are registered
-        uris |= {name.replace(blueprint.copied_from, blueprint.name): uri for name, uri in uris.items()}
+    original = blueprint.copied_from
+    if original:
+        # Sanic renames the routes of a copy as they are registered, but not its static files.
+        uris |= {name.replace(original, blueprint.name): uri for name, uri in uris.items()}
     for route in routes:
         name = _declared_name(route.name, uris)
         if name is not None:
-            uri = uris[name].strip("/")
-            # Sanic keeps the empty part of a doubled slash in both
-            own = len(list(filter(None, path_to_parts(uri))))  # type: ignore[no-untyped-call]  # Sanic's has no types
-            own += route.parts[-1] == "<__file_uri__:path>"
             segments = path_segments(route)
+            own = _count_declared_segments(route, uris[name])
             yield name, (route.requirements.get("host"), segments[: len(segments) - own])
 
 
-def path_segments(route: Route) -> tuple[Segment, ...]:
-    """A route's path in segments, as the router compares them."""
-    patterns = route.defined_params
-    parts = [part for part in route.parts if part]
-    return tuple(patterns[place].pattern if place in patterns else part for place, part in enumerate(parts))
-
-
-def prefix_segments(app: AnySanic, options: Mapping[str, Any]) -> tuple[Segment, ...]:
-    """The segments that these options of a registration, or a group, put before all routes."""
-    path = str(options.get("url_prefix") or "").strip("/")
-    if (version := options.get("version")) is not None:
-        number = str(version).strip("/").removeprefix("v")
-        path = f"{(options.get('version_prefix') or '/v').strip('/')}{number}/{path}"
-    return path_segments(app.router.route_class(app.router, path.strip("/"), "", bool, ["GET"]))
+def _count_declared_segments(route: Route, uri: str) -> int:
+    """Return how many segments of a route's path were declared, and so are not its prefix."""
+    # A doubled slash leaves an empty part here, and in the route.
+    parts = path_to_parts(uri.strip("/"))  # type: ignore[no-untyped-call]  # Sanic's has no types
+    count = sum(1 for part in parts if part)
+    # Sanic appends the path of a static file to what was declared.
+    return count + 1 if route.parts[-1] == "<__file_uri__:path>" else count
 
 
 def _declared_name(name: str, uris: dict[str, str]) -> str | None:
-    """The name with which a route was declared: `app.prefix_blueprint.handler` ends in it."""
-    ends = (name[place:] for place in range(len(name)) if place == 0 or name[place - 1] in "._")
-    return next((end for end in ends if end in uris), None)
+    """Return the name with which a route was declared: `app.prefix_blueprint.handler` ends in it."""
+    starts = (place for place in range(len(name)) if place == 0 or name[place - 1] in "._")
+    return next((name[place:] for place in starts if name[place:] in uris), None)
+
+
+def path_segments(route: Route) -> tuple[Segment, ...]:
+    """Return a route's path in segments, as the router compares them."""
+    patterns = route.defined_params
+    segments: list[Segment] = [part for part in route.parts if part]
+    for place, parameter in patterns.items():
+        segments[place] = parameter.pattern
+    return tuple(segments)
+
+
+def prefix_segments(app: AnySanic, options: Mapping[str, Any]) -> tuple[Segment, ...]:
+    """Return the segments that options of a registration, or of a group, put before all routes."""
+    path = str(options.get("url_prefix") or "").strip("/")
+    version = options.get("version")
+    if version is not None:
+        number = str(version).strip("/").removeprefix("v")
+        before = (options.get("version_prefix") or "/v").strip("/")
+        path = f"{before}{number}/{path}"
+    # Sanic's own class reads the parameters in it.
+    return path_segments(app.router.route_class(app.router, path.strip("/"), "", bool, ["GET"]))
 
 
 _EXAMPLES = ("1", "a", "1.5", "2026-01-01", "a.txt", "f47ac10b-58cc-4372-a567-0e02b2c3d479")
-"""One of these matches what a parameter takes, unless it is an expression of the user's."""
+"""One of these matches each type of parameter, unless it is an expression of the user's."""
 
 
 def example_path(route: Route) -> str | None:
-    """A path that leads to a route; None where no example matches one of its parameters."""
-    parameters = route.defined_params
+    """Return a path that leads to a route; None if no example matches one of its parameters."""
+    parts: list[str] = [part for part in route.parts if part]
+    for place, parameter in route.defined_params.items():
+        example = _example(parts[place], parameter.pattern)
+        if example is None:
+            return None
+        parts[place] = example
+    return "/" + "/".join(parts)
 
-    def example(place: int, part: str) -> str | None:
-        if place not in parameters:
-            return part
-        if extensions := re.search(r":ext=(\w+)", part):
-            return f"1.{extensions[1]}"
-        pattern = parameters[place].pattern
-        return next((each for each in _EXAMPLES if pattern is None or pattern.match(each)), None)
 
-    parts = [example(place, part) for place, part in enumerate(filter(None, route.parts))]
-    return None if None in parts else "/" + "/".join(map(str, parts))
+def _example(part: str, pattern: re.Pattern[str] | None) -> str | None:
+    """Return a value for a parameter; None if no example matches it."""
+    extensions = re.search(r":ext=(\w+)", part)
+    if extensions:
+        return f"1.{extensions[1]}"
+    return next((each for each in _EXAMPLES if pattern is None or pattern.match(each)), None)
 
 
 def without_middleware(route: Route) -> Route:

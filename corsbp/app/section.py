@@ -26,7 +26,7 @@ _sections: WeakValueDictionary[int, Section] = WeakValueDictionary()
 
 
 class Hooks(Protocol):
-    """What a section needs of `AppHooks`, which stands above it."""
+    """The part of `AppHooks` that a section calls."""
 
     def check_conflicts(self, section: Section) -> None:
         """Raise a ValueError if a blueprint of the section is in another section, too."""
