@@ -1,4 +1,4 @@
-"""attack(): what careless apps grant to strangers and look-alikes; nothing, for sections of corsbp.
+"""attack(): the origins that careless apps allow, and that sections of corsbp do not allow.
 
 The apps have the faults of tests/integration/test_cves.py and of design section 6.
 """
@@ -32,8 +32,8 @@ async def socket(_: Request, ws: Any) -> None:
     raise AssertionError("never opened")
 
 
-def careless(allowed: Callable[[str], bool], credentials: bool = True, answer: str = "") -> Sanic:
-    """An app that lets in whom `allowed` says, by its own middleware, in answers to OPTIONS as well."""
+def make_careless_app(allowed: Callable[[str], bool], credentials: bool = True, answer: str = "") -> Sanic:
+    """Make an app whose own middleware allows these origins, also in responses to OPTIONS."""
     app = new_app()
     app.add_route(item, "/items/<number:int>", methods=["GET", "DELETE", "OPTIONS"], name="item")
 
@@ -47,9 +47,9 @@ def careless(allowed: Callable[[str], bool], credentials: bool = True, answer: s
     return app
 
 
-# what the app asks of an origin, and the kinds of origins that get through
+# the check of an app, and the kinds of origins that pass it
 FAULTS: dict[str, tuple[Callable[[str], bool], set[str]]] = {
-    "nobody": (lambda _: False, set()),
+    "no origin": (lambda _: False, set()),
     "exact": (lambda origin: origin == ORIGIN, set()),
     "prefix": (
         lambda origin: origin.startswith(ORIGIN),
@@ -134,7 +134,7 @@ FAULTS: dict[str, tuple[Callable[[str], bool], set[str]]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_careless_comparisons(fault: str) -> None:
     allowed, kinds = FAULTS[fault]
-    grants = attack(careless(allowed), [ORIGIN])
+    grants = attack(make_careless_app(allowed), [ORIGIN])
     assert {grant.kind.partition(" of https")[0] for grant in grants} == kinds
     assert {(grant.method, grant.path, grant.credentials) for grant in grants} == {
         (method, "/items/1", fault != "star") for method in ("GET", "DELETE", "OPTIONS") if kinds
@@ -143,7 +143,7 @@ def test_careless_comparisons(fault: str) -> None:
 
 
 def test_a_parent_of_an_allowed_host() -> None:
-    grants = attack(careless(lambda origin: origin == ORIGIN), [ORIGIN.replace("app.", "www.app.")])
+    grants = attack(make_careless_app(lambda origin: origin == ORIGIN), [ORIGIN.replace("app.", "www.app.")])
     assert {grant.kind for grant in grants} == {"parent of https://www.app.example"}
 
 
@@ -151,18 +151,20 @@ def test_a_parent_of_an_allowed_host() -> None:
     ("answer", "credentials", "expected"),
     [("*", True, False), ("*", False, False), ("", False, False), ("", True, True)],
 )
-def test_whether_cookies_may_be_sent(answer: str, credentials: bool, expected: bool) -> None:
-    """With `*`, browsers send none, whatever else is said."""
-    (get, *_) = attack(careless(lambda _: True, credentials, answer))
+def test_grants_tell_whether_cookies_can_be_sent(answer: str, credentials: bool, expected: bool) -> None:
+    """With `*`, browsers send no cookies, whatever the other header is."""
+    (get, *_) = attack(make_careless_app(lambda _: True, credentials, answer))
     assert get == Grant("GET", "/items/1", ATTACKER, "any", expected)
 
 
 def test_origins_may_be_unknown() -> None:
-    """Then what the app lets in is not known either, but strangers are tried."""
-    assert [grant.kind for grant in attack(careless(lambda origin: origin == "null"))] == ["null"] * 3
+    """Without a name of an allowed origin, foreign origins are tried."""
+    assert [grant.kind for grant in attack(make_careless_app(lambda origin: origin == "null"))] == [
+        "null"
+    ] * 3
 
 
-def test_only_what_changes_nothing_is_sent() -> None:
+def test_only_safe_requests_are_sent() -> None:
     app = new_app()
     app.ctx.seen = []
 
@@ -183,23 +185,23 @@ def test_only_what_changes_nothing_is_sent() -> None:
     }
 
 
-def test_an_address_is_asked_once_for_an_origin() -> None:
-    """However many routes lead to it, and whatever several allowed origins have for look-alikes."""
-    app, asked = new_app(), []
+def test_each_request_is_sent_once() -> None:
+    """Several routes can have one path, and several allowed origins the same look-alikes."""
+    app, requests = new_app(), []
 
     @app.on_request
     async def note(request: Request) -> None:
         wanted = request.headers.get("access-control-request-method")
-        asked.append((request.method, request.path, request.headers.get("origin"), wanted))
+        requests.append((request.method, request.path, request.headers.get("origin"), wanted))
 
     for kind in ("str", "alpha", "slug"):
         app.add_route(item, f"/files/<name:{kind}>", methods=["GET", "HEAD"], name=kind)
     assert len({route.example for route in list_routes(app)}) < 3
     assert attack(app, [ORIGIN, PORT, "https://www.app.example"]) == []
-    assert len(asked) == len(set(asked)) > 500
+    assert len(requests) == len(set(requests)) > 500
 
 
-def test_a_stream_of_events_does_not_hold_it_up() -> None:
+def test_a_stream_of_events_is_not_waited_for() -> None:
     app = new_app()
 
     @app.get("/events")
@@ -210,21 +212,21 @@ def test_a_stream_of_events_does_not_hold_it_up() -> None:
     assert {grant.kind for grant in attack(app)} == {"null"}
 
 
-def test_an_app_that_refuses_what_no_browser_sends() -> None:
-    """Is asked as by browsers: what it grants them is seen."""
-    app = careless(lambda origin: origin == "null")
+def test_requests_are_like_those_of_browsers() -> None:
+    """The grants of an app that refuses other requests are found."""
+    app = make_careless_app(lambda origin: origin == "null")
 
     @app.on_request
     async def refuse(request: Request) -> HTTPResponse | None:
-        asked = [request.headers.get(f"sec-fetch-{name}") for name in ("site", "mode", "dest")]
-        refused = asked != ["cross-site", "cors", "empty"] or "user-agent" not in request.headers
+        requests = [request.headers.get(f"sec-fetch-{name}") for name in ("site", "mode", "dest")]
+        refused = requests != ["cross-site", "cors", "empty"] or "user-agent" not in request.headers
         return text("no", 403, headers={"access-control-allow-origin": "no"}) if refused else None
 
     assert {grant.kind for grant in attack(app)} == {"null"}
 
 
-def test_what_is_left_out() -> None:
-    app = careless(lambda _: True)
+def test_paths_that_are_left_out() -> None:
+    app = make_careless_app(lambda _: True)
     app.add_route(item, "/docs/swagger", name="swagger")
     app.add_route(item, "/docs", name="docs")
 
@@ -264,20 +266,20 @@ POLICIES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_sections_grant_nothing_that_they_do_not_name(policy: dict[str, Any]) -> None:
-    """A public section is none either: its policy says so."""
+def test_sections_allow_only_their_origins(policy: dict[str, Any]) -> None:
+    """A public section has no grants either: its policy allows every origin."""
     assert attack(new_app(section(**policy))) == []
 
 
-def test_other_sections_are_known_too() -> None:
-    """What one section allows is no grant in another: each is tried with the origins of both."""
+def test_each_section_is_tried_with_the_origins_of_all() -> None:
+    """An origin that another section allows is not allowed here."""
     two = new_app(section("/a", allow_origins=[ORIGIN]), section("/b", allow_origins=[EVIL, PORT]))
     assert attack(two) == []
     careless_function = section(allow_origins=lambda origin, _: origin.endswith(".example"))
     assert {grant.kind for grant in attack(new_app(careless_function))} == {"any"}
 
 
-def test_routes_outside_of_sections_are_tried_with_the_sections_origins() -> None:
+def test_routes_in_no_section_are_tried_too() -> None:
     app = new_app(section(allow_origins=[ORIGIN]))
 
     @app.get("/own", host="own.example")
@@ -290,7 +292,7 @@ def test_routes_outside_of_sections_are_tried_with_the_sections_origins() -> Non
     assert "list of https://app.example" in {grant.kind for grant in grants}
 
 
-def test_a_route_of_its_own_policy() -> None:
+def test_a_route_with_its_own_policy() -> None:
     bp = Blueprint("bp")
     bp.add_route(item, "/feed", name="feed", ctx_cors=CorsPolicy())
     assert attack(new_app(cors_group(bp, allow_origins=[ORIGIN]))) == []
@@ -300,7 +302,7 @@ def test_a_route_of_its_own_policy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("origins", "said"),
+    ("origins", "message"),
     [
         (ORIGIN, r"origins: 'https://app.example' is one string; meant: \['https://app.example'\]"),
         ([f"{ORIGIN}/"], "no page has the origin 'https://app.example/'; .* meant: https://app.example"),
@@ -308,8 +310,8 @@ def test_a_route_of_its_own_policy() -> None:
         (["https://*.example"], "no page has the origin"),
     ],
 )
-def test_what_is_no_origin(origins: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_invalid_origins(origins: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         attack(new_app(), origins)
 
 
@@ -324,7 +326,7 @@ def test_what_is_no_origin(origins: Any, said: str) -> None:
         "https://intranet:65535",
     ],
 )
-def test_look_alikes_are_others(origin: str) -> None:
+def test_look_alikes_are_other_origins(origin: str) -> None:
     found = look_alikes(origin)
     assert origin not in found.values()
     assert len(set(found.values())) == len(found) >= 17
@@ -333,7 +335,7 @@ def test_look_alikes_are_others(origin: str) -> None:
 
 
 def test_functions_beside_origins() -> None:
-    """The named part is meant, and so are its neighbours' names; what a function lets in is shown."""
+    """Names that only the function allows are grants; the named origins are not."""
 
     def section(function: Callable[[str, Request], bool]) -> Sanic:
         bp = Blueprint("bp")

@@ -1,4 +1,4 @@
-"""The browser over an app in memory and over a server: what is sent, and what becomes of the app."""
+"""The browser with an app in memory and with a server: the requests, and the state of the app."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def shop(**config: Any) -> Sanic:
 LIFE = ["before_server_start", "after_server_start", "before_server_stop", "after_server_stop"]
 
 
-def fetched(browser: Browser, *calls: dict[str, Any]) -> list[Result]:
-    async def talk() -> list[Result]:
+def fetch_all(browser: Browser, *calls: dict[str, Any]) -> list[Result]:
+    async def run() -> list[Result]:
         async with browser:
             return [await browser.fetch(**{"url": "/api/echo", **call}) for call in calls]
 
-    return asyncio.run(talk())
+    return asyncio.run(run())
 
 
 # --- what is sent ---
@@ -89,17 +89,17 @@ SENT: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "said", "headers"), SENT)
-def test_what_the_app_is_asked(call: dict[str, Any], said: dict[str, Any], headers: dict[str, Any]) -> None:
-    (result,) = fetched(Browser(shop()), call)
+@pytest.mark.parametrize(("call", "message", "headers"), SENT)
+def test_request_of_the_app(call: dict[str, Any], message: dict[str, Any], headers: dict[str, Any]) -> None:
+    (result,) = fetch_all(Browser(shop()), call)
     assert result.ok_for_page, str(result)
     seen = result.json()
-    assert {name: seen[name] for name in said} == said
+    assert {name: seen[name] for name in message} == message
     assert {name: seen["headers"].get(name) for name in headers} == headers
 
 
-def test_nothing_is_added_that_no_browser_sends() -> None:
-    (result,) = fetched(Browser(shop(), base_url="https://shop.example:8443/x"), {})
+def test_headers_are_those_of_browsers() -> None:
+    (result,) = fetch_all(Browser(shop(), base_url="https://shop.example:8443/x"), {})
     assert result.json()["headers"] == {
         "host": "shop.example:8443",
         "accept": "*/*",
@@ -115,8 +115,8 @@ def test_nothing_is_added_that_no_browser_sends() -> None:
     assert result.url == "https://shop.example:8443/api/echo"
 
 
-def test_methods_are_sent_as_they_are_spelt() -> None:
-    (result,) = fetched(Browser(shop()), {"method": "patch"})
+def test_methods_are_sent_as_they_are_written() -> None:
+    (result,) = fetch_all(Browser(shop()), {"method": "patch"})
     assert dict(result.sent[0].headers)["access-control-request-method"] == "patch"
     assert result.blocked_by == "preflight-method"
 
@@ -124,8 +124,8 @@ def test_methods_are_sent_as_they_are_spelt() -> None:
 # --- the browser's memory ---
 
 
-def test_a_preflight_is_remembered_until_the_clock_says_otherwise() -> None:
-    async def talk() -> None:
+def test_a_preflight_is_cached_until_it_expires() -> None:
+    async def run() -> None:
         now = 0.0
         async with Browser(shop(), clock=lambda: now) as browser:
 
@@ -138,19 +138,19 @@ def test_a_preflight_is_remembered_until_the_clock_says_otherwise() -> None:
             now = 1.0
             assert [await cached(), await cached()] == [False, True]
 
-    asyncio.run(talk())
+    asyncio.run(run())
 
 
-def test_engines_of_today_send_each_preflight() -> None:
+def test_engine_today_sends_each_preflight() -> None:
     calls = [{"method": "PUT"}] * 2
-    results = fetched(Browser(shop(), engine="today"), *calls)
+    results = fetch_all(Browser(shop(), engine="today"), *calls)
     assert [requests_of(result)[0] for result in results] == ["[OPTIONS /api/echo]"] * 2
 
 
 def test_cookies() -> None:
-    """From the app's own answers, and from a test."""
+    """A response sets cookies, and a test does."""
 
-    async def talk() -> None:
+    async def run() -> None:
         async with Browser(shop()) as browser:
 
             async def cookie(url: str = "/api/echo") -> Any:
@@ -169,7 +169,7 @@ def test_cookies() -> None:
             assert await cookie() == "session=ann"
             assert await cookie("https://two.example/api/echo") == "b=2"
 
-    asyncio.run(talk())
+    asyncio.run(run())
 
 
 # --- bad arguments ---
@@ -186,9 +186,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("options", "said"), WRONG)
-def test_no_browser_of_such_arguments(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+@pytest.mark.parametrize(("options", "message"), WRONG)
+def test_invalid_arguments_of_a_browser(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Browser(new_app(), **options)
 
 
@@ -206,13 +206,13 @@ WRONG_CALLS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "said"), WRONG_CALLS)
-def test_no_fetch_of_such_arguments(call: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        fetched(Browser(new_app()), call)
+@pytest.mark.parametrize(("call", "message"), WRONG_CALLS)
+def test_invalid_arguments_of_fetch(call: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fetch_all(Browser(new_app()), call)
 
 
-def test_no_cookie_of_such_an_address() -> None:
+def test_invalid_arguments_of_set_cookie() -> None:
     with pytest.raises(ValueError, match="'https://a b' is not a URL"):
         Browser(new_app()).set_cookie("a=1", "https://a b")
     with pytest.raises(ValueError, match="does not keep the cookie 'a': SameSite=None needs Secure"):
@@ -220,10 +220,10 @@ def test_no_cookie_of_such_an_address() -> None:
 
 
 @pytest.mark.parametrize(("third_party", "sent"), [(True, "a=1"), (False, None)])
-def test_a_browser_without_the_cookies_of_others(third_party: bool, sent: str | None) -> None:
+def test_a_browser_without_third_party_cookies(third_party: bool, sent: str | None) -> None:
     browser = Browser(shop(), third_party_cookies=third_party)
     browser.set_cookie("a=1; SameSite=None; Secure")
-    (result,) = fetched(browser, {"credentials": "include"})
+    (result,) = fetch_all(browser, {"credentials": "include"})
     assert result.json()["headers"].get("cookie") == sent
 
 
@@ -244,22 +244,22 @@ def test_the_app_is_started_once_and_left_as_it_was(
     before = state(app)
     assert isinstance(before[3], Default) is ("TOUCHUP" not in config)
 
-    async def talk() -> None:
+    async def run() -> None:
         async with Browser(app) as browser:
             for _ in range(3):
                 assert (await browser.fetch("/api/echo")).ok_for_page
             assert app.ctx.diary == LIFE[:2]
             assert app.config.TOUCHUP is config.get("TOUCHUP", False)
 
-    run_server(talk())
+    run_server(run())
     assert app.ctx.diary == LIFE
     assert state(app) == before
 
 
-def both(app: Sanic) -> None:
-    """Two browsers one after the other, then Sanic's own clients: all of them get the same answers."""
+def check_browsers_and_clients(app: Sanic) -> None:
+    """Use two browsers, then Sanic's own clients: all of them get the same responses."""
     for origin, readable in ((ORIGIN, True), (EVIL, False)):
-        get, put = fetched(Browser(app, origin), {}, {"method": "PUT"})
+        get, put = fetch_all(Browser(app, origin), {}, {"method": "PUT"})
         assert (get.ok_for_page, put.ok_for_page) == (readable, readable)
         assert get.sent[0].status == 200
     assert app.ctx.diary == LIFE * 2
@@ -267,28 +267,28 @@ def both(app: Sanic) -> None:
     assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, ORIGIN)
     _, answer = asyncio.run(app.asgi_client.get("/api/echo", headers={"origin": ORIGIN}))
     assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, ORIGIN)
-    (again,) = fetched(Browser(app), {})
+    (again,) = fetch_all(Browser(app), {})
     assert again.ok_for_page
 
 
 def test_one_app_for_several_browsers_and_clients() -> None:
-    both(shop())
+    check_browsers_and_clients(shop())
 
 
 def test_an_app_with_sanic_ext() -> None:
     pytest.importorskip("sanic_ext", reason="no sanic-ext: it refuses Sanic before 25.12")
-    both(shop(AUTO_EXTEND=True))
+    check_browsers_and_clients(shop(AUTO_EXTEND=True))
 
 
 def test_the_thousandth_start_is_like_the_first() -> None:
-    """What grows with each start would be too deep after 200, where little more than now is allowed."""
+    """A router that grows at each start would exceed this limit of recursion after 200 starts."""
     app, sources = shop(), set()
 
     @app.before_server_start
     async def note(_: Sanic) -> None:
         sources.add(app.signal_router.find_route_src)
 
-    async def talk() -> None:
+    async def run() -> None:
         for _ in range(250):
             async with Browser(app):
                 pass
@@ -298,41 +298,41 @@ def test_the_thousandth_start_is_like_the_first() -> None:
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack(0)) + 200)
     try:
-        asyncio.run(talk())
+        asyncio.run(run())
     finally:
         sys.setrecursionlimit(limit)
     assert len(sources) == 1
 
 
-def test_starts_of_others_are_forgotten_and_the_signals_of_an_app_are_not() -> None:
-    """Between the requests of Sanic's clients, which start the app for each."""
-    app, sources, heard = shop(TOUCHUP=False), [], []
+def test_traces_of_earlier_starts_are_removed_and_signals_stay() -> None:
+    """Sanic's clients start the app for each request."""
+    app, sources, events = shop(TOUCHUP=False), [], []
 
     @app.before_server_start
     async def note(_: Sanic) -> None:
         sources.append(app.signal_router.find_route_src)
 
     @app.signal("http.routing.after")
-    async def hear(**_: object) -> None:
-        heard.append("routed")
+    async def note_event(**_: object) -> None:
+        events.append("routed")
 
     for number in range(1, 4):
-        (result,) = fetched(Browser(app), {})
+        (result,) = fetch_all(Browser(app), {})
         assert result.ok_for_page
         (answer,) = send_through_asgi(app, request("GET", "/api/echo"))
         assert answer.cors["access-control-allow-origin"] == ORIGIN
         asyncio.run(app.asgi_client.get("/api/echo"))
-        assert len(heard) == 3 * number
+        assert len(events) == 3 * number
     ours, helper, _ = zip(*(sources[place : place + 3] for place in range(0, 9, 3)), strict=True)
     assert len({*ours, *helper}) == 1
 
 
 class Stopped(BaseException):
-    """What no `except Exception` catches."""
+    """An exception that `except Exception` does not catch."""
 
 
 @pytest.mark.parametrize(
-    ("error", "event", "said"),
+    ("error", "event", "message"),
     [
         (ValueError("no database"), "before_server_start", "app[0-9]+ failed at its startup: no database"),
         (OSError("port taken"), "after_server_start", "failed at its startup: port taken"),
@@ -341,9 +341,9 @@ class Stopped(BaseException):
     ],
 )
 def test_an_app_that_fails(
-    error: BaseException, event: str, said: str, monkeypatch: pytest.MonkeyPatch
+    error: BaseException, event: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its reason is raised, and it is left as it was: it can be tried again."""
+    """Its error is raised, and its state restored, so that it can be started again."""
     monkeypatch.setattr(Sanic, "test_mode", False)
     app, fails = shop(), True
     before = state(app)
@@ -353,27 +353,27 @@ def test_an_app_that_fails(
         if fails:
             raise error
 
-    with pytest.raises(Stopped if isinstance(error, Stopped) else RuntimeError, match=said):
-        fetched(Browser(app), {})
+    with pytest.raises(Stopped if isinstance(error, Stopped) else RuntimeError, match=message):
+        fetch_all(Browser(app), {})
     assert state(app) == before
     fails = False
-    assert fetched(Browser(app), {})[0].ok_for_page
+    assert fetch_all(Browser(app), {})[0].ok_for_page
 
 
 def test_an_error_of_the_test_stops_the_app() -> None:
     app = shop()
 
-    async def talk() -> None:
+    async def run() -> None:
         async with Browser(app):
             raise LookupError
 
     with pytest.raises(LookupError):
-        asyncio.run(talk())
+        asyncio.run(run())
     assert app.ctx.diary == LIFE
 
 
-def test_an_answer_that_breaks_off() -> None:
-    """The page gets nothing of it, as over a network."""
+def test_a_response_that_breaks_off() -> None:
+    """The page cannot read its first part, as over a network."""
     app = new_app()
 
     @app.get("/")
@@ -382,7 +382,7 @@ def test_an_answer_that_breaks_off() -> None:
         await response.send("a")
         raise ValueError("in the middle")
 
-    (result,) = fetched(Browser(app, "https://api.example"), {"url": "/"})
+    (result,) = fetch_all(Browser(app, "https://api.example"), {"url": "/"})
     assert (result.blocked_by, result.body) == ("no-answer", b"")
     assert "got no response: 'RemoteProtocolError: the response broke off'" in (result.why or "")
 
@@ -427,27 +427,27 @@ def streams() -> Sanic:
 
 
 def test_a_stream_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The verdict is there with its headers; what came by then is its body; and the app is told to end."""
+    """The result has the part of the body that arrived in time, and the app's call is cancelled."""
     monkeypatch.setattr("corsbp.testing.transports.MAX_BODY", 3_000_000)
     app = streams()
     calls = [{"url": f"/{name}"} for name in ("events", "flood", "refused")]
-    events, flood, refused = fetched(Browser(app, reading=1), *calls)
+    events, flood, refused = fetch_all(Browser(app, reading=1), *calls)
     assert (events.ok_for_page, events.status, events.text) == (True, 200, "data: news\n\n")
     assert "The body has not ended" in str(events)
     assert flood.ok_for_page and len(flood.body) == 4_000_000
     assert (refused.blocked_by, refused.body) == ("origin-missing", b"")
     assert app.ctx.ended == ["/events", "/flood"]
-    (slow,) = fetched(Browser(app), {"url": "/slow"})
+    (slow,) = fetch_all(Browser(app), {"url": "/slow"})
     assert slow.text == "first second" and "its end" not in str(slow)
     assert app.ctx.ended[2:] == ["/slow"]
 
 
 def test_a_stream_without_an_end_of_a_server() -> None:
-    async def talk(port: int) -> list[Result]:
+    async def run(port: int) -> list[Result]:
         async with Browser.at(f"http://127.0.0.1:{port}", reading=0.2) as browser:
             return [await browser.fetch("/events"), await browser.fetch("/slow")]
 
-    events, slow = run_server(serve(streams(), talk))
+    events, slow = run_server(serve(streams(), run))
     assert (events.text, slow.text) == ("data: news\n\n", "first second")
 
 
@@ -463,26 +463,26 @@ ODD = [
 
 
 @pytest.mark.parametrize("url", ODD, ids=lambda url: url[:30])
-def test_addresses_that_a_page_or_a_server_may_name(url: str) -> None:
-    """Nothing is raised: there is an answer, or there is none."""
+def test_odd_urls(url: str) -> None:
+    """Nothing is raised, whether there is a response or not."""
     app = shop()
     app.add_route(
         as_handler(lambda _: HTTPResponse(status=302, headers={"location": f"/{'x' * 70_000}"})), "/api/long"
     )
-    (result,) = fetched(Browser(app), {"url": url})
+    (result,) = fetch_all(Browser(app), {"url": url})
     assert result.blocked_by in (None, "origin-missing", "no-answer"), str(result)
     assert str(result).isprintable() or "\n" in str(result)
     assert len(url) > 999 or "long" in url or result.sent[0].status in (200, 404)
 
-    async def talk(port: int) -> Result:
+    async def run(port: int) -> Result:
         async with Browser.at(f"http://127.0.0.1:{port}") as browser:
             return await browser.fetch(url.replace("https://", "http://a.localhost:1/"))
 
-    assert run_server(serve(app, talk)).blocked_by in (None, "origin-missing", "no-answer")
+    assert run_server(serve(app, run)).blocked_by in (None, "origin-missing", "no-answer")
 
 
-def test_an_app_that_waits_for_more_than_there_is() -> None:
-    """A body has an end, after which nothing comes until the browser has had enough."""
+def test_an_app_that_reads_beyond_the_end_of_the_body() -> None:
+    """It waits until the browser ends the call."""
     app, read = new_app(), []
 
     @app.post("/", stream=True)
@@ -493,7 +493,7 @@ def test_an_app_that_waits_for_more_than_there_is() -> None:
         await response.send("first")
         read.append(await stream.transport.receive())
 
-    (result,) = fetched(Browser(app, reading=0.1), {"url": "/", "method": "POST", "body": b"a"})
+    (result,) = fetch_all(Browser(app, reading=0.1), {"url": "/", "method": "POST", "body": b"a"})
     assert (result.ok_for_page, result.text) == (True, "first")
     assert read == [{"type": "http.request", "body": b"a", "more_body": False}]
 
@@ -518,11 +518,11 @@ def test_in_memory_as_over_a_server(name: str) -> None:
         headers = {ALLOW_ORIGIN: "*", **response.headers}
         return HTTPResponse(response.body, response.status, headers=headers)
 
-    async def talk(port: int) -> Result:
+    async def run(port: int) -> Result:
         async with Browser.at(f"http://127.0.0.1:{port}") as browser:
             return await browser.fetch("/")
 
-    for result in [fetched(Browser(app), {"url": "/"})[0], run_server(serve(app, talk))]:
+    for result in [fetch_all(Browser(app), {"url": "/"})[0], run_server(serve(app, run))]:
         assert result.blocked_by == ("no-answer" if body is None else None), str(result)
         assert result.body == (body or b"")
         assert name != "a mark" or (result.text, result.json()) == ("{}", {})
@@ -552,7 +552,7 @@ def test_without_async() -> None:
 
 
 def test_a_failure_without_async() -> None:
-    """Neither leaves a thread behind, nor hides its reason."""
+    """It leaves no thread behind, and shows its reason."""
     import threading
 
     app = shop()
@@ -569,18 +569,18 @@ def test_a_failure_without_async() -> None:
 
 
 def test_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Directly, whatever proxy there is for the network; and what httpx would stumble over is an answer."""
+    """Requests to this machine use no proxy, and a redirect to an invalid URL is a response."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
-    async def talk(port: int) -> list[Result]:
+    async def run(port: int) -> list[Result]:
         async with Browser.at(f"http://127.0.0.1:{port}/api/", ORIGIN) as browser:
             results = [await browser.fetch("echo", "PUT", body=b"x") for _ in range(2)]
             results.append(await browser.fetch("away"))
             names = [f"http://{host}:{port}/api/echo" for host in ("localhost", "api.localhost")]
             return results + [await browser.fetch(name) for name in names]
 
-    put, again, away, *named = run_server(serve(shop(), talk))
+    put, again, away, *named = run_server(serve(shop(), run))
     assert (put.json()["body"], put.json()["headers"]["origin"]) == ("x", ORIGIN)
     assert (put.sent[0].status, again.sent[0].cached) == (204, True)
     assert away.blocked_by == "redirect-location"
@@ -589,27 +589,27 @@ def test_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hosts == ["localhost", "api.localhost"]
 
 
-def test_a_page_of_the_server_itself() -> None:
-    async def talk(port: int) -> Result:
+def test_a_page_of_the_same_server() -> None:
+    async def run(port: int) -> Result:
         async with Browser.at(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port}") as browser:
             return await browser.fetch("/api/echo", "PUT")
 
-    result: Result = run_server(serve(shop(), talk))
+    result: Result = run_server(serve(shop(), run))
     assert (result.type, len(result.sent)) == ("basic", 1)
 
 
 def test_no_server() -> None:
     with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))  # nobody listens
-        (result,) = fetched(Browser.at(f"http://127.0.0.1:{sock.getsockname()[1]}"), {"url": "/"})
+        sock.bind(("127.0.0.1", 0))  # no server listens
+        (result,) = fetch_all(Browser.at(f"http://127.0.0.1:{sock.getsockname()[1]}"), {"url": "/"})
     assert result.blocked_by == "no-answer"
     assert "got no response: 'ConnectError: " in (result.why or "")
     with pytest.raises(ValueError, match=r"'127\.0\.0\.1:8000' is not a URL"):
         Browser.at("127.0.0.1:8000")
 
 
-def test_what_is_no_http() -> None:
-    async def talk() -> Result:
+def test_a_response_that_is_not_http() -> None:
+    async def run() -> Result:
         async def nonsense(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"\x1b[2K nonsense\r\n\r\n")
             await writer.drain()
@@ -619,22 +619,22 @@ def test_what_is_no_http() -> None:
         async with server, Browser.at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as browser:
             return await browser.fetch("/")
 
-    result = asyncio.run(talk())
+    result = asyncio.run(run())
     assert result.blocked_by == "no-answer" and (result.why or "").isprintable()
 
 
-def test_a_sender_that_is_shared() -> None:
-    """Several browsers over one app that runs: each with a memory of its own."""
+def test_a_shared_sender() -> None:
+    """Several browsers with one app have separate preflight caches."""
     from corsbp.testing.transports import AppSender
 
     app = shop()
 
-    async def talk() -> list[Result]:
+    async def run() -> list[Result]:
         async with AppSender(app) as sender:
             browsers = [Browser.using(sender, origin) for origin in (ORIGIN, ORIGIN, EVIL)]
             return [await browser.fetch("/api/echo", "PUT") for browser in browsers]
 
-    results = asyncio.run(talk())
+    results = asyncio.run(run())
     assert [result.blocked_by for result in results] == [None, None, "preflight-origin-other"]
     assert [result.sent[0].cached for result in results] == [False] * 3
     assert app.ctx.diary == LIFE

@@ -100,8 +100,8 @@ def test_headers_of_a_request(
 
 
 def test_accept_is_that_of_the_destination() -> None:
-    answers = {"image": IMAGE, "script": SCRIPT}
-    accepts = {kind: headers_of(fetch_as(kind, answers.get(kind, response())))["accept"] for kind in KINDS}
+    replies = {"image": IMAGE, "script": SCRIPT}
+    accepts = {kind: headers_of(fetch_as(kind, replies.get(kind, response())))["accept"] for kind in KINDS}
     assert accepts["image"].startswith("image/") and accepts["script"] == accepts["beacon"] == "*/*"
     assert accepts["form"] == accepts["navigate"] and accepts["form"].startswith("text/html,")
 

@@ -1,4 +1,4 @@
-"""CookieJar: which a browser keeps, which it requests_of, and what is said of those that stay at home.
+"""Cookies: those that a browser keeps and sends, and the reasons for the others.
 
 https://httpwg.org/http-extensions/draft-ietf-httpbis-rfc6265bis.html
 """
@@ -15,7 +15,7 @@ from ..support import ORIGIN
 from .exchange import API, fetch, fetch_as, headers_of, make_page, response
 
 GRANT = {"allow_origin": ORIGIN, "allow_credentials": "true"}
-TRAVELS = ["a=1; SameSite=None; Secure", "b=2; Max-Age=60; SameSite=None; Secure"]
+CROSS_SITE = ["a=1; SameSite=None; Secure", "b=2; Max-Age=60; SameSite=None; Secure"]
 MODES = [
     # the fetch, its credentials mode; whether it stores and requests_of
     (f"{API}/", "include", True),
@@ -37,11 +37,11 @@ def at(text: str) -> Url:
 
 @pytest.mark.parametrize(("url", "credentials", "included"), MODES)
 @pytest.mark.parametrize("mode", ["cors", "no-cors"])
-def test_who_stores_and_who_sends(url: str, credentials: str, included: bool, mode: str) -> None:
+def test_credentials_modes(url: str, credentials: str, included: bool, mode: str) -> None:
     page = make_page()
     for _ in range(2):
         result = fetch(
-            response(set_cookie=TRAVELS, **GRANT), page=page, url=url, credentials=credentials, mode=mode
+            response(set_cookie=CROSS_SITE, **GRANT), page=page, url=url, credentials=credentials, mode=mode
         )
         assert "set-cookie" not in result.headers
     assert headers_of(result).get("cookie") == ("a=1; b=2" if included else None)
@@ -49,14 +49,14 @@ def test_who_stores_and_who_sends(url: str, credentials: str, included: bool, mo
     assert headers_of(own).get("cookie") == ("a=1; b=2" if included and ORIGIN in url else None)
 
 
-def test_a_refused_answer_stores_its_cookies_all_the_same() -> None:
-    """The page cannot read it; the browser has stored them by then."""
+def test_a_refused_response_stores_its_cookies_too() -> None:
+    """The browser stores cookies before it checks whether the page can read the response."""
     page = make_page()
-    assert not fetch(response(set_cookie=TRAVELS[0]), page=page, credentials="include").ok_for_page
+    assert not fetch(response(set_cookie=CROSS_SITE[0]), page=page, credentials="include").ok_for_page
     assert headers_of(fetch(response(**GRANT), page=page, credentials="include"))["cookie"] == "a=1"
 
 
-# --- where a cookie goes ---
+# --- the URLs that get a cookie ---
 
 # its line, set by HOST; a page, and the address that it calls
 STORED = [
@@ -98,17 +98,17 @@ STORED = [
 ]
 
 
-@pytest.mark.parametrize(("line", "asker", "url", "sent"), STORED)
-def test_where_a_cookie_goes(line: str, asker: str, url: str, sent: bool) -> None:
+@pytest.mark.parametrize(("line", "page", "url", "sent"), STORED)
+def test_urls_that_get_a_cookie(line: str, page: str, url: str, sent: bool) -> None:
     jar = CookieJar()
     jar.keep(at(f"{HOST}/x"), line, HOST)
-    header, stay = jar.build_header([at(url)], asker)
+    header, steps = jar.build_header([at(url)], page)
     assert header == ("a=1" if sent else None)
-    assert bool(stay) is (at(url).host == at(HOST).host and not sent and "SameSite" in f"{stay}")
+    assert bool(steps) is (at(url).host == at(HOST).host and not sent and "SameSite" in f"{steps}")
 
 
 def test_names_and_values() -> None:
-    """As they are written; longer paths first, then older cookies; a new value keeps the place."""
+    """Longer paths are first, then older cookies. A new value keeps the place of the old one."""
     jar = CookieJar()
     lines = ["a=1", " b = 2 ; path=/x", "c", "=d", "e==1=", 'f="1, 2"', "g=\xc3\xa4", "a=3", "h=1\t2"]
     for line in lines:
@@ -117,7 +117,7 @@ def test_names_and_values() -> None:
     assert jar.build_header([at(f"{HOST}/x")], HOST)[0] == 'b=2; a=3; d; e==1=; f="1, 2"; g=\xc3\xa4'
 
 
-def test_time_passes() -> None:
+def test_cookies_expire() -> None:
     now = 0.0
     jar = CookieJar(lambda: now)
     for line in ("a=1; Max-Age=10", "b=1", "c=1; Max-Age=99999999999999999999999"):
@@ -131,7 +131,7 @@ def test_time_passes() -> None:
 
 # --- what is not kept ---
 
-# the address, the line, and what is said; a page of the site asks
+# the URL of a response to a page of its own site, the line, and the reason
 REFUSED = [
     (HOST, "a=1\x00", "its line has a control character"),
     (HOST, "", "it has neither name nor value"),
@@ -153,13 +153,13 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("url", "line", "said"), REFUSED)
-def test_what_is_not_kept(url: str, line: str, said: str) -> None:
+@pytest.mark.parametrize(("url", "line", "message"), REFUSED)
+def test_cookies_that_are_not_kept(url: str, line: str, message: str) -> None:
     jar = CookieJar()
     jar.keep(at(HOST), "s=1; Secure", HOST)
     with pytest.raises(NotKeptError, match="The browser does not keep the cookie ") as raised:
         jar.keep(at(url), line, url)
-    assert said in str(raised.value) and str(raised.value).isprintable()
+    assert message in str(raised.value) and str(raised.value).isprintable()
     (step,) = jar.store(at(url), [line], url)
     assert (step.text, step.stop, step.change) == (str(raised.value), None, raised.value.change)
     assert jar.build_header([at(HOST)], HOST)[0] == "s=1"
@@ -169,14 +169,14 @@ def test_what_is_not_kept(url: str, line: str, said: str) -> None:
 @pytest.mark.parametrize(
     "line", ["a=1; Secure", "__Host-a=1; Secure; Path=/", "__Secure-a=1; Secure", f"a={'b' * 4095}"]
 )
-def test_what_is_kept(url: str, line: str) -> None:
-    """What is on this machine may be http."""
+def test_secure_cookies_of_this_machine(url: str, line: str) -> None:
+    """They may be set over http."""
     jar = CookieJar()
     jar.keep(at(url), line, url)
     assert jar.build_header([at(url)], url)[0] == line.partition(";")[0]
 
 
-def test_a_domain_that_is_a_public_suffix_stands_for_its_host() -> None:
+def test_a_domain_that_is_a_public_suffix_means_the_host_only() -> None:
     jar = CookieJar()
     jar.keep(at("https://github.io"), "a=1; Domain=github.io", "https://github.io")
     assert jar.build_header([at("https://github.io")], "https://github.io")[0] == "a=1"
@@ -186,7 +186,7 @@ def test_a_domain_that_is_a_public_suffix_stands_for_its_host() -> None:
 # --- what a result response ---
 
 
-def test_a_cookie_that_stays_at_home_is_a_step() -> None:
+def test_a_cookie_that_is_not_sent_is_a_step() -> None:
     page = make_page()
     page.cookies.keep(at(API), "session=ann", API)
     result = fetch(response(**GRANT), page=page, credentials="include")
@@ -202,17 +202,17 @@ def test_a_cookie_that_stays_at_home_is_a_step() -> None:
     assert "The browser does not keep the cookie 'new': it is SameSite=Lax, and https://api" in str(result)
     result = fetch(response(**GRANT), page=page)
     assert "The cookies 'session' are not sent: the page did not set credentials: 'include'" in str(result)
-    assert "stay at home" not in str(fetch(response(**GRANT), page=page, credentials="omit"))
+    assert "are not sent" not in str(fetch(response(**GRANT), page=page, credentials="omit"))
 
 
-def test_a_browser_that_blocks_the_cookies_of_others() -> None:
+def test_a_browser_that_blocks_third_party_cookies() -> None:
     jar = CookieJar(third_party=False)
-    jar.keep(at(HOST), TRAVELS[0], HOST)
+    jar.keep(at(HOST), CROSS_SITE[0], HOST)
     assert jar.build_header([at(HOST)], SIBLING) == ("a=1", [])
     header, (step,) = jar.build_header([at(HOST)], ORIGIN)
     assert (header, step.change) == (None, USE_ONE_SITE)
     assert "and the browser blocks third-party cookies" in step.text
-    (step,) = jar.store(at(HOST), [TRAVELS[1]], ORIGIN)
+    (step,) = jar.store(at(HOST), [CROSS_SITE[1]], ORIGIN)
     assert "does not keep the cookie 'b': https://acme.com is another site" in step.text
     assert jar.build_header([at(HOST)], SIBLING) == ("a=1", [])
 

@@ -1,4 +1,4 @@
-"""corsbp/testing/README.md says what is so: its tests run as pasted, its tables are the code's."""
+"""corsbp/testing/README.md: its tests run, and its tables are those of the code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytest_plugins = ["pytester"]
 
 
 def test_a_users_tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the plugins that the extra brings, and no others; a server runs, which one of them calls."""
+    """They run with the plugins of the extra only, and one of them calls a server."""
     names = [re.findall(r"def (test_\w+)", block)[0] for block in BLOCKS]
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("SANIC_AUTO_EXTEND", "false")
@@ -39,7 +39,7 @@ def test_every_block_is_a_test() -> None:
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The table below a heading, without its first two rows."""
+    """Return the rows of the table below a heading."""
     (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", TEXT, re.M | re.S)
     lines = re.findall(r"^\|(.*)\|$", section, re.M)[2:]
     return [[cell.strip() for cell in line.split("|")] for line in lines]
@@ -54,25 +54,25 @@ def test_tables() -> None:
 
 
 def test_table_of_engines() -> None:
-    """In the words of the code."""
+    """Its rows are the docstrings of the quirks."""
     lines = ast.parse(inspect.getsource(quirks.Engine)).body[0]
     assert isinstance(lines, ast.ClassDef)
-    said = {
+    quirk_names = {
         ast.literal_eval(text.value): field.target.id
         for field, text in pairwise(lines.body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(text, ast.Expr)
     }
-    assert {*said.values()} == {field.name for field in fields(quirks.Engine)}
+    assert {*quirk_names.values()} == {field.name for field in fields(quirks.Engine)}
     table = rows("Which browsers")
     assert len(table) > 8
-    for text, *told in table:
-        for browser, word in zip(("chromium", "firefox", "webkit"), told, strict=True):
-            value = getattr(engines.ENGINES[browser], said[text])
+    for text, *cells in table:
+        for browser, word in zip(("chromium", "firefox", "webkit"), cells, strict=True):
+            value = getattr(engines.ENGINES[browser], quirk_names[text])
             assert word == ({True: "yes", False: ""}[value] if isinstance(value, bool) else f"{value}")
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_are_valid() -> None:
     for target in re.findall(r"\]\(([^)#h][^)]*)\)", TEXT):
         assert (ROOT / "corsbp" / "testing" / target).exists(), target

@@ -1,4 +1,4 @@
-"""Where a fetch ends, and what a developer then reads: every id of STOPS, by the standard's rules."""
+"""fetch(): every id that can stop it, with its message, and the calls that pass."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ YES = response(204, allow_origin=ORIGIN, allow_methods="PUT", allow_headers="x-a
 
 
 class Stop(NamedTuple):
-    """A fetch, the answers that it gets, and parts of what is said about it."""
+    """The id that stops a fetch, the replies that it gets, and parts of the message."""
 
     id: str
     options: dict[str, Any]
-    answers: tuple[Reply, ...]
-    said: tuple[str, ...]
+    replies: tuple[Reply, ...]
+    message: tuple[str, ...]
 
 
-def stop(stop_id: str, options: dict[str, Any], answers: list[Reply], *said: str) -> Stop:
-    return Stop(stop_id, options, tuple(answers), said)
+def stop(stop_id: str, options: dict[str, Any], replies: list[Reply], *message: str) -> Stop:
+    return Stop(stop_id, options, tuple(replies), message)
 
 
 PUT: dict[str, Any] = {"method": "PUT"}
@@ -210,7 +210,7 @@ TABLE = [
         [response(302, allow_origin="*", location="/items")] * 21,
         "There are more than 20 redirects.",
     ),
-    # --- the answer ---
+    # --- the response ---
     stop(
         "origin-missing", {}, [response(500)], "The response (status 500) has no access-control-allow-origin"
     ),
@@ -264,12 +264,12 @@ TABLE = [
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.id)
-def test_where_it_ends(row: Stop) -> None:
-    """By which id, in which words; and the page learns nothing else."""
-    result = fetch(*row.answers, **row.options)
+def test_stops(row: Stop) -> None:
+    """The page learns only that it was stopped."""
+    result = fetch(*row.replies, **row.options)
     assert (result.blocked_by, result.ok_for_page) == (row.id, False)
     why = result.why or ""
-    assert not [text for text in row.said if text not in why], why
+    assert not [text for text in row.message if text not in why], why
     assert why[-1] in ".?" and why.isprintable()
     assert (result.status, result.headers, result.body) == (0, {}, b"")
     assert result.type == {"opaque": "opaque", "opaque-redirect": "opaqueredirect"}.get(row.id, "error")
@@ -286,7 +286,7 @@ ELSEWHERE = {
 }
 
 
-def test_every_end_is_reached() -> None:
+def test_every_stop_is_in_the_table() -> None:
     assert [*dict.fromkeys(row.id for row in TABLE)] == [each for each in STOPS if each not in ELSEWHERE]
 
 
@@ -302,7 +302,7 @@ READ: list[tuple[dict[str, Any], list[Reply], list[str], int]] = [
     # a safelisted method need not be named, an upload listener need not be allowed by name
     ({"headers": {"x-a": "1"}}, [YES, GRANT], ["[OPTIONS /items]", "GET /items"], 200),
     ({"method": "POST", "upload_listener": True}, [PUBLIC, GRANT], ["[OPTIONS /items]", "POST /items"], 200),
-    # any status from 200 to 299, whatever else the answer response
+    # any status from 200 to 299
     (
         PUT,
         [response(299, b"x", allow_origin="*", allow_methods="*"), PUBLIC],
@@ -353,16 +353,16 @@ READ: list[tuple[dict[str, Any], list[Reply], list[str], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("options", "answers", "sent", "status"), READ)
-def test_what_passes(options: dict[str, Any], answers: list[Reply], sent: list[str], status: int) -> None:
-    result = fetch(*answers, **options)
+@pytest.mark.parametrize(("options", "replies", "sent", "status"), READ)
+def test_calls_that_pass(options: dict[str, Any], replies: list[Reply], sent: list[str], status: int) -> None:
+    result = fetch(*replies, **options)
     assert (result.blocked_by, result.why, requests_of(result), result.status) == (
         None,
         None,
         sent,
         status,
     ), str(result)
-    assert [each.answer for each in result.sent] == answers
+    assert [each.answer for each in result.sent] == replies
     assert result.type == ("basic" if ORIGIN in sent[0] else "cors")
     assert result.url == sent[-1].replace(" /", " https://api.example/").partition(" ")[2]
     assert str(result).endswith(f"\nThe page reads status {status}.")
@@ -388,14 +388,14 @@ EMBEDDED: list[tuple[dict[str, Any], str | list[str], bool]] = [
 
 
 @pytest.mark.parametrize(("options", "policy", "may"), EMBEDDED)
-def test_what_a_page_may_embed(options: dict[str, Any], policy: str | list[str], may: bool) -> None:
+def test_responses_that_a_page_can_embed(options: dict[str, Any], policy: str | list[str], may: bool) -> None:
     answer = response(allow_origin="*", cross_origin_resource_policy=policy)
     assert (fetch(answer, mode="no-cors", **options).blocked_by == "resource-policy") is not may
     if "page" not in options:
-        assert fetch(answer, **options).ok_for_page, "in mode cors, nobody looks at it"
+        assert fetch(answer, **options).ok_for_page, "in mode cors, it has no effect"
 
 
-def test_a_redirect_that_no_page_may_embed() -> None:
+def test_a_redirect_with_a_resource_policy() -> None:
     refused = response(302, location="/b", cross_origin_resource_policy="same-origin")
     assert fetch(refused, mode="no-cors").blocked_by == "resource-policy"
 
@@ -415,7 +415,7 @@ DATA = [
 
 
 @pytest.mark.parametrize(("url", "text", "kind"), DATA)
-def test_addresses_that_are_their_own_answer(url: str, text: str | None, kind: str | None) -> None:
+def test_data_urls(url: str, text: str | None, kind: str | None) -> None:
     for page in (make_page(), make_page("null")):
         for options in ({}, {"mode": "no-cors"}, {"mode": "same-origin"}, {"method": "POST", "body": "a"}):
             result = fetch(url=url, page=page, **options)
@@ -482,17 +482,23 @@ def test_headers_of_a_request(options: dict[str, Any], headers: dict[str, str]) 
     result = fetch(grant, **options)
     assert headers_of(result) == headers
     dropped = [name for name in options.get("headers", ()) if name not in headers]
-    told = [step.text for step in result.steps if step.text.startswith("The browser drops the headers")]
-    assert told == [
+    steps = [step.text for step in result.steps if step.text.startswith("The browser drops the headers")]
+    assert steps == [
         f"The browser drops the headers {', '.join(map(repr, dropped))}: pages may not set them"
     ] * bool(dropped)
 
 
-def test_a_preflight_asks_for_sorted_names_and_carries_nothing_else() -> None:
+def test_a_preflight_has_sorted_names_and_no_credentials() -> None:
     page = make_page()
     page.cookies.keep(page.base, "session=ann; SameSite=None; Secure", API)
-    asked = {"X-B": "1", "authorization": "t", "Accept": "a", "x-A": "1", "content-type": "application/json"}
-    result = fetch(response(401), page=page, method="put", headers=asked, body=b"{}", **COOKIES)
+    headers = {
+        "X-B": "1",
+        "authorization": "t",
+        "Accept": "a",
+        "x-A": "1",
+        "content-type": "application/json",
+    }
+    result = fetch(response(401), page=page, method="put", headers=headers, body=b"{}", **COOKIES)
     assert headers_of(result) == CORS | {
         "access-control-request-method": "PUT",
         "access-control-request-headers": "authorization,content-type,x-a,x-b",
@@ -506,7 +512,7 @@ def test_a_preflight_asks_for_sorted_names_and_carries_nothing_else() -> None:
     assert "A preflight is needed: an upload listener" in str(without)
 
 
-# --- what the page reads of the answer ---
+# --- the part of the response that the page can read ---
 
 PLAIN = {
     "Cache-Control": "c",
@@ -539,7 +545,7 @@ READABLE: list[tuple[dict[str, Any], dict[str, Any], set[str]]] = [
 
 
 @pytest.mark.parametrize(("options", "headers", "more"), READABLE)
-def test_headers_that_the_page_reads(
+def test_headers_that_the_page_can_read(
     options: dict[str, Any], headers: dict[str, Any], more: set[str]
 ) -> None:
     grant = (
@@ -552,20 +558,20 @@ def test_headers_that_the_page_reads(
     assert result.headers["cache-control"] == "c"
     assert result.headers.get("x-b", "1, 2") == "1, 2"
     hidden = [name for name in ("etag", "x-b") if name not in more]
-    told = [step.text for step in result.steps if step.text.startswith("The page cannot read")]
+    steps = [step.text for step in result.steps if step.text.startswith("The page cannot read")]
     names = ", ".join(map(repr, hidden))
-    assert [text.partition(":")[0] for text in told] == [f"The page cannot read the headers {names}"] * bool(
+    assert [text.partition(":")[0] for text in steps] == [f"The page cannot read the headers {names}"] * bool(
         hidden
     )
     assert (result.body, result.text, result.json()) == (b"{}", "{}", {})
 
 
-def test_nothing_of_an_answer_reaches_a_text_unescaped_or_uncut() -> None:
+def test_texts_are_escaped_and_cut() -> None:
     evil = "\x1b[2K\n" + "a" * 5000
     url = f"https://{'h' * 3000}/{'p' * 5000}"
     names = {f"x-{'n' * 3000}-{number}": "1" for number in range(100)}
     grant = {"allow_origin": "*"}
-    answers: list[list[Reply]] = [
+    replies: list[list[Reply]] = [
         [NoAnswer(evil)],
         [response(allow_origin=evil)],
         [response(allow_origin=evil + ",")],
@@ -576,32 +582,32 @@ def test_nothing_of_an_answer_reaches_a_text_unescaped_or_uncut() -> None:
         [response(302, location=url, **grant), NoAnswer("refused")],
         [response(**grant, **names, **{"\x1b[2K": "1"})],
     ]
-    stories = [fetch(*each) for each in answers]
-    asked: dict[str, Any] = {"method": "PUT", "headers": {"x-a": "1"}, **COOKIES}
+    results = [fetch(*each) for each in replies]
+    headers: dict[str, Any] = {"method": "PUT", "headers": {"x-a": "1"}, **COOKIES}
     ok = {"allow_origin": ORIGIN, "allow_credentials": "true", "allow_methods": "PUT", "allow_headers": "x-a"}
     preflights = [
         response(302, location=evil),
         *(response(**{**ok, name: value}) for name in ok for value in (evil, "," + "b" * 5000)),
     ]
-    stories += [fetch(each, **asked) for each in preflights]
-    assert len({story.blocked_by for story in stories}) > 8
-    for story in stories:
+    results += [fetch(each, **headers) for each in preflights]
+    assert len({each_result.blocked_by for each_result in results}) > 8
+    for each_result in results:
         texts = [
-            str(story),
-            repr(story),
-            *map(str, story.sent),
-            *(step.text for step in story.steps),
-            story.why or "",
+            str(each_result),
+            repr(each_result),
+            *map(str, each_result.sent),
+            *(step.text for step in each_result.steps),
+            each_result.why or "",
         ]
         for text in texts:
             assert text.replace("\n", "").isprintable()
         assert all(len(line) < 12_000 for text in texts for line in text.splitlines())
         assert all(
-            len(step.text) < 1000 for step in story.steps if "cannot read the headers" not in step.text
+            len(step.text) < 1000 for step in each_result.steps if "cannot read the headers" not in step.text
         )
 
 
-def test_a_result_in_short() -> None:
+def test_short_form_of_a_result() -> None:
     assert repr(fetch(PUBLIC)) == "<Result status 200, GET https://api.example/items: 200>"
     refused = fetch(response(401), method="PUT")
     assert (

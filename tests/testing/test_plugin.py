@@ -1,4 +1,4 @@
-"""The pytest plugin: what users get of it, and what those pay who do not use it."""
+"""The pytest plugin: the fixture, the report of a failed test, and its cost for other tests."""
 
 from __future__ import annotations
 
@@ -132,8 +132,8 @@ FAILING = """
 """
 
 
-def test_what_is_printed_below_a_failure(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each fetch of that test's browsers, step by step, and of no other's."""
+def test_report_of_a_failed_test(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each fetch of this test's browsers, step by step."""
     result = run(pytester, monkeypatch, FAILING)
     result.assert_outcomes(passed=1, failed=2, errors=1)
     sections = [line.strip(" -") for line in result.outlines if line.strip(" -").startswith("cors_browser, ")]
@@ -155,7 +155,7 @@ def test_what_is_printed_below_a_failure(pytester: pytest.Pytester, monkeypatch:
 @pytest.mark.parametrize(
     ("test", "imported"), [("pass", []), ("cors_browser(Sanic('x'))", ["httpx", "sanic"])]
 )
-def test_it_costs_nothing_unused(test: str, imported: list[str], tmp_path: Path) -> None:
+def test_it_imports_nothing_unless_it_is_used(test: str, imported: list[str], tmp_path: Path) -> None:
     imports = "" if test == "pass" else "from sanic import Sanic\n"
     (tmp_path / "test_it.py").write_text(
         f"{imports}def test_it({'' if test == 'pass' else 'cors_browser'}):\n    {test}\n"
@@ -177,19 +177,19 @@ def test_it_costs_nothing_unused(test: str, imported: list[str], tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("missing", "said"),
+    ("missing", "message"),
     [
         ("httpx", r"corsbp\.testing needs: pip install 'corsbp\[testing\]'"),
         ("anyio.from_thread", r"corsbp\.testing needs: pip install 'corsbp\[testing\]'"),
         ("sanic", "import of sanic halted"),
     ],
 )
-def test_without_the_extra(missing: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says what to install, and not which module is not there."""
+def test_without_the_extra(missing: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the extra to install, not the missing module."""
     for room in [name for name in sys.modules if name.startswith("corsbp.testing.")]:
         monkeypatch.delitem(sys.modules, room)
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ModuleNotFoundError, match=said):
+    with pytest.raises(ModuleNotFoundError, match=message):
         importlib.reload(corsbp.testing)
 
 

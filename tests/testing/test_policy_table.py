@@ -1,4 +1,4 @@
-"""assert_policy(): a user's own table, checked row by row, and readable where it fails."""
+"""assert_policy(): a table of calls, and the report of rows that fail."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ TRUE: list[Row] = [
 ]
 
 
-def test_a_table_that_holds() -> None:
-    """The app is started once; each row is a browser of its own."""
+def test_a_table_that_passes() -> None:
+    """The app is started once; each row has a new browser."""
     app = shop()
     assert_policy(app, iter(TRUE))
     assert app.ctx.starts == 1
@@ -83,13 +83,13 @@ WRONG: list[tuple[Row, str]] = [
 ]
 
 
-def test_a_table_that_does_not_hold() -> None:
-    """Each wrong row, and none of the others, with what the browser looked at and what to change."""
+def test_a_table_that_fails() -> None:
+    """The report has only the rows that fail, with every step of the browser, and what to change."""
     with pytest.raises(AssertionError) as failed:
         assert_policy(shop(), [row for row, _ in WRONG] + TRUE)
     title, *lines = str(failed.value).splitlines()
     assert title == f"4 of {len(TRUE) + 4} rows are not as expected:"
-    assert [line for line in lines if line[0] != " "] == [said for _, said in WRONG]
+    assert [line for line in lines if line[0] != " "] == [message for _, message in WRONG]
     assert (
         f"    Send access-control-allow-origin: {EVIL}. With corsbp: cors_group(…, allow_origins=['{EVIL}'])"
         in str(failed.value)
@@ -113,14 +113,14 @@ ROWS: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("row", "said"), ROWS)
-def test_rows_that_are_none(row: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said) as refused:
+@pytest.mark.parametrize(("row", "message"), ROWS)
+def test_invalid_rows(row: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as refused:
         assert_policy(shop(), [TRUE[0], row])
     assert repr(row[0]) in str(refused.value)
 
 
-def test_what_shows_nothing() -> None:
+def test_an_empty_table() -> None:
     with pytest.raises(ValueError, match="an empty table shows nothing"):
         assert_policy(shop(), [])
     with pytest.raises(ValueError, match="is not a URL; meant: 'https:"):

@@ -1,4 +1,4 @@
-"""What a browser remembers of a preflight: for whom, for what, and for how long.
+"""The preflight cache: its keys, its entries, and how long they last.
 
 https://fetch.spec.whatwg.org/#cors-preflight-cache
 """
@@ -15,11 +15,11 @@ from corsbp.testing.result import Answer
 from ..support import ORIGIN, TWO
 from .exchange import fetch, fetch_from, make_page, requests_of, response
 
-OURS = {"allow_origin": ORIGIN, "allow_credentials": "true"}
-ALL = response(204, **OURS, allow_methods="PUT,DELETE", allow_headers="X-A,x-b", max_age="60")
+HEADERS = {"allow_origin": ORIGIN, "allow_credentials": "true"}
+ALL = response(204, **HEADERS, allow_methods="PUT,DELETE", allow_headers="X-A,x-b", max_age="60")
 STAR = response(204, allow_origin="*", allow_methods="*", allow_headers="*", max_age="60")
 NAMED = response(204, allow_origin="*", allow_headers="*,authorization", max_age="60")
-GRANT = response(**OURS)
+GRANT = response(**HEADERS)
 
 COOKIES = {"credentials": "include"}
 PUT, DELETE = {"method": "PUT"}, {"method": "DELETE"}
@@ -39,7 +39,7 @@ class Time:
         return self.now
 
 
-# What the first fetch's preflight was answered with; two fetches; whether the second asks again.
+# the preflight response of the first fetch; two fetches; whether the second needs a preflight again
 REMEMBERED: list[tuple[str, Answer, dict[str, Any], dict[str, Any], bool]] = [
     ("the same", ALL, PUT, PUT, False),
     ("spelt otherwise", ALL, PUT, {"method": "put"}, False),
@@ -52,7 +52,7 @@ REMEMBERED: list[tuple[str, Answer, dict[str, Any], dict[str, Any], bool]] = [
     ("a method and a header", ALL, PUT, PUT | sets("x-a"), False),
     ("a method, and another header", ALL, PUT, PUT | sets("x-c"), True),
     ("a header, and another method", ALL, sets("x-a"), sets("x-a") | {"method": "PATCH"}, True),
-    ("a safelisted method is not asked for", ALL, sets("x-a"), sets("x-a") | {"method": "POST"}, False),
+    ("a safelisted method needs no entry", ALL, sets("x-a"), sets("x-a") | {"method": "POST"}, False),
     ("Authorization under *", STAR, sets("x-a"), sets("authorization"), True),
     ("Authorization by name", NAMED, sets("x-a"), sets("Authorization"), False),
     ("another path", ALL, PUT, PUT | {"url": "/other"}, True),
@@ -63,8 +63,8 @@ REMEMBERED: list[tuple[str, Answer, dict[str, Any], dict[str, Any], bool]] = [
     ("without cookies, then with", ALL, PUT, PUT | COOKIES, True),
     ("omitted, then as for the same origin", ALL, PUT | {"credentials": "omit"}, PUT, False),
     ("a listener", ALL, LISTENER, LISTENER, True),
-    ("a listener, where no methods are named", response(**OURS), LISTENER, LISTENER, False),
-    ("a listener, and another method", response(**OURS), LISTENER, LISTENER | {"method": "POST"}, True),
+    ("a listener, where no methods are named", response(**HEADERS), LISTENER, LISTENER, False),
+    ("a listener, and another method", response(**HEADERS), LISTENER, LISTENER | {"method": "POST"}, True),
 ]
 
 
@@ -73,9 +73,7 @@ REMEMBERED: list[tuple[str, Answer, dict[str, Any], dict[str, Any], bool]] = [
     [row[1:] for row in REMEMBERED],
     ids=[row[0] for row in REMEMBERED],
 )
-def test_what_is_remembered(
-    preflight: Answer, first: dict[str, Any], second: dict[str, Any], again: bool
-) -> None:
+def test_entries(preflight: Answer, first: dict[str, Any], second: dict[str, Any], again: bool) -> None:
     page = make_page()
     fetch_from(preflight, GRANT, page=page, **first)
     result = fetch_from(ALL, GRANT, page=page, **second)
@@ -83,8 +81,8 @@ def test_what_is_remembered(
     assert result.sent[0].cached is not again
     assert requests_of(result)[0].endswith("*") is not again
     assert (result.sent[0].answer is None) is not again
-    told = [step.text for step in result.steps if step.text.startswith("A preflight is needed")]
-    assert [text.endswith("it is in the preflight cache") for text in told] == [not again]
+    steps = [step.text for step in result.steps if step.text.startswith("A preflight is needed")]
+    assert [text.endswith("it is in the preflight cache") for text in steps] == [not again]
     assert "preflight cache" in str(result.sent[0]) or again
 
 
@@ -105,35 +103,35 @@ AGES = [
 
 
 @pytest.mark.parametrize(("age", "seconds"), AGES)
-def test_for_how_long(age: Any, seconds: int) -> None:
+def test_max_age(age: Any, seconds: int) -> None:
     """The response decides: 5 seconds if its value is missing or invalid, at most a day."""
     clock = Time()
     page = make_page(clock=clock)
-    preflight = response(**OURS, allow_methods="PUT", **({} if age is None else {"max_age": age}))
-    asks = []
+    preflight = response(**HEADERS, allow_methods="PUT", **({} if age is None else {"max_age": age}))
+    preflights = []
     for now in (1000.0, 1000 + max(seconds - 0.5, 0), 1000 + seconds):
         clock.now = now
-        asks.append(not fetch_from(preflight, GRANT, page=page, **PUT).sent[0].cached)
-    assert asks == [True, seconds == 0, True]
+        preflights.append(not fetch_from(preflight, GRANT, page=page, **PUT).sent[0].cached)
+    assert preflights == [True, seconds == 0, True]
 
 
 @pytest.mark.parametrize(
     ("age", "engines"), [("-1", ["firefox", "chromium", "webkit"]), ("junk", ["firefox"])]
 )
 def test_engines_that_do_not_cache_an_invalid_age(age: str, engines: list[str]) -> None:
-    preflight = response(**OURS, allow_methods="PUT", max_age=age)
+    preflight = response(**HEADERS, allow_methods="PUT", max_age=age)
     for engine in ("standard", "chromium", "firefox", "webkit"):
         page = make_page(engine=engine)
         fetch_from(preflight, GRANT, page=page, **PUT)
         assert fetch_from(preflight, GRANT, page=page, **PUT).sent[0].cached is (engine not in engines)
 
 
-def test_an_answer_renews_what_is_remembered() -> None:
-    """Or ends it sooner: what the next answer names has that answer's age, the rest keeps its own."""
+def test_a_response_renews_entries() -> None:
+    """Entries that the next response names get its age, also a shorter one. The others keep theirs."""
     clock = Time()
     page = make_page(clock=clock)
     fetch_from(ALL, GRANT, page=page, **PUT)
-    fetch_from(response(**OURS, allow_headers="x-a,x-c", max_age="10"), GRANT, page=page, **sets("x-c"))
+    fetch_from(response(**HEADERS, allow_headers="x-a,x-c", max_age="10"), GRANT, page=page, **sets("x-c"))
     clock.now += 10
     assert fetch_from(ALL, GRANT, page=page, **sets("x-a")).sent[0].cached is False
     assert fetch_from(ALL, GRANT, page=page, **sets("x-b")).sent[0].cached is True
@@ -141,70 +139,70 @@ def test_an_answer_renews_what_is_remembered() -> None:
 
 
 FORGET = [
-    ("the answer names another origin", PUT, [response(allow_origin=TWO)], True),
-    ("the answer cannot be read", PUT, [response(500)], True),
+    ("the response allows another origin", PUT, [response(allow_origin=TWO)], True),
+    ("the response cannot be read", PUT, [response(500)], True),
     (
-        "the answer is a redirect, and none is meant",
+        "the response is a redirect, and redirect is error",
         PUT | {"redirect": "error"},
-        [response(302, **OURS, location="/b")],
+        [response(302, **HEADERS, location="/b")],
         True,
     ),
-    ("a redirect leads to no URL", PUT, [response(302, **OURS, location="https://[")], True),
-    ("a redirect leads to another scheme", PUT, [response(307, **OURS, location="ftp://x/")], True),
+    ("a redirect to an invalid URL", PUT, [response(302, **HEADERS, location="https://[")], True),
+    ("a redirect to another scheme", PUT, [response(307, **HEADERS, location="ftp://x/")], True),
     (
-        "a redirect leads to an address that fails",
+        "a redirect to a URL that fails",
         PUT,
-        [response(307, **OURS, location="/b"), response(401)],
+        [response(307, **HEADERS, location="/b"), response(401)],
         False,
     ),
-    ("redirects without end", PUT, [response(307, **OURS, location="/items")] * 21, True),
+    ("redirects without end", PUT, [response(307, **HEADERS, location="/items")] * 21, True),
     ("another path", PUT | {"url": "/other"}, [response(401)], False),
     ("a request that needs no preflight", {}, [response(500)], False),
 ]
 
 
 @pytest.mark.parametrize(
-    ("options", "answers", "forgotten"), [row[1:] for row in FORGET], ids=[row[0] for row in FORGET]
+    ("options", "replies", "cleared"), [row[1:] for row in FORGET], ids=[row[0] for row in FORGET]
 )
-def test_a_failure_makes_it_forget(options: dict[str, Any], answers: list[Answer], forgotten: bool) -> None:
-    """That origin and URL only, and only if the request needed a permission."""
+def test_a_failure_clears_entries(options: dict[str, Any], replies: list[Answer], cleared: bool) -> None:
+    """Only those of this origin and URL, and only if the request needed a preflight."""
     page = make_page()
     fetch_from(ALL, GRANT, page=page, **PUT | COOKIES)
-    assert fetch(*answers, page=page, **options).blocked_by
-    assert fetch_from(ALL, GRANT, page=page, **PUT).sent[0].cached is not forgotten
+    assert fetch(*replies, page=page, **options).blocked_by
+    assert fetch_from(ALL, GRANT, page=page, **PUT).sent[0].cached is not cleared
 
 
 @pytest.mark.parametrize(
     ("engine", "preflight", "stop"),
     [
-        ("standard", response(**OURS), None),
-        ("standard", response(**OURS, allow_methods="DELETE"), "preflight-method"),
-        ("today", response(**OURS), "preflight-method"),
+        ("standard", response(**HEADERS), None),
+        ("standard", response(**HEADERS, allow_methods="DELETE"), "preflight-method"),
+        ("today", response(**HEADERS), "preflight-method"),
     ],
 )
-def test_a_listener_allows_its_method_where_none_is_named(
+def test_a_listener_allows_its_method_if_the_response_names_none(
     engine: str, preflight: Answer, stop: str | None
 ) -> None:
-    asked: dict[str, Any] = PUT | COOKIES | LISTENER
-    assert fetch_from(preflight, GRANT, page=make_page(engine=engine), **asked).blocked_by == stop
+    options: dict[str, Any] = PUT | COOKIES | LISTENER
+    assert fetch_from(preflight, GRANT, page=make_page(engine=engine), **options).blocked_by == stop
 
 
-def test_each_origin_for_itself() -> None:
-    """Two pages of one browser, one of them in a sandboxed frame."""
+def test_origins_have_separate_entries() -> None:
+    """Two pages of one browser: one is a sandboxed frame."""
     public = response(204, allow_origin="*", allow_methods="*", max_age="60")
     memory = PreflightCache(lambda: 0.0)
     for origin in (ORIGIN, TWO, "null"):
         page = make_page(origin)
         one = type(page)(page.origin, page.base, page.engine, memory)
-        asks = [
+        preflights = [
             not fetch_from(public, response(allow_origin="*"), page=one, **PUT).sent[0].cached
             for _ in range(2)
         ]
-        assert asks == [True, False]
+        assert preflights == [True, False]
 
 
-def test_engines_of_today() -> None:
-    """They take `*` for Authorization too, and may ask again however long they were told to remember."""
+def test_engine_today() -> None:
+    """It accepts `*` for Authorization, and caches no preflight."""
     star = response(204, allow_origin="*", allow_headers="*", max_age="86400")
     for engine, read, blocked in (("standard", False, "preflight-authorization"), ("today", True, None)):
         result = fetch_from(
@@ -212,5 +210,5 @@ def test_engines_of_today() -> None:
         )
         assert (result.ok_for_page, result.blocked_by) == (read, blocked)
     page = make_page(engine="today")
-    asked = [fetch_from(ALL, GRANT, page=page, **PUT).sent[0].cached for _ in range(2)]
-    assert asked == [False, False]
+    options = [fetch_from(ALL, GRANT, page=page, **PUT).sent[0].cached for _ in range(2)]
+    assert options == [False, False]

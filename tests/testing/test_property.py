@@ -70,8 +70,8 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-def granted(policy: dict[str, Any], request: dict[str, Any]) -> bool:
-    """Whether the page reads the answer, and not only the grant of GET, HEAD and POST."""
+def is_allowed(policy: dict[str, Any], request: dict[str, Any]) -> bool:
+    """Return whether the policy allows the page to read the response."""
     included = request["credentials"] == "include"
     origins = policy["allow_origins"]
     if included and not policy["allow_credentials"]:
@@ -89,12 +89,12 @@ def granted(policy: dict[str, Any], request: dict[str, Any]) -> bool:
 
 
 def readable(policy: dict[str, Any]) -> set[str]:
-    """Of the headers that the handler sends, those that the page may read."""
+    """Return the headers of the handler that the page can read."""
     exposed = {*SENT} if policy["expose_headers"] == "*" else {*policy["expose_headers"]}
     return {name for name in SENT if name in exposed | {"content-language"}}
 
 
-def fetched(policy: dict[str, Any], request: dict[str, Any]) -> Result:
+def fetch_from_app(policy: dict[str, Any], request: dict[str, Any]) -> Result:
     bp = Blueprint("bp", url_prefix="/api")
 
     async def handler(_: Request) -> HTTPResponse:
@@ -104,7 +104,7 @@ def fetched(policy: dict[str, Any], request: dict[str, Any]) -> Result:
         bp.add_route(handler, "/item", methods=[method], name=method)
     app = new_app(cors_group(bp, policy=CorsPolicy(**policy)))
 
-    async def talk() -> Result:
+    async def run() -> Result:
         async with Browser(app, request["origin"]) as browser:
             return await browser.fetch(
                 "/api/item",
@@ -115,7 +115,7 @@ def fetched(policy: dict[str, Any], request: dict[str, Any]) -> Result:
             )
 
     try:
-        return asyncio.run(talk())
+        return asyncio.run(run())
     finally:
         type(app).unregister_app(app)
 
@@ -127,8 +127,8 @@ def test_a_page_reads_what_the_policy_grants(policy: dict[str, Any], request: di
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # policies that were probably not meant are as good as others
-        result = fetched(policy, request)
-    assert result.ok_for_page is granted(policy, request), str(result)
+        result = fetch_from_app(policy, request)
+    assert result.ok_for_page is is_allowed(policy, request), str(result)
     if result.ok_for_page:
         served = request["method"] in ("GET", "POST", "PUT", "put", "PATCH")
         assert (result.status == 200) is served

@@ -1,4 +1,4 @@
-"""Redirects: what is sent on, under which origin, and where they end. https://fetch.spec.whatwg.org/#http-redirect-fetch"""
+"""Redirects: the requests after them, their origin, and invalid redirects. https://fetch.spec.whatwg.org/#http-redirect-fetch"""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def to(location: str, status: int = 302, **headers: str) -> Reply:
     return response(status, location=location, **STAR, **headers)
 
 
-# The fetch, its answers; the requests, and the origin that the last one names.
-LEADS: list[tuple[str, dict[str, Any], list[Reply], list[str], str | None]] = [
+# the fetch, its replies, the requests, and the origin of the last request
+REDIRECTS: list[tuple[str, dict[str, Any], list[Reply], list[str], str | None]] = [
     ("within the API", {}, [to("/b"), PUBLIC], ["GET /items", "GET /b"], ORIGIN),
     ("relative", {"url": "/a/b?q"}, [to("c"), PUBLIC], ["GET /a/b?q", "GET /a/c"], ORIGIN),
     ("to a third site", {}, [to(f"{TWO}/b"), PUBLIC], ["GET /items", f"GET {TWO}/b"], "null"),
@@ -83,23 +83,25 @@ LEADS: list[tuple[str, dict[str, Any], list[Reply], list[str], str | None]] = [
 
 
 @pytest.mark.parametrize(
-    ("options", "answers", "sent", "origin"), [row[1:] for row in LEADS], ids=[row[0] for row in LEADS]
+    ("options", "replies", "sent", "origin"),
+    [row[1:] for row in REDIRECTS],
+    ids=[row[0] for row in REDIRECTS],
 )
-def test_where_it_leads(
-    options: dict[str, Any], answers: list[Reply], sent: list[str], origin: str | None
+def test_requests_after_redirects(
+    options: dict[str, Any], replies: list[Reply], sent: list[str], origin: str | None
 ) -> None:
-    result = fetch(*answers, **options)
+    result = fetch(*replies, **options)
     assert (result.blocked_by, requests_of(result)) == (None, sent), str(result)
     assert headers_of(result).get("origin") == origin
     assert result.type == ("basic" if origin is None else "cors")
     last = sent[-1].partition(" ")[2]
     assert result.url == (last if "://" in last else f"https://api.example{last}")
-    for step in [each for each in result.steps if "leads to" in each.text]:
+    for step in [each for each in result.steps if "redirects to" in each.text]:
         assert ("null" in step.text) == (step.text.endswith(", and the origin is null from here on"))
     assert ("null from here on" in str(result)) is (origin == "null")
 
 
-ENDS: list[tuple[str, dict[str, Any], list[Reply], str, int]] = [
+FAILURES: list[tuple[str, dict[str, Any], list[Reply], str, int]] = [
     ("null is not the page's origin", {}, [to(TWO), response(allow_origin=ORIGIN)], "origin-other", 2),
     ("null by name", {}, [to(TWO), response(allow_origin="null")], "", 2),
     (
@@ -170,10 +172,14 @@ ENDS: list[tuple[str, dict[str, Any], list[Reply], str, int]] = [
 
 
 @pytest.mark.parametrize(
-    ("options", "answers", "blocked_by", "count"), [row[1:] for row in ENDS], ids=[row[0] for row in ENDS]
+    ("options", "replies", "blocked_by", "count"),
+    [row[1:] for row in FAILURES],
+    ids=[row[0] for row in FAILURES],
 )
-def test_where_it_ends(options: dict[str, Any], answers: list[Reply], blocked_by: str, count: int) -> None:
-    result = fetch(*answers, **options)
+def test_redirects_that_fail(
+    options: dict[str, Any], replies: list[Reply], blocked_by: str, count: int
+) -> None:
+    result = fetch(*replies, **options)
     assert (result.blocked_by or "", len(result.sent)) == (blocked_by, count), str(result)
 
 
@@ -188,8 +194,8 @@ METHODS = [
 
 
 @pytest.mark.parametrize(("status", "method", "then"), METHODS)
-def test_which_method_goes_on(status: int, method: str, then: str) -> None:
-    """Without a body, what described it is dropped, and nothing else."""
+def test_method_after_a_redirect(status: int, method: str, then: str) -> None:
+    """If the body is dropped, so are the headers that describe it, and no others."""
     options = {"method": method, "url": f"{ORIGIN}/a", **({} if method == "HEAD" else BODY)}
     result = fetch(to("/b", status), response(), **options)
     last = result.sent[-1]
@@ -203,13 +209,13 @@ def test_which_method_goes_on(status: int, method: str, then: str) -> None:
 @pytest.mark.parametrize(
     ("location", "kept"), [("/b", True), (f"{TWO}/b", False), ("https://api.example:444/", False)]
 )
-def test_authorization_is_not_sent_on_to_others(location: str, kept: bool) -> None:
+def test_authorization_is_dropped_for_another_origin(location: str, kept: bool) -> None:
     options: dict[str, Any] = {"headers": {"Authorization": "t", "x-a": "1"}}
     result = fetch(LISTS, to(location), LISTS, PUBLIC, **options)
     assert ("Authorization" in headers_of(result)) is kept
     assert headers_of(result)["x-a"] == "1"
-    asked = headers_of(result, -2)["access-control-request-headers"]
-    assert asked == ("authorization,x-a" if kept else "x-a")
+    names = headers_of(result, -2)["access-control-request-headers"]
+    assert names == ("authorization,x-a" if kept else "x-a")
 
 
 TRAVELS = "SameSite=None; Secure"

@@ -1,4 +1,4 @@
-"""Which headers of a page need a permission, and which no page may set."""
+"""Request headers: those that need no permission, and those that pages cannot set."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ SAFELISTED = [
 
 
 @pytest.mark.parametrize(("name", "value", "passes"), SAFELISTED)
-def test_what_passes_without_a_permission(name: str, value: str, passes: bool) -> None:
+def test_headers_that_need_no_permission(name: str, value: str, passes: bool) -> None:
     assert is_safelisted(name, value) is passes
     assert unsafe_names([(name, value)]) == ([] if passes else [name.lower()])
     assert is_no_cors_safelisted(name, value) is (passes and name.lower() != "range")
 
 
 def test_values_of_more_than_1024_bytes_together() -> None:
-    """Then all of them need a permission, the short ones as well."""
+    """All of them need permission, even the short ones."""
     pairs = [("Accept", "é" * 128)] * 7 + [("accept-language", "a" * 120)]
     assert unsafe_names([*pairs, ("Range", "bytes=0-")]) == []
     assert unsafe_names([*pairs, ("Range", "bytes=0-9"), ("X-A", "")]) == [
@@ -99,5 +99,5 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize(("name", "value", "forbidden"), FORBIDDEN)
-def test_what_no_page_may_set(name: str, value: str, forbidden: bool) -> None:
+def test_headers_that_pages_cannot_set(name: str, value: str, forbidden: bool) -> None:
     assert is_forbidden(name, value) is forbidden

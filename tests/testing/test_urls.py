@@ -1,4 +1,4 @@
-"""URLs as far as a fetch needs them: what is none, whose it is, and how it is written."""
+"""URLs as far as a fetch needs them: valid ones, their origins, and how they are written."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ URLS = [
 
 
 @pytest.mark.parametrize(("text", "written"), URLS)
-def test_addresses(text: str, written: str | None) -> None:
+def test_urls(text: str, written: str | None) -> None:
     found = parse_url(text, parse_url(f"{API}/a/b?c"))
     assert (found and str(found)) == written
     assert found is None or (str(parse_url(str(found))) == str(found) and str(found).isascii())
 
 
-def test_an_address_without_a_base() -> None:
+def test_a_url_without_a_base() -> None:
     assert [parse_url(text) for text in ("", "/items", "api.example", "https://")] == [None] * 4
 
 
@@ -103,15 +103,15 @@ def test_other_schemes(text: str) -> None:
         ("https://a.example/@", "https://a.example/@"),
     ],
 )
-def test_a_user_is_seen_by_the_page_and_not_sent(text: str, seen: str) -> None:
+def test_user_info_is_for_the_page_and_not_sent(text: str, seen: str) -> None:
     found = parse_url(text)
     assert found is not None and found.with_user_info == seen
     assert found.origin == "https://a.example" and "@" not in f"{found}".removesuffix("/@")
 
 
-def test_what_is_the_origin_of_no_page() -> None:
+def test_invalid_origins_of_pages() -> None:
     check_origin("https://app.example")
-    for origin, said in (
+    for origin, message in (
         ("https://app.example/", "meant: https://app.example"),
         ("app.example", "meant: https://app.example"),
         ("https://*.example", "no page has the origin 'https://*.example'"),
@@ -120,4 +120,4 @@ def test_what_is_the_origin_of_no_page() -> None:
     ):
         with pytest.raises(ValueError, match="no page has the origin") as refused:
             check_origin(origin)
-        assert said in str(refused.value)
+        assert message in str(refused.value)

@@ -20,13 +20,13 @@ from .exchange import Reply, make_page, response
 
 def app_with_sockets() -> Sanic:
     app = new_app()
-    app.ctx.asked = []
+    app.ctx.requests = []
     api = Blueprint("api", url_prefix="/api")
 
     @api.websocket("/feed")
     @app.websocket("/open", name="open")
     async def feed(_: Request, ws: Websocket) -> None:
-        app.ctx.asked.append("handler")
+        app.ctx.requests.append("handler")
         await ws.recv()
 
     @app.get("/item")
@@ -35,7 +35,7 @@ def app_with_sockets() -> Sanic:
 
     @app.on_request
     async def note(request: Request) -> None:
-        app.ctx.asked.append(dict(request.headers))
+        app.ctx.requests.append(dict(request.headers))
 
     app.blueprint(cors_group(api, allow_origins=[ORIGIN]))
     return app
@@ -52,18 +52,18 @@ OPENS: list[tuple[str, str, str | None]] = [
 
 
 @pytest.mark.parametrize(("origin", "path", "stop"), OPENS)
-def test_who_opens_it(origin: str, path: str, stop: str | None) -> None:
+def test_allowed_origins(origin: str, path: str, stop: str | None) -> None:
     app = app_with_sockets()
     with SyncBrowser(Browser(app, origin)) as browser:
         inside = browser.websocket(path)
     assert browser.results == [inside]
-    assert "handler" not in app.ctx.asked
+    assert "handler" not in app.ctx.requests
 
-    async def talk(port: int) -> Result:
+    async def run(port: int) -> Result:
         async with Browser.at(f"http://127.0.0.1:{port}", origin) as outside:
             return await outside.websocket(path)
 
-    for result in (inside, run_server(serve(app_with_sockets(), talk))):
+    for result in (inside, run_server(serve(app_with_sockets(), run))):
         assert result.blocked_by == stop, str(result)
         assert result.type == ("error" if stop else "websocket")
         assert ("The socket is open." in str(result)) is (stop is None)
@@ -71,18 +71,18 @@ def test_who_opens_it(origin: str, path: str, stop: str | None) -> None:
         assert stop or (result.url[:2], result.status) == ("ws", 101)
 
 
-def test_what_is_sent() -> None:
+def test_headers_of_a_handshake() -> None:
     app = app_with_sockets()
 
-    async def talk() -> Result:
+    async def run() -> Result:
         async with Browser(app, ORIGIN) as browser:
             browser.set_cookie("a=1")
             browser.set_cookie("b=2; SameSite=None; Secure")
             return await browser.websocket("wss://api.example/open")
 
-    result = asyncio.run(talk())
+    result = asyncio.run(run())
     assert result.url == "wss://api.example/open"
-    assert app.ctx.asked == [
+    assert app.ctx.requests == [
         {
             "host": "api.example",
             "accept": "*/*",
@@ -104,8 +104,8 @@ def test_what_is_sent() -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/feed", "/item"])
-def test_an_app_that_is_cancelled_by_itself(path: str) -> None:
-    """It is no answer, for a handshake as for a fetch."""
+def test_an_app_that_cancels_itself(path: str) -> None:
+    """There is no response, to a handshake and to a fetch."""
     app = app_with_sockets()
 
     @app.on_request
@@ -118,34 +118,34 @@ def test_an_app_that_is_cancelled_by_itself(path: str) -> None:
     assert "the app raised CancelledError" in str(results[0])
 
 
-def test_a_caller_that_is_cancelled() -> None:
-    """Where the test gives up, the browser does, too; so does the app, which waits for something else."""
+def test_a_test_that_is_cancelled() -> None:
+    """The browser and the call of the app are cancelled with it."""
     app = app_with_sockets()
-    came: list[str] = []
+    events: list[str] = []
 
     @app.on_request
     async def waits(_: Request) -> None:
-        came.append("asked")
+        events.append("requests")
         try:
             await asyncio.Event().wait()
         finally:
-            came.append("left")
+            events.append("left")
 
-    async def talk() -> None:
+    async def run() -> None:
         async with Browser(app, ORIGIN) as browser:
             opening = asyncio.ensure_future(browser.websocket("/api/feed"))
-            while not came:
+            while not events:
                 await asyncio.sleep(0)
             opening.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await opening
 
-    asyncio.run(talk())
-    assert came == ["asked", "left"]
+    asyncio.run(run())
+    assert events == ["requests", "left"]
 
 
-def shaken(url: str, *answers: Reply, **options: Any) -> Result:
-    exchanges, left = run_handshake(make_page(**options), url), [*answers]
+def shake_hands(url: str, *replies: Reply, **options: Any) -> Result:
+    exchanges, left = run_handshake(make_page(**options), url), [*replies]
     try:
         next(exchanges)
         while True:
@@ -171,14 +171,14 @@ STOPPED: list[tuple[str, list[Reply], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("url", "answers", "stop", "said"), STOPPED)
-def test_where_it_ends(url: str, answers: list[Reply], stop: str, said: str) -> None:
-    result = shaken(url, *answers)
-    assert (result.blocked_by, len(result.sent)) == (stop, len(answers))
-    assert said in (result.why or "")
+@pytest.mark.parametrize(("url", "replies", "stop", "message"), STOPPED)
+def test_handshakes_that_fail(url: str, replies: list[Reply], stop: str, message: str) -> None:
+    result = shake_hands(url, *replies)
+    assert (result.blocked_by, len(result.sent)) == (stop, len(replies))
+    assert message in (result.why or "")
 
 
-def test_cookies_of_its_answer() -> None:
-    result = shaken("ws://localhost/", response(101, set_cookie=["a=1; SameSite=None; Secure", "b=1"]))
+def test_cookies_of_a_response() -> None:
+    result = shake_hands("ws://localhost/", response(101, set_cookie=["a=1; SameSite=None; Secure", "b=1"]))
     assert result.ok_for_page
     assert "The browser does not keep the cookie 'b'" in str(result)
