@@ -53,18 +53,18 @@ def _two_layers_problems(app: AnySanic, uncovered: Mapping[str, str]) -> Iterato
     Args:
         uncovered: the paths of these routes, by name.
     """
-    chains = {name: app.named_response_middleware.get(name, ()) for name in uncovered}
-    packages = {
-        package: path
-        for name, path in uncovered.items()
-        for middleware in (*app.response_middleware, *chains[name])
-        if (package := other_cors_package(middleware)) == "sanic-cors"
-    }
-    # The middleware of sanic-ext is there even if it allows no origin.
-    if uncovered and getattr(getattr(app.ctx, "cors", None), "allow_origins", None):
-        packages["sanic-ext"] = next(iter(uncovered.values()))
-    for package, path in packages.items():
-        yield make_problem(TWO_LAYERS, "cors_group", app.name, package=package, path=path)
+    paths: dict[str, list[str]] = {"sanic-cors": [], "sanic-ext": []}
+    for name, path in uncovered.items():
+        chain = (*app.response_middleware, *app.named_response_middleware.get(name, ()))
+        if any(other_cors_package(middleware) == "sanic-cors" for middleware in chain):
+            paths["sanic-cors"].append(path)
+        # The middleware of sanic-ext is there even if it allows no origin.
+        if getattr(getattr(app.ctx, "cors", None), "allow_origins", None):
+            paths["sanic-ext"].append(path)
+    for package, found in paths.items():
+        if found:
+            # The router's order of routes changes from run to run.
+            yield make_problem(TWO_LAYERS, "cors_group", app.name, package=package, path=min(found))
 
 
 def _unchecked_websocket_problems(route: Route, section: ActivePolicy) -> Iterator[Problem]:

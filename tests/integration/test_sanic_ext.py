@@ -35,6 +35,7 @@ from ..support import (
 )
 
 sanic_ext = pytest.importorskip("sanic_ext", reason="no sanic-ext: it refuses Sanic before 25.12")
+pytestmark = pytest.mark.filterwarnings("ignore:.*two-layers:corsbp.CorsPolicyWarning")
 
 SANIC_EXT = "https://sanic-ext.example"
 
