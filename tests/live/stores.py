@@ -9,6 +9,7 @@ import pwd
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -102,15 +103,17 @@ def valkey() -> Iterator[Server]:
 
 
 class Proxy:
-    """Between a client and a server: passes on what comes, until it swallows everything without a word."""
+    """Between a client and a server: it passes on what comes, or swallows it, or is late, or resets all."""
 
     def __init__(self, behind: int) -> None:
         self.behind = behind
         self.swallows = False
+        self.delay = 0.0
+        """Seconds by which everything is late."""
         self.writers: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> int:
-        """Its port."""
+        """Listen, and return the port."""
         self.server = await asyncio.start_server(self.connected, "127.0.0.1", 0)
         return int(self.server.sockets[0].getsockname()[1])
 
@@ -119,19 +122,31 @@ class Proxy:
         for writer in [*self.writers]:
             writer.close()
 
+    def reset(self) -> None:
+        """Reset all connections, on both sides."""
+        for writer in [*self.writers]:
+            with contextlib.suppress(OSError):
+                # A socket that does not linger ends with RST, https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1
+                linger = struct.pack("ii", 1, 0)
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+        self.writers.clear()
+
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            there, theirs = await asyncio.open_connection("127.0.0.1", self.behind)
+            from_server, to_server = await asyncio.open_connection("127.0.0.1", self.behind)
         except OSError:
             writer.close()
             return
-        self.writers |= {writer, theirs}
+        self.writers |= {writer, to_server}
         with contextlib.suppress(asyncio.CancelledError):  # at the end
-            await asyncio.gather(self.pass_on(reader, theirs), self.pass_on(there, writer))
+            await asyncio.gather(self.pass_on(reader, to_server), self.pass_on(from_server, writer))
 
     async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65_536):
+                if self.delay:
+                    await asyncio.sleep(self.delay)
                 if not self.swallows:
                     writer.write(data)
                     await writer.drain()

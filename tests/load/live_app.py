@@ -1,6 +1,7 @@
-"""An example of live origins, in a fleet: each answer says whose it is, and its patience can be set.
+"""An example of live origins, in a fleet: each response names its worker, and the patience can be set.
 
-Where patience is shorter, a source that failed is tried again sooner: a short check need not wait for it.
+Where patience is shorter, a source that failed is run again sooner: a short check need not wait for it. With
+READ=all, a worker reads the whole store at each change, to compare.
 """
 
 from __future__ import annotations
@@ -19,9 +20,14 @@ patience = float(os.environ.get("PATIENCE", example.PATIENCE))
 delays: Any = corsbp.live.retry
 delays.FIRST_DELAY *= patience / example.PATIENCE
 example.LOOK_AGAIN = example.PATIENCE = patience
+if os.environ.get("READ") == "all":
+    if hasattr(example.Origins, "read_some"):
+        example.Origins.read_some = lambda self, db, _: self.read_all(db)
+    else:
+        example.Origins.apply = lambda *_: False
 app: Sanic = example.app
 
 
 @app.on_response
-async def tell(_: Request, response: HTTPResponse) -> None:
+async def name_worker(_: Request, response: HTTPResponse) -> None:
     response.headers["x-worker"] = f"{os.getpid()}"
