@@ -21,6 +21,15 @@ LOOK_AGAIN = 5 if LISTEN_URL else 1  # seconds until it reads without a notifica
 TIMEOUTS = (
     "SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '1s'"  # do not queue behind a migration
 )
+CHANGES = """
+    WITH changes AS (SELECT origins FROM origins_changes WHERE number > $1),
+    changed AS (SELECT DISTINCT unnest(origins) AS origin FROM changes)
+    SELECT number AS version,
+        (SELECT count(*) FROM changes WHERE origins IS NOT NULL) AS changes,
+        array(SELECT origin FROM changed) AS changed,
+        array(SELECT origin FROM changed JOIN origins USING (origin)) AS allowed
+    FROM origins_version
+"""
 
 app, api = Sanic("live_postgres"), Blueprint("api", url_prefix="/api")
 api.add_route(lambda request: text("hello"), "/hello", name="hello")
@@ -45,22 +54,18 @@ class Origins:
         # One snapshot for all statements: the version and the origins belong together.
         async with db.transaction(isolation="repeatable_read", readonly=True):
             await db.execute(TIMEOUTS)
-            version = await db.fetchval("SELECT number FROM origins_version")
-            if not version:
+            row = await db.fetchrow(CHANGES, self.version)
+            if row is None or not row["version"]:
                 raise LookupError("nobody has written to the table origins yet: is this the right database?")
-            if version != self.version:
-                query = "SELECT origins FROM origins_changes WHERE number > $1"
-                changes = [row[0] for row in await db.fetch(query, self.version)]
-                if len(changes) == version - self.version and None not in changes:
-                    await self.read_some(db, {origin for change in changes for origin in change})
-                else:
-                    await self.read_all(db)
-            self.version = version
+            if row["changes"] == row["version"] - self.version:
+                self.apply(row["changed"], row["allowed"])
+            else:
+                await self.read_all(db)
+            self.version = row["version"]
 
-    async def read_some(self, db: asyncpg.Connection, changed: set[str]) -> None:
-        rows = await db.fetch("SELECT origin FROM origins WHERE origin = ANY($1)", list(changed))
-        self.known -= changed
-        self.known.update(row[0] for row in rows)
+    def apply(self, changed: list[str], allowed: list[str]) -> None:
+        self.known.difference_update(changed)
+        self.known.update(allowed)
 
     async def read_all(self, db: asyncpg.Connection) -> None:
         self.known.clear()

@@ -31,8 +31,8 @@ CHUNK: Final = 256
 _MAX_EXPLAINED: Final = 1000
 """Characters of an entry that are read to explain why it is not valid."""
 
-_UNCHANGING: Final = frozenset({tuple, frozenset})
-"""The collections that need no copy. Not their subclasses, which may do as they like."""
+_MAX_SET: Final = 200_000
+"""Members of a set that are compared with another set in one step: that takes some milliseconds."""
 
 _MANY: Final = 10_000
 """Entries that can be deleted in one step."""
@@ -58,14 +58,17 @@ def preload_tables() -> None:
 def unify_value(value: object) -> object:
     """Return the entries of a collection, or of a function alone; other values as they are.
 
-    A tuple and a frozenset cannot change, and are not copied; other collections become a new list.
+    They are a copy that the source cannot change: a frozenset of a set, a list of other collections. A tuple
+    or a frozenset is not copied.
 
     Unlike in a declared policy, `["*"]` is not `"*"`: where every other customer has been deleted, it would
     open the section. Only the bare string opens it.
     """
     if callable(value):
         return [value]
-    if type(value) in _UNCHANGING:
+    if type(value) is set:
+        return frozenset(value)
+    if type(value) in (tuple, frozenset):  # not a subclass, which may be able to change
         return value
     # A string and a mapping are collections too, but nobody means their characters or keys.
     if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Collection):
@@ -89,7 +92,12 @@ async def apply_value(value: object, policy: CorsPolicy, kept: Sequence[object] 
     entries = ValidEntries(policy)
     entries.add(kept)
     invalid_kept = len(entries.left_out)
-    rest = iter(value)
+    others = value
+    if isinstance(value, frozenset) and len(value) <= _MAX_SET:
+        others = value - entries.known
+        await asyncio.sleep(0)
+        entries.add_known(value)
+    rest = iter(others)
     began = time.perf_counter()
     while chunk := list(islice(rest, CHUNK)):
         if time.perf_counter() - began > STEP:
@@ -123,12 +131,21 @@ class ValidEntries:
         self.fields = fields_of(policy)
         # What the policy allows already is valid: one more origin among many costs little.
         self.known = cast("frozenset[str]", origin_set(policy).exact)
-        self.origins: list[str] = []
         self.exact: set[str] = set()
-        """The same origins, to look them up."""
+        self.origins: list[str] | None = []
+        """The same origins, in their order; None if they came as a set, which has none."""
         self.patterns: dict[str, None] = {}
         self.functions: list[OriginFunction] = []
         self.left_out: list[object] = []
+
+    def add_known(self, entries: frozenset[object]) -> None:
+        """Add, of a set, the origins that the policy allows already."""
+        # Set with set is the shortest way: only what is not in both is looked at by itself.
+        exact = set(self.known)
+        exact -= self.known - entries
+        exact.update(self.exact)
+        self.exact = exact
+        self.origins = None
 
     def add(self, entries: Sequence[object]) -> None:
         """Add a few entries."""
@@ -145,8 +162,9 @@ class ValidEntries:
             origins = [origin for origin in origins if origin not in self.exact]
         count = len(self.exact)
         self.exact.update(origins)
-        has_duplicates = len(self.exact) < count + len(origins)
-        self.origins += dict.fromkeys(origins) if has_duplicates else origins
+        if self.origins is not None:
+            has_duplicates = len(self.exact) < count + len(origins)
+            self.origins += dict.fromkeys(origins) if has_duplicates else origins
 
     def _add_one(self, entry: object) -> None:
         if isinstance(entry, str):
@@ -165,7 +183,10 @@ class ValidEntries:
 
     def to_policy(self) -> CorsPolicy:
         """Return the policy with these origins in the place of its own."""
-        allowed: tuple[str | OriginFunction, ...] = (*self.origins, *self.patterns, *self.functions)
+        origins = self.exact if self.origins is None else self.origins
+        # Added and not unpacked: that makes a list first, and to copy 100,000 entries takes milliseconds.
+        allowed: tuple[str | OriginFunction, ...] = tuple(origins) + tuple(self.patterns)
+        allowed += tuple(self.functions)
         table = OriginSet(self.patterns, self.exact)
         return with_origins(self.policy, allowed, table, tuple(self.functions))
 

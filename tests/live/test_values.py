@@ -94,6 +94,30 @@ def test_entries(case: str) -> None:
     assert all(type(entry) is str for entry in allowed)
 
 
+def test_a_set_has_the_same_entries_as_a_list() -> None:
+    """It takes a shorter way: the origins that the policy allows already are not looked at one by one."""
+    known = [f"https://{number}.example" for number in range(10)]
+    policy = CorsPolicy(allow_origins=[*known, "https://*.a.example"])
+    value = {*known[:7], ORIGIN, "https://*.a.example", "https://*.b.example", "*", "https://c.example/", 7}
+    kept = [known[9], "https://kept.example"]
+    one, other = (
+        asyncio.run(values.apply_value(values.unify_value(entries), policy, kept))
+        for entries in (value, list(value))
+    )
+    allowed, same = one.policy.allow_origins, other.policy.allow_origins
+    assert isinstance(allowed, tuple) and isinstance(same, tuple)
+    assert set(allowed) == set(same) and len(allowed) == len(same) == 12
+    assert set(one.left_out) == set(other.left_out) == {"*", "https://c.example/", 7}
+    assert not one.is_empty
+
+
+@pytest.mark.parametrize("value", [set(), {ORIGIN}, {"*"}, {ORIGIN, "*"}])
+def test_a_set_is_empty_without_a_valid_entry(value: set[object]) -> None:
+    policy = CorsPolicy(allow_origins=[ORIGIN])
+    applied = asyncio.run(values.apply_value(values.unify_value(value), policy, ["https://kept.example"]))
+    assert applied.is_empty is (ORIGIN not in value)
+
+
 def test_a_function_is_called_once_where_it_is_kept_and_yielded() -> None:
     def function(origin: str, request: object) -> bool:
         return True

@@ -237,6 +237,8 @@ async def fleet(
         yield made
         for connection in made.workers.values():
             connection.writer.close()
+            with contextlib.suppress(OSError):
+                await connection.writer.wait_closed()
 
 
 def quantile(seconds: Sequence[float], share: float) -> float:

@@ -115,7 +115,7 @@ class Failures:
 
     async def delayed_changes(self) -> None:
         """Print how long changes take where the network is late."""
-        self.proxy.delay = 0.2
+        self.proxy.delay = 0.05
         times = []
         for _ in range(5):
             self.allowed = not self.allowed
@@ -123,7 +123,7 @@ class Failures:
             await self.owner.change(CHANGING, self.allowed)
             times.append(await self.made.applied(CHANGING, self.allowed) - began)
         self.proxy.delay = 0
-        print(f"  late by 0.2 s, a change takes {quantiles(times)}")
+        print(f"  late by 0.05 s each way, a change takes {quantiles(times)}")
 
 
 async def bad_rows_and_storm(made: Fleet, owner: Any, seconds: float) -> None:

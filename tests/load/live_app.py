@@ -21,8 +21,8 @@ delays: Any = corsbp.live.retry
 delays.FIRST_DELAY *= patience / example.PATIENCE
 example.LOOK_AGAIN = example.PATIENCE = patience
 if os.environ.get("READ") == "all":
-    if hasattr(example.Origins, "read_some"):
-        example.Origins.read_some = lambda self, db, _: self.read_all(db)
+    if hasattr(example, "CHANGES"):
+        example.CHANGES = example.CHANGES.replace("count(*)", "-1 - count(*)")
     else:
         example.Origins.apply = lambda *_: False
 app: Sanic = example.app

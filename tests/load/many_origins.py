@@ -1,4 +1,4 @@
-"""``python -m tests.load.many_origins``: a change among 100,000 origins, and if each worker reads all of them."""
+"""``python -m tests.load.many_origins``: a change among 100,000 origins, read alone or with all of them."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ..support import require_package
+from . import many_origins, tenants
 from .fleet import EVIL, STEADY, Fleet, granted
 from .live import CHANGING, main
 
@@ -28,7 +29,7 @@ def test_a_fleet(
         "the network was late",
     ):
         assert f"\n  | {what}" in said
-    for what in ("late by 0.2 s", "1 % bad rows", "a storm", "emptied"):
+    for what in ("late by 0.05 s", "1 % bad rows", "a storm", "emptied"):
         assert f"\n  {what}" in said
 
 
@@ -52,3 +53,20 @@ def test_what_is_wrong_is_seen(origin: str, lines: dict[str, str], right: bool) 
     fleet.check(CHANGING, 500, {"vary": "origin"}, 0.1)
     fleet.check(CHANGING, 200, {"vary": "origin"}, 61)
     assert len(fleet.wrong) == 2 + (not right)
+
+
+@pytest.mark.parametrize(("store", "package"), [("postgres", "asyncpg"), ("valkey", "valkey")])
+def test_many_origins(store: str, package: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command itself: among few origins, to read all takes no longer."""
+    require_package(package)
+    many_origins.main(["--store", store, "--origins=500", "--changes=4"])
+    printed = capsys.readouterr().out
+    for way in ("changes", "all"):
+        assert f"\n  {store}, 2 workers that read {way}: p50 " in printed
+
+
+def test_tenants(capsys: pytest.CaptureFixture[str]) -> None:
+    tenants.main(["--tenants=50", "--seconds=0.5", "--changes=2"])
+    printed = capsys.readouterr().out
+    for what in ("start: ", "idle for 0.5 s: ", "idle: ", "2 changes: ", "from before COMMIT"):
+        assert f"\n  {what}" in printed
