@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial, update_wrapper
 from typing import Any
@@ -21,7 +20,6 @@ from ..support import (
     expect,
     new_app,
     request,
-    send,
     text_handler,
 )
 from .test_startup_checks import bp_of, seen
@@ -96,20 +94,3 @@ def test_middleware_of_another_cors_package_is_a_warning(how: str, module: str, 
     app = new_app(cors_group(bp_of("a", "GET")), bp_of("web", "GET"))
     ATTACH[how](app, of_module(module))
     assert seen(app) == ({("two-layers", "cors_group", app.name)} if found else set())
-
-
-@pytest.mark.parametrize(
-    ("origins", "covered", "found"), [("*", False, True), ("*", True, False), ("", False, False)]
-)
-def test_sanic_ext_is_a_warning(origins: str, covered: bool, found: bool) -> None:
-    """Only if it allows origins, and decides for a route in no section."""
-    sanic_ext = pytest.importorskip("sanic_ext")
-    web = bp_of("web", "GET")
-    app = new_app(cors_group(bp_of("a", "GET")), cors_group(web) if covered else web)
-    sanic_ext.Extend(app, config={"cors_origins": origins, "oas": False})
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", CorsPolicyWarning)
-        send(app, request("GET", "/web/item"))
-    problems = [each.message.problem for each in caught if isinstance(each.message, CorsPolicyWarning)]
-    expected = "has sanic-ext as well, which decides for routes in no section, such as /web/item"
-    assert [(each.id, each.message) for each in problems] == [("two-layers", expected)] * found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from sanic import Blueprint, Request, Sanic
 from sanic.response import HTTPResponse, text
 
-from corsbp import cors_group
+from corsbp import CorsPolicyWarning, cors_group
 
 from ..support import (
     EVIL,
@@ -32,6 +33,7 @@ from ..support import (
     preflight_headers,
     request,
     send,
+    text_handler,
 )
 
 sanic_ext = pytest.importorskip("sanic_ext", reason="no sanic-ext: it refuses Sanic before 25.12")
@@ -289,3 +291,21 @@ def test_the_documentation_of_sanic_ext_does_not_show_our_options(ignore: bool, 
         assert set(of_corsbp[f"/{where}/own"]) == ({"get"} if ignore else {"get", "options"})
     assert set(of_corsbp["/listed/pair/{number}"]) == {"get", "post"}
     assert of_corsbp["/listed/pair/{number}"]["post"]["summary"] == "Make a pair"
+
+
+@pytest.mark.parametrize(
+    ("origins", "covered", "found"), [("*", False, True), ("*", True, False), ("", False, False)]
+)
+def test_sanic_ext_is_a_warning(origins: str, covered: bool, found: bool) -> None:
+    """Only if it allows origins, and decides for a route in no section."""
+    api, web = Blueprint("api", url_prefix="/api"), Blueprint("web", url_prefix="/web")
+    for each in (api, web):
+        each.add_route(text_handler("here"), "/item", name="item")
+    app = new_app(cors_group(api), cors_group(web) if covered else web)
+    sanic_ext.Extend(app, config={"cors_origins": origins, "oas": False})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", CorsPolicyWarning)
+        send(app, request("GET", "/web/item"))
+    problems = [each.message.problem for each in caught if isinstance(each.message, CorsPolicyWarning)]
+    expected = "has sanic-ext as well, which decides for routes in no section, such as /web/item"
+    assert [(each.id, each.message) for each in problems] == [("two-layers", expected)] * found
