@@ -70,7 +70,8 @@ def group_prefixes(
         prefix = prefix_segments(app, options)
         blueprints = [each for each, innermost in iterate_members(group, section) if innermost is section]
         below = [route for each in blueprints for route in routes.get(each, ())]
-        if prefix:
+        # The options hold what groups around the section put, too: that is not the section's (R8).
+        if prefix and (group.url_prefix or group.version is not None):
             hosts = {
                 route.requirements.get("host")
                 for route in below

@@ -38,6 +38,7 @@ from ..support import (
     expect,
     handler,
     new_app,
+    patch_sanic,
     preflight,
     preflight_headers,
     request,
@@ -91,7 +92,7 @@ def extra_made_anew(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
             fields = {**vars(route.extra), "request_middleware": deque(), "response_middleware": deque()}
             route.extra = SimpleNamespace(**{k: v for k, v in fields.items() if k[:6] != "corsbp"})
 
-    monkeypatch.setattr(Sanic, "finalize", again)
+    patch_sanic(monkeypatch, Sanic, "finalize", again)
 
 
 def response_middleware_appended(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
@@ -102,7 +103,7 @@ def response_middleware_appended(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> N
         for route in self.router.routes:
             route.extra.response_middleware.appendleft(lambda *_: None)
 
-    monkeypatch.setattr(Sanic, "finalize", again)
+    patch_sanic(monkeypatch, Sanic, "finalize", again)
 
 
 async def none(*_: object, **__: object) -> None:
@@ -113,11 +114,11 @@ def no_response_middleware(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
     async def same(_self: Sanic, _request: Request, response: Any, *_: object) -> Any:
         return response
 
-    monkeypatch.setattr(Sanic, "_run_response_middleware", same)
+    patch_sanic(monkeypatch, Sanic, "_run_response_middleware", same)
 
 
 def no_request_middleware(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
-    monkeypatch.setattr(Sanic, "_run_request_middleware", none)
+    patch_sanic(monkeypatch, Sanic, "_run_request_middleware", none)
 
 
 def request_middleware_that_may_fail(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
@@ -129,11 +130,11 @@ def request_middleware_that_may_fail(monkeypatch: pytest.MonkeyPatch, _: Sanic) 
         except Exception:
             return None
 
-    monkeypatch.setattr(Sanic, "_run_request_middleware", quiet)
+    patch_sanic(monkeypatch, Sanic, "_run_request_middleware", quiet)
 
 
 def http1_sends_otherwise(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
-    monkeypatch.setattr(Http, "send", property(lambda self: self.http1_response_header))
+    patch_sanic(monkeypatch, Http, "send", property(lambda self: self.http1_response_header))
 
 
 def http1_encodes_otherwise(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
@@ -150,7 +151,7 @@ def responses_send_otherwise(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
         self.stream.response_func = self.stream.http1_response_header
         await self.stream.http1_response_header(data or b"", end_stream or data is None)
 
-    monkeypatch.setattr(BaseHTTPResponse, "send", straight)
+    patch_sanic(monkeypatch, BaseHTTPResponse, "send", straight)
 
 
 def the_route_is_set_later(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
@@ -171,7 +172,7 @@ def the_route_is_set_later(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
         proxy = SimpleNamespace(get=plain)
         await handle(_with_router(self, proxy), one)
 
-    monkeypatch.setattr(Sanic, "handle_request", without)
+    patch_sanic(monkeypatch, Sanic, "handle_request", without)
 
 
 def _with_router(app: Any, router: Any) -> Any:
@@ -219,7 +220,7 @@ def test_a_changed_asgi_app_does_not_start(monkeypatch: pytest.MonkeyPatch) -> N
     async def straight(self: Any, data: Any = None, end_stream: Any = None) -> None:
         await send_of_class(self.stream, data or b"", end_stream or data is None)
 
-    monkeypatch.setattr(BaseHTTPResponse, "send", straight)
+    patch_sanic(monkeypatch, BaseHTTPResponse, "send", straight)
     with pytest.raises(Exception, match="the response of"):
         send_through_asgi(site(), request("GET", "/api/item"))
 

@@ -191,6 +191,10 @@ def test_the_prefix_of_a_group_counts_for_its_section(touchup: bool) -> None:
         cors_group(made("i"), url_prefix="/shared"),
         Blueprint("j", url_prefix="/shared"),
         cors_group(made("k"), version=3, version_prefix="/api/v", url_prefix="/x"),
+        # what is around a section is not its prefix
+        Blueprint.group(cors_group(made("l")), made("m"), url_prefix="/around"),
+        Blueprint.group(cors_group(made("n")), made("o"), version=4),
+        cors_group(made("p"), cors_group(made("q")), url_prefix="/outer", **LISTED),
         TOUCHUP=touchup,
     )
     app.blueprints["j"].add_route(handler, "/item", name="item")
@@ -213,6 +217,13 @@ def test_the_prefix_of_a_group_counts_for_its_section(touchup: bool) -> None:
             "/shared/i/none": PUBLIC,
             "/api/v3/x/none": PUBLIC,
             "/api/v3/none": {},
+            "/around/none": {},
+            "/around/l/none": PUBLIC,
+            "/v4/none": {},
+            "/v4/n/none": PUBLIC,
+            "/outer/none": GRANTED,
+            "/outer/p/none": GRANTED,
+            "/outer/q/none": PUBLIC,
             "/none": {},
         }.items()
     }

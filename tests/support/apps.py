@@ -71,6 +71,17 @@ def restore_sanic() -> None:
             setattr(target, name, original)
 
 
+def patch_sanic(monkeypatch: pytest.MonkeyPatch, target: type, name: str, value: object) -> None:
+    """Replace a method of one of Sanic's classes for a test.
+
+    In test mode, TOUCHUP keeps the originals of some methods, and makes each app's methods from them:
+    those have to be replaced, too, or another test decides whether the patch has an effect, and keeps it.
+    """
+    monkeypatch.setattr(target, name, value)
+    if (target, name) in TouchUp._registry:
+        monkeypatch.setattr(target, f"_{name}", value, raising=False)
+
+
 def compile_routers_once() -> None:
     """Make Sanic's routers compile the same source only once in a process.
 
