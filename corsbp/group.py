@@ -21,7 +21,7 @@ from .decision.origin_functions import decide_origin
 from .live.follower import Live
 from .live.options import Source, check_options, check_source
 from .policy.aliases import explain_unknown_arguments
-from .policy.fields import Entries, Names, OriginFunction, Star
+from .policy.fields import CheckRequests, Entries, Names, OriginFunction, Star
 from .policy.policy import CorsPolicy
 from .spec.fetch import ORIGIN
 
@@ -189,6 +189,7 @@ def cors_group(
     max_age: int | timedelta | None = 600,
     origin_timeout: float | timedelta = 5,
     check_websockets: bool = True,
+    check_requests: CheckRequests = False,
     dangerously_allow_insecure_origins: bool = False,
     dangerously_allow_public_suffixes: bool = False,
     url_prefix: str | None = None,
@@ -218,6 +219,8 @@ def cors_group(
         max_age: seconds, or a timedelta, for which browsers may cache a preflight; None leaves it to them.
         origin_timeout: seconds, or a timedelta, that each async origin function may take.
         check_websockets: whether to refuse WebSocket handshakes of origins that are not allowed.
+        check_requests: whether to refuse requests that other sites' pages forge: `"writes"` for POST, PUT,
+            PATCH and DELETE, `"all"` for GET and HEAD too.
         dangerously_allow_insecure_origins: whether to accept `http` origins together with credentials.
         dangerously_allow_public_suffixes: whether to accept wildcards for names that anyone can register.
         url_prefix, version, strict_slashes, version_prefix, name_prefix: as in `Blueprint.group`.
