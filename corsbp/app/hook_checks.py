@@ -184,8 +184,8 @@ class Canary:
             if found.extra.corsbp is not self.route.extra.corsbp:
                 raise broken(f"the route of {self.path}", f"is not {self.route.name}")
             plain = {name: value for name, value in vars(found.extra).items() if name[:6] != "corsbp"}
-            plain["response_middleware"] = deque()
-            route.extra = RouteExtra(SimpleNamespace(**plain), self.middleware)
+            plain |= {"response_middleware": deque(), "ignore_body": True}
+            route.extra = RouteExtra(SimpleNamespace(**plain), self.middleware, found.methods)
         return route, self.handle, parameters
 
     async def handle(self, *_: object, **__: object) -> HTTPResponse:

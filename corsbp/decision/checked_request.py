@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import Protocol
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Protocol
+
+from .compiled import CompiledPolicy
+from .own_origin import is_own_page
+
+if TYPE_CHECKING:
+    from sanic.request import Request
 
 
 class HeaderLines(Protocol):
@@ -49,3 +55,9 @@ class CheckedRequest:
         """Return whether a header has exactly this value, in one line."""
         lines = self.lines(name)
         return len(lines) == 1 and lines[0] == value
+
+
+def checked_request_of(request: Request, compiled: CompiledPolicy) -> CheckedRequest:
+    """Return a request of Sanic's, as the check by a policy reads it."""
+    find_own = partial(is_own_page, request, compiled)
+    return CheckedRequest(request.method, request.headers, find_own, lambda: request.host)

@@ -82,8 +82,8 @@ REQUEST_WITHOUT_ORIGIN: Final = REQUEST_CROSS_ORIGIN.variant(
 REQUEST_METHOD: Final = _declare(
     "request-method",
     "allow_methods leaves out {method}: it has {methods}",
-    meaning="`check_requests` refuses the request: its page is allowed, but `allow_methods` leaves its method "
-    "out.",
+    meaning="`check_requests` refuses the request: its page is allowed, but `allow_methods` leaves out "
+    "its method.",
     remedy="Add the method to `allow_methods`, if pages of other origins may use it.",
 )
 REQUEST_WITH_CREDENTIALS: Final = _declare(
@@ -92,8 +92,8 @@ REQUEST_WITH_CREDENTIALS: Final = _declare(
     "(fetch with keepalive, not a beacon), or set allow_credentials=True",
     meaning="`check_requests` refuses the request: its page is allowed, but without credentials. The request "
     "has a cookie, a password, or is a form, which browsers send with cookies.",
-    remedy='Send it with `fetch(url, {credentials: "omit"})`; add `keepalive: true` in the place of a beacon. '
-    "If the page may act as the user, set `allow_credentials=True`.",
+    remedy='Send it with `fetch(url, {credentials: "omit"})`; add `keepalive: true` in the place of a '
+    "beacon. If the page may act as the user, set `allow_credentials=True`.",
 )
 REQUEST_NAVIGATION: Final = REQUEST_WITH_CREDENTIALS.variant(
     "allow_credentials is False, and a form is sent with cookies: send the request with fetch, or set "

@@ -16,7 +16,7 @@ from .checked_request import CheckedRequest
 from .compiled import CompiledPolicy
 from .origin_functions import OriginDecision
 from .refusal import Refusal, origin_refusal
-from .request_refusal import (
+from .request_refusals import (
     credentials_refusal,
     malformed_origin_refusal,
     method_and_credentials_refusal,
@@ -51,7 +51,7 @@ def needs_functions(compiled: CompiledPolicy, request: CheckedRequest) -> bool:
     return len(request.lines(FETCH_SITE)) < 2 and not is_own_request(request)
 
 
-def check_request(
+def request_refusal(
     compiled: CompiledPolicy, request: CheckedRequest, decision: OriginDecision
 ) -> Refusal | None:
     """Return why a policy refuses a request as forged; None for one that is served.
@@ -115,7 +115,7 @@ def _check_page(
     return method_and_credentials_refusal(policy, method, credentials)
 
 
-def check_handshake(
+def handshake_refusal(
     compiled: CompiledPolicy, request: CheckedRequest, decision: OriginDecision
 ) -> Refusal | None:
     """Return why a policy refuses the WebSocket handshake of a page that is not the server's own; or None.
