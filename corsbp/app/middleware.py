@@ -113,13 +113,19 @@ class RouteExtra(SimpleNamespace):
     @property
     def ignore_body(self) -> bool:
         """Whether Sanic does not receive the body: a check of requests receives it, after its verdict."""
-        if self.corsbp is None or not self.corsbp.active_policy.compiled.policy.check_requests:
-            return self.corsbp_ignore_body
-        return self.corsbp_ignore_body or self._complete(self.corsbp).checks_requests
+        return self.corsbp_ignore_body or self.checks_requests
 
     @ignore_body.setter
     def ignore_body(self, ignored: bool) -> None:
         self.corsbp_ignore_body = ignored
+
+    @property
+    def checks_requests(self) -> bool:
+        """Whether the policy in force checks requests to this route as forged."""
+        middleware = self.corsbp
+        if middleware is None or not middleware.active_policy.compiled.policy.check_requests:
+            return False
+        return self._complete(middleware).checks_requests
 
     def _complete(self, middleware: RouteMiddleware) -> _Completed:
         """Return the request middleware under the policy in force: another one may have other checks."""
