@@ -15,7 +15,7 @@ from ..cases import EVIL, ONE, TWO
 from ..forgery_cases import CROSS, NAVIGATION, OWN, SAME, sent
 from ..support import HttpRequest, new_app, preflight, run_server, send, send_async, serve
 from .test_refused import handler, routes_of
-from .test_report_only import said
+from .test_report_only import reports_of
 
 LIST = CorsPolicy(allow_origins=[ONE, TWO])
 COOKIES = LIST.replace(allow_credentials=True)
@@ -44,7 +44,7 @@ def app_of(now: CorsPolicy, report_only: CorsPolicy | None) -> tuple[Sanic, Cors
 def reports(
     now: CorsPolicy, report_only: CorsPolicy, one: HttpRequest | bytes, caplog: pytest.LogCaptureFixture
 ) -> list[str]:
-    (found,) = said(app_of(now, report_only)[0], [one], caplog)
+    (found,) = reports_of(app_of(now, report_only)[0], [one], caplog)
     return [line.removeprefix(PAGE) for line in found]
 
 
