@@ -247,6 +247,8 @@ async def reads() -> Result:
         third_party_cookies=True,
         reading=0.5,
         clock=time.monotonic,
+        embedder_policy="require-corp",
+        local_network=False,
     ) as browser:
         socket: Result = await browser.websocket(url="/feed")
         assert socket.blocked_by == "handshake-refused"
