@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 from urllib.parse import urlsplit
 
 from rich.console import Console
@@ -14,6 +14,8 @@ from sanic import Sanic
 
 from corsbp.spec.hosts import is_loopback
 from corsbp.testing.engines import ENGINES
+from corsbp.testing.fetch_arguments import EmbedderPolicy
+from corsbp.testing.result import CallKind
 
 from .errors import CommandError
 from .explain_call import Call, Explanation, explain_call
@@ -51,6 +53,19 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         help="a cookie that the API has set: 'session=ann; SameSite=None; Secure'",
     )
     parser.add_argument("--body", help="text")
+    parser.add_argument(
+        "--as",
+        dest="kind",
+        choices=get_args(CallKind),
+        help="send it in another way than fetch: sendBeacon(), a form with method POST, an <img>, a module "
+        "script, or a link. Status 0 if it does its work",
+    )
+    parser.add_argument(
+        "--coep",
+        choices=get_args(EmbedderPolicy),
+        default="unsafe-none",
+        help="the page's Cross-Origin-Embedder-Policy (default: unsafe-none)",
+    )
     parser.add_argument("--engine", choices=tuple(ENGINES), default="standard", help="default: standard")
     parser.add_argument(
         "--base-url",
@@ -65,6 +80,8 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     """Make the call as a page would, print what happened, and return the exit status."""
     url, method = _parse_address(arguments.target, arguments.rest)
+    if arguments.kind:
+        method = _check_kind(arguments, method)
     call = Call(
         url=url,
         method=method,
@@ -75,6 +92,8 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
         body=arguments.body,
         engine=arguments.engine,
         base_url=arguments.base_url or _assume_address(arguments.origin),
+        kind=arguments.kind,
+        embedder_policy=arguments.coep,
     )
     app = None
     if url != arguments.target:
@@ -144,6 +163,19 @@ def _parse_address(target: str, rest: Sequence[str]) -> tuple[str, str]:
     if len(rest) > 2:
         raise CommandError(f"an app takes a path and one METHOD, not {' '.join(rest)!r}")
     return rest[0], rest[1] if len(rest) > 1 else "GET"
+
+
+def _check_kind(arguments: argparse.Namespace, method: str) -> str:
+    """Return the method of a beacon, a form … Raises CommandError for options that it does not take."""
+    kind: CallKind = arguments.kind
+    sends_body = kind in ("beacon", "form")
+    own_method = "POST" if sends_body else "GET"
+    if method not in ("GET", own_method):  # GET is the default of the argument.
+        raise CommandError(f"--as {kind} sends {own_method}, not {method}")
+    names = [line.partition(":")[0].strip().lower() for line in arguments.header]
+    if names and (not sends_body or names != ["content-type"]):
+        raise CommandError("--as takes no --header, except content-type of a beacon or a form")
+    return own_method
 
 
 def _parse_header(line: str) -> tuple[str, str]:

@@ -13,7 +13,8 @@ from corsbp.app.inventory import RouteInfo
 from corsbp.spec.fetch import ALLOW_ORIGIN
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.engines import EngineName
-from corsbp.testing.result import NoAnswer
+from corsbp.testing.fetch_arguments import EmbedderPolicy
+from corsbp.testing.result import CallKind, NoAnswer
 from corsbp.testing.short_text import shorten
 from corsbp.testing.transports import SHORT_READING, AppSender, Sender, ServerSender
 
@@ -42,6 +43,12 @@ class Call:
     engine: EngineName
     base_url: str
     """The address of an app in memory."""
+
+    kind: CallKind | None
+    """What sends the request: a form, an image …; None for `fetch`."""
+
+    embedder_policy: EmbedderPolicy
+    """The page's `Cross-Origin-Embedder-Policy`."""
 
     def as_page_request(self) -> PageRequest:
         """Return what a policy can decide of the call."""
@@ -79,7 +86,13 @@ async def explain_call(call: Call, app: Sanic[Any, Any] | None) -> Explanation:
         base_url = call.url.replace("ws", "http", 1) if is_websocket else call.url
     async with sender, wait_for_reports():
         match = match_url(app, call.url, call.method) if app else RouteMatch(None)
-        browser = Browser.using(sender, call.origin, base_url=base_url, engine=call.engine)
+        browser = Browser.using(
+            sender,
+            call.origin,
+            base_url=base_url,
+            engine=call.engine,
+            embedder_policy=call.embedder_policy,
+        )
         for cookie in call.cookies:
             browser.set_cookie(cookie, call.url)
         if websockets.is_websocket_url(call.url) or (match.route and match.route.websocket):
@@ -93,13 +106,22 @@ async def explain_call(call: Call, app: Sanic[Any, Any] | None) -> Explanation:
 async def _explain_fetch(
     call: Call, app: Sanic[Any, Any] | None, browser: Browser, sender: SingleHostSender
 ) -> Explanation:
-    result = await browser.fetch(
-        call.url,
-        call.method,
-        headers=call.headers,
-        body=call.body,
-        credentials="include" if call.credentials else "same-origin",
-    )
+    if call.kind:
+        result = await browser.fetch_as(
+            call.kind,
+            call.url,
+            body=call.body,
+            content_type=next((value for _, value in call.headers), None),
+            crossorigin="use-credentials" if call.credentials else None,
+        )
+    else:
+        result = await browser.fetch(
+            call.url,
+            call.method,
+            headers=call.headers,
+            body=call.body,
+            credentials="include" if call.credentials else "same-origin",
+        )
     if sender.left_to:
         return _explain_leaving(sender.left_to, result)
     explanation = _explain_in_app(call, app, result) if app else _explain_on_server(call, result)

@@ -15,6 +15,16 @@ from . import websockets
 from .console_messages import console_messages
 from .explain_call import Explanation
 
+DONE: Final = {
+    "websocket": "The page can open the WebSocket.",
+    "beacon": "The beacon arrives.",
+    "form": "The form is sent, and the browser shows the response.",
+    "image": "The image is shown.",
+    "script": "The script runs.",
+    "navigate": "The browser shows the response.",
+}
+"""By the kind of a result: the outcome of a call whose response the page cannot read."""
+
 RESPONSE_HEADERS: Final = frozenset({VARY, ALLOW, "location", "server", "via"})
 """Headers that are printed beside those of CORS. `server` and `via` name a server in front of the app."""
 
@@ -71,8 +81,8 @@ def _print_outcome(result: Result, method: str, out: Console) -> None:
         out.print(Text(f"Blocked: {result.blocked_by}.", style="bold red"))
         for browser, message in console_messages(result, method):
             out.print(Text(f"  {browser}: ", style="dim").append(shorten(message)))
-    elif result.type == "websocket":
-        out.print(Text("The page can open the WebSocket.", style="bold green"))
+    elif result.type in DONE:
+        out.print(Text(DONE[result.type], style="bold green"))
     else:
         out.print(Text(f"The page reads status {result.status}.", style="bold green"))
         if names := ", ".join(result.headers):

@@ -412,6 +412,55 @@ def test_cookies_that_are_lost(call: str, problem: str, explain: Any) -> None:
     assert "response.add_cookie(" in out and "samesite='None', secure=True" in out
 
 
+# --- beacons, forms, images, scripts, navigation ---
+
+
+def make_public_app() -> Sanic:
+    bp = Blueprint("api")
+    bp.add_route(handler, "/item", name="item", methods=["GET", "POST"])
+    app = new_app(cors_group(bp))
+    app.add_route(handler, "/plain", name="plain")
+    return app
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "line"),
+    [
+        ("/item --as beacon --body hi", 0, "The beacon arrives."),
+        # a beacon always sends cookies, and one with JSON needs a preflight
+        (
+            "/item --as beacon --body {} --header content-type:application/json",
+            1,
+            "Blocked: preflight-origin-any.",
+        ),
+        ("/item POST --as form --body a=1", 0, "The form is sent, and the browser shows the response."),
+        ("/plain --as navigate", 0, "The browser shows the response."),
+        ("/plain --as image --coep require-corp", 1, "Blocked: embedder-policy."),
+        ("/item --as script --credentials", 1, "Blocked: origin-any."),
+    ],
+)
+def test_other_calls(call: str, status: int, line: str, explain: Any) -> None:
+    ended, out, err = explain("x:app", *call.split(), "--origin", ORIGIN, app=make_public_app())
+    assert (ended, line in out) == (status, True), out + err
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("/item PUT --as form", "--as form sends POST, not PUT"),
+        (
+            "/item --as image --header x-a:1",
+            "--as takes no --header, except content-type of a beacon or a form",
+        ),
+        ("/item --as beacon --header x-a:1", "--as takes no --header, except content-type"),
+        ("/item --as image --body a", "image"),
+    ],
+)
+def test_wrong_options_of_other_calls(call: str, message: str, explain: Any) -> None:
+    status, out, err = explain("x:app", *call.split(), "--origin", ORIGIN, app=make_public_app())
+    assert (status, out) == (2, "") and message in err
+
+
 # --- paths and methods that no route serves ---
 
 
