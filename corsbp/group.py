@@ -21,7 +21,7 @@ from .decision.origin_functions import decide_origin
 from .live.follower import Live
 from .live.options import Source, check_options, check_source
 from .policy.aliases import explain_unknown_arguments
-from .policy.fields import Entries, Names, OriginFunction, Star
+from .policy.fields import CheckRequests, Entries, Names, OriginFunction, Star
 from .policy.policy import CorsPolicy
 from .spec.fetch import ORIGIN
 
@@ -138,9 +138,9 @@ class CorsGroup(BlueprintGroup):
     async def allows(self, request: Request[Any, Any]) -> bool:
         """Return whether the page that sent a request may read the response; origin functions are called.
 
-            async def guard(request):
-                if request.method not in ("GET", "HEAD") and not await group.allows(request):
-                    raise Forbidden("This page may not change anything")
+            async def add_timing(request, response):  # to refuse forged requests: check_requests
+                if await group.allows(request):
+                    response.headers["timing-allow-origin"] = request.headers["origin"]
 
         By the policy in force of its route; a function is called once for each request and policy. False
         without `Origin` or with several, outside of the group, and for the server's own pages unless the
@@ -189,6 +189,7 @@ def cors_group(
     max_age: int | timedelta | None = 600,
     origin_timeout: float | timedelta = 5,
     check_websockets: bool = True,
+    check_requests: CheckRequests = False,
     dangerously_allow_insecure_origins: bool = False,
     dangerously_allow_public_suffixes: bool = False,
     url_prefix: str | None = None,
@@ -218,6 +219,7 @@ def cors_group(
         max_age: seconds, or a timedelta, for which browsers may cache a preflight; None leaves it to them.
         origin_timeout: seconds, or a timedelta, that each async origin function may take.
         check_websockets: whether to refuse WebSocket handshakes of origins that are not allowed.
+        check_requests: which forged requests to refuse: `"writes"` for POST, PUT, PATCH, DELETE; or `"all"`.
         dangerously_allow_insecure_origins: whether to accept `http` origins together with credentials.
         dangerously_allow_public_suffixes: whether to accept wildcards for names that anyone can register.
         url_prefix, version, strict_slashes, version_prefix, name_prefix: as in `Blueprint.group`.

@@ -26,12 +26,20 @@ def page(message: str = "", origin: str = "", status: int = 200):
 app.add_route(lambda _: page(), "/origins", name="form")
 
 
+def is_own_page(request: Request) -> bool:
+    """Return whether the form itself was sent: browsers name its site, older ones its origin only."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    return request.headers.get("origin", "").partition("://")[2] == request.host
+
+
 @app.post("/origins")
 async def allow(request: Request):
-    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+    if not is_own_page(request):
         raise Forbidden("A page of another origin may not change who may call us")
     origin = request.form.get("origin", "")[:300]
-    if problems := origin_problems(origin):
+    if problems := origin_problems(origin, credentials=True, public=True):
         meant = problems[0].suggestion
         reasons = ", ".join(problem.message for problem in problems)
         return page(f"{origin} {reasons}." + f" Meant: {meant}" * bool(meant), meant or origin, 400)

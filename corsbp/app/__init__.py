@@ -14,6 +14,7 @@ The modules, from the entry inwards; imports run downwards only:
     middleware       request and response middleware of a route, in route.extra among the user's
     other_cors       what sanic-ext and sanic-cors bring, and what of it is dropped
     websockets       WebSocket handshakes are checked
+    forged_requests  forged requests are refused before their body is read
     preflights       OPTIONS requests
     missing_routes   404 and 405 below a section
     send             CORS headers are added as the head of a response is sent

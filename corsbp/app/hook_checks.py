@@ -1,9 +1,9 @@
 """Checks that the hooks into Sanic hold: when routes are bound, and at the end of startup.
 
-At the end of startup, three requests go through the app's own router and the response path of the server that
-runs, for one route of each section: a page's request, a preflight, and the WebSocket handshake of a page that
-is not allowed. They carry a policy of their own, and no handler, middleware, signal or function of the user's
-runs. If Sanic no longer serves a section as it should, the app does not start.
+At the end of startup, requests go through the app's own router and the response path of the server that
+runs, for one route of each section: a page's request, a preflight, and the WebSocket handshake and the forged
+request of a page that is not allowed. They carry a policy of their own, and no handler, middleware, signal or
+function of the user's runs. If Sanic no longer serves a section as it should, the app does not start.
 """
 
 from __future__ import annotations
@@ -25,7 +25,15 @@ import corsbp
 from ..decision.active_policy import ActivePolicy
 from ..decision.preflight import PathPolicies
 from ..policy.policy import CorsPolicy
-from ..spec.fetch import ALLOW_METHODS, ALLOW_ORIGIN, ORIGIN, REQUEST_METHOD, VARY
+from ..spec.fetch import (
+    ALLOW_METHODS,
+    ALLOW_ORIGIN,
+    CACHE_CONTROL,
+    ORIGIN,
+    REQUEST_METHOD,
+    SAFE_METHODS,
+    VARY,
+)
 from .bindings import RouteBinding
 from .canary_requests import Head, QuietApp, send_by_asgi, send_by_http1
 from .middleware import RouteExtra, RouteMiddleware
@@ -38,6 +46,7 @@ if TYPE_CHECKING:
 
 ALLOWED: Final = "https://allowed.example"
 _POLICY: Final = CorsPolicy(allow_origins=[ALLOWED, "https://allowed-too.example"])
+_CHECKING: Final = _POLICY.replace(check_requests="writes")
 _FOREIGN: Final = "https://foreign.example"
 _HOST: Final = "corsbp.example"
 
@@ -83,58 +92,79 @@ def check_routes(bindings: Iterable[RouteBinding]) -> None:
             raise broken(name, "has not the policy of its section")
         if not extra.response_middleware or extra.response_middleware[0] != middleware.attach:
             raise broken(name, "has not its response middleware first")
-        if extra.websocket and (
-            not extra.request_middleware or extra.request_middleware[0] != middleware.check
-        ):
+        has_check = bool(extra.request_middleware) and extra.request_middleware[0] == middleware.check
+        if extra.websocket and not has_check:
             raise broken(name, "has not its check of WebSocket handshakes first")
+        if extra.checks_requests and not (has_check and extra.ignore_body):
+            raise broken(name, "has not its check of forged requests first, before the body is read")
 
 
 # --- requests through the server ---
 
 
 async def check_responses(app: AnySanic, resolver: Resolver, bindings: Iterable[RouteBinding]) -> None:
-    """Send requests for one route of each section, and one WebSocket, through the app and its server.
+    """Send requests for one route of each section and kind, through the app and its server.
 
     Raises:
         RuntimeError: a response is not as it should be.
     """
-    canaries: dict[tuple[ActivePolicy, bool], Canary] = {}
+    canaries: dict[tuple[ActivePolicy, bool, bool], Canary] = {}
     for route, section, active in bindings:
-        is_websocket = route.extra.websocket
-        if active is None or section is None or (section, is_websocket) in canaries:
-            continue
         path = example_path(route)
-        if path is not None and "GET" in route.methods:
-            canary = Canary(app, resolver, route, path)
+        if active is None or section is None or path is None:
+            continue
+        for method in _canary_methods(route):
+            key = section, route.extra.websocket, method != "GET"
+            if key in canaries:
+                continue
+            canary = Canary(app, resolver, route, path, method)
             if canary.is_found():
-                canaries[section, is_websocket] = canary
+                canaries[key] = canary
     # Sanic keeps routes in a set: an error does not depend on its order.
-    for (_, is_websocket), canary in sorted(canaries.items(), key=lambda each: each[0][1]):
-        if is_websocket:
-            await canary.check_handshake()
-        else:
-            await canary.check_request()
-            await canary.check_preflight()
+    for _, canary in sorted(canaries.items(), key=lambda each: each[0][1:]):
+        await canary.check()
+
+
+def _canary_methods(route: Route) -> list[str]:
+    """Return GET, and methods of which the section refuses forged requests."""
+    forged = sorted(route.methods - SAFE_METHODS) if route.extra.checks_requests else []
+    return ["GET", *forged] if "GET" in route.methods else forged
 
 
 class Canary:
     """Requests to one route; what the router finds is replaced by a route without code of the user's."""
 
-    def __init__(self, app: AnySanic, resolver: Resolver, route: Route, path: str) -> None:
+    def __init__(self, app: AnySanic, resolver: Resolver, route: Route, path: str, method: str) -> None:
         self.app = QuietApp(app)
         self.resolver = resolver
         self.route = route
         self.path = path
+        self.method = method
         host = route.requirements.get("host") or _HOST
         self.host: str = host if isinstance(host, str) else host[0]
-        self.middleware = _QuietMiddleware(ActivePolicy(_POLICY))
+        policy = _POLICY if method == "GET" else _CHECKING
+        self.middleware = _QuietMiddleware(ActivePolicy(policy))
         self.handled = False
 
     def is_found(self) -> bool:
         """Return whether the path leads to the route: another one may have it, too."""
         with self.resolver.replacing(None), suppress(Exception):  # also what the user's parameter types raise
-            return self.resolver.resolve(self.path, "GET", self.host)[0] is self.route
+            return self.resolver.resolve(self.path, self.method, self.host)[0] is self.route
         return False
+
+    async def check(self) -> None:
+        """Send the requests that check the route, and check the responses.
+
+        Raises:
+            RuntimeError: a response is not as it should be.
+        """
+        if self.route.extra.websocket:
+            await self.check_handshake()
+        elif self.method != "GET":
+            await self.check_forged_request()
+        else:
+            await self.check_request()
+            await self.check_preflight()
 
     async def check_request(self) -> None:
         """Check the response to a page that is allowed."""
@@ -156,6 +186,12 @@ class Canary:
         head = await self.send("GET", {ORIGIN: _FOREIGN, "sec-websocket-version": "13", **more})
         if head.status != 403 or self.handled:
             raise broken(f"the WebSocket {self.route.name}", "opens to pages that are not allowed")
+
+    async def check_forged_request(self) -> None:
+        """Check that the request of a page that is not allowed is refused."""
+        head = await self.send(self.method, {ORIGIN: _FOREIGN})
+        if head.status != 403 or head.value(CACHE_CONTROL) != "no-store" or self.handled:
+            raise broken(f"the route {self.route.name}", "serves forged requests")
 
     async def send(self, method: str, headers: Mapping[str, str]) -> Head:
         """Send a request through the server that runs, and return the head of the response."""
@@ -184,8 +220,8 @@ class Canary:
             if found.extra.corsbp is not self.route.extra.corsbp:
                 raise broken(f"the route of {self.path}", f"is not {self.route.name}")
             plain = {name: value for name, value in vars(found.extra).items() if name[:6] != "corsbp"}
-            plain["response_middleware"] = deque()
-            route.extra = RouteExtra(SimpleNamespace(**plain), self.middleware)
+            plain |= {"response_middleware": deque(), "ignore_body": True}
+            route.extra = RouteExtra(SimpleNamespace(**plain), self.middleware, found.methods)
         return route, self.handle, parameters
 
     async def handle(self, *_: object, **__: object) -> HTTPResponse:

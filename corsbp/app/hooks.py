@@ -124,7 +124,7 @@ class AppHooks:
             if isinstance(route.extra, RouteExtra):
                 route.extra.replace_policy(middleware[active] if active else None)
             elif active is not None:
-                route.extra = RouteExtra(route.extra, middleware[active])
+                route.extra = RouteExtra(route.extra, middleware[active], route.methods)
         check_routes(bindings)
         self.resolver.update(bindings, prefixes)
         self.listen_to_exceptions(bindings)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from sanic.request import Request
+from sanic_routing.route import Route
 
 from ..decision.active_policy import ActivePolicy
 from ..decision.compiled import CompiledPolicy
+from ..decision.request_check import is_checked
 from ..spec.fetch import ORIGIN
+from .forged_requests import receive_if_not_forged
 from .other_cors import without_other_cors
 from .routes import Middleware
 from .send import SendWrapper, current_send_wrapper, send_wrapper_for
@@ -28,9 +31,11 @@ class RouteMiddleware:
     def __init__(self, active: ActivePolicy) -> None:
         self.active_policy = active
 
-    def check(self, request: Request) -> Awaitable[None] | None:
-        """Check a WebSocket handshake: the first request middleware of its route."""
-        return check_handshake(request, self.active_policy)
+    def check(self, request: Request) -> Awaitable[Any] | None:
+        """Check a WebSocket handshake, or whether a request is forged: the first request middleware."""
+        if cast(Route, request.route).extra.websocket:
+            return check_handshake(request, self.active_policy)
+        return receive_if_not_forged(request, self.active_policy)
 
     def decide_origin(self, request: Request) -> Awaitable[None] | None:
         """Call the origin functions, if they decide: the last request middleware, after the user's."""
@@ -50,6 +55,14 @@ async def _decide(wrapper: SendWrapper) -> None:
     await wrapper.decide_origin()
 
 
+class _Completed(NamedTuple):
+    """The request middleware of a route with that of its section, under one policy."""
+
+    compiled: CompiledPolicy
+    chain: Chain
+    checks_requests: bool
+
+
 class RouteExtra(SimpleNamespace):
     """Sanic's `route.extra`, for a route with CORS.
 
@@ -58,14 +71,24 @@ class RouteExtra(SimpleNamespace):
     """
 
     corsbp: RouteMiddleware | None
+    corsbp_ignore_body: bool
+    """Whether Sanic does not receive the body of requests, as the user has declared it."""
+    corsbp_methods: frozenset[str]
     corsbp_requests: Chain
     """The user's request middleware."""
-    corsbp_completed: tuple[CompiledPolicy, Chain] | None
-    """The same with the section's, and for which policy."""
+    corsbp_completed: _Completed | None
+    """The same with the section's."""
     response_middleware: Chain
 
-    def __init__(self, extra: SimpleNamespace, middleware: RouteMiddleware | None) -> None:
-        super().__init__(corsbp=middleware, corsbp_requests=deque(), corsbp_completed=None)
+    def __init__(
+        self, extra: SimpleNamespace, middleware: RouteMiddleware | None, methods: Iterable[str]
+    ) -> None:
+        super().__init__(
+            corsbp=middleware,
+            corsbp_methods=frozenset(methods),
+            corsbp_requests=deque(),
+            corsbp_completed=None,
+        )
         for name, value in {"response_middleware": (), **vars(extra)}.items():
             setattr(self, name, value)
 
@@ -78,21 +101,44 @@ class RouteExtra(SimpleNamespace):
     @property
     def request_middleware(self) -> Chain:
         """The request middleware: the section's check comes first, its origin functions come last."""
-        middleware = self.corsbp
-        if middleware is None:
+        if self.corsbp is None:
             return self.corsbp_requests
-        compiled = middleware.active_policy.compiled
-        # Another policy may have functions where this one has none.
-        if self.corsbp_completed is None or self.corsbp_completed[0] is not compiled:
-            first = [middleware.check] if self.websocket else []
-            last = [middleware.decide_origin] if compiled.functions and not self.websocket else []
-            self.corsbp_completed = compiled, deque([*first, *self.corsbp_requests, *last])
-        return self.corsbp_completed[1]
+        return self._complete(self.corsbp).chain
 
     @request_middleware.setter
     def request_middleware(self, chain: Chain) -> None:
         self.corsbp_requests = chain
         self.corsbp_completed = None
+
+    @property
+    def ignore_body(self) -> bool:
+        """Whether Sanic does not receive the body: a check of requests receives it, after its verdict."""
+        return self.corsbp_ignore_body or self.checks_requests
+
+    @ignore_body.setter
+    def ignore_body(self, ignored: bool) -> None:
+        self.corsbp_ignore_body = ignored
+
+    @property
+    def checks_requests(self) -> bool:
+        """Whether the policy in force checks requests to this route as forged."""
+        middleware = self.corsbp
+        if middleware is None or not middleware.active_policy.compiled.policy.check_requests:
+            return False
+        return self._complete(middleware).checks_requests
+
+    def _complete(self, middleware: RouteMiddleware) -> _Completed:
+        """Return the request middleware under the policy in force: another one may have other checks."""
+        compiled, completed = middleware.active_policy.compiled, self.corsbp_completed
+        if completed is not None and completed.compiled is compiled:
+            return completed
+        checked = [method for method in self.corsbp_methods if is_checked(compiled.policy, method)]
+        checks_requests = bool(checked) and not self.websocket
+        first = [middleware.check] if self.websocket or checks_requests else []
+        last = [middleware.decide_origin] if compiled.functions and not self.websocket else []
+        chain = deque([*first, *self.corsbp_requests, *last])
+        self.corsbp_completed = _Completed(compiled, chain, checks_requests)
+        return self.corsbp_completed
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; response middleware gets the section's as the first, and no other CORS."""

@@ -36,7 +36,7 @@ from .middleware import RouteMiddleware, active_policy_of
 from .missing_routes import MissingRoute
 from .other_cors import without_other_cors
 from .preflights import OptionsHandler
-from .routes import AnySanic, Middleware, without_middleware
+from .routes import AnySanic, Middleware, copy_extra, without_middleware
 
 Found: TypeAlias = tuple[Route, Callable[..., Any], dict[str, Any]]
 
@@ -200,7 +200,7 @@ class Resolver:
             return self._default_options(options, context)
         options.route = without_middleware(route)
         copied = copy(route)
-        copied.extra = SimpleNamespace(**vars(route.extra))
+        copied.extra = copy_extra(route)
         copied.extra.request_middleware = deque([options.intercept, *route.extra.request_middleware])
         return copied, handler, parameters
 

@@ -139,10 +139,16 @@ def without_middleware(route: Route) -> Route:
     Where a route has no middleware, Sanic runs the app's: so this one has middleware that does nothing.
     """
     bare = copy(route)
-    bare.extra = SimpleNamespace(**vars(route.extra))
+    bare.extra = copy_extra(route)
     bare.extra.request_middleware = deque([_do_nothing])
     bare.extra.response_middleware = deque([_do_nothing])
     return bare
+
+
+def copy_extra(route: Route) -> SimpleNamespace:
+    """Return a copy of `route.extra`: plain attributes, some of which it computes."""
+    extra = route.extra
+    return SimpleNamespace(**{**vars(extra), "ignore_body": extra.ignore_body})
 
 
 def _do_nothing(*_: object) -> None:

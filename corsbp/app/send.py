@@ -9,7 +9,6 @@ leaves nothing on the response, which may be one object for many requests.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
 from itertools import chain
 from logging import ERROR
 from typing import Any, Final
@@ -22,14 +21,12 @@ from sanic.response import BaseHTTPResponse
 
 from ..decision.active_policy import ActivePolicy
 from ..decision.compiled import CompiledPolicy, Headers
-from ..decision.merge import has_names_to_compare, merge_headers
+from ..decision.merge import forbid_storing, has_names_to_compare, merge_headers, vary_by
 from ..decision.origin_functions import OriginDecision, decide_origin
-from ..decision.own_origin import is_own_page
 from ..decision.preflight import PathPolicies
 from ..log import cors_logger
-from ..report.attempts import READ, Attempt, AttemptKind
-from ..report.refused import has_audience, report_refusal
-from ..report.report_only import report_difference
+from ..report.attempts import READ, REQUEST, Attempt, AttemptKind
+from ..report.request_reports import kinds_to_report, report_attempts
 from ..spec.fetch import ORIGIN
 from ..text import safe_repr
 
@@ -53,6 +50,7 @@ class SendWrapper:
         "active_policy",
         "attempt_kind",
         "body",
+        "checked_names",
         "compiled",
         "decision",
         "errors_only",
@@ -79,6 +77,8 @@ class SendWrapper:
         self.is_reported = False
         self.is_attached = False
         """Whether the response goes through this."""
+        self.checked_names: tuple[str, ...] = ()
+        """The headers by which the request was checked, if its response can be in a cache."""
         self._headers: Headers | None = None
         self._stream = stream
         self._send = send
@@ -102,8 +102,8 @@ class SendWrapper:
                 if grant is None and compiled.needs_functions(origins):
                     return self._decide_and_send(data, end_stream)
             headers = compiled.response_headers(grant)
-        self._headers = headers
         is_refused = headers is compiled.refused_headers
+        self._headers = vary_by(headers, self.checked_names) if self.checked_names else headers
         if is_refused or compiled.may_report_granted or self.attempt_kind is not READ:
             self.report()
         self._response = response
@@ -139,39 +139,22 @@ class SendWrapper:
 
     def report(self) -> None:
         """Report once what the page cannot do, or could not do by the report-only policy."""
-        compiled, report_only, request = self.compiled, self.compiled.report_only, self.request
-        if self.is_reported or (report_only is None and not has_audience(request.app)):
+        if self.is_reported:
             return
-        origins = request.headers.getall(ORIGIN, ())
-        if not origins:
-            return
-        # The usual case, for each response beside a report-only policy: both let the page read it.
-        if (
-            self.attempt_kind is READ
-            and compiled.allows(origins, compiled.grant(origins))
-            and (report_only is None or report_only.allows(origins, report_only.grant(origins)))
-        ):
-            return
-        self.is_reported = True
-        if is_own_page(request, compiled):
-            return  # browsers send Origin with a page's POST to its own server, too
-        attempt = Attempt(self.attempt_kind, request, self.active_policy, compiled, self.path)
-        decision = self.decision
-        if decision is None:
-            decision = OriginDecision()
-            decision.decide_without_calls(compiled, origins)
-        explain = None
-        if not attempt.is_allowed(compiled, decision):
-            explain = partial(attempt.refusal, compiled, decision)
-            report_refusal(compiled, attempt, explain)
-        if report_only is not None:
-            report_difference(report_only, attempt, explain, decision)
+        request, compiled = self.request, self.compiled
+        kinds = kinds_to_report(self.attempt_kind, request, compiled, has_route=not self.errors_only)
+        if kinds:
+            self.is_reported = True
+            attempts = [Attempt(kind, request, self.active_policy, compiled, self.path) for kind in kinds]
+            report_attempts(attempts, compiled, self.decision)
 
     @property
     def processed_headers(self) -> Iterable[tuple[bytes, bytes]]:
         """The headers as they are sent. After that, the response is in its place again."""
         response = self._stream.response = self._response
         headers, others = self._headers or (), response.processed_headers
+        if self.attempt_kind is REQUEST:  # it was refused, and the next one to this URL may not be
+            others = forbid_storing(others)
         # a class of the user's may send others than those of `response.headers`
         is_sanics = type(response).processed_headers is _SANICS_HEADERS
         if is_sanics and not has_names_to_compare(self.headers):

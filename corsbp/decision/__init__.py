@@ -2,6 +2,9 @@
 
 The modules, from the entry inwards; imports run downwards only:
 
+    request_check     which requests are refused as forged
+    request_refusals  why a forged request is refused, in words
+    checked_request   a request that is checked, and the headers that its check has read
     origin_functions  calls of origin functions, with a timeout
     preflight         the headers of OPTIONS, for each path
     merge             the headers of a section among those of others

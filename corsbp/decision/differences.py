@@ -31,7 +31,7 @@ class Difference(NamedTuple):
     id: str
     """The reason of the policy that refuses: `"origin-not-allowed"`."""
 
-    count: int  # type: ignore[assignment]  # it hides tuple.count, which nobody needs here
+    count: int  # type: ignore[assignment]  # it hides tuple.count, which is of no use here
     """The number of requests."""
 
 
@@ -78,10 +78,10 @@ class DifferenceCounter:
         self.logged: dict[str, set[str]] = {}
         """The differences that have a line in the log, by kind."""
         self.cuts_logged: set[str | None] = set()
-        """The kinds of which the log has said that it names no more; None for all differences."""
+        """The kinds of difference whose list in the log is cut, and was logged as cut; None: `is_cut` was."""
         self._counts: dict[_Key, int] = {}
         self._ranks: dict[_Key, int] = {}
-        """The count of each difference together with that of the one whose place it took."""
+        """The count of each difference, added to the rank of the difference that had its place before."""
         self._lowest_rank = 0
 
     def add(self, kind: str, origin: str, id_: str) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
-from ..spec.fetch import PREFIX, VARY, merge_vary
+from ..spec.fetch import CACHE_CONTROL, PREFIX, VARY, merge_vary
 from .compiled import Headers
 
 _PREFIX: Final = PREFIX.encode()
 _VARY: Final = VARY.encode()
 _LENGTH: Final = len(PREFIX)
+_CACHE_CONTROL: Final = CACHE_CONTROL.encode()
 
 # Sanic removes these from the names that it sends: what they hide has to be found.
 _REMOVED: Final = frozenset("\r\n\0")
@@ -34,6 +36,23 @@ def has_names_to_compare(names: Iterable[str]) -> bool:
         if initial in _INITIALS and (initial in _REMOVED or name[:2] in _BEGINNINGS):
             return True
     return False
+
+
+def vary_by(headers: Headers, names: tuple[str, ...]) -> Headers:
+    """Return headers of a section, with these names in their Vary."""
+    last = headers[-1:] if headers and headers[-1][0] == _VARY else ()
+    return (*headers[: len(headers) - len(last)], (_VARY, _extend_vary(last[0][1] if last else b"", names)))
+
+
+@lru_cache(maxsize=64)  # a policy has one Vary, and the check of a request reads one of a few lists of names
+def _extend_vary(vary: bytes, names: tuple[str, ...]) -> bytes:
+    return merge_vary(vary.decode(), *names).encode()
+
+
+def forbid_storing(others: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a response that no cache may keep, whatever others have set."""
+    kept = [pair for pair in others if pair[0].lower() != _CACHE_CONTROL]
+    return [*kept, (_CACHE_CONTROL, b"no-store")]
 
 
 def merge_headers(

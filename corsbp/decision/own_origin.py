@@ -35,15 +35,16 @@ def is_own_origin(origin: str, host: str, is_secure: bool, allow_insecure: bool)
         is_secure: whether the request came by https or wss.
         allow_insecure: whether an `http` page is the server's own there, too.
     """
-    scheme, _, own = origin.partition("://")
-    if not own or scheme not in DEFAULT_PORTS:
+    scheme, _, own = origin.lower().partition("://")
+    if scheme not in DEFAULT_PORTS:
         return False
     # Whoever can change an http page on its way would speak in the name of the https site.
     if is_secure and scheme == "http" and not allow_insecure:
         return False
     # Browsers leave out the default port in Origin and Host. Proxies may add it, and may change the case.
     port = f":{DEFAULT_PORTS[scheme]}"
-    return own.lower().removesuffix(port) == host.lower().removesuffix(port)
+    own = own.removesuffix(port)
+    return bool(own) and own == host.lower().removesuffix(port)
 
 
 def _is_secure(request: Request) -> bool:

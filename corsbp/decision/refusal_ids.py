@@ -54,6 +54,51 @@ FUNCTION_FAILED: Final = _declare(
     "bool.",
     remedy="Read the error above this line in the log.",
 )
+REQUEST_CROSS_ORIGIN: Final = _declare(
+    "request-cross-origin",
+    "{reason}; if it is a page of this server, have the proxy pass Host on: the request came to {host}",
+    meaning="`check_requests` refuses the request: its page is neither the server's own nor allowed.",
+    remedy="If the page is yours, add its origin to `allow_origins`. If it is a page of this server, let the "
+    "proxy pass on the Host of the browser (nginx: `proxy_set_header Host $http_host`). If other sites have "
+    "to send this request (a login with `form_post`, a payment), exempt the route: "
+    "`ctx_cors=POLICY.replace(check_requests=False)`.",
+)
+REQUEST_REPEATED: Final = REQUEST_CROSS_ORIGIN.variant(
+    "the request has {count} lines of {name}: look for a proxy that adds the header"
+)
+REQUEST_MALFORMED: Final = REQUEST_CROSS_ORIGIN.variant("no browser sends such an Origin")
+REQUEST_OWN_HOST: Final = REQUEST_CROSS_ORIGIN.variant(
+    "Origin has the host of this server, but for the browser the page is {site}: is it an http page, and the "
+    "server https?"
+)
+REQUEST_OPAQUE: Final = REQUEST_CROSS_ORIGIN.variant(
+    "Origin is null; if it is a page of this server over http, its Referrer-Policy is no-referrer: write "
+    "same-origin, or serve it over https"
+)
+REQUEST_WITHOUT_ORIGIN: Final = REQUEST_CROSS_ORIGIN.variant(
+    "the request has no Origin, and Sec-Fetch-Site is {site}; if an allowed page loads it as an image or a "
+    "script, write crossorigin in its tag"
+)
+REQUEST_METHOD: Final = _declare(
+    "request-method",
+    "allow_methods leaves out {method}: it has {methods}",
+    meaning="`check_requests` refuses the request: its page is allowed, but `allow_methods` leaves out "
+    "its method.",
+    remedy="Add the method to `allow_methods`, if pages of other origins may use it.",
+)
+REQUEST_WITH_CREDENTIALS: Final = _declare(
+    "request-with-credentials",
+    "allow_credentials is False, and the request has the header {name}: send it with credentials: 'omit' "
+    "(fetch with keepalive, not a beacon), or set allow_credentials=True",
+    meaning="`check_requests` refuses the request: its page is allowed, but without credentials. The request "
+    "has a cookie, a password, or is a form, which browsers send with cookies.",
+    remedy='Send it with `fetch(url, {credentials: "omit"})`; add `keepalive: true` in the place of a '
+    "beacon. If the page may act as the user, set `allow_credentials=True`.",
+)
+REQUEST_NAVIGATION: Final = REQUEST_WITH_CREDENTIALS.variant(
+    "allow_credentials is False, and a form is sent with cookies: send the request with fetch, or set "
+    "allow_credentials=True"
+)
 METHOD_ELSEWHERE: Final = _declare(
     "method-elsewhere",
     "this path serves {method} by a route that is in no section, or has ctx_cors=False",

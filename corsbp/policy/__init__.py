@@ -3,9 +3,11 @@
 The modules, from the entry inwards; imports run downwards only:
 
     policy            CorsPolicy: an immutable value
+    check_requests    the validation of the field check_requests
     validation        the checks of every field, and of fields together
     name_checks       problems of the name of a method or header
     origin_diagnosis  problems of an origin, and what was meant
+    entry_checks      problems of a valid origin with credentials, or as a customer's
     host_diagnosis    problems of the host of an origin
     entries           the entries of a declared collection
     fields            the types of the fields

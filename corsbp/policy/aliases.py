@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 _ALIASES = {
     "allow_origins": "origin origins alloworigin allowedorigin allowedorigins originwhitelist whitelist "
     "alloworiginregex alloworiginregexp originregex allowedoriginregexes alloworiginfunc "
-    "allowedoriginpatterns",
+    "allowedoriginpatterns trustedorigins csrftrustedorigins addtrustedorigin",
     "allow_credentials": "credentials credential supportscredentials supportcredentials allowcredential "
     "allowedcredentials",
     "allow_methods": "method methods allowmethod allowedmethods",
@@ -24,6 +24,10 @@ _ALIASES = {
     "max_age": "maxage maxages preflightmaxage",
     "origin_timeout": "timeout",
     "check_websockets": "websockets checkwebsocket",
+    # the words of Django and Flask, Go, Rails and Laravel, .NET, Litestar and SvelteKit
+    "check_requests": "checkrequest csrf csrfprotect csrfprotection csrfcheckorigin checkorigin checkorigins "
+    "crossoriginprotection protectfromforgery preventrequestforgery antiforgery fetchmetadata secfetchsite "
+    "verifyorigin",
     # the words of Content-Security-Policy and of gateways
     "report_only": "trial shadow shadowrules reportto reporturi dryrun",
 }

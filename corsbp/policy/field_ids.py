@@ -56,6 +56,12 @@ NOT_A_BOOL: Final = FIELD_PROBLEMS.declare(
     meaning="The value of a switch is neither True nor False.",
     remedy='Write `True` or `False`. A text such as `"false"` is true in Python.',
 )
+CHECK_REQUESTS: Final = FIELD_PROBLEMS.declare(
+    "check-requests-value",
+    'is neither False, "writes" nor "all"',
+    meaning='`check_requests` is neither `False`, `"writes"` nor `"all"`.',
+    remedy='Write `"writes"` to check POST, PUT, PATCH and DELETE, or `"all"` to check GET and HEAD, too.',
+)
 
 # --- credentials ---
 

@@ -25,6 +25,7 @@ It is called for valid origins only.
 """
 
 Star: TypeAlias = Literal["*"]
+CheckRequests: TypeAlias = Literal[False, "writes", "all"]
 
 AllowOrigins: TypeAlias = "Star | tuple[str | OriginFunction, ...] | OriginFunction"
 """The value of `allow_origins`, as it is used."""
@@ -59,6 +60,7 @@ class Fields(TypedDict, total=False):
     max_age: int | timedelta | None
     origin_timeout: float | timedelta
     check_websockets: bool
+    check_requests: CheckRequests
     dangerously_allow_insecure_origins: bool
     dangerously_allow_public_suffixes: bool
 
@@ -127,6 +129,13 @@ class PolicyFields:
     """Whether WebSocket handshakes of pages are refused that are neither the server's own nor allowed.
 
         allow_origins=["https://app.example"], check_websockets=False
+    """
+
+    check_requests: CheckRequests
+    """The requests that are refused if a page forges them that is neither the server's own nor allowed:
+    `"writes"` for POST, PUT, PATCH, DELETE …; `"all"` for GET and HEAD too, except navigations.
+
+        allow_origins=["https://app.example"], allow_credentials=True, check_requests="writes"
     """
 
     dangerously_allow_insecure_origins: bool

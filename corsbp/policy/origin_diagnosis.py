@@ -22,13 +22,16 @@ from ..spec.origins import (
     parse_entry,
 )
 from . import field_ids, host_ids, origin_ids
+from .entry_checks import check_public, check_with_credentials
 from .host_diagnosis import correct_host, report_unreadable_label
 from .problems import Problem, make_problem
 
 _FIELD = "allow_origins"
 
 
-def origin_problems(text: object, patterns: bool = False) -> tuple[Problem, ...]:
+def origin_problems(
+    text: object, patterns: bool = False, credentials: bool = False, public: bool = False
+) -> tuple[Problem, ...]:
     """Return the problems of one origin, say one that a customer typed; an empty tuple if it is good.
 
         for problem in origin_problems("https://shop.example/"):
@@ -37,6 +40,9 @@ def origin_problems(text: object, patterns: bool = False) -> tuple[Problem, ...]
     Args:
         text: the origin. If it is good, it can be an entry of `allow_origins`.
         patterns: whether `https://*.shop.example` and `http://localhost:*` are good, too.
+        credentials: whether it is for a section with `allow_credentials=True`.
+        public: whether only origins of web sites on the internet are good: https, no port, and a registered
+            name, not an IP address, a reserved name or a public suffix.
 
     Returns:
         All problems. They share one suggestion: the text with all of them corrected, or None if it is not
@@ -46,6 +52,8 @@ def origin_problems(text: object, patterns: bool = False) -> tuple[Problem, ...]
         return (_not_a_string(text, patterns),)
     diagnosis = OriginDiagnosis()
     meant = diagnosis.examine(text)
+    if meant is not None and is_entry(meant):
+        meant = diagnosis.check(meant, credentials, public)
     if meant is not None and is_pattern(meant) and not patterns:
         diagnosis.add(origin_ids.PATTERN)
         meant = None
@@ -90,6 +98,22 @@ class OriginDiagnosis:
     def add(self, message: Message, **values: object) -> None:
         """Record a fault: a declared message, filled with `values`."""
         self.faults.append((message.id, message.fill(**values)))
+
+    def check(self, entry: str, credentials: bool, public: bool) -> str | None:
+        """Add what is wrong with a valid entry, and return the corrected one; None if it is not clear."""
+        found: list[tuple[Message, str | None]] = []
+        if credentials:
+            found += check_with_credentials(entry)
+        if public:
+            found += check_public(entry)
+        corrections = []
+        for message, corrected in found:
+            self.add(message)
+            corrections.append(corrected)
+        if None in corrections:
+            return None
+        # The only correction is https instead of http, so that all of them are the same.
+        return corrections[0] if corrections else entry
 
     def examine(self, text: str) -> str | None:
         """Record the faults, and return the entry that was probably meant; None if that is not clear."""

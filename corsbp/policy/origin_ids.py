@@ -157,3 +157,13 @@ PORT_DEFAULT: Final = _declare(
     meaning="Browsers leave out the default ports of http (80) and https (443).",
     remedy="Remove the port.",
 )
+NOT_PUBLIC: Final = _declare(
+    "origin-not-public",
+    "does not begin with https, as a web site on the internet does",
+    meaning="With `origin_problems(text, public=True)`: no web site on the internet has this origin.",
+    remedy="Use https, no port, and a registered name.",
+)
+PUBLIC_PORT: Final = NOT_PUBLIC.variant("has a port")
+PUBLIC_IP: Final = NOT_PUBLIC.variant("has an IP address and not a name")
+PUBLIC_RESERVED: Final = NOT_PUBLIC.variant("has a name that is reserved for private networks or tests")
+PUBLIC_SUFFIX: Final = NOT_PUBLIC.variant("is not a registered name, nor a name below one")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..spec.origins import FILE, OriginSet, is_origin
 from .aliases import explain_unknown_arguments
-from .fields import AllowOrigins, Entries, Names, OriginFunction, PolicyFields, Star
+from .check_requests import validate_check_requests
+from .fields import AllowOrigins, CheckRequests, Entries, Names, OriginFunction, PolicyFields, Star
 from .problems import CorsPolicyError, warn
 from .validation import Validator
 
@@ -34,6 +35,7 @@ class CorsPolicy(PolicyFields):
     max_age: seconds that browsers may cache a preflight response.
     origin_timeout: seconds that an async origin function may take.
     check_websockets: whether handshakes of other origins are refused.
+    check_requests: which requests are refused if another site's page forges them: `"writes"`, or `"all"`.
     dangerously_allow_insecure_origins, dangerously_allow_public_suffixes: accept what is refused otherwise.
 
     The attributes have the fields as they are used: origins as a tuple without duplicates, in the declared
@@ -59,6 +61,7 @@ class CorsPolicy(PolicyFields):
         max_age: int | timedelta | None = 600,
         origin_timeout: float | timedelta = 5,
         check_websockets: bool = True,
+        check_requests: CheckRequests = False,
         dangerously_allow_insecure_origins: bool = False,
         dangerously_allow_public_suffixes: bool = False,
     ) -> None:
@@ -79,6 +82,9 @@ class CorsPolicy(PolicyFields):
                 "dangerously_allow_public_suffixes", dangerously_allow_public_suffixes
             ),
         }
+        checked["check_requests"] = validate_check_requests(
+            validator, check_requests, checked["allow_origins"]
+        )
         validator.check_credentials(checked)
         if validator.problems:
             raise CorsPolicyError(validator.problems)

@@ -12,10 +12,10 @@ from typing import TypeGuard
 
 from ..ids import Message
 from ..spec import fetch
-from ..spec.origins import FILE, find_wider_entry, is_entry, is_insecure, is_pattern
-from ..spec.public_suffixes import is_below_public_suffix
+from ..spec.origins import find_wider_entry, is_entry, is_pattern
 from . import field_ids, name_checks, origin_ids, warning_ids
 from .entries import unique_entries
+from .entry_checks import check_with_credentials
 from .fields import (
     CHROMIUM_MAX_AGE,
     LONGEST_MAX_AGE,
@@ -177,16 +177,13 @@ class Validator:
 
     def check_entry_with_credentials(self, entry: str, checked: Mapping[str, object]) -> None:
         """Check one valid origin or pattern, whose pages may send credentials."""
-        field = "allow_origins"
-        if entry == FILE:
-            self.add(field_ids.CREDENTIALS_FILE, field, entry)
-        if is_insecure(entry) and not checked["dangerously_allow_insecure_origins"]:
-            # only the default ports correspond: 80 and 443, which an origin leaves out
-            has_port = entry.count(":") > 1
-            meant = None if has_port else entry.replace("http:", "https:", 1)
-            self.add(field_ids.CREDENTIALS_INSECURE, field, entry, meant)
-        if not checked["dangerously_allow_public_suffixes"] and is_below_public_suffix(entry):
-            self.add(field_ids.CREDENTIALS_PUBLIC_SUFFIX, field, entry)
+        found = check_with_credentials(
+            entry,
+            allow_insecure=bool(checked["dangerously_allow_insecure_origins"]),
+            allow_public_suffixes=bool(checked["dangerously_allow_public_suffixes"]),
+        )
+        for message, meant in found:
+            self.add(message, "allow_origins", entry, meant)
 
     def _check_names(
         self, field: str, value: object, check: Callable[[object], Problem | None]

@@ -45,6 +45,16 @@ METHOD_CASE: Final = POLICY_WARNINGS.declare(
     meaning="Methods are case-sensitive: browsers send this one as the page spells it.",
     remedy='Write it in capitals, in the page too: `fetch(url, {method: "PATCH"})`.',
 )
+REQUESTS_ANY_ORIGIN: Final = POLICY_WARNINGS.declare(
+    "requests-any-origin",
+    'with allow_origins="*" refuses only requests that carry credentials: name the origins if the server '
+    "trusts an address, a client certificate or a header of a proxy",
+    meaning='`check_requests` stands beside `allow_origins="*"`: it refuses requests with cookies or '
+    "passwords, but pages of every site can send all others. A server that trusts its users by address, "
+    "client certificate or a header of a proxy is not protected.",
+    remedy="Name the origins. If pages of every site may send requests without credentials, ignore the "
+    "warning.",
+)
 
 METHOD_UNSERVED: Final = STARTUP_WARNINGS.declare(
     "method-unserved",

@@ -2,8 +2,9 @@
 
 The modules, from the entry inwards; imports run downwards only:
 
-    report_only   what another policy would decide differently
-    refused       the log line and the signal for a refused page
-    signals       listeners of the signal, 64 at once
-    attempts      what a page attempted, and whether a policy allows it
+    request_reports  all reports of one request
+    report_only      what another policy would decide differently
+    refused          the log line and the signal for a refused page
+    signals          listeners of the signal, 64 at once
+    attempts         what a page attempted, and whether a policy allows it
 """

@@ -7,10 +7,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from ..decision.active_policy import ActivePolicy
+from ..decision.checked_request import checked_request_of
 from ..decision.compiled import CompiledPolicy
 from ..decision.origin_functions import OriginDecision
 from ..decision.preflight import PathPolicies
 from ..decision.refusal import Refusal, outside_method_refusal
+from ..decision.request_check import handshake_refusal, needs_functions, request_refusal
 from ..spec.fetch import ORIGIN, REQUEST_HEADERS, REQUEST_METHOD
 from ..text import safe_repr
 
@@ -24,6 +26,7 @@ class AttemptKind(Enum):
     READ = "read", "read the response to"
     OPEN = "open", "open the WebSocket"
     SEND = "send", "send"
+    REQUEST = "request", "make the request"
 
     def __init__(self, verb: str, words: str) -> None:
         self.verb = verb
@@ -38,6 +41,9 @@ OPEN: Final = AttemptKind.OPEN
 
 SEND: Final = AttemptKind.SEND
 """A page wants to send the request for which its browser has sent a preflight."""
+
+REQUEST: Final = AttemptKind.REQUEST
+"""A page wants its request to be served, which `check_requests` may refuse."""
 
 
 class Attempt:
@@ -69,10 +75,14 @@ class Attempt:
         return str(self.request.headers[REQUEST_METHOD] if is_preflight else self.request.method)
 
     @property
+    def origin(self) -> str:
+        """The page's origin; "" where the browser does not send it."""
+        return self.origins[0] if self.origins else ""
+
+    @property
     def page(self) -> str:
         """The page's origin, for the log."""
-        # There is one: a request without Origin is not an attempt of a page.
-        return safe_repr(self.origins[0])
+        return safe_repr(self.origin) if self.origins else "another site"
 
     @property
     def words(self) -> str:
@@ -88,16 +98,25 @@ class Attempt:
         """True if a route without CORS serves the method that the preflight names."""
         return self.path is not None and self.path.policy_for(self.method) is None
 
+    def needs_functions(self, compiled: CompiledPolicy) -> bool:
+        """Return whether a policy has to call origin functions about it."""
+        if self.kind is REQUEST:
+            return needs_functions(compiled, checked_request_of(self.request, compiled))
+        return compiled.needs_functions(self.origins)
+
     def is_allowed(self, compiled: CompiledPolicy, decision: OriginDecision) -> bool:
-        """Return whether a policy allows the attempt. This makes no words, which only a report needs."""
-        if self.kind is OPEN and not compiled.policy.check_websockets:
-            return True
+        """Return whether a policy allows the attempt. Few words are made, which only a report needs."""
+        if self.kind in (REQUEST, OPEN):
+            return self.refusal(compiled, decision) is None
         if not compiled.allows(self.origins, decision.grant):
             return False
         return self._preflight_refusal(compiled) is None
 
     def refusal(self, compiled: CompiledPolicy, decision: OriginDecision) -> Refusal | None:
-        """Return why a policy refuses the attempt."""
+        """Return why a policy refuses it."""
+        if self.kind in (REQUEST, OPEN):
+            check = request_refusal if self.kind is REQUEST else handshake_refusal
+            return check(compiled, checked_request_of(self.request, compiled), decision)
         if not self.is_without_cors:
             refusal = compiled.refusal(self.origins, decision.grant, decision.failed)
             if refusal is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 from ..decision.compiled import ReportOnlyPolicy
@@ -20,6 +21,9 @@ from .attempts import Attempt
 from .refused import Explain
 from .signals import MAX_CONCURRENT, TaskLimiter, has_listener, send_signal
 
+Decided: TypeAlias = Sequence[tuple[Attempt, Explain | None]]
+"""Attempts of one request, each with a function that returns why the policy in force refuses it, or None."""
+
 MAX_LOGGED: Final = 50
 """Pages that the log names for each kind of difference."""
 
@@ -32,51 +36,59 @@ def running_calls() -> list[asyncio.Task[None]]:
     return list(limiter.tasks) if limiter else []
 
 
-def report_difference(
-    report_only: ReportOnlyPolicy, attempt: Attempt, explain: Explain | None, enforced: OriginDecision
-) -> None:
-    """Report what the report-only policy would decide differently from the policy in force.
+def report_difference(report_only: ReportOnlyPolicy, attempts: Decided, enforced: OriginDecision) -> None:
+    """Report the first of a request's attempts that the report-only policy would decide differently.
 
-    explain: returns why the policy in force refuses the attempt; None if it allows it.
-    enforced: its decision. Functions that were called for it are not called again; others are called after
-        the response.
+    enforced: the decision of the policy in force. Functions that were called for it are not called again;
+        others are called after the response.
     """
     decision = OriginDecision(enforced.results)
-    if decision.decide_without_calls(report_only, attempt.origins):
-        _report(report_only, attempt, explain, decision)
+    first, _ = attempts[0]
+    is_decided = decision.decide_without_calls(report_only, first.origins)
+    if is_decided or not any(attempt.needs_functions(report_only) for attempt, _ in attempts):
+        _report(report_only, attempts, decision)
         return
     loop = asyncio.get_running_loop()
     limiter = _limiters.get(loop) or _limiters.setdefault(loop, TaskLimiter())
     if limiter.has_room:
-        limiter.start(_call_functions_and_report(report_only, attempt, explain, decision))
+        limiter.start(_call_functions_and_report(report_only, attempts, decision))
     else:
         message = "%s report-only: %d functions are being called, so that a request was not evaluated"
         section = report_only.label()
-        facts = request_facts(attempt.request, section, None, report_only=True)
+        facts = request_facts(first.request, section, None, report_only=True)
         cors_logger.write(logging.INFO, message, section, MAX_CONCURRENT, facts=facts)
 
 
 async def _call_functions_and_report(
-    report_only: ReportOnlyPolicy, attempt: Attempt, explain: Explain | None, decision: OriginDecision
+    report_only: ReportOnlyPolicy, attempts: Decided, decision: OriginDecision
 ) -> None:
-    await decision.decide(report_only, attempt.request)
-    _report(report_only, attempt, explain, decision)
+    await decision.decide(report_only, attempts[0][0].request)
+    _report(report_only, attempts, decision)
 
 
-def _report(
-    report_only: ReportOnlyPolicy, attempt: Attempt, explain: Explain | None, decision: OriginDecision
+def _report(report_only: ReportOnlyPolicy, attempts: Decided, decision: OriginDecision) -> None:
+    for attempt, explain in attempts:
+        is_allowed = explain is None
+        # Without words: most requests beside a report-only policy have the same decision by both.
+        differs = attempt.is_allowed(report_only, decision) is not is_allowed
+        # The reason is that of the policy that refuses.
+        find_refusal = explain or partial(attempt.refusal, report_only, decision)
+        refusal = find_refusal() if differs else None
+        if refusal is not None:
+            _report_refusal(report_only, attempt, refusal, is_allowed)
+            return
+
+
+def _report_refusal(
+    report_only: ReportOnlyPolicy, attempt: Attempt, refusal: Refusal, is_allowed: bool
 ) -> None:
-    is_allowed = explain is None
-    # Without words: most requests beside a report-only policy have the same decision by both.
-    differs = attempt.is_allowed(report_only, decision) is not is_allowed
-    # The reason is that of the policy that refuses.
-    find_refusal = explain or partial(attempt.refusal, report_only, decision)
-    refusal = find_refusal() if differs else None
-    if refusal is None:
-        return
+    """Count, log and signal a difference.
+
+    is_allowed: whether the policy in force allows the attempt, and the report-only policy refuses it.
+    """
     # Whatever becomes of the line in the log: a list that leaves out what the log left out is not honest.
     kind = f"{'refuse' if is_allowed else 'allow'}-{attempt.kind.verb}"
-    report_only.differences.add(kind, safe_text(attempt.origins[0], MAX_LENGTH), refusal.id)
+    report_only.differences.add(kind, safe_text(attempt.origin, MAX_LENGTH), refusal.id)
     if cors_logger.logger.isEnabledFor(logging.INFO):
         _log_difference(report_only, attempt, "could no longer" if is_allowed else "could", refusal)
     # A listener counts pages that fail, and those that only the policy in force refuses fail already.

@@ -15,6 +15,10 @@ from multidict import istr
 ORIGIN = istr("origin")
 REQUEST_METHOD = istr("access-control-request-method")
 REQUEST_HEADERS = istr("access-control-request-headers")
+# https://w3c.github.io/webappsec-fetch-metadata/: sent by browsers to https and loopback
+FETCH_SITE = istr("sec-fetch-site")
+FETCH_MODE = istr("sec-fetch-mode")
+FETCH_DEST = istr("sec-fetch-dest")
 # https://fetch.spec.whatwg.org/#http-responses: sent by servers
 ALLOW_ORIGIN = istr("access-control-allow-origin")
 ALLOW_CREDENTIALS = istr("access-control-allow-credentials")
@@ -29,6 +33,10 @@ RESOURCE_POLICY = istr("cross-origin-resource-policy")
 VARY = istr("vary")
 ALLOW = istr("allow")
 HOST = istr("host")
+AUTHORIZATION = istr("authorization")
+CACHE_CONTROL = istr("cache-control")
+# RFC 6265
+COOKIE = istr("cookie")
 
 
 def _names(text: str) -> frozenset[str]:
@@ -46,6 +54,9 @@ FORBIDDEN_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})
 
 SAFELISTED_METHODS = frozenset({"GET", "HEAD", "POST"})
 """The methods that need no preflight (Fetch, "CORS-safelisted method")."""
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY", "TRACE"})
+"""The methods that change nothing (RFC 9110, 9.2.1; QUERY has a draft of its own)."""
 
 SAFELISTED_REQUEST_HEADERS = frozenset({"accept", "accept-language", "content-language"})
 """Request headers that need no preflight with all usual values.

@@ -56,6 +56,25 @@ def is_origin(value: str) -> bool:
     return parse_entry(value) is not None and "*" not in value
 
 
+def is_sent_origin(value: str) -> bool:
+    """Return whether `value` is `null` or an origin of RFC 6454, which has more than browsers send.
+
+    It may be in upper case, and name the default port of its scheme. Its host may end in a dot.
+    https://www.rfc-editor.org/rfc/rfc6454#section-6.1
+    """
+    if not value.isascii():
+        return False  # `lower()` makes letters of ASCII of some others
+    scheme, separator, authority = value.lower().partition("://")
+    if scheme == "null" and not separator:
+        return True
+    if scheme in DEFAULT_PORTS:
+        authority = authority.removesuffix(f":{DEFAULT_PORTS[scheme]}")
+        host, colon, port = authority.partition(":")
+        # A browser sends the dot if it is in the address of the page.
+        authority = f"{host.removesuffix('.')}{colon}{port}"
+    return is_origin(f"{scheme}{separator}{authority}")
+
+
 def is_entry(text: str) -> bool:
     """Return whether `text` can be declared: an origin or pattern with a host that browsers can read."""
     entry = parse_entry(text)

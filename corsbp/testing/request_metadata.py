@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from corsbp.spec.fetch import ORIGIN
+from corsbp.spec.fetch import FETCH_DEST, FETCH_MODE, FETCH_SITE, ORIGIN
 
 from .engines import STANDARD
 from .quirks import Engine
@@ -78,9 +78,9 @@ def _fetch_metadata(page: str, urls: Sequence[Url], mode: str, destination: str,
     if mode == "cors" and changes_origin and engine.redirects_drop_metadata:
         return ()
     return (
-        ("sec-fetch-site", _relation(page, urls, engine)),
-        ("sec-fetch-mode", mode),
-        ("sec-fetch-dest", destination),
+        (FETCH_SITE, _relation(page, urls, engine)),
+        (FETCH_MODE, mode),
+        (FETCH_DEST, destination),
     )
 
 

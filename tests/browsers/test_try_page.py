@@ -35,7 +35,7 @@ class Attempt:
         )
         return answer
 
-    def shows(self, bench: Bench, call: str, origin: str = "this page, let in", **more: str) -> str:
+    def shows(self, bench: Bench, call: str, origin: str = "this page, allowed", **more: str) -> str:
         """What is on the page when it has run a call."""
         before = len(self.asked("/shown"))
         kept = {"call": call, "origin": self.origins[origin], "token": self.token, **more}
@@ -62,7 +62,10 @@ def test_an_allowed_route(bench: Bench, attempt: Attempt) -> None:
     assert shown.startswith(f"✓ Allowed {call}. The page reads status 200. Why ✓ ")
     assert "access-control-allow-origin: '*' allows every origin" in shown
     assert "The headers that the page can read content-length 9 content-type application/json" in shown
-    assert 'And the body ["a","b"] What the app saw GET /v1/shop/items/ status 200 asked origin http' in shown
+    assert (
+        'And the body ["a","b"] Requests and responses of the app GET /v1/shop/items/ status 200 '
+        "Request headers origin http" in shown
+    )
 
 
 @pytest.mark.parametrize("origin", ["other name", "subdomain", "other port"])
@@ -72,11 +75,13 @@ def test_a_blocked_origin(bench: Bench, attempt: Attempt, origin: str) -> None:
     assert shown.startswith(
         f"✗ Blocked GET /v2/shop/items/ from {attempt.origins[origin]}. The page sees only TypeError"
     )
-    missing = "✗ The answer (status 200) has no access-control-allow-origin for the origin"
+    missing = "✗ The response (status 200) has no access-control-allow-origin for the origin"
     assert f"{missing} {attempt.origins[origin]}" in shown
-    stands = "Change: None: this origin stands for a stranger, and the policy names those whom it lets in."
+    stands = (
+        "Change: None: this origin stands for one that is not allowed, and the policy names those that are."
+    )
     assert stands in shown and shown.index("Change") < shown.index("Why")
-    assert "By the Fetch standard it would have come out otherwise" not in shown
+    assert "By the Fetch standard the outcome would be another" not in shown
 
 
 def test_preflight(bench: Bench, attempt: Attempt) -> None:
@@ -84,7 +89,8 @@ def test_preflight(bench: Bench, attempt: Attempt) -> None:
     shown = attempt.shows(bench, "PUT /v2/shop/items/a", **more)
     assert shown.startswith(f"✓ Allowed PUT /v2/shop/items/a from {attempt.own}. The page reads status 200.")
     assert (
-        'And the body {"stored":"a"} What the app saw OPTIONS /v2/shop/items/a preflight, status 204' in shown
+        'And the body {"stored":"a"} Requests and responses of the app OPTIONS /v2/shop/items/a '
+        "preflight, status 204" in shown
     )
     assert "access-control-request-method PUT" in shown and "access-control-request-headers x-token" in shown
     assert "PUT /v2/shop/items/a status 200" in shown
@@ -96,10 +102,12 @@ def test_preflight(bench: Bench, attempt: Attempt) -> None:
 def test_a_route_without_cors(bench: Bench, attempt: Attempt) -> None:
     shown = attempt.shows(bench, "GET /shop/health/")
     assert shown.startswith(f"✗ Blocked GET /shop/health/ from {attempt.own}. The page sees only TypeError")
-    assert "(/shop/health) is in no section; it is declared on the blueprint health." in shown
+    assert "(/shop/health) at examples/versions.py:" in shown
+    assert "is in no section; it is declared on the blueprint health." in shown
     assert "Change: app.blueprint(cors_group(health, allow_origins=['https://app.example']))" in shown
     assert f"{attempt.own}']" not in shown
-    assert "asked origin" in shown and "answered without any header of CORS" in shown
+    assert "Request headers origin" in shown and "Response headers: none of CORS" in shown
+    assert "corsbp why origin-missing" in shown and "Messages in the console Chromium: No 'Access" in shown
 
 
 def test_a_page_that_a_policy_names(bench: Bench, attempt: Attempt) -> None:
@@ -109,7 +117,7 @@ def test_a_page_that_a_policy_names(bench: Bench, attempt: Attempt) -> None:
     assert shown.startswith(
         "✓ Allowed simulated PUT /v2/shop/items/a from https://app.example. The page reads"
     )
-    assert 'And the body {"stored":"a"} What the app saw OPTIONS' in shown
+    assert 'And the body {"stored":"a"} Requests and responses of the app OPTIONS' in shown
     assert "origin https://app.example" in shown
 
 
@@ -122,6 +130,15 @@ def test_a_cookie(bench: Bench, attempt: Attempt) -> None:
     assert sent not in attempt.shows(bench, "GET /v2/shop/items/", **more)
     shown = attempt.shows(bench, "GET /v1/shop/items/", cookie="session=ann", credentials="omit")
     assert shown.startswith("✓ Allowed") and sent not in shown
+
+
+def test_a_call_that_is_readable_and_not_well(bench: Bench, attempt: Attempt) -> None:
+    """The status of an error, and a cookie that is not sent: the verdict is not green."""
+    shown = attempt.shows(bench, "GET /v1/shop/items/nothing/here")
+    assert shown.startswith("! Allowed GET /v1/shop/items/nothing/here") and "reads status 404" in shown
+    more = {"credentials": "include", "cookie": "session=ann"}
+    shown = attempt.shows(bench, "GET /v2/shop/items/", "https://app.example", **more)
+    assert shown.startswith("! Allowed simulated") and "Change: Set it with SameSite=None" in shown
 
 
 def test_a_sandboxed_frame(bench: Bench, attempt: Attempt) -> None:

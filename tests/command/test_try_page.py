@@ -435,6 +435,7 @@ def test_blocked_call(try_app: TryApp) -> None:
             "GET", "/nothing/else", request("GET", "/nothing/else", page.own), readable=False
         )
         assert (explained["blockedBy"], explained["seen"][0]["status"]) == ("origin-missing", 404)
+        assert explained["messages"][0].startswith("Chromium: No 'Access-Control-Allow-Origin' header")
         assert explained["route"] == "No route has this path. A 404 belongs to a section by its url_prefix."
         assert explained["change"] is None
         sent = request("DELETE", "/listed/thing?a", page.own)
@@ -482,7 +483,8 @@ def test_simulated_call(try_app: TryApp) -> None:
         assert explained["blockedBy"] is None and sent in explained["seen"][0]["requestHeaders"]
         explained = simulated("GET", "/listed/thing", cookie="session=ann")
         assert explained["blockedBy"] is None and sent not in explained["seen"][0]["requestHeaders"]
-        assert any("SameSite" in step["text"] for step in explained["steps"])
+        assert {step["lost"] for step in explained["steps"] if "SameSite" in step["text"]} == {True}
+        assert "samesite='None', secure=True" in explained["change"] and explained["messages"] == []
         explained = simulated("GET", "/public/thing")
         assert explained["outcome"] == {"error": "TypeError: Failed to fetch"}
         assert explained["change"].startswith("cors_group(public) at tests/command/test_try_page.py:")

@@ -36,7 +36,9 @@ OWN = [
     ("app://api.example", "api.example", False),
     ("null", "null", False),
     ("api.example", "api.example", False),
+    ("HTTPS://API.example", "api.example", True),
     ("https://", "", False),
+    ("https://:443", "", False),
 ]
 
 

@@ -292,23 +292,37 @@ def test_behind_pgbouncer_in_transaction_mode(
 
 def form(origin: str, **headers: str) -> HttpRequest:
     body = urlencode({"origin": origin})
+    headers = {"sec_fetch_site": "same-origin", **headers}
     return request(
         "POST", "/origins", None, body, content_type="application/x-www-form-urlencoded", **headers
     )
+
+
+def form_of_an_old_browser(origin: str) -> HttpRequest:
+    """Without Sec-Fetch-Site; `origin` is that of the page."""
+    body = urlencode({"origin": NEW})
+    content_type = "application/x-www-form-urlencoded"
+    return request("POST", "/origins", origin, body, content_type=content_type, host="form.example")
 
 
 def test_the_form_shows_what_is_wrong(server: Server, example: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what was meant, and nothing of it is markup. Its role may insert, and nothing else."""
     monkeypatch.setenv("DATABASE_URL", as_role(server, "writer"))
     with sanic_process("examples.customer_form:app", "--single-process") as port:
-        added, wrong, odd, foreign, page = send(
+        added, wrong, odd, foreign, page, private, old, old_foreign, unknown = send(
             port,
             form(NEW),
             form("https://New.example/"),
             form("<script>alert(1)</script>"),
             form(EVIL, sec_fetch_site="cross-site"),
             request("GET", "/origins", None),
+            form("https://wiki.internal"),
+            form_of_an_old_browser("https://form.example"),
+            form_of_an_old_browser(EVIL),
+            form_of_an_old_browser("null"),
         )
+    assert private.status == 400 and b"reserved for private networks" in private.body
+    assert (old.status, old_foreign.status, unknown.status) == (200, 403, 403)
     assert added.status == 200 and f"<p>{NEW} is allowed.</p>".encode() in added.body
     assert wrong.status == 400 and b"Meant: https://new.example<" in wrong.body
     assert b'value="https://new.example"' in wrong.body

@@ -15,7 +15,8 @@ from ..support import new_app, text_handler
 
 MEANT = {
     "allow_origins": "origins origin allow_origin allowed_origins CORS_ORIGINS CORS_ALLOWED_ORIGINS "
-    "allowOrigins allow_origin_regex CORS_ALLOWED_ORIGIN_REGEXES allow_orgins origin_whitelist",
+    "allowOrigins allow_origin_regex CORS_ALLOWED_ORIGIN_REGEXES allow_orgins origin_whitelist "
+    "trustedOrigins CSRF_TRUSTED_ORIGINS",
     "allow_credentials": "supports_credentials credentials CORS_SUPPORTS_CREDENTIALS allow_credential "
     "CORS_ALLOW_CREDENTIALS allowCredentials",
     "allow_methods": "methods CORS_METHODS allowed_methods allow_method allowMethods CORS_ALLOW_METHODS",
@@ -23,6 +24,8 @@ MEANT = {
     "expose_headers": "expose exposed_headers CORS_EXPOSE_HEADERS expose_header exposedHeaders",
     "max_age": "maxage maxAge CORS_MAX_AGE CORS_PREFLIGHT_MAX_AGE max_ages",
     "check_websockets": "check_websocket",
+    "check_requests": "csrf csrf_protect CSRF_CHECK_ORIGIN checkOrigin cross_origin_protection check_request "
+    "CrossOriginProtection protect_from_forgery check_reqeusts",
 }
 WORDS = {word: field for field, words in MEANT.items() for word in words.split()}
 ENTRIES: dict[str, Callable[..., object]] = {

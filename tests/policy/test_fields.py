@@ -85,6 +85,9 @@ APP = "https://app.example"
         ({"origin_timeout": timedelta(milliseconds=250)}, "origin_timeout", 0.25),
         ({}, "check_websockets", True),
         ({"check_websockets": False}, "check_websockets", False),
+        ({}, "check_requests", False),
+        ({"check_requests": "writes", "allow_origins": [APP]}, "check_requests", "writes"),
+        ({"check_requests": "all", "allow_origins": [APP]}, "check_requests", "all"),
     ],
     ids=lambda value: str(value)[:18],  # short of what sets hold, in an order of chance
 )

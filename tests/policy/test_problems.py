@@ -20,6 +20,7 @@ from corsbp.policy.problems import PROBLEMS, WARNINGS, CorsPolicyError, CorsPoli
 from corsbp.policy.warning_ids import POLICY_WARNINGS
 
 from ..support import ROOT
+from .test_entry_checks import PUBLIC
 from .test_origin_diagnosis import BAD, TYPED
 from .test_validation import REFUSED, WARNED
 
@@ -30,7 +31,7 @@ EMPTY = Problem("origins-empty", "allow_origins", [], "allows no origin")
 
 
 def test_each_problem_is_shown_by_a_case_in_a_table() -> None:
-    shown = {problem_id for _, ids, _ in [*BAD, *TYPED] for problem_id in ids.split()}
+    shown = {problem_id for _, ids, _ in [*BAD, *TYPED, *PUBLIC] for problem_id in ids.split()}
     shown |= {problem_id for _, ids in REFUSED for problem_id in ids.split()}
     assert shown == set(PROBLEMS)
 

@@ -95,6 +95,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     # switches
     ({"allow_credentials": "true"}, "not-a-bool"),
     ({"check_websockets": 1}, "not-a-bool"),
+    *(
+        ({"check_requests": value, "allow_origins": ["https://app.example"]}, "check-requests-value")
+        for value in (True, 1, 0, None, "", "Writes", "ALL", ["writes"], "post")
+    ),
     ({"dangerously_allow_insecure_origins": None}, "not-a-bool"),
     ({"dangerously_allow_public_suffixes": 0}, "not-a-bool"),
     # methods
@@ -167,6 +171,7 @@ WARNED: list[tuple[dict[str, Any], str]] = [
     ({"allow_headers": ["Content-Length", "Date", "x-a"]}, " ".join(["header-set-by-browser"] * 2)),
     ({"allow_headers": ["Accept", "content-language", "x-a"]}, "header-safelisted header-safelisted"),
     ({"expose_headers": ["Content-Type"]}, "header-safelisted"),
+    ({"check_requests": "all"}, "requests-any-origin"),
     ({"allow_methods": ["patch", "GET"]}, "method-case"),
     ({"allow_methods": ["Lock"], "max_age": 7201}, "method-case max-age-capped"),
 ]

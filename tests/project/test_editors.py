@@ -33,6 +33,7 @@ DEFAULTS = {
     "max_age": "600",
     "origin_timeout": "5",
     "check_websockets": "True",
+    "check_requests": "False",
     "dangerously_allow_insecure_origins": "False",
     "dangerously_allow_public_suffixes": "False",
 }

@@ -51,6 +51,8 @@ POLICIES = {
     "function": CorsPolicy(allow_origins=is_one, check_websockets=True),
     "broken": CorsPolicy(allow_origins=is_broken),
     "cookies": CorsPolicy(allow_origins=is_one, allow_credentials=True),
+    "checked": CorsPolicy(allow_origins=[ONE], allow_methods=["PUT"], check_requests="writes"),
+    "checked-all": CorsPolicy(allow_origins=is_one, check_requests="all"),
 }
 
 
@@ -126,10 +128,12 @@ class Line(NamedTuple):
             path = self.ask.path
             origins = [value for name, value in self.ask.headers if name == "origin"]
             asked = dict(self.ask.headers).get("access-control-request-method")
-            wants = f"send {asked!r}" if asked else f"read the response to {self.ask.method!r}"
+            verb = "make the request" if self.id.startswith("request-") else "read the response to"
+            wants = f"send {asked!r}" if asked else f"{verb} {self.ask.method!r}"
             wants += f" {path!r}"
         section = f"cors_group({path.split('/')[1]})"
-        return f"{section}: a page of {origins[0]!r} cannot {wants}: {self.id}: {self.words}"
+        page = repr(origins[0]) if origins else "another site"
+        return f"{section}: a page of {page} cannot {wants}: {self.id}: {self.words}"
 
 
 def twice(path: str, method: str = "GET", **more: str) -> HttpRequest:
@@ -158,6 +162,11 @@ OF_FILES = Of(OF_FUNCTION.expected, "origin functions are not called for files")
 OF_BROKEN = Of("an origin for which is_broken() returns True", "is_broken() failed: see the error in the log")
 OPAQUE = "allow_origins cannot name an opaque origin: a sandboxed frame, a file, a redirect between sites"
 NO_ORIGIN = "no browser sends such an Origin"
+WITH_COOKIE = (
+    "a request without credentials",
+    "allow_credentials is False, and the request has the header Cookie: send it with credentials: 'omit' "
+    "(fetch with keepalive, not a beacon), or set allow_credentials=True",
+)
 TWO_LINES = ([ONE, EVIL], "one Origin line", f"the request has 2 Origin lines: {ONE!r}, {EVIL!r}")
 
 REFUSED = [
@@ -235,6 +244,44 @@ REFUSED = [
         "a list of header names",
         "the requested header names are not a list of tokens, or too many: 'a b'",
     ),
+    # requests that are refused as forged: one line, although the page cannot read the response either
+    Line(
+        request("PUT", "/checked/item", EVIL),
+        "request-cross-origin",
+        EVIL,
+        f"a page of this server, or {OF_ONE.expected}",
+        f"{OF_ONE.words}; if it is a page of this server, have the proxy pass Host on: the request came to "
+        "'api.example'",
+    ),
+    Line(
+        request("DELETE", "/checked/item"),
+        "request-method",
+        "DELETE",
+        "one of PUT",
+        "allow_methods leaves out 'DELETE': it has PUT",
+    ),
+    Line(request("PUT", "/checked/item", cookie="a=1"), "request-with-credentials", "cookie", *WITH_COOKIE),
+    Line(
+        handshake(ONE, path="/checked/ws").replace(b"\r\n\r\n", b"\r\ncookie: a=1\r\n\r\n"),
+        "request-with-credentials",
+        "cookie",
+        *WITH_COOKIE,
+    ),
+    Line(
+        request("GET", "/checked-all/item", EVIL, sec_fetch_site="cross-site"),
+        "request-cross-origin",
+        EVIL,
+        f"a page of this server, or {OF_FUNCTION.expected}",
+        OF_FUNCTION.words,
+    ),
+    Line(
+        request("GET", "/checked-all/item", None, sec_fetch_site="cross-site"),
+        "request-cross-origin",
+        "",
+        "a page of this server",
+        "the request has no Origin, and Sec-Fetch-Site is 'cross-site'; if an allowed page loads it as an "
+        "image or a script, write crossorigin in its tag",
+    ),
 ]
 
 BY_A_ROUTE = "this path serves POST by a route that is in no section, or has ctx_cors=False"
@@ -263,6 +310,10 @@ GRANTED: list[HttpRequest | bytes] = [
     preflight("/list/item", "HEAD"),
     request("POST", "/list/item", EVIL),  # has no CORS
     request("GET", "/", EVIL),  # is in no section
+    request("PUT", "/checked/item"),
+    request("PUT", "/checked/item", "https://api.example"),
+    request("PUT", "/checked/item", None, sec_fetch_site="same-origin"),
+    request("GET", "/checked-all/item", sec_fetch_site="cross-site"),
     handshake(path="/one/ws"),
     handshake(ONE, path="/one/ws"),
 ]

@@ -47,6 +47,7 @@ NEXT: dict[str, CorsPolicy] = {
     "any": CorsPolicy(allow_methods=["GET"], allow_headers=["x-a"]),
     "two": CorsPolicy(allow_origins=[ONE, TWO], allow_credentials=True, max_age=5),
     "function": CorsPolicy(allow_origins=lambda origin, request: origin == TWO),
+    "checked": CorsPolicy(allow_origins=[TWO], check_requests="all"),
     "open sockets": CorsPolicy(allow_origins=[TWO, EVIL], check_websockets=False),
 }
 

@@ -94,6 +94,7 @@ partners = CorsPolicy(
     max_age=timedelta(hours=1),
     origin_timeout=timedelta(seconds=1),
     check_websockets=True,
+    check_requests="writes",
     dangerously_allow_insecure_origins=False,
     dangerously_allow_public_suffixes=False,
 )
@@ -161,6 +162,7 @@ group = cors_group(
     max_age=60,
     origin_timeout=2,
     check_websockets=True,
+    check_requests="writes",
     dangerously_allow_insecure_origins=True,
     dangerously_allow_public_suffixes=True,
     url_prefix="/api",
@@ -245,6 +247,8 @@ async def reads() -> Result:
         third_party_cookies=True,
         reading=0.5,
         clock=time.monotonic,
+        embedder_policy="require-corp",
+        local_network=False,
     ) as browser:
         socket: Result = await browser.websocket(url="/feed")
         assert socket.blocked_by == "handshake-refused"

@@ -45,7 +45,7 @@ function inFrame(origin, message) {
       const { port1, port2 } = new MessageChannel();
       port1.onmessage = (answer) => end(answer.data);
       frame.contentWindow.postMessage(message, opaque ? "*" : origin, [port2]);
-      wait(20_000, "The frame did not answer.");
+      wait(20_000, "The frame did not respond.");
     }
     addEventListener("message", hear);
     wait(8_000, `This browser opened no page of ${origin}: it may not know the name, or an extension is in the way.`);

@@ -33,16 +33,16 @@ export function call() {
 }
 
 function inWords(route) {
-  if (route.websocket) return "a WebSocket: no fetch, and no CORS";
+  if (route.websocket) return "a WebSocket: this page calls with fetch, and CORS does not cover WebSockets. corsbp explain shows which pages can open it";
   if (route.policy) return `${route.section}: ${route.policy.replace(/^CorsPolicy\(\)$/, "public")}`;
-  return route.section ? `${route.section}, and left out of it: no CORS` : "in no section: no CORS";
+  return route.section ? `${route.section}, without CORS: ctx_cors=False` : "in no section: no CORS";
 }
 
 function showRoutes() {
   const documentation = [];
   for (const [index, route] of about.routes.entries()) {
     const radio = element("input", { type: "radio", name: "route", value: index });
-    radio.disabled = route.websocket || !route.example;
+    radio.disabled = !route.websocket && !route.example;
     const host = route.host ? ` at ${route.host}` : "";
     const where = route.websocket ? "WebSocket" : route.policy ? route.section : "no CORS";
     const label = element(
@@ -79,11 +79,25 @@ function pick(route) {
     ...(served.length ? [group("served here", served)] : []),
     ...(others.length ? [group("not served here", others)] : []),
   );
-  if (route) $("path").value = route.example;
-  $("policy").textContent = route ? inWords(route) : "";
+  if (route) $("path").value = route.example ?? route.path;
+}
+
+// The route that a typed path leads to: that which was picked, as long as the path fits.
+function routeOf(path) {
+  const fits = (route) => {
+    const parts = route.path.split(/<[^>]*>/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    const parameter = route.path.includes(":path>") ? ".+" : "[^/]+";
+    return new RegExp(`^${parts.join(parameter)}/?$`).test(path);
+  };
+  if (picked && fits(picked)) return picked;
+  return about.routes.find((route) => !route.websocket && fits(route)) ?? null;
 }
 
 function follow() { // what depends on other fields
+  const typed = $("path").value.replace(/[?#].*/s, "");
+  const route = routeOf(typed);
+  $("policy").textContent = route ? inWords(route) : "No route has this path.";
+  $("run").toggleAttribute("disabled", Boolean(route?.websocket));
   $("body-field").hidden = !hasBody($("method").value);
   $("simulated").hidden = !isSimulated($("origin").value);
   try {

@@ -5,11 +5,12 @@ import { begin as fill, call, isSimulated, pathOf, remember } from "./form.js";
 import { complain, show } from "./result.js";
 
 const EARLIER = 10;
+let running = false;
 let last = null; // the line for the list of earlier calls
 
 function complainOf(error) {
   $("result-card").hidden = false;
-  complain(error instanceof TypeError ? `corsbp try does not answer: ${error.message}` : error.message);
+  complain(error instanceof TypeError ? `corsbp try does not respond: ${error.message}` : error.message);
 }
 
 async function run() {
@@ -22,7 +23,8 @@ async function run() {
     $("headers").focus();
     return;
   }
-  $("run").disabled = true;
+  running = true; // a disabled button would lose the focus
+  $("run").setAttribute("aria-disabled", "true");
   $("result-card").hidden = false;
   $("status").replaceChildren(paragraph("Running …", "hint"));
   $("result").replaceChildren();
@@ -41,7 +43,8 @@ async function run() {
   } catch (error) {
     complainOf(error);
   } finally {
-    $("run").disabled = false;
+    running = false;
+    $("run").removeAttribute("aria-disabled");
   }
 }
 
@@ -55,7 +58,7 @@ async function begin() {
   }
   $("form").addEventListener("submit", (event) => {
     event.preventDefault();
-    if (!$("run").disabled) run();
+    if (!running && !$("run").disabled) run();
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) $("form").requestSubmit();

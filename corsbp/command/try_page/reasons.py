@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, cast
 
 from corsbp.app.inventory import RouteInfo
 from corsbp.command.advice import ORIGIN_STOPS, PageRequest, suggest_change
+from corsbp.command.console_messages import console_messages
 from corsbp.command.proxy_sender import ProxySender
 from corsbp.command.route_match import RouteMatch, describe_route
 from corsbp.testing.browser import Browser
@@ -132,14 +133,22 @@ class Reasons:
 
     def _explain_result(self, call: Call, result: Result, exchanges: list[Exchange]) -> dict[str, Any]:
         typed = tuple(name for name, _ in call.headers)
-        route, change = None, result.steps[-1].change
+        # A cookie that is not sent or not kept stops nothing, but has a change.
+        changes = [step.change for step in result.steps if step.change]
+        route, change = None, changes[-1] if changes else None
         if result.blocked_by not in (None, "no-answer") and call.url.startswith(f"{self.app}/"):
             match = self.match(call.url, call.method)
             route = describe_route(match, call.method)
             change = self._suggest_change(call, result, match)
         return {
             "seen": [each.to_dict({name.lower() for name in typed}) for each in exchanges],
-            "steps": [{"text": step.text, "stop": step.stop} for step in result.steps],
+            "steps": [
+                {"text": step.text, "stop": step.stop, "lost": bool(step.change and not step.stop)}
+                for step in result.steps
+            ],
+            "messages": [
+                " ".join((f"{name}:", text)) for name, text in console_messages(result, call.method)
+            ],
             "route": route,
             "change": change,
             "blockedBy": result.blocked_by,

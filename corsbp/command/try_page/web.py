@@ -9,6 +9,8 @@ from sanic import HTTPResponse, Request, Sanic, json, text
 from sanic.exceptions import NotFound, SanicException
 from sanic.response import BaseHTTPResponse, redirect
 
+from corsbp.spec.fetch import CACHE_CONTROL
+
 from .page import Page, read_file
 from .reasons import Call
 
@@ -57,7 +59,7 @@ def _protect(app: Sanic[Any, Any], page: Page) -> None:
         return json({"error": f"only the page itself can send this request: {reload}"}, 403)
 
     async def set_headers(_: Request, response: BaseHTTPResponse) -> None:
-        response.headers["cache-control"] = "no-store"
+        response.headers[CACHE_CONTROL] = "no-store"
         response.headers["x-content-type-options"] = "nosniff"
 
     app.register_middleware(check_request, "request")

@@ -1,0 +1,153 @@
+"""Pure: which requests `check_requests` refuses, because a page of another site has forged them.
+
+A browser names the page in Origin, and its relation to the server in Sec-Fetch-Site; no page can change them.
+https://www.rfc-editor.org/rfc/rfc6454#section-7, https://w3c.github.io/webappsec-fetch-metadata/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ..policy.policy import CorsPolicy
+from ..spec.fetch import AUTHORIZATION, COOKIE, FETCH_DEST, FETCH_MODE, FETCH_SITE, ORIGIN, SAFE_METHODS
+from ..spec.origins import DEFAULT_PORTS, is_sent_origin
+from .checked_request import CheckedRequest
+from .compiled import CompiledPolicy
+from .origin_functions import OriginDecision
+from .refusal import Refusal, origin_refusal
+from .request_refusals import (
+    credentials_refusal,
+    malformed_origin_refusal,
+    method_and_credentials_refusal,
+    page_refusal,
+    repeated_lines_refusal,
+    request_method_refusal,
+)
+
+_SAME_ORIGIN: Final = "same-origin"
+_NAVIGATED: Final = frozenset({"GET", "HEAD"})
+
+
+def is_checked(policy: CorsPolicy, method: str) -> bool:
+    """Return whether a policy checks requests with this method.
+
+    OPTIONS never is: a preflight has a response of its own, and other OPTIONS change nothing.
+    """
+    if policy.check_requests == "all":
+        return method != "OPTIONS"
+    return policy.check_requests == "writes" and method not in SAFE_METHODS
+
+
+def is_own_request(request: CheckedRequest) -> bool:
+    """Return whether a page of the server itself has sent a request, by Origin or as the browser says."""
+    return _SAME_ORIGIN in request.lines(FETCH_SITE) or request.is_own
+
+
+def needs_functions(compiled: CompiledPolicy, request: CheckedRequest) -> bool:
+    """Return whether origin functions are called to check a request: never about the server's own pages."""
+    if not compiled.needs_functions(request.lines(ORIGIN)):
+        return False
+    return len(request.lines(FETCH_SITE)) < 2 and not is_own_request(request)
+
+
+def request_refusal(
+    compiled: CompiledPolicy, request: CheckedRequest, decision: OriginDecision
+) -> Refusal | None:
+    """Return why a policy refuses a request as forged; None for one that is served.
+
+    decision: the policy's decision about the origin of the request.
+    """
+    # With "writes", a request that only reads is not checked.
+    if not is_checked(compiled.policy, request.method):
+        return None
+    origins, sites = request.lines(ORIGIN), request.lines(FETCH_SITE)
+    # A browser sends one line of each: of several, a proxy may have read another one than this server.
+    if len(origins) > 1 or len(sites) > 1:
+        return repeated_lines_refusal(origins, sites)
+    # A browser sends an origin or `null`. Those that entries or functions allow are valid.
+    if origins and origins[0] != decision.grant and not is_sent_origin(origins[0]):
+        return malformed_origin_refusal(origins[0])
+    is_allowed = compiled.allows(origins, decision.grant)
+    if _is_trusted(request, origins, sites, is_allowed):
+        return None
+    return _check_page(compiled.policy, request, decision, is_allowed)
+
+
+def _is_trusted(
+    request: CheckedRequest, origins: Sequence[str], sites: Sequence[str], is_allowed: bool
+) -> bool:
+    """Return whether the server's own page, the user, or a program that is no browser has sent a request."""
+    # Browsers send no Sec-Fetch-Site to http. Without Origin, it is no browser that sends a write.
+    if not sites:
+        return not origins or request.is_own
+    # The user has: by an address that was typed, or a bookmark. Extensions have origins of their own.
+    if sites[0] == "none":
+        is_web_page = bool(origins) and origins[0].lower().partition("://")[0] in DEFAULT_PORTS
+        return not is_web_page or is_allowed or request.is_own
+    # The own page. Its browser knows the host that a proxy may have changed. `same-site` is another origin.
+    return sites[0] == _SAME_ORIGIN
+
+
+def _check_page(
+    policy: CorsPolicy, request: CheckedRequest, decision: OriginDecision, is_allowed: bool
+) -> Refusal | None:
+    """Return why the request of another site's page is refused.
+
+    is_allowed: whether the policy allows the page; `"*"` allows an opaque origin, and none, too.
+    """
+    method, credentials = request.method, None
+    allows_method = policy.allow_methods == "*" or method in policy.allow_methods
+    if is_allowed and not policy.allow_credentials:
+        credentials = _find_credentials(request)
+    # A page that the policy allows, used as the policy says, wherever it is.
+    if is_allowed and allows_method and credentials is None:
+        return None
+    # With "all", a link to the server. No page reads what it opens. In a frame, it would not be a document.
+    if method in _NAVIGATED and request.has(FETCH_MODE, "navigate") and request.has(FETCH_DEST, "document"):
+        return None
+    if not is_allowed:
+        return page_refusal(policy, request, decision)
+    if credentials is None:
+        return request_method_refusal(policy, method)
+    if allows_method:
+        return credentials_refusal(credentials)
+    return method_and_credentials_refusal(policy, method, credentials)
+
+
+def handshake_refusal(
+    compiled: CompiledPolicy, request: CheckedRequest, decision: OriginDecision
+) -> Refusal | None:
+    """Return why a policy refuses the WebSocket handshake of a page that is not the server's own; or None.
+
+    Where the policy checks requests, a page opens it without credentials, unless the policy allows those.
+    """
+    policy, origins = compiled.policy, request.lines(ORIGIN)
+    if not policy.check_websockets:
+        return None
+    # Also with `"*"`: a browser sends one line.
+    if len(origins) > 1 or not compiled.allows(origins, decision.grant):
+        return origin_refusal(policy, origins, decision.failed)
+    if policy.check_requests and not policy.allow_credentials:
+        credentials = _find_sent_credentials(request)
+        return None if credentials is None else credentials_refusal(credentials)
+    return None
+
+
+def _find_credentials(request: CheckedRequest) -> str | None:
+    """Return the name of the header that shows that a request has the user's credentials, or None.
+
+    A navigation, such as a form, is always sent with them, if there are any.
+    """
+    return FETCH_MODE if request.has(FETCH_MODE, "navigate") else _find_sent_credentials(request)
+
+
+def _find_sent_credentials(request: CheckedRequest) -> str | None:
+    """Return the name of the header with credentials that a browser adds by itself; None without one.
+
+    No browser adds a bearer token: a page has written it. https://www.rfc-editor.org/rfc/rfc9110#section-11.4
+    """
+    if request.lines(COOKIE):
+        return COOKIE
+    schemes = [line.strip().partition(" ")[0].lower() for line in request.lines(AUTHORIZATION)]
+    return AUTHORIZATION if any(scheme != "bearer" for scheme in schemes) else None

@@ -1,0 +1,72 @@
+"""Pure: the reason to refuse a forged request, with the words for what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..policy.policy import CorsPolicy
+from ..spec.fetch import FETCH_MODE, FETCH_SITE, ORIGIN
+from ..text import safe_repr
+from . import refusal_ids as ids
+from .checked_request import CheckedRequest
+from .origin_functions import OriginDecision
+from .refusal import Refusal, origin_refusal
+
+_OWN_PAGE = "a page of this server"
+
+
+def repeated_lines_refusal(origins: Sequence[str], sites: Sequence[str]) -> Refusal:
+    """Return why a request with several lines of Origin, or of Sec-Fetch-Site, is refused."""
+    name, lines = (ORIGIN, origins) if len(origins) > 1 else (FETCH_SITE, sites)
+    words = ids.REQUEST_REPEATED.fill(count=len(lines), name=name.title())
+    return Refusal(ids.REQUEST_REPEATED.id, list(lines), f"one line of {name.title()}", words)
+
+
+def malformed_origin_refusal(origin: str) -> Refusal:
+    """Return why a request with a malformed Origin is refused."""
+    message = ids.REQUEST_MALFORMED
+    return Refusal(message.id, origin, "an origin as browsers send it", message.fill())
+
+
+def page_refusal(policy: CorsPolicy, request: CheckedRequest, decision: OriginDecision) -> Refusal:
+    """Return why the request of a page is refused that is neither the server's own nor allowed."""
+    origins, sites = request.lines(ORIGIN), request.lines(FETCH_SITE)
+    site = safe_repr(sites[0]) if sites else ""
+    if not origins:
+        words = ids.REQUEST_WITHOUT_ORIGIN.fill(site=site)
+        return Refusal(ids.REQUEST_WITHOUT_ORIGIN.id, "", _OWN_PAGE, words)
+    refusal = origin_refusal(policy, origins, decision.failed)
+    if request.is_own:
+        words = ids.REQUEST_OWN_HOST.fill(site=site)
+    elif sites:
+        words = refusal.words
+    elif origins[0] == "null":
+        words = ids.REQUEST_OPAQUE.fill()
+    else:
+        words = ids.REQUEST_CROSS_ORIGIN.fill(reason=refusal.words, host=safe_repr(request.find_host()))
+    return Refusal(ids.REQUEST_CROSS_ORIGIN.id, origins[0], f"{_OWN_PAGE}, or {refusal.expected}", words)
+
+
+def request_method_refusal(policy: CorsPolicy, method: str) -> Refusal:
+    """Return why the request of an allowed page is refused whose method the policy leaves out."""
+    methods = ", ".join(policy.allow_methods) or "none"
+    words = ids.REQUEST_METHOD.fill(method=safe_repr(method), methods=methods)
+    return Refusal(ids.REQUEST_METHOD.id, method, f"one of {methods}", words)
+
+
+def credentials_refusal(name: str) -> Refusal:
+    """Return why the request of an allowed page is refused that carries credentials.
+
+    name: the header that shows it.
+    """
+    is_navigation = name == FETCH_MODE
+    message = ids.REQUEST_NAVIGATION if is_navigation else ids.REQUEST_WITH_CREDENTIALS
+    return Refusal(message.id, name, "a request without credentials", message.fill(name=name.title()))
+
+
+def method_and_credentials_refusal(policy: CorsPolicy, method: str, name: str) -> Refusal:
+    """Return why the request of an allowed page is refused for its method and for its credentials."""
+    method_part, credentials_part = request_method_refusal(policy, method), credentials_refusal(name)
+    words = f"{method_part.words}; and {credentials_part.words}"
+    expected = f"{method_part.expected}, and {credentials_part.expected}"
+    return Refusal(ids.REQUEST_CROSS_ORIGIN.id, method, expected, words)
