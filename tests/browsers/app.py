@@ -24,7 +24,7 @@ LOG = FOLDER / "log"
 APP, OTHER = SETTINGS["origins"]["app"], SETTINGS["origins"]["other"]
 
 
-async def ask(origin: str, _: Request) -> bool:
+async def allow_app(origin: str, _: Request) -> bool:
     return bool(origin == APP)
 
 
@@ -39,7 +39,7 @@ POLICIES: dict[str, dict[str, Any]] = {
     "private": {"allow_origins": [APP, OTHER], "allow_credentials": True, "expose_headers": ["x-total"]},
     "one": {"allow_origins": [APP]},
     "local": {"allow_origins": ["http://*.localhost:*"]},
-    "asked": {"allow_origins": ask},
+    "function": {"allow_origins": allow_app},
     "fresh": {"max_age": 0},
     "guarded": {"allow_origins": [APP], "check_websockets": True},
 }
@@ -49,8 +49,8 @@ def line(request: Request, *entry: str) -> bytes:
     return json.dumps({"case": request.args.get("case"), "entry": " ".join(entry)}).encode() + b"\n"
 
 
-def write_down(request: Request, status: int) -> None:
-    """One line for the case that the request belongs to: method, status, and what came along."""
+def log_request(request: Request, status: int) -> None:
+    """Log a line for the request's case: method, status, and the credentials that it has."""
     entry = [request.method, str(status)]
     if getattr(request.ctx, "handled", False) and request.method != "OPTIONS":
         entry.append("handler")
@@ -103,11 +103,11 @@ async def login(_: Request) -> HTTPResponse:
 
 
 async def whoami(request: Request) -> HTTPResponse:
-    return text(request.cookies.get("session") or "nobody")
+    return text(request.cookies.get("session") or "no session")
 
 
 async def stream(request: Request) -> None:
-    """Send the second half when the page has said that it has the first, to whichever worker."""
+    """Send the second half after the page has told one of the workers that it has the first."""
     response = await request.respond(content_type="text/plain")
     await response.send("first ")
     while line(request, "POST", "200", "handler") not in LOG.read_bytes():
@@ -121,14 +121,14 @@ async def events(request: Request) -> None:
 
 
 async def talk(request: Request, ws: Websocket) -> None:
-    write_down(request, 101)
+    log_request(request, 101)
     await ws.send("hello")
     async for _ in ws:  # until the page closes it
         pass
 
 
 def api(name: str) -> Blueprint:
-    """A new blueprint with everything that browsers are tried on."""
+    """Make a blueprint with all routes of the cases."""
     bp = Blueprint(name, url_prefix=f"/{name}")
     bp.add_route(thing, "/thing", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     bp.add_route(thing, "/locked", methods=["GET", "PUT"], name="locked")
@@ -162,7 +162,7 @@ def policy_for_a_route() -> Any:
 
 
 def allow_everything(app: Sanic[Any, Any]) -> None:
-    """What a hurried search finds: whatever is asked for is allowed, to everyone, and no `Vary`."""
+    """Allow everything, to every origin and without `Vary`, as many recipes do."""
 
     @app.middleware("request", priority=1000)
     async def preflight(request: Request) -> HTTPResponse | None:
@@ -170,13 +170,13 @@ def allow_everything(app: Sanic[Any, Any]) -> None:
 
     @app.on_response
     async def allow(request: Request, response: HTTPResponse) -> None:
-        asked = request.headers.get
-        response.headers["access-control-allow-origin"] = asked("origin", "*")
+        header = request.headers.get
+        response.headers["access-control-allow-origin"] = header("origin", "*")
         response.headers["access-control-allow-credentials"] = "true"
         response.headers["access-control-expose-headers"] = "x-total"
         if request.method == "OPTIONS":
-            response.headers["access-control-allow-methods"] = asked("access-control-request-method", "*")
-            response.headers["access-control-allow-headers"] = asked("access-control-request-headers", "*")
+            response.headers["access-control-allow-methods"] = header("access-control-request-method", "*")
+            response.headers["access-control-allow-headers"] = header("access-control-request-headers", "*")
             response.headers["access-control-max-age"] = "600"
 
 
@@ -188,7 +188,7 @@ def create() -> Sanic[Any, Any]:
 
     for name, policy in POLICIES.items():
         app.blueprint(section(api(name), **policy))
-    app.blueprint(api("plain"))  # what no section wraps
+    app.blueprint(api("plain"))  # in no section
 
     inner, outer = Blueprint("inner", url_prefix="/inner"), Blueprint("outer", url_prefix="/outer")
     inner.add_route(thing, "/thing")
@@ -215,8 +215,8 @@ def create() -> Sanic[Any, Any]:
         request.ctx.handled = True
 
     @app.signal("http.lifecycle.response")
-    async def answered(request: Request, response: HTTPResponse) -> None:
-        write_down(request, response.status)
+    async def log_response(request: Request, response: HTTPResponse) -> None:
+        log_request(request, response.status)
 
     @app.after_server_start
     async def ready(_: Sanic[Any, Any]) -> None:

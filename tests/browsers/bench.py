@@ -1,4 +1,4 @@
-"""Runs a case in a browser against an app, and judges it by what the page saw and what the server logged."""
+"""Cases in a browser against an app, compared by what the page sees and what the server logs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class App:
     log: Path
 
     def logged(self, name: str, at_least: int, seconds: float = 60) -> list[str]:
-        """What the server wrote down for one case; streams and sockets do so after the page has seen them."""
+        """Return the log of one case. Streams and sockets are logged after the page has seen them."""
         deadline = time.monotonic() + seconds
         while True:
             lines = [json.loads(line) for line in self.log.read_text().splitlines()]
@@ -62,9 +62,9 @@ def serving(kinds: Sequence[str], origins: Mapping[str, str], folder: Path) -> I
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a case."""
+    """The outcome of a case."""
 
-    saw: object
+    seen: object
     logged: list[str]
     holds: bool
     seconds: float
@@ -72,7 +72,7 @@ class Verdict:
 
 @dataclass
 class Bench:
-    """One browser, all apps, and what came of the cases so far."""
+    """One browser, all apps, and the outcomes of the cases so far."""
 
     browser: Browser
     apps: Mapping[str, App]
@@ -88,11 +88,11 @@ class Bench:
         begin = time.perf_counter()
         name = f"{case.name} ({self.browser.name})"
         where = f"127.0.0.1:{app.port}"
-        saw = [
+        seen_by_tabs = [
             self.browser.run(tab, script, name=name, api=f"http://{where}", sockets=f"ws://{where}")
             for tab, script in case.steps
         ]
-        seen = saw if len(saw) > 1 else saw[0]
+        seen = seen_by_tabs if len(seen_by_tabs) > 1 else seen_by_tabs[0]
         right = seen == case.sees_in(self.browser.name)
         expected = [entry for entry in case.logged if entry != EARLIER]
         logged = app.logged(name, at_least=len(expected) if right else 0)

@@ -1,8 +1,8 @@
-"""What browsers are asked to do, what the page must see, and what the server must have been asked.
+"""Cases: a script of the page, what the page must see, and what the server must log.
 
 A script is the body of an async function with the names that `page.html` defines. A line of the server's log
 is the method and the status, then `handler` when the request reached one, then `cookie` and `authorization`
-when they came along.
+if the request has them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-EARLIER = "..."  # whatever came before: engines differ in when their cache of preflights begins to answer
+EARLIER = "..."  # any earlier lines: engines differ in when they begin to use their preflight cache
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ CREDENTIALS = [
           await call("/private/whoami"),
         ];
         """,
-        ["200 welcome", "200 ann", "200 nobody"],
+        ["200 welcome", "200 ann", "200 no session"],
         ["POST 200 handler", "GET 200 handler cookie", "GET 200 handler"],
     ),
     Case(
@@ -190,7 +190,7 @@ POLICIES = [
     ),
     Case(
         "an origin function",
-        (("app", "return call('/asked/thing')"), ("other", "return call('/asked/thing')")),
+        (("app", "return call('/function/thing')"), ("other", "return call('/function/thing')")),
         ["200 GET", REFUSED],
         ["GET 200 handler", "GET 200 handler"],
     ),
@@ -317,9 +317,9 @@ EVENTS = """
 """
 SOCKET = """
     const socket = new WebSocket(sockets + at("%s"));
-    const said = await settled(socket, "message", "close");
+    const first = await settled(socket, "message", "close");
     socket.close();
-    return said;
+    return first;
 """
 LOAD_IMAGE = """
     const image = document.createElement("img");
@@ -349,11 +349,11 @@ SANDBOX = """
     frame.srcdoc = `<script>
       fetch(${JSON.stringify(url("%s"))})
         .then(async (response) => [origin, await response.text()], (error) => [origin, error.name])
-        .then((saw) => parent.postMessage(saw, "*"));
+        .then((seen) => parent.postMessage(seen, "*"));
     </script>`;
-    const saw = settled(window, "message", "messageerror");
+    const seen = settled(window, "message", "messageerror");
     document.body.append(frame);
-    return saw;
+    return seen;
 """
 NEWS = ["GET 200 handler"]
 

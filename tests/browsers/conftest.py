@@ -1,4 +1,4 @@
-"""One browser for each engine, the app with each kind of CORS, and a report of what came of it."""
+"""Fixtures: one browser for each engine, and the app with each kind of CORS; and a report of all outcomes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import page
 from .bench import App, Bench, serving
 from .cases import CASES
 from .engine import ENGINES, Browser, browser
-from .models import Simulated, modelled
+from .models import Simulated, simulate_all
 from .page import Pages
 from .scenario_server import FOLDER, ScenarioServer
 
@@ -37,15 +37,15 @@ def pages() -> Iterator[page.Pages]:
 
 @pytest.fixture(scope="package")
 def server(pages: Pages) -> ScenarioServer:
-    """The server of the scenarios: on those pages' ports."""
+    """The server of the scenarios, on the ports of the pages."""
     server = ScenarioServer(pages.origins)
-    pages.others[FOLDER] = server.respond
+    pages.handlers[FOLDER] = server.respond
     return server
 
 
 @pytest.fixture(scope="package")
 def simulated(server: ScenarioServer) -> Simulated:
-    return modelled(server)
+    return simulate_all(server)
 
 
 @pytest.fixture(scope="package")
@@ -64,16 +64,16 @@ def bench(
 
 @pytest.fixture(scope="package")
 def as_delivered(bench: Bench, pages: Pages, folder: Path) -> Iterator[Browser]:
-    """The same engine without what the others are told: to let third parties have cookies."""
+    """The same engine with its own default for third-party cookies."""
     (engine,) = (engine for engine in ENGINES if engine.name == bench.browser.name)
 
     def arguments(profile: Path) -> list[str]:
-        told = engine.arguments(profile)
+        usual = engine.arguments(profile)
         for file in profile.rglob("*"):
             if file.is_file():
                 lines = file.read_text().splitlines(keepends=True)
                 file.write_text("".join(line for line in lines if "cookie" not in line))
-        return [each for each in told if "cookies" not in each]
+        return [each for each in usual if "cookies" not in each]
 
     name = f"{engine.name}-as-delivered"
     with browser(replace(engine, name=name, arguments=arguments), pages, folder) as started:
@@ -81,22 +81,22 @@ def as_delivered(bench: Bench, pages: Pages, folder: Path) -> Iterator[Browser]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The engines, and the control's table: what came of each case with each kind of CORS."""
+    """Print the engines, and the outcome of each case with each kind of CORS."""
     engines = dict(recorded_values(terminalreporter, ENGINE))
     if not engines:
         return
     write = terminalreporter.write_line
     terminalreporter.section("browsers")
-    verdicts = {(engine, *of): came for engine, *of, came in recorded_values(terminalreporter, VERDICT)}
+    verdicts = {(engine, *of): outcome for engine, *of, outcome in recorded_values(terminalreporter, VERDICT)}
     for engine, version in engines.items():
         seconds = [took for (of, *_), (_, took) in verdicts.items() if of == engine]
         write(f"{engine:9} {version}: {len(seconds)} runs of cases in {sum(seconds):.1f} s")
     agreement: dict[str, Counter[str]] = {}
-    for told, came in recorded_values(terminalreporter, AGREEMENT):
-        agreement.setdefault(told, Counter())[came] += 1
-    for told, counts in agreement.items():
+    for model, outcome in recorded_values(terminalreporter, AGREEMENT):
+        agreement.setdefault(model, Counter())[outcome] += 1
+    for model, counts in agreement.items():
         counted = ", ".join(f"{counts[word]} {word}" for word in sorted(counts))
-        write(f"{counts.total() // len(engines)} scenarios in {len(engines)} engines, as {told}: {counted}")
+        write(f"{counts.total() // len(engines)} scenarios in {len(engines)} engines, as {model}: {counted}")
     if not verdicts:
         return
     kinds = " ".join(f"{kind:10}" for kind in KINDS)
@@ -107,8 +107,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for case in CASES:
         cells = []
         for engine in engines:
-            came = [verdicts.get((engine, case.name, kind)) for kind in KINDS]
-            words = [("holds" if each[0] else "fails") if each else "-" for each in came]
-            seconds = sum(each[1] for each in came if each)
+            outcome = [verdicts.get((engine, case.name, kind)) for kind in KINDS]
+            words = [("holds" if each[0] else "fails") if each else "-" for each in outcome]
+            seconds = sum(each[1] for each in outcome if each)
             cells.append(" ".join(f"{word:10}" for word in words) + f"{seconds:8.2f}")
         write(f"{case.name:{width}}" + "   ".join(cells))

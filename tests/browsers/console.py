@@ -1,8 +1,8 @@
-"""What browsers print in their consoles.
+"""The messages that browsers print in their consoles.
 
-Chromium and WebKit write it to their output when asked to. Firefox has no switch for what it says of CORS: a
-second one is told by its remote protocol to do the same. A driver may change what pages see, so that one is
-for nothing but its messages.
+Chromium and WebKit write them to their output with an option. Firefox has no option for messages about CORS:
+a second Firefox gets a command over its remote protocol. A remote protocol can change what pages see, so
+that this Firefox is only for messages.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ user_pref("remote.prefs.recommended", false);
 
 @dataclass(frozen=True)
 class Console:
-    """What `browser` prints, which may be a moment after the page has seen its request fail."""
+    """The messages of a browser, which can come a moment after the page has seen its request fail."""
 
     browser: Browser
 
@@ -37,7 +37,7 @@ class Console:
         return self.browser.output.read_text(errors="replace").splitlines()
 
     def about(self, name: str) -> list[str]:
-        """The messages about the requests of the case `name`, whose addresses tell."""
+        """Return the messages about the requests of a case, which have its name in their URLs."""
         lines = self.lines()
         found = [number for number, line in enumerate(lines) if re.search(rf"\?case={name}\b", line)]
         if self.browser.name == "webkit":  # the reason is in the line before the one with the address
@@ -46,7 +46,7 @@ class Console:
 
 
 def eventually(done: Callable[[], object], seconds: float = 60) -> bool:
-    """Whether `done` returns something true in time."""
+    """Wait until `done` returns something true. Returns whether it does in time."""
     deadline = time.monotonic() + seconds
     while not (result := bool(done())) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -55,7 +55,7 @@ def eventually(done: Callable[[], object], seconds: float = 60) -> bool:
 
 @contextmanager
 def console_of(running: Browser, pages: Pages, folder: Path) -> Iterator[Console]:
-    """The console of `running`, or of a browser of the same kind that prints it."""
+    """Yield the console of a browser, or of another browser of the same engine that prints it."""
     if running.name != "firefox":
         yield Console(running)
         return
@@ -76,7 +76,7 @@ def console_of(running: Browser, pages: Pages, folder: Path) -> Iterator[Console
 
 
 def print_errors(port: int) -> None:
-    """Let Firefox print what is in its console from now on."""
+    """Make Firefox print the messages of its console from now on."""
     commands: list[tuple[str, dict[str, object]]] = [
         ("WebDriver:NewSession", {}),
         ("Marionette:SetContext", {"value": "chrome"}),

@@ -1,6 +1,6 @@
-"""What the simulator and real browsers are both asked to do; `differences` says where they differ.
+"""Scenarios of CORS: `fetch()` with all kinds of headers, preflights and redirects.
 
-Many of the ideas are those of the web-platform-tests, and the groups have their names.
+Many ideas are from the web-platform-tests, and the groups have their names.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ MODES: tuple[Literal["omit", "same-origin", "include"], ...] = ("omit", "same-or
 
 
 def respond(*headers: Pairs, status: int = 200) -> Route:
-    """A route without permissions beyond these headers, one tuple for each reply in its turn."""
+    """Return a route whose replies have only these headers, one tuple for each reply."""
     return Route(tuple(Reply(each, status) for each in headers), OPEN.preflights)
 
 
 def preflight_allows(*headers: Pairs, status: int = 204) -> Route:
-    """A route whose preflights are answered with these headers, the request itself with everything."""
+    """Return a route whose preflight responses have these headers. It allows the request itself."""
     return Route(OPEN.replies, tuple(Reply(each, status) for each in headers))
 
 
@@ -42,7 +42,7 @@ def redirect_to(to: str, status: int = 307, headers: Pairs = OPEN_HEADERS) -> Ro
 
 
 def one(name: str, fetch: Call, route: Route = OPEN, **more: Any) -> Scenario:
-    """A scenario with one fetch of one address."""
+    """Return a scenario with one call of one address."""
     return Scenario(name, (fetch,), {fetch.to: route}, **more)
 
 
@@ -276,7 +276,7 @@ def credentials_flag() -> Iterator[Scenario]:
         yield one(f"credentials-flag: {credentials}, no-cors", Call(mode="no-cors", credentials=credentials))
     include = WITH_COOKIES
     for label, cookies, cookie in [
-        ("though the answer is refused", ("new=1; path={folder}",), False),
+        ("though the response is refused", ("new=1; path={folder}",), False),
         ("deletes one", ("session=; max-age=0; path={folder}",), True),
         ("replaces one", ("session=bob; path={folder}",), True),
         ("elsewhere", ("new=1; path=/nowhere",), True),
@@ -425,14 +425,14 @@ def preflights() -> Iterator[Scenario]:
     yield one("upload: same origin", replace(upload, to="home/a"))
     yield one("upload: PUT", replace(upload, method="PUT"))
     yield one("upload: with a header", replace(upload, headers=ONE))
-    yield one("upload: the answer is refused", upload, respond(()))
+    yield one("upload: the response is refused", upload, respond(()))
     yield Scenario(
         "upload: again", (upload, upload), {"api/a": preflight_allows((*OPEN_HEADERS, (MAX_AGE, "600")))}
     )
 
 
 def cached(ages: Pairs = (), **more: Any) -> Route:
-    """A route that preflight_allows PUT, DELETE and two headers, for ten minutes."""
+    """Return a route that allows PUT, DELETE and two headers for ten minutes."""
     lists = ((METHODS, more.get("methods", "PUT, DELETE")), (HEADERS, more.get("headers", "x-one, x-two")))
     return preflight_allows((*OPEN_HEADERS, *lists, *(ages or ((MAX_AGE, "600"),))))
 
@@ -486,9 +486,9 @@ def preflight_cache() -> Iterator[Scenario]:
         label = "*, authorization" if "," in headers else "* for authorization"
         yield Scenario(f"preflight-cache: {label}", (Call(headers=TOKEN),) * 4, star)
     refused = Route((Reply(), OPEN.replies[0]), cached().preflights)
-    yield Scenario("preflight-cache: after a refused answer", (PUT, PUT), {"api/a": refused})
+    yield Scenario("preflight-cache: after a refused response", (PUT, PUT), {"api/a": refused})
     later = Route((OPEN.replies[0], Reply(), OPEN.replies[0]), cached().preflights)
-    yield Scenario("preflight-cache: after a second refused answer", (PUT, PUT, PUT), {"api/a": later})
+    yield Scenario("preflight-cache: after a second refused response", (PUT, PUT, PUT), {"api/a": later})
     fails = Route(OPEN.replies, (Reply(status=500), *cached().preflights))
     yield Scenario("preflight-cache: after a failed preflight", (PUT, PUT, PUT), {"api/a": fails})
     less = Route(OPEN.replies, (*cached().preflights, Reply(OPEN_HEADERS, 204)))

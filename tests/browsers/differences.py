@@ -1,6 +1,6 @@
-"""Where real browsers do otherwise than their own models in `corsbp.testing.engines`, and how.
+"""The differences between browsers and their models in `corsbp.testing.engines`.
 
-What a model says is in that table, line by line; here is what would cost more code than it is worth.
+A model is a list of quirks; these differences would cost more code than they are worth.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Difference:
-    """What an engine does otherwise than its model, and the scenarios that show it."""
+    """A difference between an engine and its model, and the scenarios that show it."""
 
     reason: str
     engine: str
@@ -27,7 +27,7 @@ DIFFERENCES = [
             for what in ("PUT", "authorization", "a header")
         ),
     ),
-    Difference("the address of a data: URL is told without its spaces", "firefox", ("bodies: data",)),
+    Difference("the page sees a data: URL without its spaces", "firefox", ("bodies: data",)),
     Difference("an address has domains above it", "webkit", ("cookies: domains",)),
     Difference("a sandboxed frame is of its page's site", "webkit", (SANDBOXED, f"by name: {SANDBOXED}")),
     Difference(
@@ -55,4 +55,4 @@ DIFFERENCES = [
     ),
 ]
 EXCEPTIONS = {(name, each.engine): each.reason for each in DIFFERENCES for name in each.names}
-"""By scenario and engine: why both come out differently."""
+"""The reasons for different outcomes, by scenario and engine."""

@@ -1,4 +1,4 @@
-"""Three browser engines, started without any driver: each opens the page, and the page asks what to do."""
+"""Three browser engines without a driver: each opens a page, which fetches scripts and runs them."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Browser:
     profile: Path
 
     def run(self, origin: str, script: str, **job: object) -> object:
-        """What `script` returns when the tab of `origin` runs it."""
+        """Run a script in the tab of an origin, and return its result."""
         return self.tabs[origin].run({**job, "script": script}, self.alive)
 
 
-# Each lets third parties have cookies: some of them would not, and say nothing then of what SameSite does.
+# Each allows third-party cookies. Some do not by default, and then SameSite has no effect.
 
 
 def chromium(profile: Path) -> list[str]:
@@ -138,8 +138,8 @@ def browser(engine: Engine, pages: Pages, folder: Path) -> Iterator[Browser]:
 
 @contextmanager
 def display(folder: Path) -> Iterator[str]:
-    """A screen in memory, with the first number that is free."""
+    """Start a screen in memory with the first free number, and yield its name."""
     command = [installed("Xvfb", "xvfb"), "-displayfd", "1", "-nolisten", "tcp", "-screen", "0", "800x600x24"]
     with running(command, folder / "display") as xvfb:
-        number = xvfb.until(lambda: re.search(r"^(\d+)\n", xvfb.said(), re.M), "showing a display")
+        number = xvfb.until(lambda: re.search(r"^(\d+)\n", xvfb.read_output(), re.M), "showing a display")
         yield f":{number[1]}"

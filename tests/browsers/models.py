@@ -1,4 +1,4 @@
-"""All scenarios, and what comes of them in the simulator as each of the engines."""
+"""All scenarios, and their outcomes in the simulator with each model."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .site_scenarios import SCENARIOS as SITE_SCENARIOS
 
 SCENARIOS = [*CORS_SCENARIOS, *SITE_SCENARIOS, *CALL_SCENARIOS]
 Simulated: TypeAlias = Mapping[EngineName, Mapping[str, Outcome]]
-"""What comes of each scenario, by what is simulated and the scenario's name."""
+"""The outcome of each scenario, by the name of the model and the scenario."""
 
 
-def modelled(server: ScenarioServer) -> Simulated:
-    """All scenarios as all engines."""
+def simulate_all(server: ScenarioServer) -> Simulated:
+    """Run all scenarios with all models."""
     return {name: asyncio.run(run_in_simulator(name, server, SCENARIOS)) for name in get_args(EngineName)}
 
 
 def agree(engine: str, simulated: Outcome, real: Outcome) -> bool:
-    """Whether both came out the same; "today" sends every preflight, an engine may remember some."""
+    """Check whether both outcomes are equal. "today" sends every preflight; an engine may cache some."""
     if engine != "today" or simulated.seen != real.seen:
         return simulated == real
     rest = list(real.logged)

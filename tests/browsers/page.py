@@ -1,4 +1,4 @@
-"""The page that browsers open: it asks for scripts here, and posts back what they saw."""
+"""The page that browsers open: it fetches scripts from this server, and posts their results."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 HTML = Path(__file__).with_name("page.html").read_bytes()
-POLL = 20  # seconds that the page waits for a script before it asks again
+POLL = 20  # seconds that the page waits for a script before it fetches again
 
-Answering: TypeAlias = Callable[[str, str, Message, bytes], tuple[int, Sequence[tuple[str, str]], bytes]]
+RequestHandler: TypeAlias = Callable[[str, str, Message, bytes], tuple[int, Sequence[tuple[str, str]], bytes]]
 """Takes method, path, headers and body; gives status, headers and body."""
 
 
 @dataclass
 class Tab:
-    """One page in one browser: what it is asked, and what it answers."""
+    """One page in one browser: the scripts for it, and their results."""
 
     url: str
-    asked: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
-    answered: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
+    jobs: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
+    results: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
     open: threading.Event = field(default_factory=threading.Event)
     number: int = 0
 
     def run(self, job: dict[str, Any], alive: Callable[[], bool], seconds: float = 60) -> object:
-        """Let the page run `job["script"]`; what the script returned."""
+        """Make the page run `job["script"]`, and return the result."""
         self.number += 1
-        self.asked.put({**job, "number": self.number})
+        self.jobs.put({**job, "number": self.number})
         for _ in range(int(seconds * 2)):
             try:
-                answer = self.answered.get(timeout=0.5)
+                result = self.results.get(timeout=0.5)
             except queue.Empty:
                 if not alive():
                     break
                 continue
-            if answer["number"] == self.number:
-                return answer["saw"]
-        raise TimeoutError("the browser did not answer")
+            if result["number"] == self.number:
+                return result["seen"]
+        raise TimeoutError("the browser did not respond")
 
 
 class Pages:
-    """The same page under several origins, for several browsers one after another."""
+    """The same page with several origins, for several browsers one after another."""
 
     def __init__(self, servers: Sequence[ThreadingHTTPServer]) -> None:
         port, other_port = (server.server_port for server in servers)
@@ -62,10 +62,10 @@ class Pages:
             "inner": f"http://api.shop.localhost:{port}",
         }
         self.tabs: dict[str, Tab] = {}
-        self.others: dict[str, Answering] = {}  # who answers what is below another folder: "/scripted"
+        self.handlers: dict[str, RequestHandler] = {}  # by folder: the handler of its requests
 
     def tabs_of(self, browser: str) -> dict[str, Tab]:
-        """A new tab for each origin."""
+        """Make a new tab for each origin."""
         tabs = {origin: Tab(f"{url}/{browser}/") for origin, url in self.origins.items()}
         self.tabs |= {tab.url: tab for tab in tabs.values()}
         return tabs
@@ -80,14 +80,14 @@ def served() -> Iterator[Pages]:
         wbufsize = -1  # head and body in one packet
 
         def parse_request(self) -> bool:
-            """Let the others answer what is theirs, whatever its method."""
+            """Pass the requests of other folders to their handlers, whatever the method is."""
             if not super().parse_request():
                 return False
-            other = pages.others.get(self.path[: self.path.find("/", 1)])
-            if other is None:
+            handler = pages.handlers.get(self.path[: self.path.find("/", 1)])
+            if handler is None:
                 return True
-            asked = self.rfile.read(int(self.headers.get("content-length", 0)))
-            status, headers, body = other(self.command, self.path, self.headers, asked)
+            jobs = self.rfile.read(int(self.headers.get("content-length", 0)))
+            status, headers, body = handler(self.command, self.path, self.headers, jobs)
             self.send_response_only(status)
             for name, value in headers:
                 self.send_header(name, value)
@@ -104,7 +104,7 @@ def served() -> Iterator[Pages]:
             return False
 
         def switch(self) -> bool:
-            """Open a WebSocket, which has nothing to say. https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2"""
+            """Open a WebSocket that sends nothing. https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2"""
             key = f"{self.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
             self.send_header("upgrade", "websocket")
             self.send_header("connection", "Upgrade")
@@ -113,7 +113,7 @@ def served() -> Iterator[Pages]:
             return self.stream(b"")
 
         def stream(self, body: bytes) -> bool:
-            """Send what there is, and wait until the browser has had enough of it."""
+            """Send the body, and wait until the browser closes the connection."""
             self.close_connection = True
             self.end_headers()
             self.wfile.write(body)
@@ -126,29 +126,29 @@ def served() -> Iterator[Pages]:
         def do_GET(self) -> None:
             tab, what = self.tab()
             if tab is None:
-                self.answer(b"", status=404)
+                self.respond(b"", status=404)
             elif what == "":
-                self.answer(HTML, "text/html")
+                self.respond(HTML, "text/html")
             else:
                 tab.open.set()
                 try:
-                    job = tab.asked.get(timeout=POLL)
+                    job = tab.jobs.get(timeout=POLL)
                 except queue.Empty:
                     job = None
-                self.answer(json.dumps(job).encode())
+                self.respond(json.dumps(job).encode())
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             tab, _ = self.tab()
             if tab is not None:
-                tab.answered.put(json.loads(body))
-            self.answer(b"null")
+                tab.results.put(json.loads(body))
+            self.respond(b"null")
 
         def tab(self) -> tuple[Tab | None, str]:
             folder, _, what = self.path.rpartition("/")
             return pages.tabs.get(f"http://{self.headers['host']}{folder}/"), what
 
-        def answer(self, body: bytes, content_type: str = "application/json", status: int = 200) -> None:
+        def respond(self, body: bytes, content_type: str = "application/json", status: int = 200) -> None:
             self.send_response(status)
             self.send_header("content-type", content_type)
             self.send_header("content-length", str(len(body)))
@@ -157,13 +157,13 @@ def served() -> Iterator[Pages]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """The tests say what matters."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
-            """A browser that is ended leaves requests unfinished."""
+            """Ignore requests that a browser left unfinished."""
 
     servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
     pages = Pages(servers)

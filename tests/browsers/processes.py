@@ -1,4 +1,4 @@
-"""Find programs, start them, wait for what they do, and leave none of them behind."""
+"""Programs: find them, start them, wait until they are ready, and end all of them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 
 class ProgramError(Exception):
-    """A program that is installed does not do what it is there for."""
+    """An installed program ends, or is not ready in time."""
 
 
 def installed(program: str, package: str) -> str:
-    """The path of a program, or a skip that says how to get it, or an error with `CORSBP_SKIP_NOTHING`."""
+    """Return the path of a program. Without it, skip the test, or fail with `CORSBP_SKIP_NOTHING`."""
     if program.startswith("/"):
         path = max(glob.glob(program), default=None)
     else:
@@ -35,7 +35,7 @@ def installed(program: str, package: str) -> str:
 
 
 class Program:
-    """A running program, with everything that it said."""
+    """A running program and its output."""
 
     def __init__(self, process: subprocess.Popen[bytes], output: Path) -> None:
         self.process = process
@@ -46,16 +46,16 @@ class Program:
         deadline = time.monotonic() + seconds
         while not (result := ready()):
             if not self.alive():
-                raise ProgramError(f"ended before {what}: {self.said()}")
+                raise ProgramError(f"ended before {what}: {self.read_output()}")
             if time.monotonic() > deadline:
-                raise ProgramError(f"not {what} within {seconds} s: {self.said()}")
+                raise ProgramError(f"not {what} within {seconds} s: {self.read_output()}")
             time.sleep(0.01)
         return result
 
     def alive(self) -> bool:
         return self.process.poll() is None
 
-    def said(self) -> str:
+    def read_output(self) -> str:
         return self.output.read_text(errors="replace")[-4000:]
 
 

@@ -133,7 +133,10 @@ async function performInFrame(all, source, address) {
 async function performJobs(jobs, source) {
   const results = [];
   for (const { cookie, frame, calls } of jobs) {
-    if (cookie) document.cookie = cookie;
+    if (cookie) {
+      document.cookie = cookie;
+      void document.cookie; // reading waits until the cookie is stored
+    }
     results.push(await (frame === null ? performAll(calls) : performInFrame(calls, source, frame)));
   }
   return results;

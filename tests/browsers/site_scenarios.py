@@ -1,6 +1,7 @@
-"""What sites have a say in: cookies, metadata, what may be embedded; and respond without an end or a server.
+"""Scenarios that depend on sites: cookies, metadata, embedding, sockets; and bodies without an end.
 
-As in `simulated`; `home` and `api` are one site here, on two ports, and `third` and `shop` are two others.
+As in `cors_scenarios`; `home` and `api` are one site here, on two ports, and `third` and `shop` are two
+others.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .cors_scenarios import (
 from .scenario import OPEN, OPEN_HEADERS, Call, Pairs, Reply, Route, Scenario
 
 THIRD = replace(WITH_COOKIES, to="third/a")
-TRAVELS = "SameSite=None; Secure"
+CROSS_SITE = "SameSite=None; Secure"
 POLICY = "cross-origin-resource-policy"
 FEED: Pairs = (("content-type", "text/event-stream"),)
 
@@ -36,14 +37,14 @@ KINDS = {
     "None and Secure": "path={folder}; samesite=NONE; secure",
     "nonsense": "path={folder}; SameSite=Nonsense",
     "Secure": "path={folder}; Secure",
-    "Partitioned": f"path={{folder}}; {TRAVELS}; Partitioned",
+    "Partitioned": f"path={{folder}}; {CROSS_SITE}; Partitioned",
     "Lax after None": "path={folder}; SameSite=None; SameSite=Lax; HttpOnly",
 }
 
 
-def travelling(name: str, attributes: str) -> tuple[str, str]:
-    """A cookie that goes to other sites, and what WebKit takes for one: over http, it keeps no Secure one."""
-    return f"{name}=1; {attributes}; {TRAVELS}", f"{name}=1; {attributes}; SameSite=None"
+def cross_site_cookie(name: str, attributes: str) -> tuple[str, str]:
+    """Return a cookie for other sites, and one for WebKit, which keeps no Secure cookie over http."""
+    return f"{name}=1; {attributes}; {CROSS_SITE}", f"{name}=1; {attributes}; SameSite=None"
 
 
 def cookies() -> Iterator[Scenario]:
@@ -55,10 +56,10 @@ def cookies() -> Iterator[Scenario]:
             routes = dict.fromkeys((fetch.to for fetch in fetches), sets)
             yield Scenario(f"cookies: {label}, {where}", fetches, routes, visits=visits)
     for label, lines in {
-        "prefixes": (f"__Secure-a=1; path={{folder}}; {TRAVELS}", "__Secure-b=1; path={folder}"),
+        "prefixes": (f"__Secure-a=1; path={{folder}}; {CROSS_SITE}", "__Secure-b=1; path={folder}"),
         "prefixes in small letters": ("__secure-a=1; path={folder}", "__host-b=1; path={folder}; secure"),
         "a prefix as a value": ("=__Secure-a; path={folder}",),
-        "a prefix with a path": (f"__Host-a=1; path={{folder}}; {TRAVELS}",),
+        "a prefix with a path": (f"__Host-a=1; path={{folder}}; {CROSS_SITE}",),
         "4,096 bytes": (f"a={'b' * 4095}; path={{folder}}",),
         "4,097 bytes": (f"a={'b' * 4096}; path={{folder}}",),
         "without =": ("a; path={folder}",),
@@ -88,10 +89,10 @@ def cookies() -> Iterator[Scenario]:
         visits = tuple(("api", line) for line in lines)
         yield Scenario(f"cookies: {label}", (WITH_COOKIES,), visits=visits)
     names = enumerate(("shop.localhost", ".shop.localhost", "localhost", "a.shop.localhost", "127.0.0.1"))
-    cookies = [travelling(f"a{n}", f"path={{folder}}; domain={name}") for n, name in names]
+    cookies = [cross_site_cookie(f"a{n}", f"path={{folder}}; domain={name}") for n, name in names]
     visits = tuple(("shop", line) for each in cookies for line in each)
     yield Scenario("cookies: domains of names", (replace(WITH_COOKIES, to="shop/a"),), visits=visits)
-    kept = (*travelling("a", "path={folder}"), "lax=1; path={folder}; SameSite=Lax")
+    kept = (*cross_site_cookie("a", "path={folder}"), "lax=1; path={folder}; SameSite=Lax")
     both = tuple(("third", line) for line in kept)
     for label, fetches in {
         "omit and same-origin": (
@@ -146,7 +147,7 @@ def embedding() -> Iterator[Scenario]:
             yield one(f"embedding: {value!r}, {to}", fetch, respond(((POLICY, value),)))
     same_origin: Pairs = ((POLICY, "same-origin"),)
     yield one("embedding: two lines", Call(mode="no-cors"), respond((*same_origin, *same_origin)))
-    yield one("embedding: is not asked in mode cors", Call(), respond((*ANY, *same_origin)))
+    yield one("embedding: has no effect in mode cors", Call(), respond((*ANY, *same_origin)))
     post = Call(mode="no-cors", method="POST", body="text")
     yield one("embedding: POST", post, respond(same_origin))
     yield one("embedding: 404", Call(mode="no-cors"), respond(same_origin, status=404))
@@ -159,16 +160,16 @@ def embedding() -> Iterator[Scenario]:
 
 
 def bodies() -> Iterator[Scenario]:
-    def says(body: str, *headers: tuple[str, str], status: int = 200) -> Route:
+    def with_body(body: str, *headers: tuple[str, str], status: int = 200) -> Route:
         return Route((Reply((*OPEN_HEADERS, *headers), status, body),), OPEN.preflights)
 
     stream = Call(kind="stream")
-    yield one("bodies: a stream of events", stream, says("data: news\n\n", *FEED))
+    yield one("bodies: a stream of events", stream, with_body("data: news\n\n", *FEED))
     refused = Route((Reply(FEED, body="data: news\n\n"),))
     yield one("bodies: a stream of events that is refused", stream, refused)
-    yield one("bodies: a mark of the byte order", Call(), says("\N{BYTE ORDER MARK}text"))
+    yield one("bodies: a byte order mark", Call(), with_body("\N{BYTE ORDER MARK}text"))
     for status in (204, 205, 304):
-        yield one(f"bodies: {status}", Call(), says("", status=status))
+        yield one(f"bodies: {status}", Call(), with_body("", status=status))
     data = Call("data:text/plain,hello%20there?a#b")
     urls = (
         *("data:,", "data:text/plain;charset=utf-8;base64,aGVsbG8", "data:; base64 ,aGV%20sbG8="),
@@ -181,7 +182,7 @@ def bodies() -> Iterator[Scenario]:
     )
     yield Scenario("bodies: data", fetches)
     yield Scenario("bodies: data, a sandboxed frame", (data,), opaque=True)
-    yield Scenario("bodies: data that is none", (Call("data:text/plain"), Call("data:;base64,a")))
+    yield Scenario("bodies: invalid data", (Call("data:text/plain"), Call("data:;base64,a")))
     allowed = (*OPEN_HEADERS, (METHODS, "PUT"), (HEADERS, "x-one"), ("access-control-max-age", "600"))
     for label, fails in {
         "redirect: error": redirect_to("b"),
@@ -199,8 +200,8 @@ def bodies() -> Iterator[Scenario]:
         yield one(f"upload: PUT, {credentials}, no methods", fetch, preflight_allows(OPEN_HEADERS))
 
 
-def opens(*headers: tuple[str, str], status: int = 101) -> Route:
-    """A route that respond a handshake."""
+def open_socket(*headers: tuple[str, str], status: int = 101) -> Route:
+    """Return a route that responds to a handshake."""
     return Route((Reply(headers, status),))
 
 
@@ -208,11 +209,11 @@ def sockets() -> Iterator[Scenario]:
     """Handshakes of WebSockets: no CORS, but an origin and cookies."""
     for where, to in {"home": "home/a", "one site": "api/a", "another site": "third/a"}.items():
         socket = Call(to, kind="socket")
-        yield one(f"sockets: {where}", socket, opens(), metadata=True)
-        yield one(f"sockets: {where}, a sandboxed frame", socket, opens(), metadata=True, opaque=True)
+        yield one(f"sockets: {where}", socket, open_socket(), metadata=True)
+        yield one(f"sockets: {where}, a sandboxed frame", socket, open_socket(), metadata=True, opaque=True)
     for label, attributes in KINDS.items():
         for where, host in {"one site": "api", "another site": "third"}.items():
-            sets = opens(("set-cookie", f"socket=1; {attributes}"))
+            sets = open_socket(("set-cookie", f"socket=1; {attributes}"))
             to = f"{host}/a"
             fetches = (Call(to, kind="socket"),) * 2
             yield Scenario(
@@ -223,14 +224,14 @@ def sockets() -> Iterator[Scenario]:
 def closed_sockets() -> Iterator[Scenario]:
     socket = Call(kind="socket")
     for status in (200, 403, 404, 503):
-        yield one(f"sockets: {status}", socket, opens(status=status))
-    yield one("sockets: a redirect", socket, opens(("location", "b"), status=307))
-    refused = opens(("set-cookie", "socket=1; path={folder}"), status=403)
+        yield one(f"sockets: {status}", socket, open_socket(status=status))
+    yield one("sockets: a redirect", socket, open_socket(("location", "b"), status=307))
+    refused = open_socket(("set-cookie", "socket=1; path={folder}"), status=403)
     yield Scenario("sockets: a cookie of a refusal", (socket, socket), {"api/a": refused})
 
 
 def named() -> Iterator[Scenario]:
-    """What depends on sites, for a page whose host has a name: an address has no domain above it."""
+    """Repeat the scenarios for a page whose host has a name: an IP address has no parent domain."""
     for each in (*cookies(), *metadata(), *embedding(), *sockets()):
         if "domains" not in each.name:
             yield replace(each, name=f"by name: {each.name}", named=True)

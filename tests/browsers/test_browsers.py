@@ -1,4 +1,4 @@
-"""What corsbp promises, in three browser engines."""
+"""The cases in three browser engines: what the page sees, and what the server logs."""
 
 from __future__ import annotations
 
@@ -16,29 +16,27 @@ cases = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES]
 
 @pytest.fixture
 def verdict(bench: Bench, case: Case, record_property: RecordProperty) -> Callable[[str], Verdict]:
-    """What comes of the case with a kind of CORS; the summary at the end tells of it."""
+    """Return a function that runs the case with a kind of CORS, for the summary too."""
     record_property(ENGINE, [bench.browser.name, bench.browser.version])
 
     def of(kind: str) -> Verdict:
-        came = bench.verdict(case, kind)
-        record_property(VERDICT, [bench.browser.name, case.name, kind, [came.holds, came.seconds]])
-        return came
+        outcome = bench.verdict(case, kind)
+        record_property(VERDICT, [bench.browser.name, case.name, kind, [outcome.holds, outcome.seconds]])
+        return outcome
 
     return of
 
 
 @cases
-def test_page_and_server_see_what_the_policy_says(
-    bench: Bench, verdict: Callable[[str], Verdict], case: Case
-) -> None:
-    came = verdict("corsbp")
-    assert came.saw == case.sees_in(bench.browser.name)
-    assert came.holds, f"the server logged {came.logged}, not {case.logged}"
+def test_case_with_corsbp(bench: Bench, verdict: Callable[[str], Verdict], case: Case) -> None:
+    outcome = verdict("corsbp")
+    assert outcome.seen == case.sees_in(bench.browser.name)
+    assert outcome.holds, f"the server logged {outcome.logged}, not {case.logged}"
 
 
 @cases
 def test_case_can_fail(bench: Bench, verdict: Callable[[str], Verdict], case: Case) -> None:
-    """The control: without CORS, or with CORS that allows everything, a case must come out differently."""
+    """The control: without CORS, or with everything allowed, the outcome must be different."""
     unlike = [kind for kind in ("none", "everything") if not verdict(kind).holds]
     if bench.browser.name in case.exempt:
         assert not unlike, "this engine applies CORS here: it is exempt no longer"

@@ -1,4 +1,4 @@
-"""The messages that the README explains are those that the browsers print."""
+"""The messages that the README explains are the messages that browsers print."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NO_NULL = "no message."
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request that is refused, and which of several messages in a cell it is for."""
+class RefusedRequest:
+    """A request that is refused, and the number of its message in a cell."""
 
     path: str
     options: Mapping[str, object] = field(default_factory=dict)
@@ -44,26 +44,37 @@ PUT = {"method": "PUT"}
 
 # What provokes each message of the README, in the order of its headings.
 ROWS = {
-    "missing": [Asked("/list/thing", tab="stranger"), Asked("/plain/thing"), Asked("/nothing")],
-    "other": [Asked("/one/thing", tab="stranger")],
-    "opaque": [Asked("/list/thing", script=SANDBOX % "/list/thing")],
-    "wildcard": [Asked("/public/thing", COOKIES)],
-    "cookies": [Asked("/one/thing", COOKIES)],
-    "status": [Asked("/proxy/405", PUT)],
-    "method": [Asked("/public/stays", PUT), Asked("/list/files/module.js", PUT)],
-    "header": [Asked("/list/thing", {"headers": {"x-foo": "1"}})],
-    "redirect": [Asked("/proxy/moved", PUT), Asked("/proxy/moved/readable", PUT, message=1)],
-    "multiple": [Asked("/proxy/one-line"), Asked("/proxy/adds"), Asked("/proxy/capitals", message=1)],
+    "missing": [
+        RefusedRequest("/list/thing", tab="stranger"),
+        RefusedRequest("/plain/thing"),
+        RefusedRequest("/nothing"),
+    ],
+    "other": [RefusedRequest("/one/thing", tab="stranger")],
+    "opaque": [RefusedRequest("/list/thing", script=SANDBOX % "/list/thing")],
+    "wildcard": [RefusedRequest("/public/thing", COOKIES)],
+    "cookies": [RefusedRequest("/one/thing", COOKIES)],
+    "status": [RefusedRequest("/proxy/405", PUT)],
+    "method": [RefusedRequest("/public/stays", PUT), RefusedRequest("/list/files/module.js", PUT)],
+    "header": [RefusedRequest("/list/thing", {"headers": {"x-foo": "1"}})],
+    "redirect": [
+        RefusedRequest("/proxy/moved", PUT),
+        RefusedRequest("/proxy/moved/readable", PUT, message=1),
+    ],
+    "multiple": [
+        RefusedRequest("/proxy/one-line"),
+        RefusedRequest("/proxy/adds"),
+        RefusedRequest("/proxy/capitals", message=1),
+    ],
 }
 
 # What else the README says of messages, a request for it, and what each engine's message then has.
 ASIDES = {
     "Firefox and Safari add the status: 404.": (
-        Asked("/nothing"),
+        RefusedRequest("/nothing"),
         {"firefox": "Status code: 404", "webkit": "Status code: 404"},
     ),
     "Sanic responds with 405; Chromium and Firefox then complain about the missing header instead.": (
-        Asked("/plain/thing", PUT),
+        RefusedRequest("/plain/thing", PUT),
         {
             "chromium": "preflight … No 'Access-Control-Allow-Origin' header is present",
             "firefox": "Access-Control-Allow-Origin … missing … Status code: 405",
@@ -71,22 +82,22 @@ ASIDES = {
         },
     ),
     'After each preflight that failed, Firefox prints a second message, "CORS request did not succeed".': (
-        Asked("/public/stays", PUT),
+        RefusedRequest("/public/stays", PUT),
         {"firefox": "CORS request did not succeed"},
     ),
     "After a redirect, Chromium names the page's origin, although it sent `null`.": (
-        Asked("/proxy/away"),
+        RefusedRequest("/proxy/away"),
         {"chromium": f"redirected … from origin '{ALLOWED}'", "webkit": "Origin null is not allowed"},
     ),
     "If the browser prints `patch` in lower case": (
-        Asked("/public/thing", {"method": "patch"}),
+        RefusedRequest("/public/thing", {"method": "patch"}),
         {"chromium": "Method patch is not allowed", "webkit": "Method patch is not allowed"},
     ),
 }
 
 
-def quoted() -> list[dict[str, list[str]]]:
-    """What each heading says that each engine prints; "Firefox, if so: …" is another message."""
+def read_messages() -> list[dict[str, list[str]]]:
+    """Return the messages of each engine by heading. "Firefox, if so: …" is a second message."""
     rows: list[dict[str, list[str]]] = []
     for part in CHAPTER.split("\n### ")[1:]:
         row: dict[str, list[str]] = {}
@@ -97,15 +108,15 @@ def quoted() -> list[dict[str, list[str]]]:
     return rows
 
 
-TABLE = dict(zip(ROWS, quoted(), strict=True))
+TABLE = dict(zip(ROWS, read_messages(), strict=True))
 
 
 @contextmanager
 def proxy(app: App, origin: str) -> Iterator[str]:
-    """What may stand before an app, and answers itself or adds to what the app says."""
+    """Start a server that responds like a proxy: by itself, or with more headers than the app."""
     header, capitals = "access-control-allow-origin", "Access-Control-Allow-Origin"
     away = f"http://127.0.0.1:{app.port}/list/thing"
-    answers: dict[str, tuple[int, list[tuple[str, str]]]] = {
+    responses: dict[str, tuple[int, list[tuple[str, str]]]] = {
         "405": (405, [(header, "*")]),
         "moved": (307, [("location", "/")]),
         "moved/readable": (307, [(header, "*"), ("location", "/")]),
@@ -118,7 +129,7 @@ def proxy(app: App, origin: str) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path, _, query = self.path.removeprefix("/proxy/").partition("?")
-            status, headers = answers[path]
+            status, headers = responses[path]
             self.send_response(status)
             for name, value in headers:
                 self.send_header(name, f"{value}?{query}" if name == "location" else value)
@@ -128,7 +139,7 @@ def proxy(app: App, origin: str) -> Iterator[str]:
             self.do_GET()
 
         def log_message(self, *_: object) -> None:
-            """The browsers say what matters."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=[0.05])
@@ -142,7 +153,7 @@ def proxy(app: App, origin: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Page:
-    """Makes requests, and knows what the browser prints of them."""
+    """A page that makes requests, and the messages of its browser."""
 
     engine: str
     console: Console
@@ -150,15 +161,15 @@ class Page:
     proxy: str
     origin: str
 
-    def sees(self, asked: Asked, case: str) -> object:
-        api = self.proxy if asked.path.startswith("/proxy/") else self.app
-        return self.console.browser.run(asked.tab, str(asked), name=case, api=api, sockets="")
+    def sees(self, refused: RefusedRequest, case: str) -> object:
+        api = self.proxy if refused.path.startswith("/proxy/") else self.app
+        return self.console.browser.run(refused.tab, str(refused), name=case, api=api, sockets="")
 
-    def check_refused(self, asked: Asked, case: str, text: str) -> None:
-        """The request is refused, and the browser prints what is shortened to `text`."""
-        assert REFUSED in str(self.sees(asked, case))
-        said = eventually(lambda: any(self.is_short_for(text, line) for line in self.console.about(case)))
-        assert said, f"not {text!r}, but {self.console.about(case)}"
+    def check_refused(self, refused: RefusedRequest, case: str, text: str) -> None:
+        """Check that the request is refused, and that the browser prints a message like `text`."""
+        assert REFUSED in str(self.sees(refused, case))
+        printed = eventually(lambda: any(self.is_short_for(text, line) for line in self.console.about(case)))
+        assert printed, f"not {text!r}, but {self.console.about(case)}"
 
     def is_short_for(self, text: str, message: str) -> bool:
         if text == NO_NULL:
@@ -177,25 +188,25 @@ def page(bench: Bench, pages: Pages, folder: Path) -> Iterator[Page]:
 @pytest.mark.parametrize("row", ROWS)
 def test_table(page: Page, row: str) -> None:
     texts = TABLE[row][page.engine]
-    for number, asked in enumerate(ROWS[row]):
-        page.check_refused(asked, f"{row}-{number}", texts[min(asked.message, len(texts) - 1)])
+    for number, refused in enumerate(ROWS[row]):
+        page.check_refused(refused, f"{row}-{number}", texts[min(refused.message, len(texts) - 1)])
 
 
 @pytest.mark.parametrize("sentence", ASIDES)
-def test_what_is_said_around_it(page: Page, sentence: str) -> None:
+def test_sentences_around_the_table(page: Page, sentence: str) -> None:
     assert sentence in CHAPTER.replace("\n", " ")
-    asked, texts = ASIDES[sentence]
+    refused, texts = ASIDES[sentence]
     if page.engine in texts:
-        page.check_refused(asked, f"aside-{[*ASIDES].index(sentence)}", texts[page.engine])
+        page.check_refused(refused, f"aside-{[*ASIDES].index(sentence)}", texts[page.engine])
 
 
 def test_granted_request_prints_nothing(page: Page) -> None:
-    """The control. One that is refused comes after it: when that is printed, all is."""
+    """The control. A refused request comes after it: when its message is printed, all are."""
     before = len(page.console.lines())
     for options, sees in [({}, "200 GET"), (PUT, "200 PUT")]:
-        assert page.sees(Asked("/list/thing", options), "granted") == sees
-    (asked,), (text,) = ROWS["wildcard"], TABLE["wildcard"][page.engine]
-    page.check_refused(asked, "refused", text)
+        assert page.sees(RefusedRequest("/list/thing", options), "granted") == sees
+    (refused,), (text,) = ROWS["wildcard"], TABLE["wildcard"][page.engine]
+    page.check_refused(refused, "refused", text)
     lines = page.console.lines()[before:]
     texts = {text for row in TABLE.values() for text in row[page.engine] if text != NO_NULL}
     assert {each for each in texts if any(page.is_short_for(each, line) for line in lines)} == {text}

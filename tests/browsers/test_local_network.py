@@ -88,7 +88,7 @@ def simulate(server: ScenarioServer, call: Call, local_network: bool) -> Result:
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.kind} {call.method} {call.mode}")
-def test_model_says_what_chromium_prints(server: ScenarioServer, call: Call) -> None:
+def test_model_has_the_words_of_chromium(server: ScenarioServer, call: Call) -> None:
     denied = simulate(server, call, local_network=False)
     assert (denied.blocked_by, denied.sent) == ("local-network", ())
     assert denied.steps[-1].text == DENIED

@@ -1,4 +1,4 @@
-"""The models of the engines by themselves, without any engine: what each line of their table does."""
+"""The models without the engines: each quirk changes the outcome of a scenario."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ QUIRKS = [
 
 @pytest.fixture(scope="module")
 def unlike(simulated: Simulated) -> dict[EngineName, list[Scenario]]:
-    """By engine, the scenarios in which its model is not the standard."""
+    """The scenarios in which a model differs from the standard, by engine."""
     standard = simulated["standard"]
     return {
-        engine: [BY_NAME[name] for name, came in each.items() if came != standard[name]]
+        engine: [BY_NAME[name] for name, outcomes in each.items() if outcomes != standard[name]]
         for engine, each in simulated.items()
     }
 
 
 @pytest.mark.parametrize("engine", NAMES)
-def test_the_same_comes_out_again(
+def test_outcomes_are_the_same_again(
     server: ScenarioServer,
     simulated: Simulated,
     unlike: Mapping[EngineName, list[Scenario]],
     engine: EngineName,
 ) -> None:
-    """The control of the next one."""
+    """The control of the next test."""
     again = asyncio.run(run_in_simulator(engine, server, unlike[engine]))
     assert len(again) > 50 and all(each == simulated[engine][name] for name, each in again.items())
 
@@ -63,26 +63,26 @@ def test_each_quirk_is_shown_by_a_scenario(
     unlike: Mapping[EngineName, list[Scenario]],
     which: tuple[EngineName, str],
 ) -> None:
-    """Without it, one of the scenarios in which the engine differs comes out differently."""
+    """Without it, the outcome of one of these scenarios is different."""
     engine, quirk = which
     without = replace(ENGINES[engine], **{quirk: getattr(STANDARD, quirk)})
     monkeypatch.setitem(ENGINES, engine, without)
     left = unlike[engine]
     while left:
         some, left = left[:10], left[10:]
-        came = asyncio.run(run_in_simulator(engine, server, some))
-        if any(each != simulated[engine][name] for name, each in came.items()):
+        outcomes = asyncio.run(run_in_simulator(engine, server, some))
+        if any(each != simulated[engine][name] for name, each in outcomes.items()):
             return
     pytest.fail(f"no scenario shows {quirk}")
 
 
 def test_in_memory_as_over_a_server(server: ScenarioServer, simulated: Simulated) -> None:
-    """What is compared with engines is simulated in memory; a part of it here by way of a real server."""
-    over = asyncio.run(run_in_simulator("standard", server, SCENARIOS[::5], sender=ServerSender(0.5)))
-    assert over == {name: simulated["standard"][name] for name in over}
+    """Some of the scenarios have the same outcome with a real server."""
+    with_server = asyncio.run(run_in_simulator("standard", server, SCENARIOS[::5], sender=ServerSender(0.5)))
+    assert with_server == {name: simulated["standard"][name] for name in with_server}
 
 
-def test_exceptions_are_of_scenarios() -> None:
+def test_exceptions_name_scenarios() -> None:
     assert [engine.name for engine in REAL] == NAMES
     assert len(BY_NAME) == len(SCENARIOS)
     assert {*EXCEPTIONS} <= {(name, engine) for name in BY_NAME for engine in NAMES}

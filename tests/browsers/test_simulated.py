@@ -1,4 +1,4 @@
-"""`corsbp.testing` against real engines: what pages see and what the server is asked must be the same."""
+"""`corsbp.testing` compared with real engines: pages must see the same, and servers get the same requests."""
 
 from __future__ import annotations
 
@@ -28,28 +28,27 @@ def real(bench: Bench, server: ScenarioServer) -> Mapping[str, Outcome]:
 
 
 @pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
-def test_engine_does_as_its_model_does(
+def test_engine_and_model_have_one_outcome(
     record_property: RecordProperty,
     bench: Bench,
     real: Mapping[str, Outcome],
     simulated: Simulated,
     name: str,
 ) -> None:
-    """A difference has its reason in `EXCEPTIONS`, and a reason there its difference.
+    """Every difference has a reason in `EXCEPTIONS`, and every reason there is a difference.
 
-    How often the standard and "today" come out as the engine is counted, too: where one of them does not, the
-    engine's model does not either, and its quirks say why.
+    The summary counts how often the standard and "today" have the engine's outcome too.
     """
     engine = cast(EngineName, bench.browser.name)
     record_property(ENGINE, [engine, bench.browser.version])
     reason = EXCEPTIONS.get((name, engine))
     models: dict[EngineName, str] = {"standard": "standard", "today": "today", engine: "its own model"}
-    for kind, told in models.items():
-        came = "exceptions" if reason else "explained"
+    for kind, model in models.items():
+        agreement = "exceptions" if reason else "explained"
         equal = agree(kind, simulated[kind][name], real[name])
-        record_property(AGREEMENT, [told, "equal" if equal else came])
+        record_property(AGREEMENT, [model, "equal" if equal else agreement])
     same = simulated[engine][name] == real[name]
-    both = f"simulated: {story(simulated[engine][name])}\n\nreal: {story(real[name])}"
+    both = f"simulated: {describe(simulated[engine][name])}\n\nreal: {describe(real[name])}"
     assert same or reason, both
     assert not (same and reason), f"no exception any longer: {reason}"
 
@@ -62,18 +61,18 @@ BLOCKED = [
 ]
 
 
-def test_engines_that_let_third_parties_have_no_cookies(
+def test_engines_without_third_party_cookies(
     bench: Bench, as_delivered: Browser, server: ScenarioServer
 ) -> None:
-    """As some are delivered. WebKit takes none from third parties, but sends what they set themselves."""
+    """The default of some engines. WebKit keeps none, but sends those that a visit has set."""
     chosen = [scenario for scenario in SCENARIOS if scenario.name in BLOCKED]
     assert len(chosen) == len(BLOCKED)
     engine = cast(EngineName, bench.browser.name)
-    mine = asyncio.run(run_in_simulator(engine, server, chosen, third_party_cookies=False))
-    theirs = run_in_page(as_delivered, server, chosen)
-    different = {name for name in BLOCKED if mine[name] != theirs[name]}
+    simulated_outcomes = asyncio.run(run_in_simulator(engine, server, chosen, third_party_cookies=False))
+    real_outcomes = run_in_page(as_delivered, server, chosen)
+    different = {name for name in BLOCKED if simulated_outcomes[name] != real_outcomes[name]}
     assert bool(different) is (bench.browser.name == "webkit"), different
 
 
-def story(outcome: Outcome) -> str:
+def describe(outcome: Outcome) -> str:
     return "\n    ".join(["", *map(str, outcome.seen), *outcome.logged])

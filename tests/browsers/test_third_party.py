@@ -1,4 +1,4 @@
-"""Which cookies an API gets back from a page of another origin: what examples/README.md says of sites."""
+"""The cookies that an API gets back from a page of another origin, as examples/README.md has them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def listens(port: int) -> bool:
 
 @pytest.fixture(scope="module")
 def port(pages: Pages, folder: Path) -> Iterator[int]:
-    """A server of the API that allows all pages, with cookies."""
+    """The port of the API, which allows all pages, with cookies."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
@@ -58,9 +58,9 @@ def port(pages: Pages, folder: Path) -> Iterator[int]:
 def comes_back(browser: Browser, port: int, case: tuple[str, str, str]) -> bool:
     tab, host, kind = case
     script = LOG_IN % (f"{host}:{port}", kind, kind)
-    saw = browser.run(tab, script, name=f"{host}-{kind}", api="", sockets="")
-    assert saw in ("ann", "nobody")
-    return saw == "ann"
+    seen = browser.run(tab, script, name=f"{host}-{kind}", api="", sockets="")
+    assert seen in ("ann", "no cookie")
+    return seen == "ann"
 
 
 @pytest.mark.parametrize("case", CASES, ids=" ".join)

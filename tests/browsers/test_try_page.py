@@ -52,8 +52,8 @@ class Attempt:
 def attempt(folder: Path) -> Iterator[Attempt]:
     command = [sys.executable, "-m", "corsbp", "try", "examples.versions:app", "--allow"]
     with running([*command, "--port", "0", "--page-port", "0"], folder / "attempt", cwd=ROOT) as program:
-        program.until(lambda: "Ctrl-C" in program.said(), "serving")
-        yield Attempt(program.said())
+        program.until(lambda: "Ctrl-C" in program.read_output(), "serving")
+        yield Attempt(program.read_output())
 
 
 def test_an_allowed_route(bench: Bench, attempt: Attempt) -> None:

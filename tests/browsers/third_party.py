@@ -22,18 +22,18 @@ app, api = Sanic("third_party"), Blueprint("api")
 @api.post("/login")
 async def login(request: Request) -> HTTPResponse:
     kind = request.args["kind"][0]
-    answer = text("hello")
-    answer.add_cookie(kind, "ann", **KINDS[kind])
-    return answer
+    response = text("hello")
+    response.add_cookie(kind, "ann", **KINDS[kind])
+    return response
 
 
 @api.get("/me")
 async def me(request: Request) -> HTTPResponse:
-    """Whose cookie comes back; it goes then, so that no other test's requests have it."""
+    """Respond with the cookie, and delete it for the next test."""
     kind = request.args["kind"][0]
-    answer = text(request.cookies.get(kind) or "nobody")
-    answer.add_cookie(kind, "", max_age=0, **KINDS[kind])
-    return answer
+    response = text(request.cookies.get(kind) or "no cookie")
+    response.add_cookie(kind, "", max_age=0, **KINDS[kind])
+    return response
 
 
 app.blueprint(cors_group(api, allow_origins=ORIGINS, allow_credentials=True))

@@ -125,7 +125,7 @@ def nginx(path: str, apps: Mapping[str, App], folder: Path) -> Iterator[int]:
             try:
                 program.until((folder / "pid").exists, "listening")
             except ProgramError:
-                if attempt == attempts or "in use" not in program.said():
+                if attempt == attempts or "in use" not in program.read_output():
                     raise
                 continue
             yield port

@@ -161,7 +161,7 @@ def nginx(folder: Path, app: int, servers: str, shared: str = SHARED) -> Iterato
             try:
                 program.until((folder / "pid").exists, "listening")
             except ProgramError:
-                if attempt == attempts or "in use" not in program.said():
+                if attempt == attempts or "in use" not in program.read_output():
                     raise
                 continue
             yield Nginx(ports)

@@ -125,7 +125,7 @@ def sanic(folder: Path, target: str, *options: str) -> Iterator[tuple[int, Progr
 
 def workers(server: Program) -> int:
     """Return how many workers of Sanic logged that they serve."""
-    return len(set(re.findall(r"Starting worker \[(\d+)\]", server.said())))
+    return len(set(re.findall(r"Starting worker \[(\d+)\]", server.read_output())))
 
 
 @pytest.mark.parametrize("options", [["--workers", "3"], ["--fast"]], ids=" ".join)

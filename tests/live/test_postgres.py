@@ -262,7 +262,7 @@ def pgbouncer(server: Server, folder: Path) -> Iterator[int]:
     folder.chmod(0o755)
     user = ["-u", "postgres"] if os.getuid() == 0 else []
     with running([program, *user, folder / "pgbouncer.ini"], folder / "log") as process:
-        process.until(lambda: "listening on" in process.said(), "listening")
+        process.until(lambda: "listening on" in process.read_output(), "listening")
         yield port
 
 

@@ -69,6 +69,6 @@ def test_every_way_to_start(way: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
     with started(way, tmp_path, "required:app", free_port(), 0) as server:
         deadline = time.monotonic() + 60
         while server.alive():
-            assert time.monotonic() < deadline, server.said()
+            assert time.monotonic() < deadline, server.read_output()
             time.sleep(0.05)
-    assert "cors_group(api): no live origins came" in server.said()
+    assert "cors_group(api): no live origins came" in server.read_output()

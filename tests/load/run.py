@@ -336,7 +336,7 @@ async def serving(folder: Path) -> AsyncIterator[tuple[int, Program]]:
             with contextlib.suppress(OSError):
                 await (await Connection.open(port)).close()
                 return True
-            assert program.alive(), program.said()
+            assert program.alive(), program.read_output()
             return False
 
         await until(listens, "listening")
