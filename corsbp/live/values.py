@@ -167,16 +167,23 @@ class ValidEntries:
             self.origins += dict.fromkeys(origins) if has_duplicates else origins
 
     def _add_one(self, entry: object) -> None:
-        if isinstance(entry, str):
-            text = str.__str__(entry)
-            # The grammar first: it is bounded and cheap, while an explanation of what is wrong is not.
-            if text not in self.known and not (is_entry(text) and not entry_problems(text, self.fields)):
-                self.left_out.append(entry)
-            elif is_pattern(text):
-                self.patterns[text] = None
-            else:
-                self._add_origins([text])
-        elif not callable(entry) or entry_problems(entry, self.fields):
+        if not isinstance(entry, str):
+            self._add_function(entry)
+            return
+        text = str.__str__(entry)
+        if text not in self.known and not self._is_valid(text):
+            self.left_out.append(entry)
+        elif is_pattern(text):
+            self.patterns[text] = None
+        else:
+            self._add_origins([text])
+
+    def _is_valid(self, text: str) -> bool:
+        # The grammar first: it is bounded and cheap, while an explanation of what is wrong is not.
+        return is_entry(text) and not entry_problems(text, self.fields)
+
+    def _add_function(self, entry: object) -> None:
+        if not callable(entry) or entry_problems(entry, self.fields):
             self.left_out.append(entry)
         elif entry not in self.functions:
             self.functions.append(entry)
