@@ -29,6 +29,7 @@ The modules, from the entry inwards; imports run downwards only:
     server_responses  responses that may come from a server in front of the app
     loading           `module:app` as typed: the app, or a message that says what was found instead
     findings          what is odd about the routes of an app
+    request_findings  what check_requests does not check
     finding           one finding
     finding_ids       ids of what only an audit finds: message, meaning, remedy
     other_cors        the settings of other CORS packages in an app

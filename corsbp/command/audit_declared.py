@@ -100,6 +100,8 @@ def describe_policy(policy: CorsPolicy) -> str:
     for name, values in (("methods", policy.allow_methods), ("headers", policy.allow_headers)):
         if values != "*":
             parts.append(f"{name}: {','.join(values) or 'none'}")
+    if policy.check_requests:
+        parts.append(f"checks {policy.check_requests}")
     if policy.expose_headers:
         parts.append(f"exposes: {','.join(policy.expose_headers)}")
     return "; ".join(parts)

@@ -37,6 +37,15 @@ INSECURE_ORIGIN: Final = _declare(
     "the responses.",
     remedy="Use https if the responses are not public.",
 )
+REQUESTS_UNCHECKED: Final = _declare(
+    "requests-unchecked",
+    "forms of every site can send writes with the cookies of your users: check_requests is False",
+    meaning="A section allows credentials, and does not check who sends POST, PUT, PATCH and DELETE. In a "
+    "section that does, it names each route that is exempt.",
+    remedy='Write `check_requests="writes"`, first in a report-only policy. Ignore it if the app has another '
+    "protection, such as tokens in forms, or if the route is exempt on purpose.",
+)
+REQUESTS_EXEMPT: Final = REQUESTS_UNCHECKED.variant("its ctx_cors exempts it from the check of its section")
 SET_TOO_LATE: Final = _declare(
     "set-too-late",
     "CORS_ORIGINS={value!r} was set after app.extend()",

@@ -24,6 +24,7 @@ from . import finding_ids
 from .finding import Finding, Level, make_finding, sort_findings
 from .finding_ids import AUDIT_FINDINGS
 from .other_cors import applied_sanic_ext_origins, find_other_cors, iterate_routes
+from .request_findings import check_forged_requests
 from .source_lines import format_line, locate_handler
 
 FINDINGS: Final = PROBLEMS | WARNINGS | AUDIT_FINDINGS.keys()
@@ -62,6 +63,7 @@ def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[
         *_check_policies(routes, policies),
         *_check_neighbouring_routes(routes),
         *_check_websockets(routes),
+        *check_forged_requests(routes, policies),
         *_check_open_sections(sections),
         *_check_other_cors(app, routes),
     }

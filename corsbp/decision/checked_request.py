@@ -21,10 +21,7 @@ class HeaderLines(Protocol):
 
 
 class CheckedRequest:
-    """A request, as its check reads it.
-
-    names: the headers that were read, in this order: the response varies with them.
-    """
+    """A request, as its check reads it."""
 
     def __init__(
         self, method: str, headers: HeaderLines, find_own: Callable[[], bool], find_host: Callable[[], str]
@@ -35,7 +32,7 @@ class CheckedRequest:
         find_host: returns the host that it was sent to, for the words of a refusal.
         """
         self.method = method
-        self.names: tuple[str, ...] = ()
+        self._names: list[str] = []
         self.find_host = find_host
         self._headers = headers
         self._find_own = find_own
@@ -45,10 +42,14 @@ class CheckedRequest:
         """Whether Origin is the server's own."""
         return self._find_own()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The headers that were read, in this order: the response varies with them."""
+        return tuple(dict.fromkeys(self._names))
+
     def lines(self, name: str) -> Sequence[str]:
         """Return the lines of a header."""
-        if name not in self.names:
-            self.names = (*self.names, name)
+        self._names.append(name)
         return self._headers.getall(name, ())
 
     def has(self, name: str, value: str) -> bool:

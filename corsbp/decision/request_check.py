@@ -149,5 +149,7 @@ def _find_sent_credentials(request: CheckedRequest) -> str | None:
     """
     if request.lines(COOKIE):
         return COOKIE
-    schemes = [line.strip().partition(" ")[0].lower() for line in request.lines(AUTHORIZATION)]
-    return AUTHORIZATION if any(scheme != "bearer" for scheme in schemes) else None
+    for line in request.lines(AUTHORIZATION):
+        if line.strip().partition(" ")[0].lower() != "bearer":
+            return AUTHORIZATION
+    return None

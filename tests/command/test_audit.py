@@ -341,6 +341,8 @@ def test_table(audit: Any) -> None:
         "error WebSocket /one/talk: check_websockets=False: pages of every site can open it "
         "[websocket-unchecked]",
         f"info cors_group(public): any origin, since no allow_origins is written{LINE} [any-origin]",
+        "info cors_group(one): forms of every site can send writes with the cookies of your users: "
+        "check_requests is False [requests-unchecked]",
     ]
     assert lines[-1].endswith("9 routes, 7 in sections; 1 error, 0 warnings")
     assert (status, err) == (1, "")
@@ -536,6 +538,7 @@ def test_json(audit: Any) -> None:
     assert [(each["id"], each["level"]) for each in found["findings"]] == [
         ("websocket-unchecked", "error"),
         ("any-origin", "info"),
+        ("requests-unchecked", "info"),
     ]
     assert len(found["routes"]) == 9 and found["routes"][1]["policy"] is None
 

@@ -61,6 +61,10 @@ def varies(cors: dict[str, str], *names: str) -> dict[str, str]:
     return cors | {"vary": ", ".join(names)}
 
 
+INSPECTED = {
+    "access-control-allow-origin": "https://inspector.example",
+    "access-control-expose-headers": "mcp-session-id",
+}
 ROWS: dict[str, dict[str, Expectation]] = {
     "Cookies between sites": {
         "read": (request("GET", "/account/"), 200, COOKIES),
@@ -130,6 +134,22 @@ ROWS: dict[str, dict[str, Expectation]] = {
             200,
             {"access-control-allow-origin": "https://intranet.example"},
         )
+    },
+    "Forged requests, and a login that posts a form": {
+        "a page": (request("POST", "/api/orders", cookie="a=1"), 200, COOKIES),
+        "a form of another page": (request("POST", "/api/orders", EVIL, cookie="a=1"), 403, COOKIES),
+        "the own page": (request("POST", "/api/orders", "https://api.example", cookie="a=1"), 200, COOKIES),
+        "the provider": (request("POST", "/api/login/callback", EVIL, cookie="a=1"), 200, COOKIES),
+    },
+    "A server on the user's own machine": {
+        "an editor": (request("POST", "/mcp/", None, host="localhost:8000"), 200, INSPECTED),
+        "the inspector": (
+            request("POST", "/mcp/", "https://inspector.example", host="127.0.0.1:8000"),
+            200,
+            INSPECTED,
+        ),
+        "another page": (request("POST", "/mcp/", EVIL, host="[::1]:8000"), 403, INSPECTED),
+        "rebound": (request("POST", "/mcp/", "http://evil.example:8000", host="evil.example:8000"), 404, {}),
     },
     "Keep a regular expression": {
         "matched": (

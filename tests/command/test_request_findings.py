@@ -1,0 +1,68 @@
+"""Findings of `corsbp audit` about forged requests."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from sanic import Blueprint
+
+from corsbp import CorsPolicy, CorsPolicyWarning, cors_group
+from corsbp.command.audit_declared import describe_policy
+from corsbp.command.findings import audit_app
+
+from ..support import ORIGIN, handler, new_app
+
+COOKIES: dict[str, Any] = {"allow_origins": [ORIGIN], "allow_credentials": True}
+IDS = ("requests-unchecked", "requests-any-origin")
+
+
+def blueprint(name: str, **contexts: Any) -> Blueprint:
+    """Return a blueprint with a route that reads, one that writes, a socket, and one for each context."""
+    bp = Blueprint(name, url_prefix=f"/{name}")
+    bp.add_route(handler, "/read", methods=["GET"], name="read")
+    bp.add_route(handler, "/write", methods=["GET", "POST"], name="write")
+    bp.add_websocket_route(handler, "/ws", name="ws")
+    for path, context in contexts.items():
+        bp.add_route(handler, f"/{path}", methods=["PUT", "POST"], name=path, ctx_cors=context)
+    return bp
+
+
+def findings_of(*groups: Any) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    _, findings = audit_app(new_app(*groups))
+    return [(each.level, each.id, each.where, each.paths) for each in findings if each.id in IDS]
+
+
+def test_a_section_with_credentials_whose_writes_are_not_checked_is_an_information() -> None:
+    groups = [
+        cors_group(blueprint("cookies"), **COOKIES),
+        cors_group(blueprint("checked"), **COOKIES, check_requests="writes"),
+        cors_group(blueprint("tokens"), allow_origins=[ORIGIN]),
+    ]
+    assert findings_of(*groups) == [
+        ("info", "requests-unchecked", "cors_group(cookies)", ("/cookies/write",)),
+    ]
+
+
+def test_each_route_that_is_exempt_from_the_check_of_its_section_is_listed() -> None:
+    policy = CorsPolicy(**COOKIES, check_requests="writes")
+    exempt = policy.replace(check_requests=False)
+    bp = blueprint("api", callback=exempt, out=False, own=CorsPolicy(**COOKIES, check_requests="all"))
+    assert findings_of(cors_group(bp, policy=policy)) == [
+        ("info", "requests-unchecked", "POST,PUT /api/callback", ("/api/callback",)),
+        ("info", "requests-unchecked", "POST,PUT /api/out", ("/api/out",)),
+    ]
+
+
+def test_a_check_beside_any_origin_is_a_finding() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CorsPolicyWarning)
+        group = cors_group(blueprint("open"), check_requests="writes")
+    assert findings_of(group) == [
+        ("warning", "requests-any-origin", "cors_group(open)", ("/open/read", "/open/write", "/open/ws")),
+    ]
+
+
+def test_the_table_names_the_check() -> None:
+    policy = CorsPolicy(**COOKIES, check_requests="writes")
+    assert describe_policy(policy) == f"{ORIGIN}; credentials; checks writes"
