@@ -248,7 +248,5 @@ def cors_group(
         version_prefix=version_prefix,
         name_prefix=name_prefix,
     )
-    for member in members:
-        if not isinstance(member, Sanic):
-            group.append(member)
+    group.extend(member for member in members if not isinstance(member, Sanic))
     return group

@@ -10,7 +10,7 @@ from sanic import Blueprint, Sanic, raw, text
 
 from corsbp import cors_group
 
-NAMED = 20  # origins in each worker: strangers choose them
+NAMED = 20  # origins in each worker: clients choose them
 refused = Counter("cors_refused", "Pages that were refused.", ["section", "id", "report_only"])
 origins = Counter("cors_refused_origins", "Some origins that were not allowed.", ["origin"])
 named: set[str] = set()

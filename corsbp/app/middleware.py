@@ -16,11 +16,11 @@ from ..decision.request_check import is_checked
 from ..spec.fetch import ORIGIN
 from .forged_requests import receive_if_not_forged
 from .other_cors import without_other_cors
-from .routes import Middleware
+from .routes import AnyMiddleware
 from .send import SendWrapper, current_send_wrapper, send_wrapper_for
 from .websockets import check_handshake
 
-Chain: TypeAlias = deque[Middleware]
+Chain: TypeAlias = deque[AnyMiddleware]
 
 
 class RouteMiddleware:

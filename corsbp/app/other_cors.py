@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .routes import Middleware
+from .routes import AnyMiddleware
 
 
-def without_other_cors(chain: Iterable[Any]) -> list[Middleware]:
+def without_other_cors(chain: Iterable[Any]) -> list[AnyMiddleware]:
     """Return a chain without the app-wide CORS of other packages: a section has its own."""
     return [each for each in chain if other_cors_package(each) is None]
 
 
-def other_cors_package(middleware: Middleware) -> str | None:
+def other_cors_package(middleware: AnyMiddleware) -> str | None:
     """Return the other CORS package that a middleware of the app belongs to; None for others."""
     while (inner := getattr(middleware, "func", None)) is not None:
         middleware = inner

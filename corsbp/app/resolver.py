@@ -36,7 +36,7 @@ from .middleware import RouteMiddleware, active_policy_of
 from .missing_routes import MissingRoute
 from .other_cors import without_other_cors
 from .preflights import OptionsHandler
-from .routes import AnySanic, Middleware, copy_extra, without_middleware
+from .routes import AnyMiddleware, AnySanic, copy_extra, without_middleware
 
 Found: TypeAlias = tuple[Route, Callable[..., Any], dict[str, Any]]
 
@@ -72,7 +72,7 @@ class Resolver:
             if section is not None and active is section:
                 methods_of.setdefault(section, set()).update(route.methods)
         self.methods = sort_methods(methods)
-        self.methods_of = {section: sort_methods(its) for section, its in methods_of.items()}
+        self.methods_of = {section: sort_methods(found) for section, found in methods_of.items()}
         self.prefixes = prefixes
         self.get.cache_clear()
 
@@ -177,7 +177,7 @@ class Resolver:
             make_error = partial(MethodNotAllowed, f"{error}", method=method, allowed_methods=allowed)
         missing = MissingRoute(active, make_error)
         # the app's middleware, in the order that Sanic has for requests without a route
-        chain: list[Middleware] = [missing.begin, *self.app.request_middleware, missing.fail]
+        chain: list[AnyMiddleware] = [missing.begin, *self.app.request_middleware, missing.fail]
         if method == "OPTIONS":
             chain.insert(0, options.intercept)
         route = self._make_route(active, missing.fail, chain)
@@ -224,9 +224,9 @@ class Resolver:
     def _make_route(
         self,
         active: ActivePolicy,
-        handler: Middleware,
-        requests: Iterable[Middleware],
-        responses: Iterable[Middleware] = (),
+        handler: AnyMiddleware,
+        requests: Iterable[AnyMiddleware],
+        responses: Iterable[AnyMiddleware] = (),
         context: Any = None,
     ) -> Route:
         """Return a route that the router does not have, with the context of a route of the same path."""

@@ -16,7 +16,7 @@ from sanic_routing.utils import path_to_parts
 from ..decision.prefix_tree import Segment
 
 AnySanic: TypeAlias = Sanic[Any, Any]
-Middleware: TypeAlias = Callable[..., Any]
+AnyMiddleware: TypeAlias = Callable[..., Any]
 Prefix: TypeAlias = tuple[str | None, tuple[Segment, ...]]
 """The host and the segments that stand before what a blueprint's routes declare."""
 

@@ -20,7 +20,7 @@ from sanic.request import Request
 from sanic.response import BaseHTTPResponse
 
 from ..decision.active_policy import ActivePolicy
-from ..decision.compiled import CompiledPolicy, Headers
+from ..decision.compiled import CompiledPolicy, EncodedHeaders
 from ..decision.merge import forbid_storing, has_names_to_compare, merge_headers, vary_by
 from ..decision.origin_functions import OriginDecision, decide_origin
 from ..decision.preflight import PathPolicies
@@ -79,7 +79,7 @@ class SendWrapper:
         """Whether the response goes through this."""
         self.checked_names: tuple[str, ...] = ()
         """The headers by which the request was checked, if its response can be in a cache."""
-        self._headers: Headers | None = None
+        self._headers: EncodedHeaders | None = None
         self._stream = stream
         self._send = send
 
@@ -123,7 +123,9 @@ class SendWrapper:
             raise ServerError("Response stream was ended, no more response data is allowed to be sent.")
         await send(data, end_stream)
 
-    def settle(self, headers: Headers, kind: AttemptKind = READ, path: PathPolicies | None = None) -> None:
+    def settle(
+        self, headers: EncodedHeaders, kind: AttemptKind = READ, path: PathPolicies | None = None
+    ) -> None:
         """Send these headers, whatever the policy says of other responses: for OPTIONS.
 
         `kind` and `path` are those of the page's attempt.

@@ -14,7 +14,7 @@ from ..spec.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, EXPOSE_HEADERS, ORIGIN
 from .differences import DifferenceCounter
 from .refusal import Refusal, origin_refusal
 
-Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+EncodedHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """The `access-control-*` headers of a response; a Vary, where there is one, comes last."""
 
 _ALLOW_ORIGIN: Final = ALLOW_ORIGIN.encode()
@@ -58,7 +58,7 @@ class CompiledPolicy:
         policy = self.policy
         # "*" with a store: the origin may be another one a moment later.
         self.vary = (ORIGIN,) if self.static is None or self.is_live else ()
-        self.credentials_headers: Headers = ()
+        self.credentials_headers: EncodedHeaders = ()
         if policy.allow_credentials:
             self.credentials_headers = encode_headers((ALLOW_CREDENTIALS, "true"))
         self.expose_headers = encode_headers((EXPOSE_HEADERS, ",".join(policy.expose_headers)))
@@ -68,7 +68,7 @@ class CompiledPolicy:
             *self.expose_headers,
             *self.refused_headers,
         )
-        self.static_headers: Headers | None = None
+        self.static_headers: EncodedHeaders | None = None
         if self.static is not None:
             self.static_headers = self.response_headers(self.static)
 
@@ -115,7 +115,7 @@ class CompiledPolicy:
             return None
         return origin_refusal(self.policy, origins, failed)
 
-    def response_headers(self, grant: str | None) -> Headers:
+    def response_headers(self, grant: str | None) -> EncodedHeaders:
         """Return the headers of a response other than a preflight's."""
         if grant is None:
             return self.refused_headers
@@ -132,6 +132,6 @@ class ReportOnlyPolicy(CompiledPolicy):
         self.differences = differences
 
 
-def encode_headers(*pairs: tuple[str, str]) -> Headers:
+def encode_headers(*pairs: tuple[str, str]) -> EncodedHeaders:
     """Return these headers as bytes, without those that have no value."""
     return tuple((name.encode(), value.encode()) for name, value in pairs if value)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from ..spec.fetch import CACHE_CONTROL, PREFIX, VARY, merge_vary
-from .compiled import Headers
+from .compiled import EncodedHeaders
 
 _PREFIX: Final = PREFIX.encode()
 _VARY: Final = VARY.encode()
@@ -38,7 +38,7 @@ def has_names_to_compare(names: Iterable[str]) -> bool:
     return False
 
 
-def vary_by(headers: Headers, names: tuple[str, ...]) -> Headers:
+def vary_by(headers: EncodedHeaders, names: tuple[str, ...]) -> EncodedHeaders:
     """Return headers of a section, with these names in their Vary."""
     last = headers[-1:] if headers and headers[-1][0] == _VARY else ()
     return (*headers[: len(headers) - len(last)], (_VARY, _extend_vary(last[0][1] if last else b"", names)))
@@ -56,7 +56,7 @@ def forbid_storing(others: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, b
 
 
 def merge_headers(
-    others: Iterable[tuple[bytes, bytes]], headers: Headers, has_body: bool
+    others: Iterable[tuple[bytes, bytes]], headers: EncodedHeaders, has_body: bool
 ) -> list[tuple[bytes, bytes]]:
     """Return the headers of others with those of a section, compared as they are sent.
 

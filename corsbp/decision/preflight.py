@@ -22,7 +22,7 @@ from ..spec.fetch import (
     sort_methods,
 )
 from .active_policy import ActivePolicy
-from .compiled import CompiledPolicy, Headers, encode_headers
+from .compiled import CompiledPolicy, EncodedHeaders, encode_headers
 from .refusal import Refusal, header_names_refusal, header_refusal, method_refusal
 
 _ALLOW_ORIGIN: Final = ALLOW_ORIGIN.encode()
@@ -111,7 +111,7 @@ class OptionsHeaders:
         if compiled.reflects_headers:
             vary.append(REQUEST_HEADERS)
         self._refused_headers = encode_headers((VARY, ", ".join(vary)))
-        self._headers_after_origin: Headers = (
+        self._headers_after_origin: EncodedHeaders = (
             *compiled.credentials_headers,
             *encode_headers(
                 (ALLOW_METHODS, ",".join(self.methods)),
@@ -121,7 +121,7 @@ class OptionsHeaders:
             *self._refused_headers,
         )
 
-    def preflight_headers(self, grant: str | None, requested: Sequence[str]) -> Headers:
+    def preflight_headers(self, grant: str | None, requested: Sequence[str]) -> EncodedHeaders:
         """Return the headers of the response to a preflight.
 
         requested: its Access-Control-Request-Headers lines.
@@ -134,7 +134,7 @@ class OptionsHeaders:
             return (origin, (_ALLOW_HEADERS, names.encode()), *self._headers_after_origin)
         return (origin, *self._headers_after_origin)
 
-    def plain_headers(self, grant: str | None) -> Headers:
+    def plain_headers(self, grant: str | None) -> EncodedHeaders:
         """Return the headers of an OPTIONS request that is not a preflight.
 
         They are those of any response; a static policy adds the preflight's, so that `curl -X OPTIONS` shows

@@ -102,8 +102,8 @@ def check_same_options(
     for other in others:
         if other.source != source or other.options == options:
             continue
-        theirs = asdict(other.options)
-        pairs = [(name, value, theirs[name]) for name, value in asdict(options).items()]
+        shared_options = asdict(other.options)
+        pairs = [(name, value, shared_options[name]) for name, value in asdict(options).items()]
         different = [f"{name}: {one!r} and {two!r}" for name, one, two in pairs if one != two]
         raise ValueError(
             f"{label} and {other.label()} follow {source!r} with different options "

@@ -6,12 +6,12 @@ import pytest
 
 from corsbp import CorsPolicy
 from corsbp.decision.active_policy import ActivePolicy
-from corsbp.decision.compiled import CompiledPolicy, Headers
+from corsbp.decision.compiled import CompiledPolicy, EncodedHeaders
 from corsbp.decision.preflight import PathPolicies
 from corsbp.decision.refusal import outside_method_refusal
 
 
-def text(headers: Headers) -> dict[str, str]:
+def text(headers: EncodedHeaders) -> dict[str, str]:
     """Return headers as strings."""
     return {name.decode(): value.decode() for name, value in headers}
 
