@@ -1,4 +1,4 @@
-"""The page of `corsbp try`: a link with its token runs a call, and the page tells what it shows."""
+"""The page of `corsbp try`: a link with its token runs a call, and the page reports what it shows."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ from .processes import running
 direct = build_opener(ProxyHandler({})).open
 
 
-class Attempt:
+class TryServer:
     """A running `corsbp try`, whose page can be opened in a browser."""
 
-    def __init__(self, said: str) -> None:
-        self.app, self.own = re.findall(r"http://\S+", said)[:2]
+    def __init__(self, output: str) -> None:
+        self.app, self.own = re.findall(r"http://\S+", output)[:2]
         self.token = re.findall(r'name="token" content="([^"]+)"', direct(self.own).read().decode())[0]
-        about = self.asked("/app")
+        about = self.read_json("/app")
         self.origins = {each["word"]: each["origin"] for each in about["origins"]}
         self.origins |= {f"{each}": f"{each}" for each in about["named"]}
 
-    def asked(self, path: str) -> dict[str, list[dict[str, str]]]:
+    def read_json(self, path: str) -> dict[str, list[dict[str, str]]]:
         answer: dict[str, list[dict[str, str]]] = json.load(
             direct(Request(f"{self.own}{path}", headers={"x-token": self.token}))
         )
         return answer
 
-    def shows(self, bench: Bench, call: str, origin: str = "this page, allowed", **more: str) -> str:
-        """What is on the page when it has run a call."""
-        before = len(self.asked("/shown"))
+    def run_call(self, bench: Bench, call: str, origin: str = "this page, allowed", **more: str) -> str:
+        """Run a call, and return the text of the page."""
+        before = len(self.read_json("/shown"))
         kept = {"call": call, "origin": self.origins[origin], "token": self.token, **more}
         url = f"{self.own}/#{urlencode(kept, quote_via=quote)}"
         bench.browser.run("app", f"open({json.dumps(url)}, '_blank', 'noopener')")
         deadline = time.monotonic() + 60
-        while len(shown := self.asked("/shown")) == before:
+        while len(shown := self.read_json("/shown")) == before:
             assert time.monotonic() < deadline and bench.browser.alive(), "the page shows nothing"
             time.sleep(0.05)
         return " ".join(f"{[*shown][-1]}".partition("Result")[2].split())
 
 
 @pytest.fixture(scope="module")
-def attempt(folder: Path) -> Iterator[Attempt]:
+def try_server(folder: Path) -> Iterator[TryServer]:
     command = [sys.executable, "-m", "corsbp", "try", "examples.versions:app", "--allow"]
     with running([*command, "--port", "0", "--page-port", "0"], folder / "attempt", cwd=ROOT) as program:
         program.until(lambda: "Ctrl-C" in program.read_output(), "serving")
-        yield Attempt(program.read_output())
+        yield TryServer(program.read_output())
 
 
-def test_an_allowed_route(bench: Bench, attempt: Attempt) -> None:
-    shown = attempt.shows(bench, "GET /v1/shop/items/", "other name")
-    call = f"GET /v1/shop/items/ from {attempt.origins['other name']}"
+def test_an_allowed_route(bench: Bench, try_server: TryServer) -> None:
+    shown = try_server.run_call(bench, "GET /v1/shop/items/", "other name")
+    call = f"GET /v1/shop/items/ from {try_server.origins['other name']}"
     assert shown.startswith(f"✓ Allowed {call}. The page reads status 200. Why ✓ ")
     assert "access-control-allow-origin: '*' allows every origin" in shown
     assert "The headers that the page can read content-length 9 content-type application/json" in shown
@@ -69,14 +69,14 @@ def test_an_allowed_route(bench: Bench, attempt: Attempt) -> None:
 
 
 @pytest.mark.parametrize("origin", ["other name", "subdomain", "other port"])
-def test_a_blocked_origin(bench: Bench, attempt: Attempt, origin: str) -> None:
-    """And the same route for the page's own, which --allow let in."""
-    shown = attempt.shows(bench, "GET /v2/shop/items/", origin, credentials="include")
+def test_a_blocked_origin(bench: Bench, try_server: TryServer, origin: str) -> None:
+    """The origins of other pages are not allowed."""
+    shown = try_server.run_call(bench, "GET /v2/shop/items/", origin, credentials="include")
     assert shown.startswith(
-        f"✗ Blocked GET /v2/shop/items/ from {attempt.origins[origin]}. The page sees only TypeError"
+        f"✗ Blocked GET /v2/shop/items/ from {try_server.origins[origin]}. The page sees only TypeError"
     )
     missing = "✗ The response (status 200) has no access-control-allow-origin for the origin"
-    assert f"{missing} {attempt.origins[origin]}" in shown
+    assert f"{missing} {try_server.origins[origin]}" in shown
     stands = (
         "Change: None: this origin stands for one that is not allowed, and the policy names those that are."
     )
@@ -84,36 +84,40 @@ def test_a_blocked_origin(bench: Bench, attempt: Attempt, origin: str) -> None:
     assert "By the Fetch standard the outcome would be another" not in shown
 
 
-def test_preflight(bench: Bench, attempt: Attempt) -> None:
+def test_preflight(bench: Bench, try_server: TryServer) -> None:
     more = {"credentials": "include", "headers": "x-token: 1", "body": "<b>text</b>"}
-    shown = attempt.shows(bench, "PUT /v2/shop/items/a", **more)
-    assert shown.startswith(f"✓ Allowed PUT /v2/shop/items/a from {attempt.own}. The page reads status 200.")
+    shown = try_server.run_call(bench, "PUT /v2/shop/items/a", **more)
+    assert shown.startswith(
+        f"✓ Allowed PUT /v2/shop/items/a from {try_server.own}. The page reads status 200."
+    )
     assert (
         'And the body {"stored":"a"} Requests and responses of the app OPTIONS /v2/shop/items/a '
         "preflight, status 204" in shown
     )
     assert "access-control-request-method PUT" in shown and "access-control-request-headers x-token" in shown
     assert "PUT /v2/shop/items/a status 200" in shown
-    shown = attempt.shows(bench, "PUT /v2/shop/items/a", "other port", **more)
+    shown = try_server.run_call(bench, "PUT /v2/shop/items/a", "other port", **more)
     assert shown.startswith("✗ Blocked") and "preflight, status 204" in shown
     assert "PUT /v2/shop/items/a status 200" not in shown
 
 
-def test_a_route_without_cors(bench: Bench, attempt: Attempt) -> None:
-    shown = attempt.shows(bench, "GET /shop/health/")
-    assert shown.startswith(f"✗ Blocked GET /shop/health/ from {attempt.own}. The page sees only TypeError")
+def test_a_route_without_cors(bench: Bench, try_server: TryServer) -> None:
+    shown = try_server.run_call(bench, "GET /shop/health/")
+    assert shown.startswith(
+        f"✗ Blocked GET /shop/health/ from {try_server.own}. The page sees only TypeError"
+    )
     assert "(/shop/health) at examples/versions.py:" in shown
     assert "is in no section; it is declared on the blueprint health." in shown
     assert "Change: app.blueprint(cors_group(health, allow_origins=['https://app.example']))" in shown
-    assert f"{attempt.own}']" not in shown
+    assert f"{try_server.own}']" not in shown
     assert "Request headers origin" in shown and "Response headers: none of CORS" in shown
     assert "corsbp why origin-missing" in shown and "Messages in the console Chromium: No 'Access" in shown
 
 
-def test_a_page_that_a_policy_names(bench: Bench, attempt: Attempt) -> None:
-    """This machine has none of it: corsbp's own browser calls the app, and the page says so."""
+def test_a_page_that_a_policy_names(bench: Bench, try_server: TryServer) -> None:
+    """No page of this machine has this origin: the simulated browser calls the app."""
     more = {"credentials": "include", "headers": "x-token: 1", "body": "text"}
-    shown = attempt.shows(bench, "PUT /v2/shop/items/a", "https://app.example", **more)
+    shown = try_server.run_call(bench, "PUT /v2/shop/items/a", "https://app.example", **more)
     assert shown.startswith(
         "✓ Allowed simulated PUT /v2/shop/items/a from https://app.example. The page reads"
     )
@@ -121,39 +125,39 @@ def test_a_page_that_a_policy_names(bench: Bench, attempt: Attempt) -> None:
     assert "origin https://app.example" in shown
 
 
-def test_a_cookie(bench: Bench, attempt: Attempt) -> None:
-    """The browser has it for the call, sends it where it would, and has it no longer afterwards."""
+def test_a_cookie(bench: Bench, try_server: TryServer) -> None:
+    """The browser has it only during the call, and sends it by the usual rules."""
     sent = "cookie (sent, not shown here)"
     more = {"credentials": "include"}
-    shown = attempt.shows(bench, "GET /v2/shop/items/", cookie="session=ann", **more)
+    shown = try_server.run_call(bench, "GET /v2/shop/items/", cookie="session=ann", **more)
     assert shown.startswith("✓ Allowed") and sent in shown
-    assert sent not in attempt.shows(bench, "GET /v2/shop/items/", **more)
-    shown = attempt.shows(bench, "GET /v1/shop/items/", cookie="session=ann", credentials="omit")
+    assert sent not in try_server.run_call(bench, "GET /v2/shop/items/", **more)
+    shown = try_server.run_call(bench, "GET /v1/shop/items/", cookie="session=ann", credentials="omit")
     assert shown.startswith("✓ Allowed") and sent not in shown
 
 
-def test_a_call_that_is_readable_and_not_well(bench: Bench, attempt: Attempt) -> None:
+def test_a_call_that_is_readable_and_not_well(bench: Bench, try_server: TryServer) -> None:
     """The status of an error, and a cookie that is not sent: the verdict is not green."""
-    shown = attempt.shows(bench, "GET /v1/shop/items/nothing/here")
+    shown = try_server.run_call(bench, "GET /v1/shop/items/nothing/here")
     assert shown.startswith("! Allowed GET /v1/shop/items/nothing/here") and "reads status 404" in shown
     more = {"credentials": "include", "cookie": "session=ann"}
-    shown = attempt.shows(bench, "GET /v2/shop/items/", "https://app.example", **more)
+    shown = try_server.run_call(bench, "GET /v2/shop/items/", "https://app.example", **more)
     assert shown.startswith("! Allowed simulated") and "Change: Set it with SameSite=None" in shown
 
 
-def test_a_sandboxed_frame(bench: Bench, attempt: Attempt) -> None:
-    assert attempt.shows(bench, "GET /v1/shop/items/", "sandboxed frame").startswith("✓ Allowed")
-    shown = attempt.shows(bench, "GET /v2/shop/items/", "sandboxed frame")
+def test_a_sandboxed_frame(bench: Bench, try_server: TryServer) -> None:
+    assert try_server.run_call(bench, "GET /v1/shop/items/", "sandboxed frame").startswith("✓ Allowed")
+    shown = try_server.run_call(bench, "GET /v2/shop/items/", "sandboxed frame")
     assert shown.startswith("✗ Blocked GET /v2/shop/items/ from null.") and "origin null" in shown
 
 
-def test_a_link_without_the_token_runs_nothing(bench: Bench, attempt: Attempt) -> None:
-    """Any page could open it. The control: the call after it runs."""
-    before = len(attempt.asked("/shown"))
-    url = f"{attempt.own}/#call=GET%20/v1/shop/items/&token=guess"
+def test_a_link_without_the_token_runs_nothing(bench: Bench, try_server: TryServer) -> None:
+    """Any page could open such a link. The control: the next call runs."""
+    before = len(try_server.read_json("/shown"))
+    url = f"{try_server.own}/#call=GET%20/v1/shop/items/&token=guess"
     bench.browser.run("app", f"open({json.dumps(url)}, '_blank', 'noopener')")
-    attempt.shows(bench, "GET /shop/health/")
-    assert len(attempt.asked("/shown")) == before + 1
+    try_server.run_call(bench, "GET /shop/health/")
+    assert len(try_server.read_json("/shown")) == before + 1
 
 
 INTRUDER = """
@@ -182,8 +186,8 @@ return Promise.all([
 """
 
 
-def test_other_pages_reach_nothing(bench: Bench, attempt: Attempt) -> None:
-    """Not even with the token, which they cannot know."""
-    known = f"const own = {json.dumps(attempt.own)}, token = {json.dumps(attempt.token)};"
-    saw = bench.browser.run("app", known + INTRUDER, name="intruder", api="", sockets="")
-    assert saw == ["TypeError"] * 3 + ["silent"] * 3
+def test_other_pages_reach_nothing(bench: Bench, try_server: TryServer) -> None:
+    """They reach nothing even with the token, which they cannot know."""
+    known = f"const own = {json.dumps(try_server.own)}, token = {json.dumps(try_server.token)};"
+    seen = bench.browser.run("app", known + INTRUDER, name="intruder", api="", sockets="")
+    assert seen == ["TypeError"] * 3 + ["silent"] * 3

@@ -47,9 +47,9 @@ TESTS = {
         """
     def test_it(app, cors_browser):
         assert EVENTS == []
-        ours, theirs = cors_browser(app), cors_browser(app, "https://evil.example", engine="today")
-        assert ours.fetch("/api/item", "PUT").text == "item"
-        assert theirs.fetch("/api/item").blocked_by == "origin-other"
+        allowed, denied = cors_browser(app), cors_browser(app, "https://evil.example", engine="today")
+        assert allowed.fetch("/api/item", "PUT").text == "item"
+        assert denied.fetch("/api/item").blocked_by == "origin-other"
         assert EVENTS == ["start"]
 
     def test_all_is_stopped():
