@@ -6,5 +6,6 @@ cases       requests and their policy: kept in files, made at random, and change
 meter       the number of instructions that run in corsbp
 descriptions, apps, judge, differential
             python -m tests.fuzz.differential: random apps, each with sections and without
+forgery     python -m tests.fuzz.forgery: random forged requests, with an oracle of their own
 __main__    python -m tests.fuzz: a campaign of any length, guided by coverage
 """
