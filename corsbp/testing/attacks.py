@@ -12,8 +12,9 @@ from sanic import Sanic
 
 from corsbp.app.inventory import RouteInfo, list_policies, list_routes
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_set
-from corsbp.spec.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, REQUEST_METHOD
+from corsbp.spec.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, CACHE_CONTROL, COOKIE, REQUEST_METHOD
 
+from .call_kinds import FORM_TYPE
 from .request_metadata import build_request_headers
 from .result import Answer, Pairs, Sent
 from .transports import SHORT_READING, AppSender, Sender
@@ -97,7 +98,11 @@ FOREIGN_ORIGINS = {
 
 
 def attack(
-    app: Sanic[Any, Any], origins: Iterable[str] = (), *, leave_out: Iterable[str] = ()
+    app: Sanic[Any, Any],
+    origins: Iterable[str] = (),
+    *,
+    leave_out: Iterable[str] = (),
+    forge: bool = False,
 ) -> list[Grant]:
     """Try foreign origins, and ones that look like allowed ones, on every route of an app.
 
@@ -107,15 +112,19 @@ def attack(
         app: a Sanic app, with or without sections of corsbp.
         origins: origins that the app allows on purpose. The ones that its sections name need not be here.
         leave_out: paths of routes that are not tried, in which `*` matches any text.
+        forge: whether to send a forged POST, with a cookie, to each route of a section that serves POST.
+            This runs the handlers of routes that do not check requests.
 
     Returns:
         The origins that were allowed although neither `origins` nor the route's policy has them. A route that
-        allows every origin without a policy of `"*"` is one grant, of kind `"any"`.
+        allows every origin without a policy of `"*"` is one grant, of kind `"any"`. A forged POST that the
+        section has not refused is one, of kind `"forged"`.
 
     Raises:
         ValueError: `origins` or `leave_out` is a string, or an entry of `origins` is not an origin.
 
-    It sends preflights for every method, and requests only for GET and HEAD: it changes nothing. It leaves
+    Without `forge`, it sends preflights for every method, and requests only for GET and HEAD: it changes
+    nothing. It leaves
     out WebSockets, and routes whose path has a regular expression.
     """
     for name, values in (("origins", origins), ("leave_out", leave_out)):
@@ -126,12 +135,12 @@ def attack(
     for origin in allowed:
         check_origin(origin)
     with start_blocking_portal() as portal:
-        grants: list[Grant] = portal.call(_attack_app, app, allowed, tuple(leave_out))
+        grants: list[Grant] = portal.call(_attack_app, app, allowed, tuple(leave_out), forge)
     return grants
 
 
 async def _attack_app(
-    app: Sanic[Any, Any], origins: tuple[str, ...], leave_out: tuple[str, ...]
+    app: Sanic[Any, Any], origins: tuple[str, ...], leave_out: tuple[str, ...], forge: bool
 ) -> list[Grant]:
     async with AppSender(app, SHORT_READING) as sender:
         routes = [route for route in list_routes(app) if _is_tried(route, leave_out)]
@@ -144,6 +153,8 @@ async def _attack_app(
             if route.policy is None or route.policy.allow_origins != "*":
                 for method in route.methods:
                     grants += [grant async for grant in attacker.attack_route(route, method)]
+            if forge and route.section and "POST" in route.methods:
+                grants += await attacker.forge_post(route)
         # several routes of one path have the same grants
         return list(dict.fromkeys(grants))
 
@@ -181,6 +192,21 @@ class _Attacker:
                 continue
             if grant := await self._try_origin(route, method, origin, kind):
                 yield grant
+
+    async def forge_post(self, route: RouteInfo) -> list[Grant]:
+        """Post a form with a cookie as a page of another site does; return a grant if it is not refused."""
+        url = parse_url(f"https://{route.host or 'api.example'}{route.example}")
+        assert url is not None, "the example of a route is a valid path"
+        headers = build_request_headers(
+            ATTACKER, [url], "navigate", (("content-type", FORM_TYPE),), ATTACKER, destination="document"
+        )
+        sent = Sent("POST", str(url), (*headers, (COOKIE, "session=1")), b"a=1")
+        answer = await self._sender.send(sent)
+        # Every refusal is an error that no cache may keep, whatever the error handlers of the app write.
+        if not isinstance(answer, Answer):
+            return []
+        is_refused = answer.status >= 400 and answer.get(CACHE_CONTROL) == "no-store"
+        return [] if is_refused else [Grant("POST", f"{route.example}", ATTACKER, "forged", True)]
 
     def _list_candidates(self) -> dict[str, str]:
         """Return the origins to try, each with its kind."""

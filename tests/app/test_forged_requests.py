@@ -703,3 +703,41 @@ def test_what_is_sent_with_get_is_checked_by_all_and_received() -> None:
         (403, "⚠️".encode()[:5]),
         (200, b"GET 4"),
     ]
+
+
+# --- the hooks ---
+
+
+def test_an_app_that_would_serve_forged_requests_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("corsbp.app.middleware.receive_if_not_forged", lambda *_: None)
+    with pytest.raises(RuntimeError, match=r"the route app\d+\.api\.item serves forged requests"):
+        send(app_of(section_of(**LISTED), TOUCHUP=False), post(EVIL))
+    send(app_of(section_of(allow_origins=[ONE]), TOUCHUP=False), post(EVIL))
+
+
+def test_an_app_whose_check_is_not_first_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    finalize: Any = Sanic.finalize
+
+    def again(self: Sanic) -> None:
+        finalize(self)
+        for route in self.router.routes:
+            route.extra.request_middleware.appendleft(lambda _: None)
+
+    monkeypatch.setattr(Sanic, "finalize", again)
+    with pytest.raises(RuntimeError, match="has not its check of forged requests first"):
+        send(app_of(section_of(**LISTED), TOUCHUP=False), post(EVIL))
+
+
+def test_startup_checks_forged_requests_without_code_of_the_user() -> None:
+    calls: list[str] = []
+
+    def allows(origin: str, _: Request) -> bool:
+        calls.append(origin)
+        return True
+
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(count, "/item/<number:int>", methods=["DELETE", "PATCH"], name="item")
+    app = app_of(cors_group(bp, allow_origins=allows, check_requests="all"))
+    app.on_request(lambda request: calls.append(request.path))
+    send(app, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert (calls, app.ctx.handled) == (["/"], 0)
