@@ -4,13 +4,11 @@ The modules, from the entry inwards; imports run downwards only:
 
     inventory        the routes of an app with their policies, as data for tools
     hooks            every hook into Sanic, and why it is there
-    hook_checks      whether the hooks hold, at startup
-    canary_requests  requests without code of the user's, to check hooks with
-    startup_checks   warnings at startup
+    startup          the end of startup: whether hooks hold, and warnings
     resolver         routes for OPTIONS, 404 and 405 beside what the router finds
     ownership        the innermost section of each blueprint, and of each path without a route
     section          a section: its blueprint, its policy, its registration
-    bindings         the policy of each route
+    route_policies   the policy of each route
     middleware       request and response middleware of a route, in route.extra among the user's
     other_cors       what sanic-ext and sanic-cors bring, and what of it is dropped
     websockets       WebSocket handshakes are checked

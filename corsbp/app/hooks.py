@@ -6,7 +6,7 @@
 - `route.extra`, into which Sanic then sets the middleware of a route (see `route_extra`).
 - `http.lifecycle.exception`, only where an error without a route can be a section's: the app listens to
   signals that come before its router, or is one section as a whole.
-- `before_server_start`, last of all: to check the hooks (see `hook_checks`), and to warn.
+- `before_server_start`, last of all: to check the hooks (see `startup`), and to warn.
 - `before_server_start` and `before_server_stop`, between which live origins are followed. `create_server()`
   runs neither: there it begins with the first call of `app.router.get`.
 """
@@ -27,16 +27,16 @@ from ..live.follower import OriginFollower
 from ..live.sources import FollowedSources
 from ..log import enable_debug
 from ..policy.problems import warn
-from .bindings import RouteBinding, bind_routes
-from .hook_checks import check_responses, check_router, check_routes
 from .middleware import RouteExtra, RouteMiddleware, active_policy_of
 from .ownership import group_prefixes, prefix_trees, sections_of_blueprints
 from .preflights import OptionsHandler, is_preflight
 from .resolver import Resolver
+from .route_policies import RouteBinding, bind_routes
 from .routes import AnySanic, Prefix, prefixes_of, routes_of
 from .section import Section
 from .send import send_wrapper_for
-from .startup_checks import startup_problems
+from .startup.hook_checks import check_responses, check_router, check_routes
+from .startup.startup_checks import startup_problems
 
 LAST: Final = -1_000_000
 """Listeners run from high to low; sanic-ext adds its routes at -1000."""

@@ -14,7 +14,7 @@ from ..spec.fetch import sort_methods
 from .hooks import AppHooks
 from .routes import AnySanic, example_path, prefixes_of, routes_of
 from .section import Section, existing_sections, unregistered_groups
-from .startup_checks import startup_problems
+from .startup.startup_checks import startup_problems
 from .websockets import is_websocket
 
 

@@ -31,11 +31,11 @@ from ..decision.active_policy import ActivePolicy
 from ..decision.prefix_tree import PrefixTree
 from ..decision.preflight import PathPolicies
 from ..spec.fetch import sort_methods
-from .bindings import RouteBinding, is_automatic_options
 from .middleware import RouteMiddleware, active_policy_of
 from .missing_routes import MissingRoute
 from .other_cors import without_other_cors
 from .preflights import OptionsHandler
+from .route_policies import RouteBinding, is_automatic_options
 from .routes import AnyMiddleware, AnySanic, copy_extra, without_middleware
 
 Found: TypeAlias = tuple[Route, Callable[..., Any], dict[str, Any]]

@@ -20,10 +20,10 @@ from sanic.request import Request
 from sanic.response import BaseHTTPResponse
 
 from ..decision.active_policy import ActivePolicy
-from ..decision.compiled import CompiledPolicy, EncodedHeaders
-from ..decision.merge import forbid_storing, has_names_to_compare, merge_headers, vary_by
+from ..decision.compiled import CompiledPolicy
 from ..decision.origin_functions import OriginDecision, decide_origin
 from ..decision.preflight import PathPolicies
+from ..decision.vary import EncodedHeaders, forbid_storing, has_names_to_compare, merge_headers, vary_by
 from ..log import cors_logger
 from ..report.attempts import READ, REQUEST, Attempt, AttemptKind
 from ..report.request_reports import kinds_to_report, report_attempts

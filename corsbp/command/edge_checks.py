@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from corsbp.app.inventory import RouteInfo
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
-from corsbp.spec import origins
+from corsbp.spec import wildcards
 from corsbp.spec.fetch import ALLOW_METHODS, ALLOW_ORIGIN, ORIGIN, PREFIX, VARY
 from corsbp.testing import Answer, Sent
 from corsbp.testing.response_headers import header_names
@@ -112,7 +112,7 @@ def is_static(policy: CorsPolicy) -> bool:
     entries = origin_entries(policy)
     if policy.allow_origins == "*":
         return True
-    return len(entries) == 1 and not origin_functions(policy) and not origins.is_pattern(entries[0])
+    return len(entries) == 1 and not origin_functions(policy) and not wildcards.is_pattern(entries[0])
 
 
 def _check_preflights(observed: ObservedMethod, served: set[str]) -> Iterator[Finding]:

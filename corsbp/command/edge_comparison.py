@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from corsbp.spec import origins
+from corsbp.spec import wildcards
 from corsbp.spec.fetch import ALLOW_ORIGIN
 from corsbp.testing.short_text import shorten
 
@@ -53,7 +53,7 @@ class Expectations:
         if entry is None:
             return True, None
         entries = _list_entries(entry)
-        if entry["origins"] == "*" or origin in origins.OriginSet(entries):
+        if entry["origins"] == "*" or origin in wildcards.OriginSet(entries):
             grant = {"credentials": entry["credentials"], "headers": entry["headers"]}
             if target.method == "GET":
                 grant["exposes"] = entry["exposes"]

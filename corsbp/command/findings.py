@@ -16,7 +16,7 @@ from corsbp.policy import field_ids, warning_ids
 from corsbp.policy.fields import function_name
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
 from corsbp.policy.problems import PROBLEMS, WARNINGS
-from corsbp.spec import origins, public_suffixes
+from corsbp.spec import origins, public_suffixes, wildcards
 from corsbp.spec.fetch import sort_methods
 from corsbp.text import safe_repr
 
@@ -161,11 +161,11 @@ def _check_policies(routes: Iterable[RouteInfo], policies: dict[str, CorsPolicy]
 def _check_policy(policy: CorsPolicy) -> Iterator[tuple[Message, str]]:
     """Yield messages, each with the entry or function that it is about."""
     entries = origin_entries(policy)
-    patterns = frozenset(filter(origins.is_pattern, entries))
+    patterns = frozenset(filter(wildcards.is_pattern, entries))
     for entry in entries:
         for message in _check_entry(entry, policy.allow_credentials):
             yield message, entry
-        if wider := origins.find_wider_entry(entry, patterns):
+        if wider := wildcards.find_wider_entry(entry, patterns):
             yield warning_ids.ORIGIN_COVERED, f"{entry} is already allowed by {wider}"
     if policy.allow_credentials:
         for function in origin_functions(policy):

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from corsbp.app.inventory import RouteInfo
 from corsbp.policy.fields import function_name
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
-from corsbp.spec import origins
+from corsbp.spec import wildcards
 from corsbp.spec.fetch import SAFELISTED_METHODS
 
 Entry: TypeAlias = Mapping[str, Any]
@@ -160,13 +160,13 @@ def _compare_names(
 
 def _compare_lists(noun: str, old: list[str], new: list[str]) -> Iterator[tuple[str, bool]]:
     """Yield the names that are only in the new list, and those that are only in the old one."""
-    patterns = frozenset(entry for entry in old if "://" in entry and origins.is_pattern(entry))
+    patterns = frozenset(entry for entry in old if "://" in entry and wildcards.is_pattern(entry))
     for name in new:
         if name in old:
             continue
         text = f"now also {noun}{_describe_name(name)}"
         # Only origins can be covered by a pattern: names of headers have no scheme.
-        if covering := "://" in name and origins.find_wider_entry(name, patterns):
+        if covering := "://" in name and wildcards.find_wider_entry(name, patterns):
             yield f"{text}, as {covering} before", False
         else:
             yield text, True

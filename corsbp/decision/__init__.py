@@ -7,7 +7,6 @@ The modules, from the entry inwards; imports run downwards only:
     checked_request   a request that is checked, and the headers that its check has read
     origin_functions  calls of origin functions, with a timeout
     preflight         the headers of OPTIONS, for each path
-    merge             the headers of a section among those of others
     own_origin        whether a page is the server's own
     active_policy     the policy in force of a route, and its report-only policy
     compiled          a compiled policy: the headers of a response
@@ -15,5 +14,6 @@ The modules, from the entry inwards; imports run downwards only:
     refusal_ids       ids of reasons to refuse a page: message, meaning, remedy
     differences       the differences of a report-only policy, counted
     request_facts     the facts of a request, for the records of the log
+    vary              the order of Vary, and one Vary for a section and others
     prefix_tree       the longest prefix of a path
 """

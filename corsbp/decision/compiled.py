@@ -7,15 +7,13 @@ request is a look-up and the joining of two short tuples.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 from ..policy.policy import CorsPolicy, calls_functions_for, origin_entries, origin_functions, origin_set
-from ..spec.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, EXPOSE_HEADERS, ORIGIN, VARY
+from ..spec.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, EXPOSE_HEADERS, VARY
 from .differences import DifferenceCounter
 from .refusal import Refusal, origin_refusal
-
-EncodedHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
-"""The `access-control-*` headers of a response; a Vary, where there is one, comes last."""
+from .vary import EncodedHeaders, vary_names
 
 _ALLOW_ORIGIN: Final = ALLOW_ORIGIN.encode()
 
@@ -57,12 +55,12 @@ class CompiledPolicy:
         """Make the headers that do not depend on the request."""
         policy = self.policy
         # "*" with a store: the origin may be another one a moment later.
-        self.vary = (ORIGIN,) if self.static is None or self.is_live else ()
+        self.varies_by_origin = self.static is None or self.is_live
         self.credentials_headers: EncodedHeaders = ()
         if policy.allow_credentials:
             self.credentials_headers = encode_headers((ALLOW_CREDENTIALS, "true"))
         self.expose_headers = encode_headers((EXPOSE_HEADERS, ",".join(policy.expose_headers)))
-        self.refused_headers = encode_headers((VARY, "".join(self.vary)))
+        self.refused_headers = encode_headers((VARY, ", ".join(vary_names(self.varies_by_origin))))
         self._headers_after_origin = (
             *self.credentials_headers,
             *self.expose_headers,

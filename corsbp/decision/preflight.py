@@ -14,7 +14,6 @@ from ..spec.fetch import (
     ALLOW_ORIGIN,
     FORBIDDEN_METHODS,
     MAX_AGE,
-    REQUEST_HEADERS,
     REQUEST_METHOD,
     SAFELISTED_METHODS,
     VARY,
@@ -22,8 +21,9 @@ from ..spec.fetch import (
     sort_methods,
 )
 from .active_policy import ActivePolicy
-from .compiled import CompiledPolicy, EncodedHeaders, encode_headers
+from .compiled import CompiledPolicy, encode_headers
 from .refusal import Refusal, header_names_refusal, header_refusal, method_refusal
+from .vary import EncodedHeaders, vary_names
 
 _ALLOW_ORIGIN: Final = ALLOW_ORIGIN.encode()
 _ALLOW_HEADERS: Final = ALLOW_HEADERS.encode()
@@ -105,11 +105,7 @@ class OptionsHeaders:
         self._served_methods = served_methods
         allowed = [method for method in served_methods if _is_allowed(method, policy.allow_methods)]
         self.methods = (*allowed, _OPTIONS)
-        vary = list(compiled.vary)
-        if varies_by_method:
-            vary.append(REQUEST_METHOD)
-        if compiled.reflects_headers:
-            vary.append(REQUEST_HEADERS)
+        vary = vary_names(compiled.varies_by_origin, varies_by_method, compiled.reflects_headers)
         self._refused_headers = encode_headers((VARY, ", ".join(vary)))
         self._headers_after_origin: EncodedHeaders = (
             *compiled.credentials_headers,

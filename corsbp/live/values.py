@@ -14,8 +14,9 @@ from ..policy.origin_diagnosis import origin_problems
 from ..policy.policy import CorsPolicy, fields_of, origin_set, with_origins
 from ..policy.problems import CorsPolicyError, Problem, make_problem
 from ..policy.validation import Validator
-from ..spec.origins import OriginSet, is_entry, is_pattern
+from ..spec.origins import is_entry
 from ..spec.public_suffixes import is_below_public_suffix
+from ..spec.wildcards import OriginSet, is_pattern
 from ..text import safe_repr
 
 STAR_IN_COLLECTION: Final = STAR_NOT_ALONE.variant(

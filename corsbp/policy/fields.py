@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar
 
-from ..spec.origins import OriginSet
+from ..spec.wildcards import OriginSet
 
 if TYPE_CHECKING:
     from sanic import Request

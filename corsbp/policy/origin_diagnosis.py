@@ -11,16 +11,8 @@ from ipaddress import ip_network
 
 from ..ids import Message
 from ..spec.hosts import is_loopback, parse_ipv6
-from ..spec.origins import (
-    DEFAULT_PORTS,
-    FILE,
-    MAX_SCHEME,
-    NEVER_SENT,
-    is_entry,
-    is_pattern,
-    is_port,
-    parse_entry,
-)
+from ..spec.origins import DEFAULT_PORTS, FILE, MAX_SCHEME, NEVER_SENT, is_entry, is_port, parse_entry
+from ..spec.wildcards import is_pattern
 from . import field_ids, host_ids, origin_ids
 from .entry_checks import check_public, check_with_credentials
 from .host_diagnosis import correct_host, report_unreadable_label

@@ -7,7 +7,8 @@ from datetime import timedelta
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
-from ..spec.origins import FILE, OriginSet, is_origin
+from ..spec.origins import FILE, is_origin
+from ..spec.wildcards import OriginSet
 from .aliases import explain_unknown_arguments
 from .check_requests import validate_check_requests
 from .fields import AllowOrigins, CheckRequests, Entries, Names, OriginFunction, PolicyFields, Star

@@ -12,7 +12,8 @@ from typing import TypeGuard
 
 from ..ids import Message
 from ..spec import fetch
-from ..spec.origins import find_wider_entry, is_entry, is_pattern
+from ..spec.origins import is_entry
+from ..spec.wildcards import find_wider_entry, is_pattern
 from . import field_ids, name_checks, origin_ids, warning_ids
 from .entries import unique_entries
 from .entry_checks import check_with_credentials

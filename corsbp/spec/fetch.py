@@ -156,15 +156,3 @@ def parse_requested_headers(lines: Sequence[str]) -> str | None:
     if not all(map(is_token, names)):
         return None
     return ",".join(names).lower()
-
-
-def merge_vary(*lines: str) -> str:
-    """Return one Vary for these lines: each name once, in any case; `*` stands for all of them.
-
-    https://www.rfc-editor.org/rfc/rfc9110#section-12.5.5
-    """
-    names: dict[str, str] = {}
-    for name in ",".join(lines).split(","):
-        if token := name.strip():
-            names.setdefault(token.lower(), token)
-    return "*" if "*" in names else ", ".join(names.values())

@@ -9,13 +9,7 @@ from corsbp.spec.fetch import REQUEST_HEADERS, REQUEST_METHOD, SAFELISTED_METHOD
 
 from .exchanges import Exchanges
 from .fetch_state import FetchState
-from .preflight_check import (
-    PreflightRequest,
-    allowed_headers,
-    allowed_methods,
-    check_preflight,
-    max_age,
-)
+from .preflight_check import PreflightRequest, allowed_headers, allowed_methods, check_preflight, max_age
 from .request_metadata import build_request_headers
 from .result import Answer, Pairs, Sent
 from .short_text import shorten

@@ -8,11 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from corsbp.spec.fetch import (
-    FORBIDDEN_METHODS,
-    SAFELISTED_REQUEST_HEADERS,
-    is_forbidden_request_header,
-)
+from corsbp.spec.fetch import FORBIDDEN_METHODS, SAFELISTED_REQUEST_HEADERS, is_forbidden_request_header
 
 from .engines import STANDARD
 from .quirks import Engine

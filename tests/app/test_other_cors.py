@@ -13,16 +13,8 @@ from sanic.response import BaseHTTPResponse, HTTPResponse
 
 from corsbp import CorsPolicyWarning, cors_group
 
-from ..support import (
-    EVIL,
-    PUBLIC,
-    Expectation,
-    expect,
-    new_app,
-    request,
-    text_handler,
-)
-from .test_startup_checks import bp_of, seen
+from ..support import EVIL, PUBLIC, Expectation, expect, new_app, request, text_handler
+from .startup.test_startup_checks import bp_of, seen
 
 
 def test_sanic_cors_in_the_same_app_is_a_warning() -> None:

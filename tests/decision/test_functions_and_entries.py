@@ -13,15 +13,7 @@ from corsbp import CorsPolicy, cors_group
 from corsbp.decision.compiled import CompiledPolicy
 
 from ..cases import EVIL, ONE, SUB
-from ..support import (
-    new_app,
-    preflight,
-    request,
-    run_server,
-    send,
-    send_async,
-    serve,
-)
+from ..support import new_app, preflight, request, run_server, send, send_async, serve
 from ..test_group import NAMED, PREVIEW, Function, is_preview, later, section
 from .test_refusal import refused
 

@@ -16,16 +16,7 @@ from sanic.response import HTTPResponse, text
 from corsbp import CorsPolicy, cors_group
 
 from ..cases import EVIL, ONE
-from ..support import (
-    HttpRequest,
-    new_app,
-    preflight,
-    request,
-    run_server,
-    send,
-    send_async,
-    serve,
-)
+from ..support import HttpRequest, new_app, preflight, request, run_server, send, send_async, serve
 
 GRANTED = {
     "access-control-allow-origin": ONE,

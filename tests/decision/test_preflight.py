@@ -6,9 +6,10 @@ import pytest
 
 from corsbp import CorsPolicy
 from corsbp.decision.active_policy import ActivePolicy
-from corsbp.decision.compiled import CompiledPolicy, EncodedHeaders
+from corsbp.decision.compiled import CompiledPolicy
 from corsbp.decision.preflight import PathPolicies
 from corsbp.decision.refusal import outside_method_refusal
+from corsbp.decision.vary import EncodedHeaders
 
 
 def text(headers: EncodedHeaders) -> dict[str, str]:

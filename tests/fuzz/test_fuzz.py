@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from corsbp import CorsPolicy, CorsPolicyError, CorsPolicyWarning
 from corsbp.policy.origin_diagnosis import origin_problems
 from corsbp.spec.fetch import parse_requested_headers
-from corsbp.spec.origins import OriginSet, is_origin
+from corsbp.spec.origins import is_origin
+from corsbp.spec.wildcards import OriginSet
 
 from .__main__ import main
 from .cases import Case, Maker

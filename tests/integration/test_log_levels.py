@@ -12,7 +12,6 @@ from sanic import Blueprint
 from corsbp import cors_group
 from corsbp.log import cors_logger, enable_debug
 
-from ..integration.test_servers import program
 from ..support import (
     ORIGIN,
     TWO,
@@ -24,6 +23,7 @@ from ..support import (
     send,
     text_handler,
 )
+from .test_servers import program
 
 EVIL = "https://evil.example"
 

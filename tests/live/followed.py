@@ -14,17 +14,7 @@ from sanic import Blueprint, Sanic
 from corsbp import CorsGroup, cors_group
 from corsbp.live.follower import OriginFollower
 
-from ..support import (
-    EVIL,
-    GRANTED,
-    TWO,
-    new_app,
-    request,
-    run_server,
-    send_async,
-    serve,
-    text_handler,
-)
+from ..support import EVIL, GRANTED, TWO, new_app, request, run_server, send_async, serve, text_handler
 
 BY_TWO = GRANTED | {"access-control-allow-origin": TWO}
 BY_EVIL = GRANTED | {"access-control-allow-origin": EVIL}

@@ -15,11 +15,8 @@ from hypothesis import example, given, settings
 from corsbp import origin_problems
 from corsbp.policy import host_diagnosis, origin_diagnosis
 from corsbp.spec import origins
-from corsbp.spec.origins import (
-    is_entry,
-    is_origin,
-    is_pattern,
-)
+from corsbp.spec.origins import is_entry, is_origin
+from corsbp.spec.wildcards import is_pattern
 
 from ..spec.test_origins import EXACT, L63, NAME253, PATTERNS, entries, problems_of, well_formed
 

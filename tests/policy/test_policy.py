@@ -18,7 +18,7 @@ import pytest
 from corsbp import CorsPolicy
 from corsbp.policy.policy import with_origins
 from corsbp.policy.problems import CorsPolicyError
-from corsbp.spec.origins import OriginSet
+from corsbp.spec.wildcards import OriginSet
 
 from ..cases import EVIL, ONE, SUB, TWO
 

@@ -16,6 +16,7 @@ import pytest
 
 import corsbp
 from corsbp import app, command, decision, live, policy, report, spec, testing
+from corsbp.app import startup
 from corsbp.command import try_page
 from corsbp.decision import refusal_ids
 from corsbp.policy import problems
@@ -24,7 +25,7 @@ from corsbp.spec import fetch
 from ..support import ROOT, require_package
 
 TYPE_ALIASES = ("OriginFunction", "Source")
-PACKAGES = (command, try_page, testing, corsbp, app, live, report, decision, policy, spec)
+PACKAGES = (command, try_page, testing, corsbp, app, startup, live, report, decision, policy, spec)
 MAPS = {
     package.__name__: re.findall(r"^    (\w+)  +\S", package.__doc__ or "", re.M)  # outermost first
     for package in PACKAGES

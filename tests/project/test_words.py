@@ -315,13 +315,13 @@ def test_words_that_were_replaced_do_not_come_back(words: str) -> None:
 
 TESTED_ELSEWHERE = {
     "arguments": "app/test_section",
-    "app/canary_requests": "app/test_hook_checks",
-    "app/hooks": "app/test_hook_checks",
+    "app/startup/canary_requests": "app/startup/test_hook_checks",
+    "app/hooks": "app/startup/test_hook_checks",
     "app/routes": "app/test_resolver",
     "decision/active_policy": "test_reconfigure",
     "decision/checked_request": "decision/test_request_check",
     "decision/request_refusals": "decision/test_request_check",
-    "decision/merge": "app/test_middleware",
+    "decision/vary": "app/test_middleware",
     "decision/refusal_ids": "report/test_refused",
     "decision/request_facts": "report/test_signals",
     "policy/entries": "policy/test_validation",
@@ -330,6 +330,7 @@ TESTED_ELSEWHERE = {
     "policy/host_ids": "policy/test_problems",
     "policy/origin_ids": "policy/test_problems",
     "policy/warning_ids": "policy/test_problems",
+    "spec/wildcards": "spec/test_origins",
     "report/attempts": "report/test_refused",
 }
 """Modules whose tests are in a file of another name."""

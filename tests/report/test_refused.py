@@ -17,16 +17,7 @@ from corsbp.decision.refusal_ids import REFUSALS
 
 from ..app.test_websockets import handshake, opened
 from ..cases import EVIL, ONE, TWO
-from ..support import (
-    HttpRequest,
-    new_app,
-    preflight,
-    request,
-    run_server,
-    send_async,
-    send_bytes,
-    serve,
-)
+from ..support import HttpRequest, new_app, preflight, request, run_server, send_async, send_bytes, serve
 
 
 def is_one(origin: str, request: Request) -> bool:

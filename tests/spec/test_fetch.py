@@ -8,12 +8,12 @@ import tracemalloc
 import pytest
 from multidict import istr
 
+from corsbp.decision.vary import merge_vary
 from corsbp.spec import fetch
 from corsbp.spec.fetch import (
     MAX_REQUESTED_LENGTH,
     MAX_REQUESTED_NAMES,
     is_token,
-    merge_vary,
     normalise_method,
     parse_requested_headers,
     sort_methods,
@@ -26,16 +26,22 @@ def test_header_names_have_the_type_that_sanic_does_not_fold() -> None:
         "ORIGIN": "origin",
         "REQUEST_METHOD": "access-control-request-method",
         "REQUEST_HEADERS": "access-control-request-headers",
+        "FETCH_SITE": "sec-fetch-site",
+        "FETCH_MODE": "sec-fetch-mode",
+        "FETCH_DEST": "sec-fetch-dest",
         "ALLOW_ORIGIN": "access-control-allow-origin",
         "ALLOW_CREDENTIALS": "access-control-allow-credentials",
         "ALLOW_METHODS": "access-control-allow-methods",
         "ALLOW_HEADERS": "access-control-allow-headers",
         "MAX_AGE": "access-control-max-age",
         "EXPOSE_HEADERS": "access-control-expose-headers",
+        "RESOURCE_POLICY": "cross-origin-resource-policy",
         "VARY": "vary",
         "ALLOW": "allow",
         "HOST": "host",
-        "RESOURCE_POLICY": "cross-origin-resource-policy",
+        "AUTHORIZATION": "authorization",
+        "CACHE_CONTROL": "cache-control",
+        "COOKIE": "cookie",
     }
     assert [name for name in names.values() if name.startswith(fetch.PREFIX)] == [
         name for name in names.values() if name.startswith("access")

@@ -14,14 +14,8 @@ from hypothesis import strategies as st
 
 from corsbp import origin_problems
 from corsbp.spec import origins
-from corsbp.spec.origins import (
-    MAX_LENGTH,
-    OriginSet,
-    find_wider_entry,
-    is_insecure,
-    is_origin,
-    is_pattern,
-)
+from corsbp.spec.origins import MAX_LENGTH, is_insecure, is_origin
+from corsbp.spec.wildcards import OriginSet, find_wider_entry, is_pattern
 
 problems_of = functools.partial(origin_problems, patterns=True)
 

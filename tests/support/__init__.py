@@ -27,15 +27,7 @@ from .apps import (
     restore_sanic,
     text_handler,
 )
-from .client import (
-    HttpRequest,
-    ReceivedResponse,
-    parse_response,
-    preflight,
-    request,
-    send_async,
-    send_bytes,
-)
+from .client import HttpRequest, ReceivedResponse, parse_response, preflight, request, send_async, send_bytes
 from .expectations import (
     GRANTED,
     PUBLIC,

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from corsbp.testing.safelists import (
-    is_forbidden,
-    is_no_cors_safelisted,
-    is_safelisted,
-    unsafe_names,
-)
+from corsbp.testing.safelists import is_forbidden, is_no_cors_safelisted, is_safelisted, unsafe_names
 
 # https://fetch.spec.whatwg.org/#cors-safelisted-request-header: name, value, whether it passes
 SAFELISTED = [

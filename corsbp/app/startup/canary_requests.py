@@ -12,7 +12,7 @@ from sanic.http import Http
 from sanic.request import Request
 from sanic.server import HttpProtocol
 
-from .routes import AnySanic
+from ..routes import AnySanic
 
 
 class Head(NamedTuple):

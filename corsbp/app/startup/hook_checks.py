@@ -22,10 +22,10 @@ from sanic_routing.route import Route
 
 import corsbp
 
-from ..decision.active_policy import ActivePolicy
-from ..decision.preflight import PathPolicies
-from ..policy.policy import CorsPolicy
-from ..spec.fetch import (
+from ...decision.active_policy import ActivePolicy
+from ...decision.preflight import PathPolicies
+from ...policy.policy import CorsPolicy
+from ...spec.fetch import (
     ALLOW_METHODS,
     ALLOW_ORIGIN,
     CACHE_CONTROL,
@@ -34,15 +34,15 @@ from ..spec.fetch import (
     SAFE_METHODS,
     VARY,
 )
-from .bindings import RouteBinding
+from ..middleware import RouteExtra, RouteMiddleware
+from ..preflights import OptionsHandler
+from ..route_policies import RouteBinding
+from ..routes import AnySanic, example_path, without_middleware
+from ..send import send_wrapper_for
 from .canary_requests import Head, QuietApp, send_by_asgi, send_by_http1
-from .middleware import RouteExtra, RouteMiddleware
-from .preflights import OptionsHandler
-from .routes import AnySanic, example_path, without_middleware
-from .send import send_wrapper_for
 
 if TYPE_CHECKING:
-    from .resolver import Found, Resolver
+    from ..resolver import Found, Resolver
 
 ALLOWED: Final = "https://allowed.example"
 _POLICY: Final = CorsPolicy(allow_origins=[ALLOWED, "https://allowed-too.example"])

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sanic_routing.route import Route
 
-from ..decision.active_policy import ActivePolicy
-from ..decision.prefix_tree import Segment
-from ..policy.policy import CorsPolicy
-from ..policy.problems import Problem, make_problem
-from ..policy.warning_ids import (
+from ...decision.active_policy import ActivePolicy
+from ...decision.prefix_tree import Segment
+from ...policy.policy import CorsPolicy
+from ...policy.problems import Problem, make_problem
+from ...policy.warning_ids import (
     BLUEPRINT_TWICE,
     METHOD_UNSERVED,
     ROUTE_OPEN,
@@ -18,11 +18,11 @@ from ..policy.warning_ids import (
     TWO_LAYERS,
     WEBSOCKET_UNCHECKED,
 )
-from .bindings import RouteBinding
-from .other_cors import other_cors_package
-from .ownership import sections_of_blueprints
-from .routes import AnySanic, declared_uris, prefixes_of, routes_of
-from .section import Section
+from ..other_cors import other_cors_package
+from ..ownership import sections_of_blueprints
+from ..route_policies import RouteBinding
+from ..routes import AnySanic, declared_uris, prefixes_of, routes_of
+from ..section import Section
 
 
 def startup_problems(

@@ -28,7 +28,7 @@ from corsbp.app.send import send_wrapper_for
 from corsbp.app.websockets import check_handshake
 from corsbp.decision.active_policy import ActivePolicy
 
-from ..support import (
+from ...support import (
     GRANTED,
     LISTED,
     ORIGIN,

@@ -1,13 +1,15 @@
-"""The headers of a section among those that others have set: its CORS headers alone, and one Vary."""
+"""The Vary header: its order, and one Vary for the names of a section and of others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
-from ..spec.fetch import CACHE_CONTROL, PREFIX, VARY, merge_vary
-from .compiled import EncodedHeaders
+from ..spec.fetch import CACHE_CONTROL, ORIGIN, PREFIX, REQUEST_HEADERS, REQUEST_METHOD, VARY
+
+EncodedHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
+"""The headers that a section sends; the last is a Vary, if there is one."""
 
 _PREFIX: Final = PREFIX.encode()
 _VARY: Final = VARY.encode()
@@ -24,6 +26,12 @@ _BEGINNINGS: Final = frozenset(
     for second in (pair[1], pair[1].upper(), *_REMOVED)
 )
 """How names begin that have to be compared: access-control-…, vary, transfer-encoding."""
+
+
+def vary_names(by_origin: bool, by_method: bool = False, by_headers: bool = False) -> tuple[str, ...]:
+    """Return the request headers that a response depends on, in the order in which Vary names them."""
+    names = {ORIGIN: by_origin, REQUEST_METHOD: by_method, REQUEST_HEADERS: by_headers}
+    return tuple(name for name, is_needed in names.items() if is_needed)
 
 
 def has_names_to_compare(names: Iterable[str]) -> bool:
@@ -79,3 +87,15 @@ def merge_headers(
     if has_vary:
         merged.append((_VARY, merge_vary(*vary).encode(errors="surrogateescape")))
     return merged
+
+
+def merge_vary(*lines: str) -> str:
+    """Return one Vary for these lines: each name once, in any case; `*` stands for all of them.
+
+    https://www.rfc-editor.org/rfc/rfc9110#section-12.5.5
+    """
+    names: dict[str, str] = {}
+    for name in ",".join(lines).split(","):
+        if token := name.strip():
+            names.setdefault(token.lower(), token)
+    return "*" if "*" in names else ", ".join(names.values())

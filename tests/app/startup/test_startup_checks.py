@@ -13,7 +13,7 @@ from sanic.response import HTTPResponse, text
 from corsbp import CorsGroup, CorsPolicy, CorsPolicyWarning, cors_group
 from corsbp.policy.problems import WARNINGS
 
-from ..support import new_app, request, send
+from ...support import new_app, request, send
 
 Found = set[tuple[str, str, object]]
 
