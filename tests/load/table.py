@@ -99,7 +99,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
 OUTSIDE = "outside"
 SECTIONS = (*RULES, OUTSIDE)
 
-ALL = "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS"
+SOMEWHERE = "GET,POST,PUT,OPTIONS"
+"""The methods that each section serves somewhere."""
 PIECE = bytes(range(256)) * 128
 """What streams are made of: so many of it."""
 
@@ -120,7 +121,7 @@ KINDS = {
     "put": Kind("PUT", "item", 200, b"put"),
     "preflight": Kind("OPTIONS", "item", 204, b"", "GET,PUT,OPTIONS"),
     "preflight of an upload": Kind("OPTIONS", "upload", 204, b"", "POST,OPTIONS"),
-    "preflight of nothing": Kind("OPTIONS", "none", 204, b"", ALL),
+    "preflight of nothing": Kind("OPTIONS", "none", 204, b"", SOMEWHERE),
     "not found": Kind("GET", "none", 404),
     "not allowed": Kind("DELETE", "item", 405),
     "error": Kind("GET", "error", 500),

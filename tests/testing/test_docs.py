@@ -75,4 +75,9 @@ def test_table_of_engines() -> None:
 
 def test_links_are_valid() -> None:
     for target in re.findall(r"\]\(([^)#h][^)]*)\)", TEXT):
-        assert (ROOT / "corsbp" / "testing" / target).exists(), target
+        file, _, heading = target.partition("#")
+        page = ROOT / "corsbp" / "testing" / file
+        assert page.exists(), target
+        if heading:
+            words = r"[^\n]*".join(heading.split("-"))
+            assert re.search(rf"^#+ {words}", page.read_text(), re.M | re.I), target
