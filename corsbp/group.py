@@ -62,8 +62,6 @@ class CorsGroup(BlueprintGroup):
     def differences(self) -> Differences:
         """Return what the report-only policy would have decided differently in this worker, by count.
 
-            rows = [each._asdict() for each in section.differences()]
-
         Each request with a difference is counted, whether or not the log has a line about it. The list has
         the most frequent 1,000 differences; its `rest` is the number of requests with others.
         """
