@@ -107,7 +107,8 @@ def test_a_parameter_that_fails_at_the_second_call_grants_nothing(error: type[Ex
     assert "access-control-allow-origin" not in response.cors
 
 
-def test_an_options_handler_grants_nothing_where_the_router_fails() -> None:
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_options_handler_grants_nothing_where_the_router_fails(inside: bool) -> None:
     seen: set[str] = set()
 
     def once(value: str) -> str:
@@ -119,7 +120,9 @@ def test_an_options_handler_grants_nothing_where_the_router_fails() -> None:
     app = new_app()
     app.router.register_pattern("once", once, r"[a-z]+")
     api = Blueprint("api", url_prefix="/api")
-    api.add_route(handler, "/<name:once>", methods=["OPTIONS"], name="options")
+    api.add_route(handler, "/users", name="users")
+    owner, path = (api, "/<name:once>") if inside else (app, "/api/<name:once>")
+    owner.add_route(handler, path, methods=["OPTIONS"], name="options")
     app.blueprint(cors_group(api))
     (response,) = send(app, preflight("/api/first", "DELETE"))
     assert "access-control-allow-origin" not in response.cors

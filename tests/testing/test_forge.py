@@ -9,8 +9,9 @@ from sanic import Blueprint, HTTPResponse, Request, Sanic, text
 
 from corsbp import cors_group
 from corsbp.testing import attack
+from corsbp.testing.result import NoAnswer
 
-from ..support import ORIGIN, new_app
+from ..support import ORIGIN, handler, new_app
 
 COOKIES: dict[str, Any] = {"allow_origins": [ORIGIN], "allow_credentials": True}
 
@@ -52,3 +53,15 @@ def test_without_forge_nothing_is_posted() -> None:
     left_out = app_of(**COOKIES)
     assert attack(left_out, forge=True, leave_out=["/api/*"]) == []
     assert left_out.ctx.handled == []
+
+
+def test_a_request_without_a_response_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def send(*_: object) -> NoAnswer:
+        return NoAnswer("the connection is closed")
+
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(handler, "/item", methods=["POST"], name="item")
+    app = new_app(cors_group(bp, allow_origins=[ORIGIN]))
+    assert [each.kind for each in attack(app, forge=True)] == ["forged"]
+    monkeypatch.setattr("corsbp.testing.attacks.AppSender.send", send)
+    assert attack(app, forge=True) == []

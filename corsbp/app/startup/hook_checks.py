@@ -217,8 +217,6 @@ class Canary:
             options.route = without_middleware(found)
             route.extra.request_middleware = deque([options.intercept])
         else:
-            if found.extra.corsbp is not self.route.extra.corsbp:
-                raise broken(f"the route of {self.path}", f"is not {self.route.name}")
             plain = {name: value for name, value in vars(found.extra).items() if name[:6] != "corsbp"}
             plain |= {"response_middleware": deque(), "ignore_body": True}
             route.extra = RouteExtra(SimpleNamespace(**plain), self.middleware, found.methods)

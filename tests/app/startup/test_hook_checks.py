@@ -24,6 +24,9 @@ from sanic.router import Router
 import corsbp
 from corsbp import CorsPolicy, cors_group
 from corsbp.app import send as send_module
+from corsbp.app.middleware import RouteExtra
+from corsbp.app.preflights import OptionsHandler
+from corsbp.app.resolver import Resolver
 from corsbp.app.send import send_wrapper_for
 from corsbp.app.websockets import check_handshake
 from corsbp.decision.active_policy import ActivePolicy
@@ -104,6 +107,19 @@ def response_middleware_appended(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> N
             route.extra.response_middleware.appendleft(lambda *_: None)
 
     patch_sanic(monkeypatch, Sanic, "finalize", again)
+
+
+def request_middleware_lost(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
+    lost = property(lambda self: deque(), lambda self, chain: None)
+    monkeypatch.setattr(RouteExtra, "request_middleware", lost)
+
+
+def preflights_not_first(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
+    def without(self: Any, options: OptionsHandler, context: Any) -> Any:
+        route = self._make_route(options.active_policy, options.respond, [none])
+        return route, options.respond, {}
+
+    monkeypatch.setattr(Resolver, "_default_options", without)
 
 
 async def none(*_: object, **__: object) -> None:
@@ -199,6 +215,8 @@ PATCHES: dict[Patch, str] = {
     http1_encodes_otherwise: "the response of",
     responses_send_otherwise: "the response of",
     the_route_is_set_later: "the response of",
+    request_middleware_lost: "route.extra",
+    preflights_not_first: "the preflight of",
 }
 
 
