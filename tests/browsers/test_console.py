@@ -73,7 +73,7 @@ ASIDES = {
         RefusedRequest("/nothing"),
         {"firefox": "Status code: 404", "webkit": "Status code: 404"},
     ),
-    "Sanic responds with 405; Chromium and Firefox then complain about the missing header instead.": (
+    "Sanic responds with 405, and Chromium and Firefox print the message about the missing header instead.": (
         RefusedRequest("/plain/thing", PUT),
         {
             "chromium": "preflight … No 'Access-Control-Allow-Origin' header is present",
@@ -85,7 +85,7 @@ ASIDES = {
         RefusedRequest("/public/stays", PUT),
         {"firefox": "CORS request did not succeed"},
     ),
-    "After a redirect, Chromium names the page's origin, although it sent `null`.": (
+    "After a redirect, Chromium prints the page's origin, although the request had `Origin: null`.": (
         RefusedRequest("/proxy/away"),
         {"chromium": f"redirected … from origin '{ALLOWED}'", "webkit": "Origin null is not allowed"},
     ),
