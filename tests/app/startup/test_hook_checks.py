@@ -154,7 +154,7 @@ def http1_sends_otherwise(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
 
 
 def http1_encodes_otherwise(monkeypatch: pytest.MonkeyPatch, _: Sanic) -> None:
-    encode: Any = http1_module.format_http1_response  # type: ignore[attr-defined]
+    encode: Any = http1_module.format_http1_response  # type: ignore[attr-defined]  # it imports it
 
     def anew(status: int, _: object) -> Any:
         return encode(status, [(b"content-length", b"0")])
