@@ -87,8 +87,8 @@ def test_the_router_is_called_once_for_a_path_outside(monkeypatch: pytest.Monkey
 # --- parameters that fail when the router is called again ---
 
 
-@pytest.mark.parametrize("error", [KeyError, RuntimeError, OSError, RecursionError])
-def test_a_parameter_that_fails_at_the_second_call_grants_nothing(error: type[Exception]) -> None:
+def app_with_parameter_once(error: type[Exception]) -> Sanic:
+    """Return an app with the parameter type `once`, which fails at the second call with a value."""
     seen: set[str] = set()
 
     def once(value: str) -> str:
@@ -99,6 +99,12 @@ def test_a_parameter_that_fails_at_the_second_call_grants_nothing(error: type[Ex
 
     app = new_app()
     app.router.register_pattern("once", once, r"[a-z]+")
+    return app
+
+
+@pytest.mark.parametrize("error", [KeyError, RuntimeError, OSError, RecursionError])
+def test_a_parameter_that_fails_at_the_second_call_grants_nothing(error: type[Exception]) -> None:
+    app = app_with_parameter_once(error)
     api = Blueprint("api", url_prefix="/api")
     api.add_route(handler, "/users", name="users")
     app.blueprint(cors_group(api))
@@ -109,16 +115,7 @@ def test_a_parameter_that_fails_at_the_second_call_grants_nothing(error: type[Ex
 
 @pytest.mark.parametrize("inside", [True, False])
 def test_an_options_handler_grants_nothing_where_the_router_fails(inside: bool) -> None:
-    seen: set[str] = set()
-
-    def once(value: str) -> str:
-        if value in seen:
-            raise KeyError(value)
-        seen.add(value)
-        return value
-
-    app = new_app()
-    app.router.register_pattern("once", once, r"[a-z]+")
+    app = app_with_parameter_once(KeyError)
     api = Blueprint("api", url_prefix="/api")
     api.add_route(handler, "/users", name="users")
     owner, path = (api, "/<name:once>") if inside else (app, "/api/<name:once>")
