@@ -695,6 +695,12 @@ def test_a_payload_that_is_too_large_reaches_the_error_handler_of_the_app() -> N
     expect(app, {"413": (large, 413, {"access-control-allow-origin": ONE, "vary": "origin"})})
 
 
+def test_what_is_sent_with_get_is_received_where_only_writes_are_checked() -> None:
+    """On a route that serves writes too, Sanic leaves every body to the section."""
+    (response,) = send(app_of(section_of(**LISTED)), HttpRequest("GET", "/api/item", sent(), b"abc"))
+    assert (response.status, response.body) == (200, b"GET 3")
+
+
 def test_what_is_sent_with_get_is_checked_by_all_and_received() -> None:
     app, bp = app_of(), Blueprint("api", url_prefix="/api")
     bp.add_route(count, "/item", methods=["GET"], name="item", ignore_body=False)
