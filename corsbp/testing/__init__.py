@@ -27,6 +27,7 @@ Sanic or httpx:
     request_metadata     the headers that every browser sets
     cookies              the cookies that a browser keeps and sends
     set_cookie           one Set-Cookie line
+    forms                the body of a form, from its fields
     arguments            the arguments of a browser's methods, checked
     sites                which URLs are of one site, and may embed each other
     data_urls            responses in `data:` URLs

@@ -35,9 +35,15 @@ def check_body(body: object) -> None:
 
 def normalise_headers(headers: Headers) -> Pairs:
     """Return headers as pairs, without spaces around values. https://fetch.spec.whatwg.org/#concept-header-value-normalize"""
+    pairs = normalise_pairs("headers", headers)
+    return tuple((name, value.strip(" \t\r\n")) for name, value in pairs)
+
+
+def normalise_pairs(argument: str, values: Mapping[str, str] | Iterable[tuple[str, str]]) -> Pairs:
+    """Return a mapping, or names and values, as pairs."""
     # an iterator can be read only once
-    pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+    pairs = tuple(values.items() if isinstance(values, Mapping) else values)
     for pair in pairs:
         is_pair = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
-        check_argument(is_pair, "headers", pair, "not a name and a value, two strings")
-    return tuple((name, value.strip(" \t\r\n")) for name, value in pairs)
+        check_argument(is_pair, argument, pair, "not a name and a value, two strings")
+    return pairs

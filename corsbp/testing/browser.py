@@ -10,11 +10,12 @@ from typing import Any
 from sanic import Sanic
 
 from .arguments import Headers, check_body, check_choice, check_text, normalise_headers
-from .call_kinds import CrossOrigin, build_call, run_call
+from .call_kinds import FORM_TYPE, CrossOrigin, build_call, run_call
 from .engines import EngineName
 from .exchanges import run_exchanges
 from .fetch_algorithm import run_fetch
 from .fetch_arguments import Credentials, EmbedderPolicy, FetchCall, Mode, Redirect
+from .forms import Enctype, Fields, encode_form
 from .page_settings import Clock, make_page
 from .result import CallKind, Result
 from .transports import DEFAULT_READING, AppSender, Sender, ServerSender
@@ -181,6 +182,59 @@ class Browser:
         call = FetchCall(url, method, pairs, body, credentials, mode, redirect, upload_listener)
         return await run_exchanges(run_fetch(self._page, call), self._sender.send)
 
+    async def submit(self, url: str, fields: Fields = (), *, enctype: Enctype = FORM_TYPE) -> Result:
+        """Submit a form with method POST: `await browser.submit("/pay", {"amount": "7"})`.
+
+        Args:
+            url: absolute, or relative to the base URL.
+            fields: a mapping, or pairs of name and value.
+            enctype: `"application/x-www-form-urlencoded"`, `"multipart/form-data"` or `"text/plain"`.
+
+        Returns:
+            A result whose `ok_for_page` is True if the browser shows the response.
+
+        Raises:
+            ValueError: an argument is unknown.
+        """
+        body, content_type = encode_form(fields, enctype)
+        return await self.fetch_as("form", url, body=body, content_type=content_type)
+
+    async def beacon(
+        self, url: str, body: str | bytes | None = None, *, content_type: str | None = None
+    ) -> Result:
+        """Call `navigator.sendBeacon(url, body)` in the page: `await browser.beacon("/count", "7")`.
+
+        Args:
+            url: absolute, or relative to the base URL.
+            body: text, bytes, or None.
+            content_type: that of the body, as of a `Blob`. The default is that of a text.
+
+        Returns:
+            A result whose `ok_for_page` is True if the beacon arrives, whatever the status.
+        """
+        return await self.fetch_as("beacon", url, body=body, content_type=content_type)
+
+    async def navigate(self, url: str) -> Result:
+        """Follow a link of the page: `await browser.navigate("/logout")`.
+
+        Returns:
+            A result whose `ok_for_page` is True if the browser shows the response, and whose `url` is that of
+            the response.
+        """
+        return await self.fetch_as("navigate", url)
+
+    async def embed(self, url: str, *, crossorigin: CrossOrigin | None = None) -> Result:
+        """Load an image in the page: `await browser.embed("/logo.png")`.
+
+        Args:
+            url: absolute, or relative to the base URL.
+            crossorigin: the attribute of the image: `"anonymous"` or `"use-credentials"`.
+
+        Returns:
+            A result whose `ok_for_page` is True if the page shows the image.
+        """
+        return await self.fetch_as("image", url, crossorigin=crossorigin)
+
     async def fetch_as(
         self,
         kind: CallKind,
@@ -190,7 +244,7 @@ class Browser:
         content_type: str | None = None,
         crossorigin: CrossOrigin | None = None,
     ) -> Result:
-        """Send a request in another way than `fetch()`: `await browser.fetch_as("image", "/logo.png")`.
+        """Send a request in another way than `fetch()`: `await browser.fetch_as("script", "/app.js")`.
 
         The page cannot read the response.
 

@@ -6,7 +6,7 @@ task is done: the beacon arrives, the image is shown, the script runs.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from .arguments import check_argument, check_choice
 from .exchanges import Exchanges
@@ -24,7 +24,7 @@ CrossOrigin: TypeAlias = Literal["anonymous", "use-credentials"]
 MAX_BEACON = 65536
 """Bytes that a beacon can have. https://fetch.spec.whatwg.org/#http-network-or-cache-fetch, "keepalive"."""
 
-FORM_TYPE = "application/x-www-form-urlencoded"
+FORM_TYPE: Final = "application/x-www-form-urlencoded"
 """Default content type of a form."""
 
 

@@ -12,8 +12,9 @@ from sanic import Sanic
 
 from .arguments import Headers
 from .browser import Browser
-from .call_kinds import CrossOrigin
+from .call_kinds import FORM_TYPE, CrossOrigin
 from .fetch_arguments import Credentials, Mode, Redirect
+from .forms import Enctype, Fields
 from .result import CallKind, Result
 from .transports import DEFAULT_READING, AppSender
 
@@ -74,6 +75,27 @@ class SyncBrowser:
         result = self._portal.call(fetch, url, method)
         self.results.append(result)
         return result
+
+    def submit(self, url: str, fields: Fields = (), *, enctype: Enctype = FORM_TYPE) -> Result:
+        """Call `Browser.submit`."""
+        self.results.append(self._portal.call(partial(self._browser.submit, enctype=enctype), url, fields))
+        return self.results[-1]
+
+    def beacon(self, url: str, body: str | bytes | None = None, *, content_type: str | None = None) -> Result:
+        """Call `Browser.beacon`."""
+        beacon = partial(self._browser.beacon, content_type=content_type)
+        self.results.append(self._portal.call(beacon, url, body))
+        return self.results[-1]
+
+    def navigate(self, url: str) -> Result:
+        """Call `Browser.navigate`."""
+        self.results.append(self._portal.call(self._browser.navigate, url))
+        return self.results[-1]
+
+    def embed(self, url: str, *, crossorigin: CrossOrigin | None = None) -> Result:
+        """Call `Browser.embed`."""
+        self.results.append(self._portal.call(partial(self._browser.embed, crossorigin=crossorigin), url))
+        return self.results[-1]
 
     def fetch_as(
         self,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, get_args
+from urllib.parse import urlencode
+
+from corsbp.testing.forms import Enctype
 
 from .cors_scenarios import ANY, HEADERS, ORIGIN, redirect_to, respond
 from .scenario import OPEN, OPEN_HEADERS, Call, Pairs, Reply, Route, Scenario
@@ -15,6 +18,7 @@ GIF = "GIF89a\1\0\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2L\1\0;"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 POST_ADDRESS = '<script>opener.postMessage(location.href, "*"); close();</script>'
 HOSTS = {"home": "home/a", "one site": "api/a", "another site": "third/a"}
+FIELDS = {"a~*": "1 & 2", '"é"': "one\ntwo\rthree\r\n", "": "%20+"}
 CROSSORIGIN: tuple[Literal["anonymous", "use-credentials"], ...] = ("anonymous", "use-credentials")
 
 
@@ -165,6 +169,9 @@ def windows() -> Iterator[Scenario]:
                     visits=((end, f"lax=1; {KINDS['Lax']}"), (end, f"strict=1; {KINDS['Strict']}")),
                 )
     yield one("form: text", Call(kind="form", body="a=1", content_type="text/plain"), page())
+    for enctype in get_args(Enctype):
+        fields = Call(kind="form", body=urlencode(FIELDS), content_type=enctype)
+        yield one(f"form: special characters, {enctype}", fields, page())
 
 
 def embedder_policy() -> Iterator[Scenario]:

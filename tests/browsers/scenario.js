@@ -72,7 +72,7 @@ const calls = {
       Object.assign(form, { method: "post", action: url, target: name });
       if (content_type) form.enctype = content_type;
       for (const [name, value] of new URLSearchParams(body ?? ""))
-        form.append(Object.assign(document.createElement("input"), { name, value }));
+        form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
       document.body.append(form);
       form.submit();
       form.remove();

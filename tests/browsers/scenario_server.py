@@ -130,6 +130,8 @@ class Run:
     def reply(self, method: str, to: str, headers: Message, body: str) -> Reply:
         """Log a request, and return the next reply of its address."""
         names = (*LOGGED, *(METADATA if self.scenario.metadata else ()))
+        if boundary := headers.get_boundary():
+            body = body.replace(boundary, "BOUNDARY")
         sent = [f"{name}: {normalise(name, headers)}" for name in names if name in headers]
         self.logged.append(self.shorten(" | ".join([f"{method} {to}", *sent, *filter(None, [body.strip()])])))
         route = self.scenario.routes.get(to, OPEN)
@@ -167,6 +169,8 @@ def normalise(name: str, headers: Message) -> str:
             return "/".join(value.split("/")[:3])  # the path of a page has the name of its engine
         case "accept-encoding":
             return value if value == "identity" else "some"
+        case "content-type":
+            return value.partition("boundary=")[0]
         case "accept" if value.startswith(("text/html,", "image/")):
             return value.partition("/")[0]
     return value

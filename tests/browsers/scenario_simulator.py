@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from email.message import Message
+from typing import cast
+from urllib.parse import parse_qsl
 
 from corsbp.testing.browser import Browser as Simulator
+from corsbp.testing.call_kinds import FORM_TYPE
 from corsbp.testing.engines import EngineName
+from corsbp.testing.forms import Enctype
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
 from corsbp.testing.transports import Sender
 from corsbp.testing.urls import parse_url
@@ -98,6 +102,9 @@ async def perform(simulator: Simulator, run: Run, call: Call) -> Result:
                 redirect=call.redirect,
                 upload_listener=call.kind == "upload",
             )
+    if call.kind == "form":
+        fields = parse_qsl(call.body or "", keep_blank_values=True)
+        return await simulator.submit(url, fields, enctype=cast(Enctype, call.content_type or FORM_TYPE))
     return await simulator.fetch_as(
         call.kind,
         url,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, get_args
 
 import pytest
-from sanic import HTTPResponse, Request, text
+from sanic import HTTPResponse, Request, raw, text
 
-from corsbp.testing import Browser, SyncBrowser
+from corsbp.testing import Browser, Result, SyncBrowser
+from corsbp.testing.forms import Enctype, encode_form
 from corsbp.testing.result import Answer, CallKind, NoAnswer
 
 from ..support import ORIGIN, new_app
@@ -289,6 +291,75 @@ def test_require_corp(policy: str | None) -> None:
     assert fetch_as("image", response(200, GIF, **headers), page=page, url=f"{ORIGIN}/").ok_for_page
 
 
+# --- a method for each kind ---
+
+
+def test_a_method_for_each_kind() -> None:
+    app, own = new_app(), "https://api.example"
+
+    async def show(request: Request) -> HTTPResponse:
+        return raw(GIF, headers={"access-control-allow-origin": own})
+
+    app.add_route(show, "/a", methods=["GET", "POST"])
+    calls: list[Callable[[SyncBrowser], Result]] = [
+        lambda page: page.submit("/a", {"a": "1", "b": "x y"}),
+        lambda page: page.beacon("/a", "text"),
+        lambda page: page.beacon("/a", b"1", content_type="text/plain"),
+        lambda page: page.navigate("/a"),
+        lambda page: page.embed("/a"),
+        lambda page: page.embed("/a", crossorigin="anonymous"),
+    ]
+    with SyncBrowser(Browser(app, own)) as browser:
+        results = [call(browser) for call in calls]
+    assert browser.results == results and all(result.ok_for_page for result in results)
+    sent = [(result.type, result.sent[0], headers_of(result)) for result in results]
+    assert [
+        (kind, each.method, each.body, headers.get("content-type"), headers["sec-fetch-mode"])
+        for kind, each, headers in sent
+    ] == [
+        ("form", "POST", b"a=1&b=x+y", "application/x-www-form-urlencoded", "navigate"),
+        ("beacon", "POST", b"text", "text/plain;charset=UTF-8", "no-cors"),
+        ("beacon", "POST", b"1", "text/plain", "no-cors"),
+        ("navigate", "GET", b"", None, "navigate"),
+        ("image", "GET", b"", None, "no-cors"),
+        ("image", "GET", b"", None, "cors"),
+    ]
+
+
+FIELDS = (("a~*", "1 & 2"), ("", "left out"), ('"é"', "one\ntwo\rthree\r\n"))
+FORMS: dict[Enctype, str] = {
+    "application/x-www-form-urlencoded": "a%7E*=1+%26+2&%22%C3%A9%22=one%0D%0Atwo%0D%0Athree%0D%0A",
+    "text/plain": 'a~*=1 & 2\r\n"é"=one\r\ntwo\r\nthree\r\n\r\n',
+    "multipart/form-data": (
+        '--B\r\nContent-Disposition: form-data; name="a~*"\r\n\r\n1 & 2\r\n'
+        '--B\r\nContent-Disposition: form-data; name="%22é%22"\r\n\r\none\r\ntwo\r\nthree\r\n\r\n--B--\r\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("enctype", FORMS)
+def test_the_body_of_a_form(enctype: Enctype) -> None:
+    body, content_type = encode_form(FIELDS, enctype)
+    essence, _, boundary = content_type.partition("; boundary=")
+    assert (essence, bool(boundary)) == (enctype, enctype == "multipart/form-data")
+    assert body.decode().replace(boundary or "\0", "B") == FORMS[enctype]
+    assert len(encode_form(dict(FIELDS), enctype)[0]) == len(body)  # a mapping, too
+
+
+def test_sanic_reads_the_fields_of_a_form() -> None:
+    app = new_app()
+
+    @app.post("/a")
+    async def read(request: Request) -> HTTPResponse:
+        app.ctx.form = request.form
+        return text("done")
+
+    with SyncBrowser(Browser(app)) as browser:
+        for enctype in get_args(Enctype)[:2]:
+            browser.submit("/a", FIELDS[:1], enctype=enctype)
+            assert app.ctx.form == {"a~*": ["1 & 2"]}
+
+
 # --- arguments, and over an app ---
 
 WRONG: list[tuple[Any, dict[str, Any], str]] = [
@@ -300,6 +371,11 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     ("form", {"body": {"a": 1}}, "body: {'a': 1} is neither text nor bytes"),
     ("form", {"url": 7}, "url: 7 is not a string"),
 ]
+WRONG_FORMS: list[tuple[Any, Any, str]] = [
+    ({"a": "1"}, "application/json", "enctype: 'application/json' is none of application/x-www-form-urlenc"),
+    ({"a": 1}, "text/plain", r"fields: \('a', 1\) is not a name and a value, two strings"),
+    ("ab", "text/plain", "fields: 'a' is not a name and a value"),
+]
 
 
 @pytest.mark.parametrize(("kind", "options", "message"), WRONG)
@@ -308,6 +384,12 @@ def test_wrong_arguments(kind: Any, options: dict[str, Any], message: str) -> No
         browser.fetch_as(kind, **{"url": "/", **options})
     with pytest.raises(ValueError, match="embedder_policy: 'credentialless' is none of"):
         Browser(new_app(), embedder_policy="credentialless")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("fields", "enctype", "message"), WRONG_FORMS)
+def test_wrong_forms(fields: Any, enctype: Any, message: str) -> None:
+    with SyncBrowser(Browser(new_app())) as browser, pytest.raises(ValueError, match=message):
+        browser.submit("/", fields, enctype=enctype)
 
 
 def test_over_an_app() -> None:

@@ -35,7 +35,7 @@ def test_a_users_tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatc
 
 
 def test_every_block_is_a_test() -> None:
-    assert len(BLOCKS) == 6 and all(block.count("def test_") == 1 for block in BLOCKS)
+    assert len(BLOCKS) == 7 and all(block.count("def test_") == 1 for block in BLOCKS)
 
 
 def rows(heading: str) -> list[list[str]]:
