@@ -65,6 +65,7 @@ NAVIGATION = {"sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
 MALFORMED = [
     "",
     " ",
+    "*",
     "x",
     f"{ONE}/",
     f"{ONE}/path",

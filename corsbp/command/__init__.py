@@ -18,6 +18,7 @@ The modules, from the entry inwards; imports run downwards only:
     explain_output    what it prints
     explain_call      the call, the route that it reaches, and what to change
     websockets        which pages can open a WebSocket
+    refused_requests  requests that `check_requests` refuses: the reason, and what to change
     report_only       what report-only policies report
     observed_app      requests to all routes of an app in memory
     targets           the methods, paths and URLs that get requests

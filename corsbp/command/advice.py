@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from corsbp.app.inventory import RouteInfo
 from corsbp.policy.fields import function_name
-from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions, origin_set
+from corsbp.policy.policy import CorsPolicy, names_method, origin_entries, origin_functions, origin_set
 from corsbp.policy.problems import CorsPolicyError
 from corsbp.testing import STOPS
 
@@ -99,7 +99,7 @@ def suggest_argument(route: RouteInfo, policy: CorsPolicy, stop: str, request: P
     where = describe_policy_source(route)
     if stop.removeprefix("preflight-") in ORIGIN_STOPS:
         return _suggest_origin(where, policy, request)
-    if stop == "preflight-method" and policy.allow_methods != "*":
+    if stop == "preflight-method" and not names_method(policy, request.method):
         changes: dict[str, Any] = {"allow_methods": [*policy.allow_methods, request.method]}
     elif stop == "preflight-header" and policy.allow_headers != "*":
         names = [name.lower() for name in request.headers if name.lower() not in policy.allow_headers]

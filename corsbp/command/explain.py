@@ -126,6 +126,8 @@ def _explain(call: Call, app: Sanic[Any, Any] | None, target: str, timeout: floa
 
 def _exit_status(explanation: Explanation) -> int:
     result = explanation.result
+    if explanation.refused:
+        return 1
     if result.ok_for_page:
         return 0
     has_response = any(sent.status for sent in result.sent[:1])

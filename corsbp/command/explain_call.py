@@ -22,6 +22,12 @@ from . import websockets
 from .advice import PageRequest, suggest_change, suggest_method
 from .near_miss import find_near_miss
 from .proxy_sender import ProxySender
+from .refused_requests import (
+    RefusedRequest,
+    collect_refused_requests,
+    explain_server_refusal,
+    suggest_changes,
+)
 from .report_only import wait_for_reports
 from .route_match import RouteMatch, describe_missing_route, describe_route, match_url
 from .server_responses import explain_response
@@ -70,6 +76,9 @@ class Explanation:
     open_to_all: bool = False
     """Pages of every origin can open the WebSocket."""
 
+    refused: str | None = None
+    """The id of the reason why the server refused the request, or `"check_requests"`; None if it did not."""
+
     route: RouteInfo | None = None
     """The route that the call's URL leads to, in an app in memory."""
 
@@ -106,39 +115,51 @@ async def explain_call(call: Call, app: Sanic[Any, Any] | None) -> Explanation:
 async def _explain_fetch(
     call: Call, app: Sanic[Any, Any] | None, browser: Browser, sender: SingleHostSender
 ) -> Explanation:
+    with collect_refused_requests() as refused:
+        result = await _fetch(call, browser)
+    if sender.left_to:
+        return _explain_leaving(sender.left_to, result)
+    if app is None:
+        explanation = await _explain_on_server(call, result, sender)
+    elif refused:
+        explanation = _explain_refused(call, app, result, refused[-1])
+    else:
+        explanation = _explain_in_app(call, app, result)
+    # A cookie that is not sent stops nothing, but the response may depend on it.
+    cookies = [step.change for step in result.steps if step.change and not step.stop]
+    return replace(explanation, changes=tuple(dict.fromkeys([*cookies, *explanation.changes])))
+
+
+async def _fetch(call: Call, browser: Browser) -> Result:
     if call.kind:
-        result = await browser.fetch_as(
+        return await browser.fetch_as(
             call.kind,
             call.url,
             body=call.body,
             content_type=next((value for _, value in call.headers), None),
             crossorigin="use-credentials" if call.credentials else None,
         )
-    else:
-        result = await browser.fetch(
-            call.url,
-            call.method,
-            headers=call.headers,
-            body=call.body,
-            credentials="include" if call.credentials else "same-origin",
-        )
-    if sender.left_to:
-        return _explain_leaving(sender.left_to, result)
-    explanation = _explain_in_app(call, app, result) if app else _explain_on_server(call, result)
-    # A cookie that is not sent stops nothing, but the response may depend on it.
-    cookies = [step.change for step in result.steps if step.change and not step.stop]
-    return replace(explanation, changes=tuple(dict.fromkeys([*cookies, *explanation.changes])))
+    return await browser.fetch(
+        call.url,
+        call.method,
+        headers=call.headers,
+        body=call.body,
+        credentials="include" if call.credentials else "same-origin",
+    )
 
 
 async def _explain_handshake(
     call: Call, match: RouteMatch, browser: Browser, sender: Sender, base_url: str
 ) -> Explanation:
-    result = await browser.websocket(call.url)
+    with collect_refused_requests() as refused:
+        result = await browser.websocket(call.url)
     open_to_all = False
     if result.ok_for_page:
         open_to_all = await websockets.is_open_to_all(sender, call.url, base_url, call.cookies)
     if match.route is None:
         return Explanation(result, (), tuple(_last_change(result)), open_to_all)
+    if refused:
+        return _explain_refused_on(match, call, result, refused[-1])
     change = websockets.suggest_change(match.route, result, call.origin, open_to_all)
     return Explanation(result, (describe_route(match, "GET"),), (change,) if change else (), open_to_all)
 
@@ -166,6 +187,23 @@ def _explain_in_app(call: Call, app: Sanic[Any, Any], result: Result) -> Explana
     if not change and (match.route or last is None or last.status != 404):
         changes = list(_last_change(result))
     return Explanation(result, (describe_route(match, call.method),), tuple(changes))
+
+
+def _explain_refused(
+    call: Call, app: Sanic[Any, Any], result: Result, refused: RefusedRequest
+) -> Explanation:
+    """Explain a request that `check_requests` refuses, whatever the page can read of the response."""
+    sent = refused.find_request(result)
+    return _explain_refused_on(match_url(app, sent.url, sent.method), call, result, refused)
+
+
+def _explain_refused_on(
+    match: RouteMatch, call: Call, result: Result, refused: RefusedRequest
+) -> Explanation:
+    sent = refused.find_request(result)
+    notes = (refused.line, describe_route(match, sent.method))
+    changes = suggest_changes(match.route, refused, call.as_page_request(), sent)
+    return Explanation(result, notes, tuple(changes), refused=refused.id)
 
 
 def _explain_status(call: Call, match: RouteMatch, result: Result) -> Explanation:
@@ -213,7 +251,10 @@ class SingleHostSender(ProxySender):
 # --- a server ---
 
 
-def _explain_on_server(call: Call, result: Result) -> Explanation:
+async def _explain_on_server(call: Call, result: Result, sender: Sender) -> Explanation:
+    if refusal := await explain_server_refusal(result, sender):
+        refused = "check_requests" if refusal.is_certain else None
+        return Explanation(result, (refusal.note,), (refusal.change,), refused=refused)
     if result.ok_for_page:
         return Explanation(result)
     arguments = call.as_page_request().policy_arguments()

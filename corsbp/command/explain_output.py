@@ -37,6 +37,8 @@ def print_explanation(explanation: Explanation, method: str, out: Console) -> No
         _print_response(sent, out)
     for step in result.steps:
         _print_step(step, out)
+    if explanation.refused:
+        _print_refusal(explanation.refused, out)
     _print_outcome(result, method, out)
     if explanation.open_to_all:
         out.print(Text(websockets.OPEN_TO_ALL, style="bold"))
@@ -74,6 +76,12 @@ def _print_step(step: Step, out: Console) -> None:
         out.print(Text("  ! ", style="yellow").append(step.text, style="not dim"))
     else:
         out.print(Text(f"  . {step.text}", style="dim"))
+
+
+def _print_refusal(reason: str, out: Console) -> None:
+    out.print(
+        Text(f"Refused: {reason}.", style="bold red").append(" The handler did not run.", style="not bold")
+    )
 
 
 def _print_outcome(result: Result, method: str, out: Console) -> None:

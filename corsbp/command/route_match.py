@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sanic import Sanic
+from sanic.exceptions import MethodNotAllowed, NotFound
 
 from corsbp.app.inventory import RouteInfo, list_routes, list_sections
 from corsbp.app.section import unregistered_groups
@@ -86,7 +87,7 @@ def _find_route(
     for each in (method.upper(), *METHODS):
         try:
             found, *_ = app.router.get(path, each, host)
-        except Exception:  # NotFound, MethodNotAllowed, and others for a path that cannot be decoded
+        except (NotFound, MethodNotAllowed):
             continue
         if found.name in by_name:  # which the internal routes of an app are not
             return by_name[found.name]

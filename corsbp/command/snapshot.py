@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from corsbp.app.inventory import RouteInfo
+from corsbp.decision.request_check import is_checked
 from corsbp.policy.fields import function_name
-from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
+from corsbp.policy.policy import CorsPolicy, names_method, origin_entries, origin_functions
 from corsbp.spec import wildcards
 from corsbp.spec.fetch import SAFELISTED_METHODS
 
@@ -53,11 +54,12 @@ def from_json(text: str) -> dict[str, Any]:
 
 
 def allows_method(policy: CorsPolicy, method: str) -> bool:
-    """Return whether pages may use a method; GET, HEAD and POST need no permission.
+    """Return whether pages may use a method; GET, HEAD and POST need no permission, unless they are checked.
 
     https://fetch.spec.whatwg.org/#cors-safelisted-method
     """
-    return method in SAFELISTED_METHODS or policy.allow_methods == "*" or method in policy.allow_methods
+    needs_no_permission = method in SAFELISTED_METHODS and not is_checked(policy, method)
+    return needs_no_permission or names_method(policy, method)
 
 
 def _key(method: str, route: RouteInfo) -> str:

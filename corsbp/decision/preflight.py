@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from ..policy.policy import CorsPolicy, names_method
 from ..spec.fetch import (
     ALLOW_HEADERS,
     ALLOW_METHODS,
@@ -103,7 +104,7 @@ class OptionsHeaders:
         policy = compiled.policy
         self.compiled = compiled
         self._served_methods = served_methods
-        allowed = [method for method in served_methods if _is_allowed(method, policy.allow_methods)]
+        allowed = [method for method in served_methods if _is_allowed(method, policy)]
         self.methods = (*allowed, _OPTIONS)
         vary = vary_names(compiled.varies_by_origin, varies_by_method, compiled.reflects_headers)
         self._refused_headers = encode_headers((VARY, ", ".join(vary)))
@@ -161,11 +162,11 @@ class OptionsHeaders:
         return None
 
 
-def _is_allowed(method: str, allowed: str | Sequence[str]) -> bool:
+def _is_allowed(method: str, policy: CorsPolicy) -> bool:
     """Return whether pages can use a method that the path serves; OPTIONS is added to every list."""
     if method == _OPTIONS or method in FORBIDDEN_METHODS:
         return False
-    return allowed == "*" or method in allowed
+    return names_method(policy, method)
 
 
 def _allow_headers(compiled: CompiledPolicy) -> str:

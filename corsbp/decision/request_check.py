@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ..policy.policy import CorsPolicy
+from ..policy.policy import CorsPolicy, names_method
 from ..spec.fetch import AUTHORIZATION, COOKIE, FETCH_DEST, FETCH_MODE, FETCH_SITE, ORIGIN, SAFE_METHODS
 from ..spec.origins import DEFAULT_PORTS, is_sent_origin
 from .checked_request import CheckedRequest
@@ -65,8 +65,9 @@ def request_refusal(
     # A browser sends one line of each: of several, a proxy may have read another one than this server.
     if len(origins) > 1 or len(sites) > 1:
         return repeated_lines_refusal(origins, sites)
-    # A browser sends an origin or `null`. Those that entries or functions allow are valid.
-    if origins and origins[0] != decision.grant and not is_sent_origin(origins[0]):
+    # A browser sends an origin or `null`. An origin that an entry or a function allows is valid.
+    is_valid = not origins or origins[0] == decision.grant != "*"
+    if not is_valid and not is_sent_origin(origins[0]):
         return malformed_origin_refusal(origins[0])
     is_allowed = compiled.allows(origins, decision.grant)
     if _is_trusted(request, origins, sites, is_allowed):
@@ -97,9 +98,9 @@ def _check_page(
     is_allowed: whether the policy allows the page; `"*"` allows an opaque origin, and none, too.
     """
     method, credentials = request.method, None
-    allows_method = policy.allow_methods == "*" or method in policy.allow_methods
+    allows_method = names_method(policy, method)
     if is_allowed and not policy.allow_credentials:
-        credentials = _find_credentials(request)
+        credentials = find_credentials(request)
     # A page that the policy allows, used as the policy says, wherever it is.
     if is_allowed and allows_method and credentials is None:
         return None
@@ -134,7 +135,7 @@ def handshake_refusal(
     return None
 
 
-def _find_credentials(request: CheckedRequest) -> str | None:
+def find_credentials(request: CheckedRequest) -> str | None:
     """Return the name of the header that shows that a request has the user's credentials, or None.
 
     A navigation, such as a form, is always sent with them, if there are any.

@@ -177,6 +177,11 @@ def with_origins(
     return other
 
 
+def names_method(policy: CorsPolicy, method: str) -> bool:
+    """Return whether `allow_methods` of a policy has a method."""
+    return policy.allow_methods == "*" or method in policy.allow_methods
+
+
 def origin_entries(policy: CorsPolicy) -> tuple[str, ...]:
     """Return the declared origins and patterns of a policy, in their order; none for `"*"`."""
     declared = policy.allow_origins

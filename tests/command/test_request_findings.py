@@ -10,10 +10,13 @@ from sanic import Blueprint
 from corsbp import CorsPolicy, CorsPolicyWarning, cors_group
 from corsbp.command.audit_declared import describe_policy
 from corsbp.command.findings import audit_app
+from corsbp.command.snapshot import allows_method
+from corsbp.policy.fields import CheckRequests
 
 from ..support import ORIGIN, handler, new_app
 
 COOKIES: dict[str, Any] = {"allow_origins": [ORIGIN], "allow_credentials": True}
+CHECKS: tuple[CheckRequests, ...] = (False, "writes", "all")
 IDS = ("requests-unchecked", "requests-any-origin")
 
 
@@ -66,3 +69,21 @@ def test_a_check_beside_any_origin_is_a_finding() -> None:
 def test_the_table_names_the_check() -> None:
     policy = CorsPolicy(**COOKIES, check_requests="writes")
     assert describe_policy(policy) == f"{ORIGIN}; credentials; checks writes"
+
+
+def test_a_method_that_is_checked_needs_a_permission() -> None:
+    """Browsers send POST without a preflight, so that `allow_methods` leaves out nothing without a check."""
+    policy = CorsPolicy(allow_origins=[ORIGIN], allow_methods=["PUT"])
+    allowed = {
+        checks: [
+            method
+            for method in ("GET", "HEAD", "POST", "PUT", "DELETE")
+            if allows_method(policy.replace(check_requests=checks), method)
+        ]
+        for checks in CHECKS
+    }
+    assert allowed == {
+        False: ["GET", "HEAD", "POST", "PUT"],
+        "writes": ["GET", "HEAD", "PUT"],
+        "all": ["PUT"],
+    }

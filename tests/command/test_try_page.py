@@ -451,6 +451,31 @@ def test_blocked_call(try_app: TryApp) -> None:
     assert calls == []
 
 
+def test_a_call_that_the_app_refuses(try_app: TryApp) -> None:
+    """`check_requests` refuses it before the handler: the page shows the reason, readable or not."""
+    app, bp = shop(), Blueprint("checked", url_prefix="/checked")
+    bp.add_route(as_handler(lambda _: text("thing")), "/thing", methods=["GET", "POST", "PUT"], name="thing")
+    app.blueprint(cors_group(bp, allow_origins=[ORIGIN], allow_methods=["PUT"], check_requests="writes"))
+
+    def check(page: RunningPage) -> None:
+        sent = request("POST", "/checked/thing", page.own)
+        explained, _ = page.call("POST", "/checked/thing", sent, readable=False)
+        words = f"request-cross-origin: allow_origins leaves it out: it has '{ORIGIN}'"
+        assert explained["refused"].startswith(words)
+        assert (explained["blockedBy"], explained["agrees"]) == ("origin-other", True)
+        assert " is in cors_group(checked): " in explained["route"]
+        allowed = request("POST", "/checked/thing", ORIGIN)
+        explained, (response,) = page.call("POST", "/checked/thing", allowed, origin=ORIGIN)
+        assert explained["refused"] == "request-method: allow_methods leaves out 'POST': it has PUT"
+        assert (response.status, explained["blockedBy"], explained["change"]) == (403, None, None)
+        assert " is in cors_group(checked): " in explained["route"]
+        served = request("GET", "/checked/thing", ORIGIN)
+        explained, _ = page.call("GET", "/checked/thing", served, origin=ORIGIN)
+        assert (explained["refused"], explained["route"]) == (None, None)
+
+    try_app(app, check)
+
+
 def test_simulated_call(try_app: TryApp) -> None:
     """As a page that a policy names: the app gets the request once."""
     calls: list[str] = []

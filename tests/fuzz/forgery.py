@@ -28,7 +28,16 @@ ALLOWED = {"any": "*", "one": [ONE], "list": [ONE, TWO], "function": lambda orig
 LINES: dict[str, list[str]] = {
     "origin": [
         *(ONE, ONE, TWO, EVIL, "null", "NULL", "", f"https://{OWN}", f"http://{OWN}", f"https://{OWN}:443"),
-        *(f"HTTPS://{OWN.upper()}", f"https://{OWN}.", f"{ONE}/", f"{ONE}:443", ONE.upper(), "file://", "x"),
+        *(
+            f"HTTPS://{OWN.upper()}",
+            f"https://{OWN}.",
+            f"{ONE}/",
+            f"{ONE}:443",
+            ONE.upper(),
+            "file://",
+            "x",
+            "*",
+        ),
         *(
             f"https://{OWN}:8443",
             "chrome-extension://abc",

@@ -136,10 +136,13 @@ class Reasons:
         # A cookie that is not sent or not kept stops nothing, but has a change.
         changes = [step.change for step in result.steps if step.change]
         route, change = None, changes[-1] if changes else None
-        if result.blocked_by not in (None, "no-answer") and call.url.startswith(f"{self.app}/"):
+        refused = next((each.refusal for each in reversed(exchanges) if each.refusal), None)
+        is_blocked = result.blocked_by not in (None, "no-answer")
+        if (is_blocked or refused) and call.url.startswith(f"{self.app}/"):
             match = self.match(call.url, call.method)
             route = describe_route(match, call.method)
-            change = self._suggest_change(call, result, match)
+            # The reason of a refusal says what to change.
+            change = self._suggest_change(call, result, match) if is_blocked else change
         return {
             "seen": [each.to_dict({name.lower() for name in typed}) for each in exchanges],
             "steps": [
@@ -149,6 +152,7 @@ class Reasons:
             "messages": [
                 " ".join((f"{name}:", text)) for name, text in console_messages(result, call.method)
             ],
+            "refused": refused,
             "route": route,
             "change": change,
             "blockedBy": result.blocked_by,

@@ -71,7 +71,7 @@ export function complain(text) {
 // Shows it; returns a line for the list of earlier calls.
 export function show(made, path, outcome, told, simulated) {
   const good = outcome.error === undefined;
-  const word = good ? "Allowed" : told.blockedBy === "no-answer" ? "No response" : "Blocked";
+  const word = told.refused ? "Refused" : good ? "Allowed" : told.blockedBy === "no-answer" ? "No response" : "Blocked";
   // Readable is not yet well: the status may be an error, or a cookie lost.
   const lost = told.steps.some((step) => step.lost);
   const doubtful = good && (outcome.status >= 400 || lost);
@@ -93,6 +93,7 @@ export function show(made, path, outcome, told, simulated) {
       { class: `verdict ${kind}` },
       element("strong", {}, `${good ? (doubtful ? "!" : "✓") : "✗"} ${word}`, ...mark),
       element("p", {}, `${what}. ${gets}`),
+      ...(told.refused ? [paragraph(`The app refused the request. ${told.refused}`)] : []),
       ...(good || !told.blockedBy ? [] : [paragraph(`Id: ${told.blockedBy}. In a terminal: corsbp why ${told.blockedBy}`)]),
       ...change,
       ...(told.route ? [paragraph(told.route, "change")] : []),

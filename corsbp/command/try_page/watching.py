@@ -9,6 +9,9 @@ from typing import Any, Final
 
 from sanic import Sanic
 
+from corsbp.command.refused_requests import IDS
+from corsbp.decision.refusal import Refusal
+from corsbp.report.signals import SIGNAL
 from corsbp.spec.fetch import ORIGIN, PREFIX, REQUEST_METHOD, VARY
 
 Headers = list[tuple[str, str]]
@@ -34,6 +37,8 @@ class Exchange:
     request_headers: Headers
     status: int | None = None
     response_headers: Headers | None = None
+    refusal: str | None = None
+    """The reason why the app refused the request, with its id; None if it did not."""
 
     @property
     def is_preflight(self) -> bool:
@@ -81,6 +86,7 @@ class Watch:
         """Watch an app that is not started yet."""
         app.add_signal(self.on_request_head, "http.lifecycle.read_head")
         app.add_signal(self.on_send, "http.lifecycle.send")
+        app.add_signal(self.on_refusal, SIGNAL)
 
     async def on_request_head(self, head: bytes, **_: Any) -> None:
         """Note a request."""
@@ -98,6 +104,12 @@ class Watch:
         if exchange is not None and exchange.status is None and data:
             line, exchange.response_headers = parse_head(data.partition(b"\r\n\r\n")[0])
             exchange.status = int(line.split(" ")[1])
+
+    async def on_refusal(self, refusal: Refusal, report_only: bool, **_: Any) -> None:
+        """Note that the app refused a request; Sanic calls this with the context of that request."""
+        exchange = self._current.get()
+        if exchange is not None and refusal.id in IDS and not report_only:
+            exchange.refusal = f"{refusal.id}: {refusal.words}"
 
     def exchanges_after(self, number: int, origin: str) -> list[Exchange]:
         """Return the exchanges of a page of this origin after the request with this number."""
