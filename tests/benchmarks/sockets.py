@@ -26,6 +26,7 @@ from sanic.worker.loader import AppLoader
 from tests.benchmarks import driver, requests, tables
 from tests.benchmarks.environment import ROOT
 from tests.benchmarks.layers import LAYERS, ORIGIN, REQUESTS, Layer
+from tests.support import reserve_port
 
 COMPARED = ("bare Sanic", "corsbp, two origins", "sanic-ext")
 WORKERS = 2
@@ -54,12 +55,13 @@ def _serve(name: str, port: int) -> None:
 @contextlib.contextmanager
 def server(layer: Layer) -> Iterator[int]:
     """Run two workers of a layer on a free loopback port, and return it once its headers are checked."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
     # Its output is shown if it does not start; when it is stopped, it only reports broken pipes.
     # It also leaves temporary files then: they are removed with the directory.
-    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryDirectory() as scratch:
+    with (
+        reserve_port() as port,
+        tempfile.TemporaryFile("w+") as said,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.sockets", layer.name, str(port)],
             cwd=ROOT,

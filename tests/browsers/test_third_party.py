@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ..support import reserve_port
 from .bench import ROOT, Bench
 from .engine import Browser
 from .page import Pages
@@ -46,13 +47,11 @@ def listens(port: int) -> bool:
 @pytest.fixture(scope="module")
 def port(pages: Pages, folder: Path) -> Iterator[int]:
     """The port of the API, which allows all pages, with cookies."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-    command = [sys.executable, "-m", "tests.browsers.third_party", str(port), *pages.origins.values()]
-    with running(command, folder / "third-party", cwd=ROOT) as server:
-        server.until(lambda: listens(port), "ready")
-        yield port
+    with reserve_port() as port:
+        command = [sys.executable, "-m", "tests.browsers.third_party", str(port), *pages.origins.values()]
+        with running(command, folder / "third-party", cwd=ROOT) as server:
+            server.until(lambda: listens(port), "ready")
+            yield port
 
 
 def comes_back(browser: Browser, port: int, case: tuple[str, str, str]) -> bool:

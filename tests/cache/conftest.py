@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -14,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.browsers.bench import App, serving
-from tests.browsers.processes import ProgramError, installed, running
+from tests.browsers.processes import installed, running
+from tests.support import reserve_port
 
 A, B = "https://a.example", "https://b.example"
 
@@ -110,23 +110,14 @@ def proxy() -> Iterator[Proxy]:
 
 @contextmanager
 def nginx(path: str, apps: Mapping[str, App], folder: Path) -> Iterator[int]:
-    """Start nginx on a free port; it cannot pick one itself: try again where another program was faster."""
+    """Start nginx, and return its port."""
     locations = "".join(
         f"location /{kind}/ {{ proxy_pass http://127.0.0.1:{app.port}/; }}\n" for kind, app in apps.items()
     )
-    attempts = 5
-    for attempt in range(1, attempts + 1):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        configuration = folder / "nginx.conf"
+    configuration = folder / "nginx.conf"
+    command = [path, "-p", os.fspath(folder), "-e", "stderr", "-c", os.fspath(configuration)]
+    with reserve_port() as port:
         configuration.write_text(CONFIGURATION.format(folder=folder, port=port, locations=locations))
-        command = [path, "-p", os.fspath(folder), "-e", "stderr", "-c", os.fspath(configuration)]
         with running(command, folder / "nginx") as program:
-            try:
-                program.until((folder / "pid").exists, "listening")
-            except ProgramError:
-                if attempt == attempts or "in use" not in program.read_output():
-                    raise
-                continue
+            program.until((folder / "pid").exists, "listening")
             yield port
-            return

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browsers.processes import ProgramError, installed, running
-from tests.support import ROOT, free_port, sanic_process
+from tests.browsers.processes import installed, running
+from tests.support import ROOT, reserve_port, sanic_process
 
 PAGE = (ROOT / "examples" / "README.md").read_text()
 CHAPTER = PAGE.partition("\n## Behind a proxy\n")[2].partition("\n## ")[0]
@@ -142,30 +142,21 @@ def nginx(folder: Path, app: int, servers: str, shared: str = SHARED) -> Iterato
     """Start nginx with servers of the page, whose ports and files are the test's."""
     path = installed("nginx", "nginx-light")
     (folder / "sanic.conf").write_text(shared.replace(UPSTREAM, f"127.0.0.1:{app}"))
-    attempts = 5
-    for attempt in range(1, attempts + 1):
-        ports = {"http": free_port(), "https": free_port()}
-        written = servers
+    (folder / "pid").unlink(missing_ok=True)
+    command = [path, "-p", os.fspath(folder), "-e", "stderr", "-c", os.fspath(folder / "nginx.conf")]
+    with reserve_port() as http, reserve_port() as https:
         for theirs, ours in {
-            "listen 80;": f"listen 127.0.0.1:{ports['http']};",
-            "listen 443 ssl;": f"listen 127.0.0.1:{ports['https']} ssl;",
+            "listen 80;": f"listen 127.0.0.1:{http};",
+            "listen 443 ssl;": f"listen 127.0.0.1:{https} ssl;",
             "/etc/ssl/": f"{folder}/",
             "/etc/nginx/": f"{folder}/",
             UPSTREAM: f"127.0.0.1:{app}",
         }.items():
-            written = written.replace(theirs, ours)
-        (folder / "nginx.conf").write_text(HTTP.format(folder=folder, servers=written))
-        (folder / "pid").unlink(missing_ok=True)
-        command = [path, "-p", os.fspath(folder), "-e", "stderr", "-c", os.fspath(folder / "nginx.conf")]
+            servers = servers.replace(theirs, ours)
+        (folder / "nginx.conf").write_text(HTTP.format(folder=folder, servers=servers))
         with running(command, folder / "nginx") as program:
-            try:
-                program.until((folder / "pid").exists, "listening")
-            except ProgramError:
-                if attempt == attempts or "in use" not in program.read_output():
-                    raise
-                continue
-            yield Nginx(ports)
-            return
+            program.until((folder / "pid").exists, "listening")
+            yield Nginx({"http": http, "https": https})
 
 
 Start = Callable[..., AbstractContextManager[Nginx]]

@@ -41,6 +41,7 @@ from ..support import (
     new_app,
     preflight,
     request,
+    reserve_port,
     send,
     send_bytes,
 )
@@ -750,24 +751,19 @@ def test_used_port(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
             try_page.run(arguments, Console(), Console())
 
 
-def two_free_ports() -> int:
-    """Return the first of two free ports, below those that systems use for connections."""
-    for port in range(20_000 + os.getpid() % 5_000, 30_000, 2):
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for each in (port, port + 1):
-                stack.enter_context(socket.create_server(("127.0.0.1", each)))
-            return port
-    raise AssertionError("no port is free")
-
-
 def test_next_port(try_app: TryApp) -> None:
-    port = two_free_ports()
+    with contextlib.ExitStack() as stack:
+        second = None
+        while second is None:
+            first = stack.enter_context(reserve_port())
+            with contextlib.suppress(OSError):
+                second = stack.enter_context(reserve_port(first + 1))
 
-    def check(page: RunningPage) -> None:
-        assert page.origins[0] == f"http://127.0.0.1:{port}"
-        assert page.origins[3] == f"http://127.0.0.1:{port + 1}"
+        def check(page: RunningPage) -> None:
+            assert page.origins[0] == f"http://127.0.0.1:{first}"
+            assert page.origins[3] == f"http://127.0.0.1:{second}"
 
-    try_app(shop(), check, "--page-port", str(port))
+        try_app(shop(), check, "--page-port", str(first))
 
 
 @pytest.mark.parametrize("port", ["65535", "-1", "many"])
@@ -867,5 +863,5 @@ def test_process_that_fails() -> None:
         port = str(other.getsockname()[1])
         with process("examples.versions:app", *FREE, "--port", port) as started:
             out, err = started.communicate(timeout=60)
-    assert (started.returncode, out) == (2, "")
-    assert err.startswith(f"corsbp: port {port} of 127.0.0.1: ") and err.count("\n") == 1
+        assert (started.returncode, out) == (2, "")
+        assert err.startswith(f"corsbp: port {port} of 127.0.0.1: ") and err.count("\n") == 1

@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ..browsers.processes import installed, running
-from ..support import ORIGIN, ROOT, free_port, preflight, request, sanic_process, send
+from ..support import ORIGIN, ROOT, preflight, request, reserve_port, sanic_process, send
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PUBLIC = {"access-control-allow-origin": "*"}
@@ -142,12 +142,11 @@ def test_prometheus_reads_the_metrics(tmp_path: Path, monkeypatch: pytest.Monkey
     workers, data = tmp_path / "workers", tmp_path / "data"
     workers.mkdir()
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", os.fspath(workers))
-    with sanic_process("examples.metrics:app", "--workers", "2") as port:
+    with sanic_process("examples.metrics:app", "--workers", "2") as port, reserve_port() as own:
         send(port, *[request("GET", "/api/item", "https://evil.example")] * 3)
         target = {"job_name": "app", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
         configuration = {"global": {"scrape_interval": "1s"}, "scrape_configs": [target]}
         (tmp_path / "prometheus.yml").write_text(json.dumps(configuration))  # JSON is YAML, too
-        own = free_port()
         command = [
             prometheus,
             f"--config.file={tmp_path / 'prometheus.yml'}",

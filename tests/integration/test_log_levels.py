@@ -16,10 +16,10 @@ from ..support import (
     ORIGIN,
     TWO,
     HttpRequest,
-    free_port,
     new_app,
     request,
     require_package,
+    reserve_port,
     send,
     text_handler,
 )
@@ -88,15 +88,15 @@ def lines(logged: str) -> list[str]:
 
 def log_of(folder: Path, server: str, setup: str, *requests: HttpRequest, debug: bool = False) -> str:
     (folder / "site_.py").write_text(SITE.format(setup=setup, one=ORIGIN, two=TWO))
-    port = free_port()
-    options = {
-        "sanic": ["--port", f"{port}", "--no-motd", *(["--debug"] if debug else [])],
-        "uvicorn": ["--port", f"{port}"],
-        "hypercorn": ["--bind", f"127.0.0.1:{port}"],
-    }[server]
-    with program(folder, server, "site_:app", *options, port=port) as started:
-        send(port, *requests)
-        return started.output.read_text(errors="replace")
+    with reserve_port() as port:
+        options = {
+            "sanic": ["--port", f"{port}", "--no-motd", *(["--debug"] if debug else [])],
+            "uvicorn": ["--port", f"{port}"],
+            "hypercorn": ["--bind", f"127.0.0.1:{port}"],
+        }[server]
+        with program(folder, server, "site_:app", *options, port=port) as started:
+            send(port, *requests)
+            return started.output.read_text(errors="replace")
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,11 @@ from ..support import (
     ROOT,
     Expectation,
     HttpRequest,
-    free_port,
     preflight,
     preflight_headers,
     request,
     require_package,
+    reserve_port,
     send,
 )
 
@@ -118,8 +118,10 @@ def listens(port: int) -> bool:
 @contextmanager
 def sanic(folder: Path, target: str, *options: str) -> Iterator[tuple[int, Program]]:
     """Run Sanic's own server, and return its port."""
-    port = free_port()
-    with program(folder, "sanic", target, "--port", f"{port}", "--no-motd", *options, port=port) as started:
+    with (
+        reserve_port() as port,
+        program(folder, "sanic", target, "--port", f"{port}", "--no-motd", *options, port=port) as started,
+    ):
         yield port, started
 
 
@@ -143,20 +145,22 @@ def test_every_worker_of_sanic_serves_the_same(tmp_path: Path, options: list[str
 @pytest.mark.parametrize("server", ["uvicorn", "hypercorn", "granian"])
 def test_asgi_servers_serve_the_same(tmp_path: Path, server: str, example: str) -> None:
     require_package(server)
-    port = free_port()
-    bind = {
-        "uvicorn": ["--port", f"{port}"],
-        "hypercorn": ["--bind", f"127.0.0.1:{port}"],
-        "granian": ["--interface", "asgi", "--host", "127.0.0.1", "--port", f"{port}"],
-    }[server]
-    with program(tmp_path, server, f"examples.{example}:app", *bind, port=port):
-        assert not wrong(port, {"quickstart": QUICKSTART, "versions": VERSIONS}[example])
+    with reserve_port() as port:
+        bind = {
+            "uvicorn": ["--port", f"{port}"],
+            "hypercorn": ["--bind", f"127.0.0.1:{port}"],
+            "granian": ["--interface", "asgi", "--host", "127.0.0.1", "--port", f"{port}"],
+        }[server]
+        with program(tmp_path, server, f"examples.{example}:app", *bind, port=port):
+            assert not wrong(port, {"quickstart": QUICKSTART, "versions": VERSIONS}[example])
 
 
 def test_a_unix_socket_behind_nginx_serves_the_same() -> None:
     path = installed("nginx", "nginx-light")
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="corsbp-", ignore_cleanup_errors=True) as name:
+    with (
+        reserve_port() as port,
+        tempfile.TemporaryDirectory(prefix="corsbp-", ignore_cleanup_errors=True) as name,
+    ):
         folder = Path(name)  # not tmp_path: the path of a socket may have about a hundred characters
         upstream = f"location / {{ proxy_pass http://unix:{folder}/app.sock; proxy_cache off; }}"
         configuration = folder / "nginx.conf"
@@ -280,9 +284,9 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("touchup", [False, True])
 def test_two_apps_in_one_process_have_their_own_sections(tmp_path: Path, touchup: bool) -> None:
-    ports = free_port(), free_port()
-    (tmp_path / "both.py").write_text(BOTH.format(ports=ports, touchup=touchup))
-    with program(tmp_path, "both", port=ports[0]) as server:
-        server.until(lambda: listens(ports[1]), "listening")
-        for (port, rows), _ in product(zip(ports, (QUICKSTART, VERSIONS), strict=True), range(2)):
-            assert not wrong(port, rows)
+    with reserve_port() as one, reserve_port() as other:
+        (tmp_path / "both.py").write_text(BOTH.format(ports=(one, other), touchup=touchup))
+        with program(tmp_path, "both", port=one) as server:
+            server.until(lambda: listens(other), "listening")
+            for (port, rows), _ in product([(one, QUICKSTART), (other, VERSIONS)], range(2)):
+                assert not wrong(port, rows)

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..browsers.processes import installed, running
-from ..support import free_port
+from ..support import reserve_port
 
 
 class Server:
@@ -61,8 +61,8 @@ def _folder() -> Iterator[Path]:
 def postgres() -> Iterator[Server]:
     """PostgreSQL, with a superuser `corsbp` whom nobody asks for a password."""
     initdb = installed("/usr/lib/postgresql/*/bin/initdb", "postgresql")
-    with _folder() as folder:
-        data, port = folder / "data", free_port()
+    with _folder() as folder, reserve_port() as port:
+        data = folder / "data"
         whoever: list[str | Path] = []
         if os.getuid() == 0:  # as whom it refuses to run: its package has made a user
             user = pwd.getpwnam("postgres")
@@ -93,8 +93,7 @@ def postgres() -> Iterator[Server]:
 def valkey() -> Iterator[Server]:
     """Valkey, or Redis where the system has no Valkey."""
     program = shutil.which("valkey-server") or installed("redis-server", "valkey-server or redis-server")
-    with _folder() as folder:
-        port = free_port()
+    with _folder() as folder, reserve_port() as port:
         options = ["--port", f"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]
         server = Server(folder, port, [program, *options, "--dir", folder], f"valkey://127.0.0.1:{port}")
         with server.stack:

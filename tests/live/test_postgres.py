@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import pytest
 
 from ..browsers.processes import installed, running
-from ..support import ORIGIN, ROOT, HttpRequest, free_port, request, require_package, sanic_process, send
+from ..support import ORIGIN, ROOT, HttpRequest, request, require_package, reserve_port, sanic_process, send
 from .fleet import (
     DECLARED,
     EVIL,
@@ -252,18 +252,19 @@ def test_a_migration_makes_a_source_fail_and_not_queue(server: Server, example: 
 @contextmanager
 def pgbouncer(server: Server, folder: Path) -> Iterator[int]:
     """PgBouncer in transaction mode before the server; its port."""
-    program, port = installed("pgbouncer", "pgbouncer"), free_port()
+    program = installed("pgbouncer", "pgbouncer")
     (folder / "users").write_text('"reader" ""\n"corsbp" ""\n')
-    (folder / "pgbouncer.ini").write_text(
-        f"[databases]\n* = host=127.0.0.1 port={server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
-        f"listen_port = {port}\nauth_type = trust\nauth_file = {folder}/users\npool_mode = transaction\n"
-        "default_pool_size = 2\nunix_socket_dir =\n"
-    )
     folder.chmod(0o755)
     user = ["-u", "postgres"] if os.getuid() == 0 else []
-    with running([program, *user, folder / "pgbouncer.ini"], folder / "log") as process:
-        process.until(lambda: "listening on" in process.read_output(), "listening")
-        yield port
+    with reserve_port() as port:
+        (folder / "pgbouncer.ini").write_text(
+            f"[databases]\n* = host=127.0.0.1 port={server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+            f"listen_port = {port}\nauth_type = trust\nauth_file = {folder}/users\n"
+            "pool_mode = transaction\ndefault_pool_size = 2\nunix_socket_dir =\n"
+        )
+        with running([program, *user, folder / "pgbouncer.ini"], folder / "log") as process:
+            process.until(lambda: "listening on" in process.read_output(), "listening")
+            yield port
 
 
 @pytest.mark.parametrize("second_address", [False, True])

@@ -11,7 +11,7 @@ import pytest
 
 from ..browsers.processes import Program
 from ..integration.test_servers import program
-from ..support import ORIGIN, free_port, request, require_package, send
+from ..support import ORIGIN, request, require_package, reserve_port, send
 from .fleet import EVIL, NEW, REFUSED
 from .test_tenants import make
 
@@ -52,8 +52,7 @@ def test_every_way_to_start(way: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
     database = tmp_path / "tenants.db"
     monkeypatch.setenv("TENANTS", os.fspath(database))
     make(database, f"INSERT INTO tenants VALUES ('a.example', '{NEW}')")
-    port = free_port()
-    with started(way, tmp_path, "examples.tenants:app", port, port):
+    with reserve_port() as port, started(way, tmp_path, "examples.tenants:app", port, port):
         responses = send(
             port,
             *[request("GET", "/prices/", NEW)] * 3,
@@ -66,7 +65,7 @@ def test_every_way_to_start(way: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
         REFUSED,
     ]
     (tmp_path / "required.py").write_text(REQUIRED)
-    with started(way, tmp_path, "required:app", free_port(), 0) as server:
+    with reserve_port() as port, started(way, tmp_path, "required:app", port, 0) as server:
         deadline = time.monotonic() + 60
         while server.alive():
             assert time.monotonic() < deadline, server.read_output()

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..browsers.processes import running
 from ..live.stores import postgres, valkey
-from ..support import ROOT, free_port, request
+from ..support import ROOT, request, reserve_port
 from .client import Connection
 
 STEADY, EVIL, CHANGING = "https://steady.example", "https://evil.example", "https://changing.example"
@@ -223,7 +223,7 @@ async def fleet(
     env = {**os.environ, kind.variable: url, "EXAMPLE": kind.example, "PATIENCE": f"{patience}"}
     env |= {"SANIC_AUTO_EXTEND": "false", "PYTHONPATH": os.fspath(ROOT), **more}
     with ExitStack() as stack:
-        ports = [free_port() for _ in range(apps)]
+        ports = [stack.enter_context(reserve_port()) for _ in range(apps)]
         for port in ports:
             command = [sys.executable, "-m", "sanic", "tests.load.live_app:app", "--workers", "2"]
             command += ["--port", f"{port}", "--no-motd", "--no-access-logs"]

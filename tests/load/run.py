@@ -13,7 +13,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ from random import Random
 from typing import NamedTuple
 
 from tests.browsers.processes import Program, running
+from tests.support import reserve_port
 
 from .client import Answer, Clients, Connection, Lost, until
 from .table import ONE, TWO, Ask, ask
@@ -325,12 +325,12 @@ async def drive(port: int, seconds: float, seed: int, connections: int) -> Repor
 @contextlib.asynccontextmanager
 async def serving(folder: Path) -> AsyncIterator[tuple[int, Program]]:
     """The app on a free port, with its log."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     env = {**os.environ, "PYTHONPATH": os.fspath(ROOT), "PYTHONUNBUFFERED": "1", "TMPDIR": os.fspath(folder)}
-    command = [sys.executable, "-m", "sanic", "tests.load.app:app", "--port", f"{port}"]
-    options = ["--workers", f"{WORKERS}", "--no-motd"]
-    with running([*command, *options], folder / "log", env=env, cwd=folder) as program:
+    command = [sys.executable, "-m", "sanic", "tests.load.app:app", "--workers", f"{WORKERS}", "--no-motd"]
+    with (
+        reserve_port() as port,
+        running([*command, "--port", f"{port}"], folder / "log", env=env, cwd=folder) as program,
+    ):
 
         async def listens() -> bool:
             with contextlib.suppress(OSError):

@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ..browsers.processes import running
-from ..support import ROOT, free_port, request, send_async
+from ..support import ROOT, request, reserve_port, send_async
 
 MAX_IDLE = 0.02
 """Seconds of CPU time in a second in which nothing changes."""
@@ -121,8 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--changes", type=int, default=20)
     options = parser.parse_args(arguments)
     print(f"{options.tenants} tenants of {options.origins} origins, one worker")
-    with tempfile.TemporaryDirectory() as folder:
-        database, port = Path(folder) / "tenants.db", free_port()
+    with tempfile.TemporaryDirectory() as folder, reserve_port() as port:
+        database = Path(folder) / "tenants.db"
         fill(database, options.tenants, options.origins)
         env = {**os.environ, "TENANTS": os.fspath(database), "SANIC_AUTO_EXTEND": "false"}
         command = [sys.executable, "-m", "sanic", "tests.load.tenants_app:app", "--single-process"]

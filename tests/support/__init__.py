@@ -40,7 +40,7 @@ from .expectations import (
     without_cors,
 )
 from .requirements import ROOT, RecordProperty, recorded_values, require_package, skip_or_fail
-from .servers import free_port, run_server, sanic_process, send, send_through_asgi, serve
+from .servers import reserve_port, run_server, sanic_process, send, send_through_asgi, serve
 
 __all__ = [
     "EVIL",
@@ -61,7 +61,6 @@ __all__ = [
     "differences",
     "expect",
     "explain_comparison",
-    "free_port",
     "handler",
     "new_app",
     "parse_response",
@@ -72,6 +71,7 @@ __all__ = [
     "recorded_values",
     "request",
     "require_package",
+    "reserve_port",
     "restore_sanic",
     "run_server",
     "sanic_process",

@@ -23,10 +23,20 @@ from .client import HttpRequest, ReceivedResponse, send_async
 from .requirements import ROOT
 
 
-def free_port() -> int:
-    """Return a port that no program listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+@contextlib.contextmanager
+def reserve_port(number: int = 0) -> Iterator[int]:
+    """Reserve a port for a program that cannot choose one itself and report it.
+
+    The socket stays bound and never listens, so no other program gets the port. On Linux, a server can
+    listen on it, because both set SO_REUSEADDR. Other systems do not allow that: there, it is only free.
+    """
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", number))  # fails if the port is in use or reserved
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        port = sock.getsockname()[1]
+        if sys.platform != "linux":
+            sock.close()
+        yield port
 
 
 def send(target: Sanic | int, *requests: HttpRequest | bytes, debug: bool = False) -> list[ReceivedResponse]:
@@ -96,11 +106,8 @@ def run_server(main: Coroutine[Any, Any, Any]) -> Any:
 @contextlib.contextmanager
 def sanic_process(target: str, *options: str) -> Iterator[int]:
     """Serve `module:app` with the command `sanic` in a process of its own, and return the port."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    command = [sys.executable, "-m", "sanic", target, "--port", str(port), "--no-motd", *options]
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() as log, reserve_port() as port:
+        command = [sys.executable, "-m", "sanic", target, "--port", str(port), "--no-motd", *options]
         server = subprocess.Popen(
             command,
             cwd=ROOT,
