@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from configparser import ConfigParser
+from email import message_from_string
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -21,9 +22,11 @@ from packaging.specifiers import SpecifierSet
 
 import corsbp
 
+from ..docs.test_readme import FENCED, leads_somewhere, links, prose
 from ..support import ROOT, require_package
 
 FOLDERS = ("corsbp", "examples", "tests")
+BACKEND = ROOT / ".ci" / "backend.py"
 INSIDE = shutil.ignore_patterns("__pycache__", "*.py[cod]", ".*")
 ABOUT = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt"}
 
@@ -52,18 +55,29 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
+def copy_project(copy: Path) -> None:
+    """Copy what a release is built from, with a module in `build` that no longer exists."""
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, copy / folder, ignore=INSIDE)
+    (copy / ".ci").mkdir()
+    for path in (BACKEND, *ROOT.iterdir()):
+        if path == BACKEND or (path.is_file() and not path.name.startswith(".")):
+            shutil.copy(path, copy / path.relative_to(ROOT))
+    deleted = copy / "build" / "lib" / "corsbp" / "deleted.py"
+    deleted.parent.mkdir(parents=True)
+    deleted.touch()
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Build from a copy, so that no files are left here, and without isolation, which needs the network."""
     for name in ("build", "setuptools", "twine"):
         require_package(name)
     copy = tmp_path_factory.mktemp("build") / "copy"
-    for folder in FOLDERS:
-        shutil.copytree(ROOT / folder, copy / folder, ignore=INSIDE)
-    for path in ROOT.iterdir():
-        if path.is_file() and not path.name.startswith("."):
-            shutil.copy(path, copy)
+    copy_project(copy)
+    before = {path.name for path in copy.iterdir()}
     run("build", "--no-isolation", cwd=copy)
+    assert {path.name for path in copy.iterdir()} == before | {"dist"}
     (wheel,), (sdist,) = (copy / "dist").glob("*.whl"), (copy / "dist").glob("*.tar.gz")
     return Built(wheel, sdist)
 
@@ -89,6 +103,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
 
 def test_the_sdist_holds_what_its_tests_need(built: Built) -> None:
     names = {"README.md", "CHANGELOG.md", "LICENSE", "setup.cfg", "pyproject.toml", "PKG-INFO"}
+    names.add(BACKEND.relative_to(ROOT).as_posix())
     assert not (names | files(*FOLDERS)) - built.in_sdist()
     assert not [name for name in built.in_sdist() if "__pycache__" in name or name.startswith("corsbp/.")]
 
@@ -128,6 +143,72 @@ def test_an_installed_wheel_works_without_the_clone(
     output = subprocess.run(why, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert output.startswith("origin-path\n  An origin has no path.\n")
     print_at_end(f"pip install corsbp: {len(sizes)} files, {sum(sizes):,} bytes")
+
+
+# --- the build backend ---
+
+
+def call_backend(folder: Path, hook: str, output: Path) -> Path:
+    """Return the file or folder that a hook of the backend makes in `output`."""
+    require_package("setuptools")
+    code = f"import sys; sys.path.insert(0, '.ci'); import backend; print(backend.{hook}(sys.argv[1]))"
+    output.mkdir()
+    command = [sys.executable, "-c", code, str(output)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return output / f"{done.stdout.splitlines()[-1]}"
+
+
+@pytest.fixture(scope="module", params=["", "https://github.com/example/corsbp"])
+def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Return the address of the repository, and the metadata that the backend makes with it."""
+    folder = tmp_path_factory.mktemp("page")
+    copy_project(folder)
+    config = (folder / "setup.cfg").read_text()
+    assert config.count("\naddress =") == 1
+    (folder / "setup.cfg").write_text(
+        re.sub("^address =.*", f"address = {request.param}", config, flags=re.M)
+    )
+    about = call_backend(folder, "prepare_metadata_for_build_wheel", folder / "dist")
+    return str(request.param), (about / "METADATA").read_text()
+
+
+def test_the_page_of_an_index_has_no_dead_link(page: tuple[str, str]) -> None:
+    """Its links are absolute, and lead to a file or heading; without an address, they are plain text."""
+    address, metadata_text = page
+    files = f"{address}/blob/v{corsbp.__version__}/"
+    text = metadata_text.partition("\n\n")[2]
+    targets = re.findall(r"\]\(([^)]+)\)", prose(text))
+    inner = [target.removeprefix(files) for target in targets if address and target.startswith(files)]
+    assert all(target.startswith("https://") for target in targets)
+    assert all(leads_somewhere(target) for target in inner)
+    assert len(inner) == (len([*links("README.md")]) if address else 0)
+    readme = (ROOT / "README.md").read_text()
+    assert FENCED.findall(text) == FENCED.findall(readme)
+    assert plain(text) == plain(readme)
+
+
+def plain(text: str) -> str:
+    """Return a page without its links, but with their text."""
+    return re.sub(r"\[((?:`[^`]+`|[^][`])+)\]\([^)]+\)", r"\1", FENCED.sub("", text)).strip()
+
+
+def test_the_metadata_is_complete(page: tuple[str, str]) -> None:
+    address, text = page
+    about = message_from_string(text)
+    assert about["License-Expression"] == "MIT" and about["License-File"] == "LICENSE"
+    assert about["Author"] and about["Keywords"] and about["Description-Content-Type"] == "text/markdown"
+    assert [url.partition(", ")[0] for url in about.get_all("Project-URL", [])] == (
+        ["Source", "Changelog"] if address else []
+    )
+
+
+def test_an_editable_install_is_a_path(tmp_path: Path) -> None:
+    """Type checkers read paths in a .pth file; they do not run an import hook."""
+    copy_project(tmp_path)
+    with zipfile.ZipFile(call_backend(tmp_path, "build_editable", tmp_path / "dist")) as wheel:
+        (pth,) = [name for name in wheel.namelist() if "dist-info" not in name]
+        assert wheel.read(pth).decode().splitlines() == [str(tmp_path)]
 
 
 def test_the_version_is_written_once() -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from ..support import ROOT, require_package
-from .test_packaging import INSIDE
+from .test_packaging import copy_project
 
 PERMISSIVE = {"MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0"}
 ASKS_FOR_ITS_OWN_FILES_ONLY = {"publicsuffixlist": "MPL-2.0"}
@@ -181,23 +182,22 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         require_package(name)
     folder = tmp_path_factory.mktemp("wheels")
     first, second = folder / "first", folder / "somewhere" / "else"
-    first.mkdir()
-    shutil.copytree(ROOT / "corsbp", first / "corsbp", ignore=INSIDE)
-    for path in ROOT.iterdir():
-        if path.is_file() and not path.name.startswith("."):
-            shutil.copy(path, first)
+    copy_project(first)
     for path in first.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)  # as git creates them
     shutil.copytree(first, second)
     for number, path in enumerate(sorted(second.rglob("*"), reverse=True)):
         os.utime(path, (1_500_000_000 + number * 1000,) * 2)
-    return [wheel(first, "--wheel", hash_seed=1), wheel(second, hash_seed=2)]
+    return [wheel(first, "--sdist", "--wheel", hash_seed=1), wheel(second, hash_seed=2)]
 
 
-def test_two_builds_give_the_same_wheel(wheels: list[Path]) -> None:
-    first, second = wheels
-    assert first.name == second.name
-    assert first.read_bytes() == second.read_bytes()
+def test_two_builds_give_the_same_bytes(wheels: list[Path]) -> None:
+    """The wheel and the source distribution; `build` in the folder has a module that was deleted."""
+    first, second = (sorted(path.parent.iterdir()) for path in wheels)
+    assert [path.name for path in first] == [path.name for path in second]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    with zipfile.ZipFile(wheels[0]) as archive:
+        assert "corsbp/deleted.py" not in archive.namelist()
 
 
 def test_the_wheel_requires_the_documented_packages_only(wheels: list[Path]) -> None:
