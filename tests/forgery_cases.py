@@ -86,6 +86,41 @@ MALFORMED = [
     "null://",
 ]
 
+
+def go(test: str, name: str, id_: str | None, method: str = "POST", *origins: str, **headers: str) -> Case:
+    """Return a case of Go's `TestCrossOriginProtection…`, for the server `https://example.com`."""
+    return Case(f"Go {test}: {name}", "list", id_, method, sent(*origins, **headers), "example.com")
+
+
+ATTACKER = "https://attacker.example"
+TRUSTED = "TrustedOriginBypass"
+GO_CASES = [
+    go("SecFetchSite", "same-origin allowed", None, site=SAME),
+    go("SecFetchSite", "none allowed", None, site=USER),
+    go("SecFetchSite", "cross-site blocked", FORGED, site=CROSS),
+    go("SecFetchSite", "same-site blocked", FORGED, site=SIBLING),
+    go("SecFetchSite", "no header with no origin", None),
+    go("SecFetchSite", "no header with matching origin", None, "POST", "https://example.com"),
+    go("SecFetchSite", "no header with mismatched origin", FORGED, "POST", ATTACKER),
+    go("SecFetchSite", "no header with null origin", FORGED, "POST", "null"),
+    go("SecFetchSite", "GET allowed", None, "GET", site=CROSS),
+    go("SecFetchSite", "HEAD allowed", None, "HEAD", site=CROSS),
+    go("SecFetchSite", "OPTIONS allowed", None, "OPTIONS", site=CROSS),
+    go("SecFetchSite", "PUT blocked", FORGED, "PUT", site=CROSS),
+    go(TRUSTED, "trusted origin without sec-fetch-site", None, "POST", GO),
+    go(TRUSTED, "trusted origin with cross-site", None, "POST", GO, site=CROSS),
+    go(TRUSTED, "untrusted origin without sec-fetch-site", FORGED, "POST", ATTACKER),
+    go(TRUSTED, "untrusted origin with cross-site", FORGED, "POST", ATTACKER, site=CROSS),
+    go("Server", "cross-site", FORGED, "POST", ATTACKER, site=CROSS),
+    go("Server", "same-origin", None, site=SAME),
+    go("Server", "origin matches host", None, "POST", "http://127.0.0.1:8000")._replace(
+        host="127.0.0.1:8000"
+    ),
+    go("Server", "trusted origin", None, "POST", GO),
+    go("Server", "untrusted origin", FORGED, "POST", ATTACKER),
+]
+"""The requests of Go's tests of `net/http.CrossOriginProtection` (src/net/http/csrf_test.go)."""
+
 CASES = [
     # --- what reads only ---
     *(
@@ -238,48 +273,31 @@ CASES = [
     ),
     Case("all: a form", "one", FORGED, "POST", sent(EVIL, site=CROSS, **NAVIGATION), checks="all"),
     Case("all: OPTIONS", "one", None, "OPTIONS", sent(EVIL, site=CROSS), checks="all"),
-    # --- Go, TestCrossOriginProtectionSecFetchSite, for https://example.com: here with the own host ---
-    Case("Go: same-origin allowed", "list", None, headers=sent(site=SAME)),
-    Case("Go: none allowed", "list", None, headers=sent(site=USER)),
-    Case("Go: cross-site blocked", "list", FORGED, headers=sent(site=CROSS)),
-    Case("Go: same-site blocked", "list", FORGED, headers=sent(site=SIBLING)),
-    Case("Go: no header with no origin", "list", None),
-    Case("Go: no header with matching origin", "list", None, headers=sent(OWN)),
-    Case("Go: no header with mismatched origin", "list", FORGED, headers=sent("https://attacker.example")),
-    Case("Go: no header with null origin", "list", FORGED, headers=sent("null")),
-    Case("Go: GET allowed", "list", None, "GET", sent(site=CROSS)),
-    Case("Go: HEAD allowed", "list", None, "HEAD", sent(site=CROSS)),
-    Case("Go: OPTIONS allowed", "list", None, "OPTIONS", sent(site=CROSS)),
-    Case("Go: PUT blocked", "list", FORGED, "PUT", sent(site=CROSS)),
-    # TestCrossOriginProtectionTrustedOriginBypass, and TestCrossOriginProtectionServer
-    Case("Go: trusted origin without sec-fetch-site", "list", None, headers=sent(GO)),
-    Case("Go: trusted origin with cross-site", "list", None, headers=sent(GO, site=CROSS)),
-    Case(
-        "Go: untrusted origin with cross-site",
-        "list",
-        FORGED,
-        headers=sent("https://attacker.example", site=CROSS),
-    ),
-    Case(
-        "Go: origin matches host", "list", None, headers=sent("http://127.0.0.1:8000"), host="127.0.0.1:8000"
-    ),
+    *GO_CASES,
     # --- where Go differs ---
-    # Go compares Host with the URL's host, byte for byte: here, a default port and the case do not matter.
-    Case("not Go: :443", "list", None, headers=sent(f"{OWN}:443")),
+    # Go compares Host with the host of Origin, byte for byte. Browsers leave out the default port and write
+    # lower case; a proxy may not.
+    Case("not Go: Origin with :443", "list", None, headers=sent(f"{OWN}:443")),
+    Case("not Go: Host with :443", "list", None, headers=sent(OWN), host="api.example:443"),
     Case("not Go: Host in capitals", "list", None, headers=sent(OWN), host="API.EXAMPLE"),
-    # Go passes what `url.Parse` makes this host of; no browser sends it.
+    # Go takes the host out of what `url.Parse` reads. No browser sends these, and programs do not agree on
+    # which host they name.
     Case("not Go: a path", "list", FORGED, headers=sent(f"{OWN}/path")),
     Case("not Go: a user", "list", FORGED, headers=sent("https://user@api.example")),
-    # Go has no schemes: only pages of http and https are the server's own here.
+    # Go has no schemes. Pages of http and https alone are the server's own: `ftp` has no pages, and an app
+    # may register every other scheme.
     Case("not Go: another scheme", "list", FORGED, headers=sent("ftp://api.example")),
-    # Go reads the first line of several.
+    Case("not Go: the scheme of an app", "list", FORGED, headers=sent("app://api.example")),
+    # Go reads the first of several lines, and a proxy may read the last.
     Case("not Go: two lines", "list", FORGED, headers=sent(GO, EVIL)),
-    # Go takes an empty Origin, or Sec-Fetch-Site, for a missing one.
+    Case("not Go: two sites", "list", FORGED, headers=(*sent(site=SAME), ("sec-fetch-site", CROSS))),
+    # Go takes an empty Origin, or Sec-Fetch-Site, for a missing one. Browsers send neither empty.
     Case("not Go: an empty Origin", "list", FORGED, headers=sent("")),
     Case("not Go: an empty site", "list", FORGED, headers=sent(OWN, site="")),
-    # In Go an empty Host is the own one of an Origin that has none.
+    # In Go an empty Host is the own one of an Origin without a host.
     Case("not Go: an empty Host", "list", FORGED, headers=sent("https://"), host=""),
-    # Go trusts `none` whatever Origin says.
+    Case("not Go: an empty Host beside an Origin", "list", FORGED, headers=sent(OWN), host=""),
+    # Go trusts `none` whatever Origin says. Here, a web page in Origin has to be own or allowed.
     Case("not Go: none beside a web page", "list", FORGED, headers=sent(EVIL, site=USER)),
     # Go has no policy: a trusted origin may send cookies, and forms.
     Case(
@@ -287,7 +305,21 @@ CASES = [
     ),
     Case("not Go: a form of a trusted page", "list", CREDENTIALS, headers=sent(GO, site=CROSS, **NAVIGATION)),
 ]
-# In Go, an exemption is a pattern of paths; here it is the policy of a route: tests/app/test_forged_requests.
-# Go refuses the same trusted origins (tests/policy/test_origin_diagnosis.py).
+# Go's exemptions are patterns of paths; here they are the policies of routes:
+# tests/app/test_cross_origin_protection.py has those cases, and the others of Go that are no requests.
+
+UNROUTED = [
+    # Go checks QUERY and TRACE. Their standards define both as safe, and no browser sends TRACE.
+    # https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1
+    *(
+        Case(f"{method} is safe", "one", None, method, sent(EVIL, site=CROSS))
+        for method in ("QUERY", "TRACE")
+    ),
+    *(
+        Case(f"all: {method}", "one", FORGED, method, sent(EVIL, site=CROSS), checks="all")
+        for method in ("QUERY", "TRACE")
+    ),
+]
+"""Cases for the rules alone: Sanic routes no such method."""
 
 assert len({case.name for case in CASES}) == len(CASES)
