@@ -26,6 +26,7 @@ from .test_servers import program
 
 SITE = f"""
 from sanic import Blueprint, Sanic
+from sanic.exceptions import Forbidden
 from sanic.response import empty, text
 from corsbp import cors_group
 
@@ -47,7 +48,19 @@ async def later(origin, _):
 
 
 other = api.copy("other", url_prefix="/other")
+checked = Blueprint("checked", url_prefix="/checked")
+handled = []
+
+
+@checked.route("/item", methods=["GET", "POST"])
+async def check(request):
+    handled.append(request.method)
+    return text("served")
+
+
 app = Sanic("site")
+app.config.REQUEST_MAX_SIZE = 100_000
+app.blueprint(cors_group(checked, allow_origins=[{ORIGIN!r}, "https://two.example"], check_requests="all"))
 app.blueprint(cors_group(api, allow_origins=[{ORIGIN!r}, "https://two.example"]))
 app.blueprint(cors_group(other, allow_origins=later))
 
@@ -60,6 +73,16 @@ async def web(_):
 @app.after_server_start
 async def ready(_):
     print("it listens", flush=True)
+
+
+@app.get("/handled")
+async def count(_):
+    return text("".join(handled), headers={{"x-handled": " ".join(handled)}})
+
+
+@app.exception(Forbidden)
+async def forbid(request, error):
+    return text("no", 403, headers={{"cache-control": "public, max-age=600"}})
 """
 
 
@@ -84,8 +107,26 @@ ROWS: dict[str, Expectation] = {
 }
 
 
-def answers(port: int, requests: list[HttpRequest]) -> list[tuple[int, dict[str, str]]]:
-    """Return the status and the CORS headers of each response, all on one connection."""
+CROSS, SAME = {"sec_fetch_site": "cross-site"}, {"sec_fetch_site": "same-origin"}
+READ = "vary", "origin, sec-fetch-site, sec-fetch-mode"
+LARGE = "x" * 300_000
+"""More than the server accepts for a handler, and more than one packet."""
+
+FORGED: dict[str, Expectation] = {
+    "own page": (request("POST", "/checked/item", "https://localhost"), 200, REFUSED),
+    "own page, by its browser": (request("POST", "/checked/item", None, **SAME), 200, REFUSED),
+    "allowed": (request("POST", "/checked/item", body="abc", **CROSS), 200, GRANTED),
+    "a cookie": (request("POST", "/checked/item", cookie="a=1", **CROSS), 403, GRANTED),
+    "another port": (request("POST", "/checked/item", "https://localhost:8443"), 403, REFUSED),
+    "forged": (request("POST", "/checked/item", EVIL, **CROSS), 403, REFUSED),
+    "an upload": (request("POST", "/checked/item", EVIL, LARGE), 403, REFUSED),
+    "after it": (request("POST", "/checked/item"), 200, GRANTED),
+    "an image": (request("GET", "/checked/item", None, **CROSS), 403, dict([READ])),
+}
+
+
+def answers(port: int, requests: list[HttpRequest]) -> list[dict[str, str]]:
+    """Return the headers of each response, `:status` among them, all on one connection."""
     from aioquic.asyncio.client import connect
     from aioquic.asyncio.protocol import QuicConnectionProtocol
     from aioquic.h3.connection import H3_ALPN, H3Connection
@@ -114,19 +155,19 @@ def answers(port: int, requests: list[HttpRequest]) -> list[tuple[int, dict[str,
                 if part.stream_ended:
                     self.ends[part.stream_id].set_result(None)
 
-        async def ask(self, one: HttpRequest) -> tuple[int, dict[str, str]]:
+        async def ask(self, one: HttpRequest) -> dict[str, str]:
             stream = self._quic.get_next_available_stream_id()
             self.ends[stream] = asyncio.get_running_loop().create_future()
             head = {":method": one.method, ":scheme": "https", ":authority": "localhost", ":path": one.path}
             pairs = [(name.encode(), value.encode()) for name, value in (*head.items(), *one.headers)]
-            self.h3.send_headers(stream, pairs, end_stream=True)
+            self.h3.send_headers(stream, pairs, end_stream=not one.body)
+            if one.body:
+                self.h3.send_data(stream, one.body, end_stream=True)
             self.transmit()
             await asyncio.wait_for(self.ends[stream], 60)
-            found = self.heads[stream]
-            cors = {n: v for n, v in found.items() if n == "vary" or n.startswith("access-control-")}
-            return int(found[":status"]), cors
+            return self.heads[stream]
 
-    async def talk() -> list[tuple[int, dict[str, str]]]:
+    async def talk() -> list[dict[str, str]]:
         trust = QuicConfiguration(is_client=True, alpn_protocols=H3_ALPN, verify_mode=ssl.CERT_NONE)
         async with connect("127.0.0.1", port, configuration=trust, create_protocol=Client) as client:
             assert isinstance(client, Client)
@@ -135,7 +176,7 @@ def answers(port: int, requests: list[HttpRequest]) -> list[tuple[int, dict[str,
     return asyncio.run(talk())
 
 
-def test_preflights_and_responses_have_the_headers(tmp_path: Path) -> None:
+def test_responses_have_the_headers_and_forged_requests_are_refused(tmp_path: Path) -> None:
     require_package("aioquic")
     (tmp_path / "site3.py").write_text(SITE)
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
@@ -147,7 +188,8 @@ def test_preflights_and_responses_have_the_headers(tmp_path: Path) -> None:
         capture_output=True,
     )
     options = ["--http=3", "--cert=cert.pem", "--key=key.pem", "--no-motd", "--single-process"]
-    requests = [one for one, *_ in ROWS.values() if isinstance(one, HttpRequest)]
+    rows = ROWS | FORGED
+    requests = [one for one, *_ in rows.values() if isinstance(one, HttpRequest)]
     for attempt in range(3):
         # aioquic binds the UDP port alone, so that none can be reserved: another program may be faster
         with (
@@ -159,6 +201,15 @@ def test_preflights_and_responses_have_the_headers(tmp_path: Path) -> None:
             except ProgramError:
                 assert attempt < 2 and "in use" in server.read_output(), server.read_output()
                 continue
-            seen = dict(zip(ROWS, answers(port, requests), strict=True))
-            assert seen == {name: (status, cors) for name, (_, status, cors) in ROWS.items()}
-            return
+            *heads, handled = answers(port, [*requests, request("GET", "/handled")])
+            break
+    seen = dict(zip(rows, map(status_and_cors, heads), strict=True))
+    assert seen == {name: (status, cors) for name, (_, status, cors) in rows.items()}
+    stored = [head.get("cache-control") for head in heads]
+    assert stored == ["no-store" if status == 403 else None for _, status, _ in rows.values()]
+    assert handled["x-handled"] == "POST POST POST POST"
+
+
+def status_and_cors(head: dict[str, str]) -> tuple[int, dict[str, str]]:
+    cors = {name: head[name] for name in head if name == "vary" or name.startswith("access-control-")}
+    return int(head[":status"]), cors
