@@ -24,6 +24,7 @@ from ..support import (
     ReceivedResponse,
     parse_response,
     require_package,
+    reserve_port,
     run_server,
     send_async,
     serve,
@@ -91,15 +92,14 @@ async def by_granian(app: Any) -> AsyncIterator[int]:
     from granian.constants import Interfaces
     from granian.server.embed import Server
 
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
-    server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
-    task = asyncio.ensure_future(server.serve())
-    try:
-        yield await until_it_listens(port, task)
-    finally:
-        server.stop()  # type: ignore[no-untyped-call]  # Granian's has no types
-        await task
+    with reserve_port() as port:
+        server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
+        task = asyncio.ensure_future(server.serve())
+        try:
+            yield await until_it_listens(port, task)
+        finally:
+            server.stop()  # type: ignore[no-untyped-call]  # Granian's has no types
+            await task
 
 
 async def until_it_listens(port: int, server: asyncio.Future[Any]) -> int:
