@@ -87,9 +87,28 @@ def test_the_linters_find_faults(tmp_path: Path) -> None:
 def test_workflows_call_the_scripts_of_ci() -> None:
     scripts = {path.name for path in SCRIPTS.iterdir() if path.is_file() and path.suffix != ".py"}
     assert all(os.access(SCRIPTS / name, os.X_OK) for name in scripts)
-    called = {name for path in WORKFLOWS for name in re.findall(r"run: \.ci/(\S+)", path.read_text())}
-    assert called == {"run", "install", "tests", "build"} and "pip install" not in WORKFLOWS[0].read_text()
-    assert scripts == {"run", "sid"} | {*re.findall(r"^ *\.ci/(\S+)", (SCRIPTS / "run").read_text(), re.M)}
+    commands = re.findall(r"run: (?:PATH=\S+ )?(\S+)", "".join(path.read_text() for path in WORKFLOWS))
+    called = {command.removeprefix(".ci/") for command in commands}
+    assert called == {"run", "install", "tests", "build", "newest", "apt-get", "git"}
+    assert scripts == {"run", "sid", "newest"} | {
+        *re.findall(r"^(?!#).* \.ci/(\w+)", (SCRIPTS / "run").read_text(), re.M)
+    }
+
+
+def test_nothing_runs_that_can_change() -> None:
+    """Actions are pinned by commit, images by digest; `$/` is this repository at the same commit."""
+    lines = "".join(path.read_text() for path in WORKFLOWS)
+    for used in re.findall(r" uses: (\S+)", lines):
+        assert re.fullmatch(r"\$/\.github/workflows/\w+\.yml|[\w/-]+@[0-9a-f]{40}", used), used
+    images = re.findall(r" container: (\S+)", lines)
+    assert images and all(re.fullmatch(r"\w+@sha256:[0-9a-f]{64}", each) for each in images)
+
+
+def test_a_release_needs_the_tests_of_its_commit() -> None:
+    jobs = re.split(r"^  (?=\w+:$)", (GITHUB / "workflows" / "release.yml").read_text(), flags=re.M)[-3:]
+    needs = [re.findall(r"^    (?:uses|needs): (.+)$", each, re.M) for each in jobs]
+    assert needs == [["$/.github/workflows/tests.yml"], ["tests"], ["build"]]
+    assert "\n  workflow_call:" in (GITHUB / "workflows" / "tests.yml").read_text()
 
 
 def test_every_supported_python_is_run() -> None:
