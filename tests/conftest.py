@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
@@ -13,7 +14,14 @@ from xdist.scheduler import LoadScopeScheduling
 
 from corsbp.log import cors_logger
 
-from .support import RecordProperty, compile_routers_once, explain_comparison, recorded_values, restore_sanic
+from .support import (
+    WITHOUT_HTTP3,
+    RecordProperty,
+    compile_routers_once,
+    explain_comparison,
+    recorded_values,
+    restore_sanic,
+)
 
 pytest_plugins = ["corsbp.pytest_plugin"]
 PRINTED = "printed at the end"
@@ -32,6 +40,14 @@ def _no_apps_left() -> Iterator[None]:
     restore_sanic()
     cors_logger.logger.setLevel(logging.NOTSET)  # the start of an app in debug mode sets it
     Sanic.test_mode = False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _short_starts() -> Iterator[None]:
+    """Hide aioquic from the processes that tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", WITHOUT_HTTP3, prepend=os.pathsep)
+        yield
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ async function openWindow(open) {
     window.addEventListener("message", ({ data }) => resolve(data), { once: true }),
   );
   open(`window-${Date.now()}-${windows++}`);
-  return Promise.race([posted, sleep(2000).then(() => "nothing")]);
+  return Promise.race([posted, sleep(20000).then(() => "nothing")]); // which no scenario expects
 }
 
 async function performAll(all) {

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.browsers.processes import installed, running
-from tests.support import ROOT, reserve_port, sanic_process
+from tests.support import ROOT, SEARCH_PATH, reserve_port, sanic_process
 
 PAGE = (ROOT / "examples" / "README.md").read_text()
 CHAPTER = PAGE.partition("\n## Behind a proxy\n")[2].partition("\n## ")[0]
@@ -132,7 +132,7 @@ def folder() -> Iterator[Path]:
 def app(folder: Path) -> Iterator[int]:
     (folder / "shop.py").write_text(APP + REST)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{ROOT}")
+        patch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{SEARCH_PATH}")
         with sanic_process("shop:app", "--single-process") as port:
             yield port
 

@@ -27,6 +27,7 @@ from ..support import (
     EVIL,
     ORIGIN,
     ROOT,
+    SEARCH_PATH,
     HttpRequest,
     handler,
     preflight,
@@ -243,7 +244,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "shop.py").write_text(SHOP)
     (tmp_path / "test_shop.py").write_text(A_TEST)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{SEARCH_PATH}")
     return tmp_path
 
 

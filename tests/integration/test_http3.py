@@ -14,6 +14,7 @@ from ..support import (
     GRANTED,
     ORIGIN,
     REFUSED,
+    ROOT,
     Expectation,
     HttpRequest,
     preflight,
@@ -187,14 +188,14 @@ def test_responses_have_the_headers_and_forged_requests_are_refused(tmp_path: Pa
         check=True,
         capture_output=True,
     )
-    options = ["--http=3", "--cert=cert.pem", "--key=key.pem", "--no-motd", "--single-process"]
+    options = ["site3:app", "--http=3", "--cert=cert.pem", "--key=key.pem", "--no-motd", "--single-process"]
     rows = ROWS | FORGED
     requests = [one for one, *_ in rows.values() if isinstance(one, HttpRequest)]
     for attempt in range(3):
         # aioquic binds the UDP port alone, so that none can be reserved: another program may be faster
         with (
             reserve_port() as port,
-            program(tmp_path, "sanic", "site3:app", f"--port={port}", *options) as server,
+            program(tmp_path, "sanic", *options, f"--port={port}", search_path=f"{ROOT}") as server,
         ):
             try:
                 server.until(lambda: "it listens" in server.read_output(), "listening")

@@ -24,6 +24,7 @@ from ..support import (
     PUBLIC,
     REFUSED,
     ROOT,
+    SEARCH_PATH,
     Expectation,
     HttpRequest,
     preflight,
@@ -99,9 +100,11 @@ def plain(rows: dict[str, Expectation]) -> Iterator[tuple[HttpRequest, int, dict
 
 
 @contextmanager
-def program(folder: Path, module: str, *arguments: str, port: int = 0) -> Iterator[Program]:
+def program(
+    folder: Path, module: str, *arguments: str, port: int = 0, search_path: str = SEARCH_PATH
+) -> Iterator[Program]:
     """Run `python -m module …` with `folder` in its path, and wait for the port, if there is one."""
-    env = {**os.environ, "SANIC_AUTO_EXTEND": "false", "PYTHONPATH": os.fspath(ROOT), "PYTHONUNBUFFERED": "1"}
+    env = {**os.environ, "SANIC_AUTO_EXTEND": "false", "PYTHONPATH": search_path, "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", module, *arguments]
     with running(command, folder / f"{module}.log", env=env, cwd=folder) as started:
         if port:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..browsers.processes import running
 from ..live.stores import postgres, valkey
-from ..support import ROOT, request, reserve_port
+from ..support import ROOT, SEARCH_PATH, request, reserve_port
 from .client import Connection
 
 STEADY, EVIL, CHANGING = "https://steady.example", "https://evil.example", "https://changing.example"
@@ -221,7 +221,7 @@ async def fleet(
     """Start apps of two workers each on one store, with more variables in their environment."""
     kind, made = STORES[store], Fleet()
     env = {**os.environ, kind.variable: url, "EXAMPLE": kind.example, "PATIENCE": f"{patience}"}
-    env |= {"SANIC_AUTO_EXTEND": "false", "PYTHONPATH": os.fspath(ROOT), **more}
+    env |= {"SANIC_AUTO_EXTEND": "false", "PYTHONPATH": SEARCH_PATH, **more}
     with ExitStack() as stack:
         ports = [stack.enter_context(reserve_port()) for _ in range(apps)]
         for port in ports:

@@ -23,7 +23,7 @@ from random import Random
 from typing import NamedTuple
 
 from tests.browsers.processes import Program, running
-from tests.support import reserve_port
+from tests.support import SEARCH_PATH, reserve_port
 
 from .client import Answer, Clients, Connection, Lost, until
 from .table import ONE, TWO, Ask, ask
@@ -325,7 +325,7 @@ async def drive(port: int, seconds: float, seed: int, connections: int) -> Repor
 @contextlib.asynccontextmanager
 async def serving(folder: Path) -> AsyncIterator[tuple[int, Program]]:
     """The app on a free port, with its log."""
-    env = {**os.environ, "PYTHONPATH": os.fspath(ROOT), "PYTHONUNBUFFERED": "1", "TMPDIR": os.fspath(folder)}
+    env = {**os.environ, "PYTHONPATH": SEARCH_PATH, "PYTHONUNBUFFERED": "1", "TMPDIR": os.fspath(folder)}
     command = [sys.executable, "-m", "sanic", "tests.load.app:app", "--workers", f"{WORKERS}", "--no-motd"]
     with (
         reserve_port() as port,

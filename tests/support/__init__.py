@@ -6,6 +6,7 @@ A test builds an app, sends requests and compares the responses:
     expect(app, {"a page": (request("GET", "/item"), 200, GRANTED)})
 
     requirements   programs and packages that may be missing here; values that tests record for the summary
+    without_http3  a folder for the search path of processes: they start sooner without aioquic
     apps           apps and handlers for tests; a whole Sanic after each test
     client         requests, and responses as they arrive, with every header
     servers        Sanic's own server in this process, and the `sanic` command in another
@@ -39,7 +40,15 @@ from .expectations import (
     preflight_headers,
     without_cors,
 )
-from .requirements import ROOT, RecordProperty, recorded_values, require_package, skip_or_fail
+from .requirements import (
+    ROOT,
+    SEARCH_PATH,
+    WITHOUT_HTTP3,
+    RecordProperty,
+    recorded_values,
+    require_package,
+    skip_or_fail,
+)
 from .servers import reserve_port, run_server, sanic_process, send, send_through_asgi, serve
 
 __all__ = [
@@ -50,7 +59,9 @@ __all__ = [
     "PUBLIC",
     "REFUSED",
     "ROOT",
+    "SEARCH_PATH",
     "TWO",
+    "WITHOUT_HTTP3",
     "Expectation",
     "HttpRequest",
     "ReceivedResponse",

@@ -13,6 +13,12 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 """The folder of the project."""
 
+WITHOUT_HTTP3 = os.fspath(Path(__file__).with_name("without_http3"))
+"""A folder for `PYTHONPATH`: Sanic starts sooner without aioquic."""
+
+SEARCH_PATH = os.pathsep.join((os.fspath(ROOT), WITHOUT_HTTP3))
+"""The `PYTHONPATH` of processes that import the tests or the examples."""
+
 RecordProperty: TypeAlias = Callable[[str, object], None]
 """The type of pytest's fixture `record_property`."""
 

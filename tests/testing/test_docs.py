@@ -13,7 +13,7 @@ import pytest
 
 from corsbp.testing import Browser, Result, engines, quirks
 
-from ..support import ROOT, sanic_process
+from ..support import ROOT, SEARCH_PATH, sanic_process
 
 TEXT = (ROOT / "corsbp" / "testing" / "README.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.M | re.S)
@@ -25,7 +25,7 @@ def test_a_users_tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatc
     names = [re.findall(r"def (test_\w+)", block)[0] for block in BLOCKS]
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("SANIC_AUTO_EXTEND", "false")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, ROOT / "examples"))))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (SEARCH_PATH, ROOT / "examples"))))
     with sanic_process("examples.guarded_api:app") as port:
         blocks = [block.replace("127.0.0.1:8000", f"127.0.0.1:{port}") for block in BLOCKS]
         pytester.makepyfile(**dict(zip(names, blocks, strict=True)))
