@@ -9,6 +9,7 @@ The packages and modules, from the entry inwards; imports run downwards only.
 Each package has a map of its own:
 
     pytest_plugin  the fixture `cors_browser`
+    metrics        metrics for Prometheus: setup()
     group          cors_group(): blueprints and a policy in, a blueprint group out
     arguments      the arguments of cors_group(), checked
     app            the integration with Sanic

@@ -13,6 +13,7 @@ The modules, from the entry inwards; imports run downwards only:
     refusal           why a page is refused: ids and words
     refusal_ids       ids of reasons to refuse a page: message, meaning, remedy
     differences       the differences of a report-only policy, counted
+    frequent_items    the items that come often, counted; bounded
     request_facts     the facts of a request, for the records of the log
     vary              the order of Vary, and one Vary for a section and others
     prefix_tree       the longest prefix of a path

@@ -46,6 +46,12 @@ class Live(NamedTuple):
     error: str | None
     """What is wrong with the source, until it gives a valid value; None if nothing is."""
 
+    rejected: int
+    """The number of entries of the last valid value that are not valid, and were left out."""
+
+    failures: int
+    """How often the source failed, or gave a value that is not valid, since the worker started."""
+
 
 class OriginFollower:
     """The live origins of one section, in this process."""
@@ -69,8 +75,11 @@ class OriginFollower:
         """The policy that the last valid value made."""
         self.value: object = None
         """That value."""
+        self.rejected = 0
+        """The number of its entries that are not valid."""
         self.left_out: set[str] = set()
-        """Its entries that are not valid, and were named in the log."""
+        """Those of them that were named in the log."""
+        self.failures = 0
         self.received_at: float | None = None
         """The time of the last valid value."""
         self.heard_at: float | None = None
@@ -87,7 +96,7 @@ class OriginFollower:
         count = len(allowed) if isinstance(allowed, tuple) else 1
         now = time.monotonic()
         age = None if self.received_at is None else now - self.received_at
-        return Live(age, count, self.error or self._silence(now))
+        return Live(age, count, self.error or self._silence(now), self.rejected, self.failures)
 
     def _silence(self, now: float) -> str | None:
         """Return an error if the source has given nothing for `stale_after` seconds."""
@@ -128,7 +137,7 @@ class OriginFollower:
             self.active_policy.change_live(policy)
         self.received_at = self.made = self.value = self.error = None
         self.heard_at = time.monotonic()
-        self.left_out = set()
+        self.rejected, self.left_out = 0, set()
 
     def _note_reconfigured(self) -> None:
         if self.active_policy.policy is not self.made:
@@ -137,6 +146,7 @@ class OriginFollower:
     def note_failure(self, error: str) -> None:
         """Note that the source failed: the last valid value stays in force."""
         self.error = error
+        self.failures += 1
 
     # --- one value ---
 
@@ -175,6 +185,7 @@ class OriginFollower:
         self._note_reconfigured()
         self.active_policy.change_live(applied.policy)
         self.made = applied.policy
+        self.rejected = len(applied.left_out)
         return applied
 
     def _refuse(self, error: CorsPolicyError) -> None:
@@ -182,7 +193,7 @@ class OriginFollower:
         if self.error != refusal:
             message = "the source of live origins %s; the last valid ones stay in force"
             self.log(logging.ERROR, message, refusal)
-        self.error = refusal
+        self.note_failure(refusal)
 
     def _log_empty(self) -> None:
         if self.active_policy.policy.allow_origins:

@@ -88,7 +88,7 @@ def _report_refusal(
     """
     # Whatever becomes of the line in the log: a list that leaves out what the log left out is not honest.
     kind = f"{'refuse' if is_allowed else 'allow'}-{attempt.kind.verb}"
-    report_only.differences.add(kind, safe_text(attempt.origin, MAX_LENGTH), refusal.id)
+    report_only.differences.add((kind, safe_text(attempt.origin, MAX_LENGTH), refusal.id))
     if cors_logger.logger.isEnabledFor(logging.INFO):
         _log_difference(report_only, attempt, "could no longer" if is_allowed else "could", refusal)
     # A listener counts pages that fail, and those that only the policy in force refuses fail already.

@@ -60,7 +60,7 @@ def test_a_change_takes_effect() -> None:
     group, store = group_of(allow_origins=[EVIL], max_age=7), Store([ORIGIN])
     assert group.live is None
     group.follow(store, keep=())
-    assert group.live == (None, 1, "the source is not followed yet")
+    assert group.live == (None, 1, "the source is not followed yet", 0, 0)
 
     async def talk(cors: Cors) -> None:
         assert await cors(ORIGIN, EVIL, None) == [GRANTED, REFUSED, REFUSED]
@@ -216,7 +216,7 @@ def test_star_in_a_collection_is_a_bad_entry(cookies: bool, caplog: pytest.LogCa
         assert await cors(TWO, ORIGIN) == [BY_TWO | credentials, REFUSED]
         await put(group, store, ["*"])
         assert await cors(TWO, ORIGIN, EVIL) == [REFUSED, REFUSED, REFUSED]
-        assert group.live and group.live[1:] == (0, None)
+        assert group.live and group.live[1:3] == (0, None)
         for value in ({"*"}, ("*", "*")):
             await put(group, store, value)
             assert await cors(TWO) == [REFUSED]
@@ -234,7 +234,7 @@ def test_a_bad_entry_is_left_out_and_named_once(caplog: pytest.LogCaptureFixture
 
     async def talk(cors: Cors) -> None:
         assert await cors(ORIGIN, EVIL, "https://a.example", "http://c.example") == [granted, *[REFUSED] * 3]
-        assert group.live and (group.live.origins, group.live.error) == (1, None)
+        assert group.live and group.live[1:] == (1, None, len(bad), 0)
         named = logged(caplog, "left out of the live origins: ")
         assert len(named) == len(bad)
         assert "'https://a.example/' ends in a slash" in named[0] and "meant: https://a.example [" in named[0]
@@ -244,8 +244,10 @@ def test_a_bad_entry_is_left_out_and_named_once(caplog: pytest.LogCaptureFixture
         for value in ([ORIGIN, TWO, *bad], [ORIGIN, TWO, *bad, "d.example"], [ORIGIN]):
             await put(group, store, value)
         assert ["d.example" in line for line in logged(caplog, "left out")] == [False] * len(bad) + [True]
+        assert group.live.rejected == 0
         await put(group, store, [ORIGIN, "d.example"])  # which was not in the value before
         assert len(logged(caplog, "left out")) == len(bad) + 2
+        assert group.live.rejected == 1
 
     run(group, talk)
 
@@ -278,7 +280,7 @@ def test_an_empty_store_is_a_warning(keep: Any, caplog: pytest.LogCaptureFixture
             await put(group, store, empty)
             await put(group, store, empty)
             assert await cors(ORIGIN, EVIL, TWO) == [REFUSED, REFUSED, BY_TWO if keep else REFUSED]
-            assert group.live and group.live[1:] == (len(keep), None)
+            assert group.live and group.live[1:3] == (len(keep), None)
 
     run(group, talk)
     assert logged(caplog, "the source gave") == [EMPTY[keep]] * 2
@@ -320,7 +322,7 @@ def test_the_last_valid_value_stays_where_one_is_not_valid(
         assert group.live and REFUSED_VALUES[value] in str(group.live.error)
         assert await cors(ORIGIN, EVIL) == [GRANTED | CREDENTIALS, REFUSED]
         await put(group, store, [ORIGIN])  # as before
-        assert group.live and group.live.error is None
+        assert group.live and group.live.error is None and group.live.failures == 2
 
     run(group, talk)
     assert len(logged(caplog, "gave a value that is not valid: ")) == 1
