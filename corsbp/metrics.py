@@ -2,8 +2,7 @@
 
     corsbp.metrics.setup(app)  # import corsbp.metrics
 
-For several workers, set PROMETHEUS_MULTIPROC_DIR to a new, empty folder at each start of the server. Then
-prometheus_client keeps the metrics of each worker in files there, and each worker shows those of all.
+For several workers, set PROMETHEUS_MULTIPROC_DIR to a new, empty folder at each start of the server:
 https://prometheus.github.io/client_python/multiprocess/
 """
 
@@ -14,13 +13,13 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from heapq import nlargest
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-import prometheus_client
-from prometheus_client import REGISTRY, Counter, Gauge
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
@@ -35,6 +34,7 @@ from .report.signals import SIGNAL
 from .spec.origins import is_origin
 
 _ORIGINS: Final = "corsbp_refused_origins"
+_FOLDER: Final = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # as prometheus_client looks when it is imported
 
 
 def _live_gauge(name: str, text: str, mode: Any) -> Gauge:
@@ -52,21 +52,37 @@ _success: Final = _live_gauge("last_success_timestamp_seconds", "Time of the las
 _counted_errors: Final[WeakKeyDictionary[OriginFollower, int]] = WeakKeyDictionary()
 
 
-def is_multiprocess() -> bool:
-    """Return whether prometheus_client keeps the metrics of several workers."""
-    return "PROMETHEUS_MULTIPROC_DIR" in os.environ
-
-
 def collect_all() -> Iterable[Metric]:
     """Return all metrics of prometheus_client, with those of other workers."""
-    if is_multiprocess():
-        return [*MultiProcessCollector(None).collect()]  # type: ignore[no-untyped-call]
-    return REGISTRY.collect()
+    return read_files(Path(_FOLDER)) if _FOLDER else REGISTRY.collect()
+
+
+def read_files(folder: Path) -> list[Metric]:
+    """Return the metrics of all workers, without the gauges of those that have ended or were killed."""
+    files = []
+    for path in folder.glob("*.db"):
+        worker = path.stem.rpartition("_")[2]
+        is_gauge = path.name.startswith("gauge_live") and worker.isdecimal()
+        if is_gauge and os.name == "posix" and has_ended(int(worker)):
+            mark_process_dead(worker)  # type: ignore[no-untyped-call]
+        with suppress(FileNotFoundError):  # the gauges are removed
+            if path.stat().st_size:  # prometheus_client cannot read a file that a worker makes just now
+                files.append(path)
+    return [*MultiProcessCollector.merge(files)]  # type: ignore[no-untyped-call]
+
+
+def has_ended(process: int) -> bool:
+    """Return whether a process has ended. On Windows, this would end it."""
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)  # not for a process of another user
+    return False
 
 
 def read_names() -> set[RefusedOrigin]:
     """Return the origins that have a counter in any worker, also in one that has ended."""
-    families = collect_all() if is_multiprocess() else ()  # one worker knows its own
+    families = collect_all() if _FOLDER else ()  # one worker knows its own
     samples = [each for family in families if family.name == _ORIGINS for each in family.samples]
     return {(each.labels["origin"], each.labels["report_only"]) for each in samples}
 
@@ -75,25 +91,11 @@ class FleetCollector(Collector):
     """The metrics of all workers, with only the most frequent origins."""
 
     def collect(self) -> Iterator[Metric]:
-        """Iterate over the metrics."""
-        if is_multiprocess() and os.name == "posix":
-            forget_dead_workers(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
         for family in collect_all():
             if family.name == _ORIGINS:
                 totals = [each for each in family.samples if each.name.endswith("_total")]
                 family.samples = nlargest(MAX_ORIGINS, totals, key=lambda each: each.value)
             yield family
-
-
-def forget_dead_workers(folder: Path) -> None:
-    """Remove the gauges of workers that have ended, also if they were killed; counters stay."""
-    for worker in {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*.db")}:
-        try:
-            os.kill(worker, 0)
-        except ProcessLookupError:  # noqa: PERF203  # a page is requested every few seconds
-            mark_process_dead(worker)  # type: ignore[no-untyped-call]
-        except PermissionError:
-            pass  # a process of another user
 
 
 async def count_refusal(refusal: Refusal, section: str, report_only: bool, **_: Any) -> None:
@@ -110,8 +112,7 @@ async def watch_live_origins(app: Sanic[Any, Any]) -> None:
         hooks = AppHooks.find(app)
         for follower in hooks.followed.followers if hooks else ():
             section, live = follower.label(), follower.live
-            age = float("inf") if live.age is None else live.age
-            _age.labels(section).set(age)
+            _age.labels(section).set(age := float("inf") if live.age is None else live.age)
             _success.labels(section).set(max(0, time.time() - age))
             _allowed.labels(section).set(live.origins)
             _rejected.labels(section).set(live.rejected)
@@ -123,15 +124,13 @@ async def watch_live_origins(app: Sanic[Any, Any]) -> None:
 
 async def show(_: Request[Any, Any]) -> HTTPResponse:
     """Respond with all metrics; in a thread, since the files of many workers take milliseconds."""
-    body = await asyncio.to_thread(prometheus_client.generate_latest, FleetCollector())
-    return raw(body, content_type=prometheus_client.CONTENT_TYPE_LATEST)
+    return raw(await asyncio.to_thread(generate_latest, FleetCollector()), content_type=CONTENT_TYPE_LATEST)
 
 
 async def check_workers(app: Sanic[Any, Any]) -> None:
     """Warn if each of several workers has only metrics of its own."""
-    if app.state.workers > 1 and not is_multiprocess():
-        message = "%s: set PROMETHEUS_MULTIPROC_DIR, or each worker shows only its own metrics"
-        cors_logger.log(logging.WARNING, message, app.name)
+    if app.state.workers > 1 and not _FOLDER:
+        cors_logger.log(logging.WARNING, "metrics of several workers need PROMETHEUS_MULTIPROC_DIR")
 
 
 def setup(app: Sanic[Any, Any], path: str = "/metrics") -> None:
@@ -140,7 +139,8 @@ def setup(app: Sanic[Any, Any], path: str = "/metrics") -> None:
     Raises:
         ValueError: PROMETHEUS_MULTIPROC_DIR is not a folder.
     """
-    collect_all()
+    if _FOLDER:
+        MultiProcessCollector(None)  # type: ignore[no-untyped-call]
     app.add_signal(count_refusal, SIGNAL)
     app.add_task(watch_live_origins)  # type: ignore[arg-type]  # Sanic calls it with the app
     app.add_route(show, path, name="corsbp_metrics", ctx_cors=False)

@@ -13,7 +13,7 @@ from corsbp import CorsPolicy, cors_group
 
 app = Sanic("metrics")
 api = Blueprint("api", url_prefix="/api")
-api.add_route(lambda _: text("item"), "/item", name="item")
+api.add_route(lambda request: text("item"), "/item", name="item")
 stricter = CorsPolicy(allow_origins=["https://app.example"])
 app.blueprint(
     cors_group(api, allow_origins=["https://app.example", "https://old.example"], report_only=stricter)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -93,75 +97,187 @@ def test_the_mistakes_are_errors() -> None:
     assert done.stdout.startswith("8 problems in a CORS policy:\n- allow_origins: 'mydomain.com' ")
 
 
-def samples(port: int) -> dict[str, float]:
-    """Return the samples that Prometheus reads from /metrics."""
-    (response,) = send(port, request("GET", "/metrics", None))
-    families = text_string_to_metric_families(response.body.decode())
-    assert response.status == 200 and response.cors == {}
-    return {
-        ",".join([sample.name, *(value for _, value in sorted(sample.labels.items()))]): sample.value
-        for family in families
-        for sample in family.samples
-        if sample.name.endswith("_total")
-    }
+METRICS = "tests.docs.metrics_app:app"
+REAL = "https://www.app.example"
 
 
-def test_each_worker_shows_the_counts_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two workers count; each of them shows the sums."""
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", os.fspath(tmp_path))
-    with sanic_process("examples.metrics:app", "--workers", "2") as port:
-        rounds = 0
-        while rounds < 20 or (rounds < 1000 and len(list(tmp_path.glob("counter_*.db"))) < 2):
-            origin = f"https://{rounds}.example"
-            send(
-                port,
-                request("GET", "/api/item", origin),
-                preflight("/api/item", "PUT"),
-                request("GET", "/api/item"),
-            )
-            rounds += 1
-        send(port, *[request("GET", "/api/item", f"https://{rounds + each}.example") for each in range(200)])
-        send(port, request("GET", "/api/item", "https://\xff"))  # whatever is sent, the metrics can be read
+class MetricsFleet:
+    """Two workers of the example with metrics."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.refused = 0
+
+    def get(self, path: str) -> bytes:
+        (response,) = send(self.port, request("GET", path, None))
+        assert response.status == 200 and response.cors == {}
+        return response.body
+
+    def workers(self, count: int) -> dict[str, int]:
+        """Wait until so many workers respond; return their names and processes."""
+        found: dict[str, int] = {}
         deadline = time.monotonic() + 60
-        while sum(v for name, v in samples(port).items() if "refused_total" in name) < 2 * rounds + 201:
-            assert time.monotonic() < deadline, samples(port)
-        found = samples(port)
-    assert len(list(tmp_path.glob("counter_*.db"))) == 2
-    counted = {name: value for name, value in found.items() if name.startswith("cors_refused_total")}
-    assert counted == {
-        "cors_refused_total,origin-not-allowed,False,cors_group(api)": rounds + 200,
-        "cors_refused_total,method-not-allowed,False,cors_group(api)": rounds,
-        "cors_refused_total,origin-malformed,False,cors_group(api)": 1,
-    }
-    origins = [name for name in found if name.startswith("cors_refused_origins_total")]
-    assert 20 <= len(origins) <= 40
+        while len(found) < count:
+            assert time.monotonic() < deadline, found
+            process, name = json.loads(self.get("/worker"))
+            found[name] = process
+        return found
+
+    def refuse(self, *origins: str) -> None:
+        """Send requests of origins that are not allowed, one after the other, over one connection."""
+        raw = [request("GET", "/api/item", origin).raw() for origin in origins]
+        asyncio.run(self._pipeline([each.replace(b"Connection: close\r\n", b"") for each in raw]))
+        self.refused += len(origins)
+
+    async def _pipeline(self, requests: list[bytes]) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        for start in range(0, len(requests), 100):
+            writer.write(b"".join(requests[start : start + 100]))
+            for _ in requests[start : start + 100]:
+                await reader.readuntil(b"\r\n\r\nitem")
+        writer.close()
+        await writer.wait_closed()
+
+    def samples(self) -> dict[str, float]:
+        """Return the samples of the page, by name and labels."""
+        families = text_string_to_metric_families(self.get("/metrics").decode())
+        samples = [sample for family in families for sample in family.samples]
+        return {
+            " ".join([each.name, *(each.labels[key] for key in sorted(each.labels))]): each.value
+            for each in samples
+        }
+
+    def until(self, name: str, expected: float) -> dict[str, float]:
+        """Wait until the page has a value; return the page."""
+        deadline = time.monotonic() + 60
+        while (found := self.samples()).get(name) != expected:
+            assert time.monotonic() < deadline, found
+        return found
 
 
-def test_prometheus_reads_the_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_of_a_fleet_over_a_restart_and_a_flood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker is killed and started again, and origins are invented: what comes often has its count."""
+    files = tmp_path / "files"
+    files.mkdir()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", os.fspath(files))
+    failing, named = "corsbp_live_failing cors_group(live)", f"corsbp_refused_origins_total {REAL} false"
+    total = "corsbp_refused_total origin-not-allowed false cors_group(api)"
+    with sanic_process(METRICS, "--workers", "2") as port:
+        fleet = MetricsFleet(port)
+        workers = fleet.workers(2)
+        fleet.until(failing, 2)
+        for _ in range(20):
+            fleet.refuse(REAL)
+        name, process = next(iter(workers.items()))
+        os.kill(process, signal.SIGKILL)
+        fleet.until(failing, 1)
+        found = fleet.until(named, 20)  # those of the worker that was killed, too
+        assert found[total] == 20
+        fleet.get(f"/restart/{name}")
+        fleet.until(failing, 2)
+        assert fleet.workers(2)[name] != process
+        for start in range(0, 2000, 500):
+            fleet.refuse(*(f"https://{number}.example" for number in range(start, start + 500)))
+            fleet.refuse(REAL)
+        found = fleet.until(total, fleet.refused)
+        assert found[named] == 24
+        shown = [key for key in found if key.startswith("corsbp_refused_origins_total ")]
+        assert len(shown) == 50
+        assert [found[key] for key in shown if key != named] == [1] * 49
+        check_by_prometheus(fleet, tmp_path)
+
+
+def check_by_prometheus(fleet: MetricsFleet, folder: Path) -> None:
+    """Let a real Prometheus read the page, with the alerts of the example."""
     prometheus = installed("prometheus", "prometheus")
-    workers, data = tmp_path / "workers", tmp_path / "data"
-    workers.mkdir()
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", os.fspath(workers))
-    with sanic_process("examples.metrics:app", "--workers", "2") as port, reserve_port() as own:
-        send(port, *[request("GET", "/api/item", "https://evil.example")] * 3)
-        target = {"job_name": "app", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
-        configuration = {"global": {"scrape_interval": "1s"}, "scrape_configs": [target]}
-        (tmp_path / "prometheus.yml").write_text(json.dumps(configuration))  # JSON is YAML, too
+    job = {"job_name": "app", "static_configs": [{"targets": [f"127.0.0.1:{fleet.port}"]}]}
+    rules = [os.fspath(ROOT / "examples" / "metrics_alerts.yml")]
+    settings = {"global": {"scrape_interval": "1s"}, "scrape_configs": [job], "rule_files": rules}
+    (folder / "prometheus.yml").write_text(json.dumps(settings))  # JSON is YAML, too
+    with reserve_port() as port:
         command = [
             prometheus,
-            f"--config.file={tmp_path / 'prometheus.yml'}",
-            f"--storage.tsdb.path={data}",
-            f"--web.listen-address=127.0.0.1:{own}",
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
         ]
 
-        def read() -> float | None:
+        def query(text: str) -> float | None:
             with contextlib.suppress(OSError, LookupError, ValueError):
-                (response,) = send(own, request("GET", "/api/v1/query?query=sum(cors_refused_total)", None))
+                path = f"/api/v1/query?query={quote(text)}"
+                (response,) = send(port, request("GET", path, None))
                 return float(json.loads(response.body)["data"]["result"][0]["value"][1])
             return None
 
-        with running(command, tmp_path / "prometheus.log") as program:
-            assert program.until(read, "scraped") == 3
+        with running(command, folder / "prometheus.log") as program:
+            assert program.until(lambda: query("sum(corsbp_refused_total)"), "scraped") == fleet.refused
+            assert query("count(corsbp_refused_origins_total)") == 50
+            assert query(f'corsbp_refused_origins_total{{origin="{REAL}"}}') == 24
+            assert query("count(time() - corsbp_live_last_success_timestamp_seconds > 300)") == 1
+
+
+# A series of minutes, and the alerts after 20 minutes.
+ALERTS: dict[str, tuple[dict[str, str], set[str]]] = {
+    "quiet": (
+        {
+            'corsbp_refused_origins_total{origin="https://a.example",report_only="false"}': "0+2x30",
+            'corsbp_refused_origins_total{origin="https://a.example",report_only="true"}': "0+90x30",
+            'corsbp_refused_total{section="s",id="origin-not-allowed",report_only="false"}': "0+90x30",
+            'corsbp_live_failing{section="s"}': "0x18 1x1",
+            'corsbp_live_last_success_timestamp_seconds{section="s"}': "0+60x30",
+            'corsbp_live_origins{section="s"}': "100x15 60x15",
+            'corsbp_live_rejected{section="s"}': "0x18 1x1",
+        },
+        set(),
+    ),
+    "refused": (
+        {'corsbp_refused_origins_total{origin="https://a.example",report_only="false"}': "0+9x30"},
+        {"CorsPagesRefused"},
+    ),
+    "function": (
+        {'corsbp_refused_total{section="s",id="origin-function-failed",report_only="false"}': "0+1x30"},
+        {"CorsOriginFunctionFails"},
+    ),
+    "failing": ({'corsbp_live_failing{section="s"}': "0x15 1x15"}, {"CorsLiveSourceFails"}),
+    "old": (
+        {'corsbp_live_last_success_timestamp_seconds{section="s"}': "0+60x13 780x20"},
+        {"CorsLiveOriginsOld"},
+    ),
+    "gone": ({'corsbp_live_origins{section="s"}': "100x15 40x15"}, {"CorsLiveOriginsGone"}),
+    "rejected": ({'corsbp_live_rejected{section="s"}': "0x10 1x20"}, {"CorsLiveEntriesRejected"}),
+}
+
+
+def test_the_alerts(tmp_path: Path) -> None:
+    """Each alert fires for what it is about, and for nothing else."""
+    promtool = installed("promtool", "prometheus")
+    rules = ROOT / "examples" / "metrics_alerts.yml"
+    names = re.findall(r"- alert: (\w+)", rules.read_text())
+    assert {*names} == set().union(*(fired for _, fired in ALERTS.values()))
+    tests = []
+    for case, (series, fired) in ALERTS.items():
+        queries = [
+            {
+                "expr": f'count(ALERTS{{alertname="{name}",alertstate="firing"}}) or vector(0)',
+                "eval_time": "20m",
+                "exp_samples": [{"labels": "{}", "value": int(name in fired)}],
+            }
+            for name in names
+        ]
+        given = [{"series": name, "values": values} for name, values in series.items()]
+        tests.append({"name": case, "interval": "1m", "input_series": given, "promql_expr_test": queries})
+    run_promtool(promtool, tmp_path, {"rule_files": [os.fspath(rules)], "tests": tests})
+
+
+def run_promtool(promtool: str, folder: Path, tests: dict[str, Any]) -> None:
+    """Run tests of rules and queries."""
+    file = folder / "tests.yml"
+    file.write_text(json.dumps({"evaluation_interval": "1m", **tests}))
+    command = [promtool, "test", "rules", os.fspath(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_stricter_policy_is_reported_before_it_is_in_force() -> None:

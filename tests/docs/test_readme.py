@@ -11,7 +11,8 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from configparser import ConfigParser
 from io import StringIO
 from pathlib import Path
@@ -21,8 +22,10 @@ import pytest
 from sanic import Blueprint, Sanic
 
 from corsbp import CorsPolicy, cors_group
+from corsbp.log import cors_logger
 
 from ..browsers.cases import CASES
+from ..browsers.processes import installed
 from ..support import (
     EVIL,
     ORIGIN,
@@ -30,6 +33,7 @@ from ..support import (
     SEARCH_PATH,
     HttpRequest,
     handler,
+    new_app,
     preflight,
     request,
     require_package,
@@ -40,6 +44,7 @@ from ..support import (
     send_bytes,
     serve,
 )
+from .test_examples import run_promtool
 
 README = (ROOT / "README.md").read_text()
 PAGES = sorted(
@@ -406,7 +411,7 @@ def test_every_page_with_code_has_a_test_that_runs_it() -> None:
 def test_the_blocks_about_log_and_signal_work() -> None:
     """The blocks of the chapter about production do what the text around them says."""
     chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## In production\n")[2]
-    switch, _formatter, listener, report_only, _differences, function = [
+    switch, _formatter, listener, _metrics, report_only, _differences, function, _week = [
         block for language, block in FENCED.findall(chapter) if language == "python"
     ]
     logger = logging.getLogger("corsbp")
@@ -441,6 +446,37 @@ def test_the_blocks_about_log_and_signal_work() -> None:
     assert counters == {("cors_group(api)", "origin-not-allowed"): 1}
 
 
+def test_the_block_about_metrics_and_its_table() -> None:
+    """The page has each metric of the table, and no other of corsbp."""
+    chapter = (
+        (ROOT / "corsbp" / "README.md").read_text().partition("\n### Metrics\n")[2].partition("\n### ")[0]
+    )
+    ((_, block),) = FENCED.findall(chapter)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    group = cors_group(api := Blueprint("api", url_prefix="/api"), allow_origins=[ORIGIN])
+    api.add_route(handler, "/item")
+
+    async def none(_: Sanic) -> AsyncIterator[list[str]]:
+        yield []
+
+    group.follow(none)
+    names["app"].blueprint(group)
+    names["app"].config.update({"AUTO_EXTEND": False, "USE_UVLOOP": False})
+    _, response = send(names["app"], request("GET", "/api/item", EVIL), request("GET", "/metrics", None))
+    shown = {
+        name.removesuffix("_created") for name in re.findall(r"^(corsbp_\w+){", response.body.decode(), re.M)
+    }
+    table = {
+        name
+        for line in chapter.splitlines()
+        if line[:3] == "| `"
+        for name in re.findall(r"`(corsbp_\w+)`", line)
+    }
+    assert {name for name in shown if not name.endswith(("errors", "refused", "origins"))} <= table
+    assert table <= shown
+
+
 def test_the_blocks_about_records_and_differences_work() -> None:
     """A JSON formatter has the facts of a line; the route for administrators responds as the page shows."""
     chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## In production\n")[2]
@@ -468,6 +504,7 @@ def test_the_blocks_about_records_and_differences_work() -> None:
     (line,) = output.getvalue().splitlines()
     facts = json.loads(line)
     assert "could no longer read" in facts.pop("message")
+    assert time.time() - 600 < facts.pop("time") <= time.time()
     assert facts == {
         "level": "INFO",
         "section": "cors_group(api)",
@@ -481,6 +518,90 @@ def test_the_blocks_about_records_and_differences_work() -> None:
         r"^\| `(\w+)` \|", chapter.partition("| key of `record.corsbp` |")[2].partition("\n\n")[0], re.M
     )
     assert keys == [name for name in facts if name != "level"]
+
+
+# --- the summary of a week ---
+
+
+@pytest.fixture
+def summary() -> str:
+    chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## In production\n")[2]
+    return chapter.partition("\n### A summary of the week\n")[2].partition("\n## ")[0]
+
+
+def test_the_summary_of_the_log(summary: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers, one after the other, append to one file; the oldest of its lines is older than a week."""
+    ((_, script),) = [each for each in FENCED.findall(summary) if each[0] == "python"]
+    chapter = (ROOT / "corsbp" / "README.md").read_text().partition("\n## In production\n")[2]
+    (formatter,) = [block for _, block in FENCED.findall(chapter) if "class JsonFormatter" in block]
+    monkeypatch.chdir(tmp_path)
+    assert 'logging.handlers.WatchedFileHandler("cors.jsonl")' in summary
+    formatter = formatter.replace("StreamHandler()", 'handlers.WatchedFileHandler("cors.jsonl")')
+    old = {"time": time.time() - 7 * 24 * 3600 - 1, "level": "DEBUG", "message": "old", "id": "origin-null"}
+    (tmp_path / "cors.jsonl").write_text(json.dumps(old) + "\n")
+    logger = logging.getLogger("corsbp")
+    handlers, level = logger.handlers[:], logger.level
+    for _ in range(2):
+        log_refusals(formatter.replace("import logging\n", "import logging.handlers\n"))
+        logger.handlers[-1].close()
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+    (tmp_path / "week.py").write_text(script)
+    command = f"zcat -f cors.jsonl* | {shlex.quote(sys.executable)} week.py"
+    assert command.replace(shlex.quote(sys.executable), "python") in summary
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "20 lines that were left out",
+        f"6 refused cors_group(api) origin-not-allowed {EVIL}",
+        "2 report-only cors_group(api) origin-not-allowed https://old.example",
+        "2 refused cors_group(api) method-not-allowed https://app.example",
+    ]
+
+
+def log_refusals(formatter: str) -> None:
+    """Serve refused pages in a new worker, which logs them with this formatter."""
+    exec(formatter, {})
+    logging.getLogger("corsbp").setLevel(logging.DEBUG)
+    now = CorsPolicy(allow_origins=["https://app.example", "https://old.example"])
+    api = Blueprint("api", url_prefix="/api")
+    api.add_route(handler, "/item")
+    app = new_app(cors_group(api, policy=now, report_only=now.replace(allow_origins=["https://app.example"])))
+    refused = [request("GET", "/api/item", EVIL)] * 3 + [
+        request("GET", "/api/item", "https://old.example")
+    ] * 2
+    send(app, *refused, preflight("/api/item", "PUT", origin="https://app.example"))
+    cors_logger.log(logging.DEBUG, "%d more lines like the last were left out", 10)
+
+
+def test_the_summary_of_prometheus(summary: str, tmp_path: Path) -> None:
+    """Over restarts, and with counts that began within the week; hours, the query after eight days."""
+    promtool = installed("promtool", "prometheus")
+    ((_, query),) = [each for each in FENCED.findall(summary) if each[0] == "promql"]
+    name = 'corsbp_refused_origins_total{{origin="{}",report_only="{}",instance="{}"}}'
+    series = {
+        name.format("always", "false", "a"): "0+10x192",  # 1,680 in the last 168 hours
+        name.format("always", "true", "a"): "5x192",  # none in this week
+        name.format("once", "false", "a"): "_x100 3x92",
+        name.format("restarted", "false", "a"): "0+10x100 0+10x91",
+        name.format("machines", "false", "a"): "_x100 1x92",
+        name.format("machines", "false", "b"): "_x100 1x92",
+    }
+    expected = {"always": 1680, "restarted": 1670, "once": 3, "machines": 2}
+    tests = {
+        "interval": "1h",
+        "input_series": [{"series": each, "values": values} for each, values in series.items()],
+        "promql_expr_test": [
+            {
+                "expr": f"round({query})",
+                "eval_time": "192h",
+                "exp_samples": [
+                    {"labels": f'{{origin="{origin}",report_only="false"}}', "value": value}
+                    for origin, value in expected.items()
+                ],
+            }
+        ],
+    }
+    run_promtool(promtool, tmp_path, {"tests": [tests]})
 
 
 def test_every_block_is_known() -> None:

@@ -80,7 +80,7 @@ def test_import_corsbp_does_not_import_sanic() -> None:
     """pytest imports corsbp at every start, and that must not import Sanic."""
     code = (
         "import sys, corsbp; assert 'sanic' not in sys.modules; assert corsbp.cors_group; "
-        "assert 'sanic' in sys.modules; print(*corsbp.__all__)"
+        "assert 'sanic' in sys.modules and 'prometheus_client' not in sys.modules; print(*corsbp.__all__)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == corsbp.__all__

@@ -337,7 +337,7 @@ TESTED_ELSEWHERE = {
 
 
 def test_few_test_files_stay_at_the_top() -> None:
-    assert len([*(ROOT / "tests").glob("test_*.py")]) <= 5
+    assert len([*(ROOT / "tests").glob("test_*.py")]) <= 6
 
 
 def test_each_module_of_the_core_has_its_tests() -> None:
