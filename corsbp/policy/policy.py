@@ -11,7 +11,16 @@ from ..spec.origins import FILE, is_origin
 from ..spec.wildcards import OriginSet
 from .aliases import explain_unknown_arguments
 from .check_requests import validate_check_requests
-from .fields import AllowOrigins, CheckRequests, Entries, Names, OriginFunction, PolicyFields, Star
+from .fields import (
+    AllowOrigins,
+    CheckRequests,
+    Entries,
+    Names,
+    OriginFunction,
+    PolicyFields,
+    Star,
+    function_name,
+)
 from .problems import CorsPolicyError, warn
 from .validation import Validator
 
@@ -136,7 +145,7 @@ class CorsPolicy(PolicyFields):
 
     def __repr__(self) -> str:
         values = ((name, getattr(self, name), default) for name, default in _DEFAULTS.items())
-        shown = ", ".join(f"{name}={value!r}" for name, value, default in values if value != default)
+        shown = ", ".join(f"{name}={_format(value)}" for name, value, default in values if value != default)
         return f"{type(self).__name__}({shown})"
 
 
@@ -155,6 +164,14 @@ _ANY_ORIGIN: Final = ("https://app.example",)
 _DEFAULTS: Mapping[str, object] = {
     name: each.default for name, each in signature(CorsPolicy).parameters.items()
 }
+
+
+def _format(value: object) -> str:
+    """Return the value of a field as code; a function by its name, as its `repr()` has only an address."""
+    if isinstance(value, tuple):
+        comma = "," if len(value) == 1 else ""
+        return f"({', '.join(map(_format, value))}{comma})"
+    return function_name(value) if callable(value) else repr(value)
 
 
 def fields_of(policy: CorsPolicy) -> dict[str, Any]:

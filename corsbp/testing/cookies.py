@@ -13,7 +13,7 @@ from corsbp.text import safe_repr
 from .engines import STANDARD
 from .quirks import Engine
 from .result import Step
-from .set_cookie import USE_HTTPS, USE_SAME_SITE_NONE, Cookie, NotKeptError, parse_cookie
+from .set_cookie import USE_HTTPS, USE_PARTITIONED, USE_SAME_SITE_NONE, Cookie, NotKeptError, parse_cookie
 from .short_text import format_list, shorten
 from .sites import is_same_site, site_of_origin, site_of_url
 from .urls import Url
@@ -93,7 +93,7 @@ class CookieJar:
         """Return the reason why a page of another site neither sends nor gets a cookie."""
         sites = f"{shorten(site_of_url(url))} is another site than the page, {shorten(page)}"
         if cookie.same_site != "none":
-            return f"it is SameSite={cookie.same_site.title()}, and {sites}", USE_SAME_SITE_NONE
+            return f"it is SameSite={cookie.same_site.title()}, and {sites}", USE_PARTITIONED
         # a partitioned cookie cannot follow the user from site to site
         if not self._third_party and cookie.partition is None:
             return f"{sites}, and the browser blocks third-party cookies", USE_ONE_SITE

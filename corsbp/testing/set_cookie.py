@@ -32,6 +32,12 @@ USE_SAME_SITE_NONE = (
     "Set it with SameSite=None; Secure. With Sanic: response.add_cookie(…, samesite='None', secure=True), "
     "since Sanic sets Lax by default."
 )
+# Sanic makes a partitioned cookie only with the prefix `__Host-`, and reads it back without the prefix.
+USE_PARTITIONED = (
+    "Set it with SameSite=None; Secure; Partitioned. With Sanic: response.add_cookie(…, samesite='None', "
+    "secure=True, partitioned=True, host_prefix=True), since Sanic sets Lax by default. Without Partitioned, "
+    "browsers that block third-party cookies do not send it."
+)
 USE_HTTPS = "Serve it over https."
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -141,7 +147,7 @@ def _check_secure(cookie: Cookie, attributes: Mapping[str, str], url: Url, engin
     # the attribute, not the default of the engine
     is_none = attributes.get("samesite", "").lower() == "none"
     if is_none and not cookie.secure and not engine.same_site_none_needs_no_secure:
-        raise NotKeptError(cookie.name, "SameSite=None needs Secure", USE_SAME_SITE_NONE)
+        raise NotKeptError(cookie.name, "SameSite=None needs Secure", USE_PARTITIONED)
     if cookie.partition and not cookie.secure:
         raise NotKeptError(cookie.name, "Partitioned needs Secure")
 

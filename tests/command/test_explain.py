@@ -409,7 +409,7 @@ def test_cookies_that_are_lost(call: str, problem: str, explain: Any) -> None:
     status, out, _ = explain("x:app", *arguments, app=cookie_app(ORIGIN))
     assert status == 0 and problem in out and "  . The cookie" not in out
     assert out.count("Change: ") == 1
-    assert "response.add_cookie(" in out and "samesite='None', secure=True" in out
+    assert "response.add_cookie(…, samesite='None', secure=True, partitioned=True, host_prefix=True)" in out
 
 
 # --- beacons, forms, images, scripts, navigation ---

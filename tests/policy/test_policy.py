@@ -109,6 +109,13 @@ def test_the_repr_shows_what_is_not_the_default_and_makes_the_policy_again() -> 
     assert eval(repr(policy)) == policy
 
 
+def test_the_repr_has_names_of_functions() -> None:
+    assert repr(CorsPolicy(allow_origins=by_name)) == "CorsPolicy(allow_origins=by_name)"
+    policy = CorsPolicy(allow_origins=[APP, by_name])
+    assert repr(policy) == "CorsPolicy(allow_origins=('https://app.example', by_name))"
+    assert eval(repr(policy)) == policy
+
+
 def test_replace_makes_a_new_policy_that_is_checked() -> None:
     policy = CorsPolicy(allow_origins=[APP], allow_credentials=True)
     assert policy.replace(max_age=5) == CorsPolicy(allow_origins=[APP], allow_credentials=True, max_age=5)

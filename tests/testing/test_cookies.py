@@ -5,10 +5,13 @@ https://httpwg.org/http-extensions/draft-ietf-httpbis-rfc6265bis.html
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from sanic import text
 
 from corsbp.testing.cookies import USE_ONE_SITE, CookieJar
-from corsbp.testing.set_cookie import MAX_LIFETIME, USE_SAME_SITE_NONE, NotKeptError
+from corsbp.testing.set_cookie import MAX_LIFETIME, USE_PARTITIONED, NotKeptError
 from corsbp.testing.urls import Url, parse_url
 
 from ..support import ORIGIN
@@ -196,13 +199,25 @@ def test_a_cookie_that_is_not_sent_is_a_step() -> None:
         "The cookie 'session' is not sent: it is SameSite=Lax, and https://api.example is another site "
         "than the page, https://app.example"
     )
-    assert (step.stop, step.change) == (None, USE_SAME_SITE_NONE)
-    assert str(result).splitlines()[-2:] == ["The page reads status 200.", USE_SAME_SITE_NONE]
+    assert (step.stop, step.change) == (None, USE_PARTITIONED)
+    assert str(result).splitlines()[-2:] == ["The page reads status 200.", USE_PARTITIONED]
     result = fetch(response(set_cookie="new=1", **GRANT), page=page, credentials="include")
     assert "The browser does not keep the cookie 'new': it is SameSite=Lax, and https://api" in str(result)
     result = fetch(response(**GRANT), page=page)
     assert "The cookies 'session' are not sent: the page did not set credentials: 'include'" in str(result)
     assert "are not sent" not in str(fetch(response(**GRANT), page=page, credentials="omit"))
+
+
+@pytest.mark.parametrize("third_party", [True, False])
+def test_the_cookie_of_the_advice_is_kept_and_sent(third_party: bool) -> None:
+    """Sanic accepts the suggested call, and browsers that block third-party cookies keep its cookie."""
+    arguments = re.search(r"add_cookie\(…, (.*?)\)", USE_PARTITIONED)
+    assert arguments is not None
+    answer = text("welcome")
+    eval(f"add_cookie('session', 'ann', {arguments[1]})", {"add_cookie": answer.add_cookie})
+    jar = CookieJar(third_party=third_party)
+    assert jar.store(at(API), [f"{each}" for each in answer.cookies.cookies], ORIGIN) == []
+    assert jar.build_header([at(API)], ORIGIN) == ("__Host-session=ann", [])
 
 
 def test_a_browser_that_blocks_third_party_cookies() -> None:
