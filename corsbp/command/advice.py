@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from corsbp.app.inventory import RouteInfo
@@ -11,15 +13,30 @@ from corsbp.policy.fields import function_name
 from corsbp.policy.policy import CorsPolicy, names_method, origin_entries, origin_functions, origin_set
 from corsbp.policy.problems import CorsPolicyError
 from corsbp.testing import STOPS
+from corsbp.testing.result import CallKind
 
 from .near_miss import NearMiss, find_near_miss
-from .route_match import RouteMatch, describe_policy_source
+from .route_match import RouteMatch, describe_policy_source, line_of, methods_for_pages
 
 ORIGIN_STOPS: Final = frozenset({"origin-missing", "origin-other", "origin-any", "credentials"})
 """Ids of `STOPS` that a policy's origins or credentials decide; for preflights, after `preflight-`."""
 
 CORS_STOPS: Final = ORIGIN_STOPS | frozenset(id_ for id_ in STOPS if id_.startswith("preflight-"))
 """Ids of `STOPS` that a policy decides."""
+
+
+WITHOUT_CREDENTIALS: Final[Mapping[CallKind | None, str]] = MappingProxyType(
+    {
+        # A beacon always sends cookies, but one with a safelisted content type needs no permission.
+        "beacon": "send it as text/plain, which needs no preflight: sendBeacon(url, JSON.stringify(data))",
+        "image": "write crossorigin without use-credentials in the element",
+        "script": "write crossorigin without use-credentials in the element",
+    }
+)
+"""By the kind of a call: how to send it without credentials."""
+
+MAX_LISTED: Final = 10
+"""Entries of a list that advice repeats; a longer list begins with "…"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,13 @@ class PageRequest:
     method: str
     headers: tuple[str, ...]
     credentials: bool
+    kind: CallKind | None = None
+    """What sends the request: a beacon, an image …; None for `fetch`."""
+
+    @property
+    def without_credentials(self) -> str:
+        """How to send it without credentials, in words."""
+        return WITHOUT_CREDENTIALS.get(self.kind, "leave out credentials: 'include' in the page")
 
     def policy_arguments(self) -> str:
         """Return the arguments of a policy that allows just this origin."""
@@ -55,8 +79,12 @@ def suggest_change(match: RouteMatch, stop: str, request: PageRequest) -> str | 
 
 def suggest_method(match: RouteMatch, route: RouteInfo, method: str) -> str:
     """Suggest a method that the path serves, or to add this one to the route."""
-    methods = " or ".join(match.methods)
-    return f"Call it with {methods}; or add {method} to the route {route.name}: methods=[…, {method!r}]."
+    # Browsers write six methods in upper case, but not PATCH: https://fetch.spec.whatwg.org/#methods
+    if method.upper() in match.methods:
+        return f"Write {method.upper()!r} in the page: methods are case-sensitive."
+    methods = " or ".join(methods_for_pages(match.methods))
+    where = f"{route.name}{line_of(route)}"
+    return f"Call it with {methods}; or add {method} to the route {where}: methods=[…, {method!r}]."
 
 
 # --- a route without CORS ---
@@ -98,7 +126,7 @@ def suggest_argument(route: RouteInfo, policy: CorsPolicy, stop: str, request: P
         return "Let preflights pass through the proxy before the app: the section responds to them itself."
     where = describe_policy_source(route)
     if stop.removeprefix("preflight-") in ORIGIN_STOPS:
-        return _suggest_origin(where, policy, request)
+        return suggest_origin(where, policy, request)
     if stop == "preflight-method" and not names_method(policy, request.method):
         changes: dict[str, Any] = {"allow_methods": [*policy.allow_methods, request.method]}
     elif stop == "preflight-header" and policy.allow_headers != "*":
@@ -109,7 +137,7 @@ def suggest_argument(route: RouteInfo, policy: CorsPolicy, stop: str, request: P
     return f"{where}: {_format_changes(policy, changes)}"
 
 
-def _suggest_origin(where: str, policy: CorsPolicy, request: PageRequest) -> str | None:
+def suggest_origin(where: str, policy: CorsPolicy, request: PageRequest) -> str | None:
     """Suggest how to allow an origin, or the page that the policy allows already."""
     if reason := _explain_unlistable(policy, request):
         return f"{where}: {reason}"
@@ -125,7 +153,7 @@ def _suggest_origin(where: str, policy: CorsPolicy, request: PageRequest) -> str
     if near_miss:
         return f"{near_miss.describe(request.origin)}. Call from there; or, if both are yours, {text}"
     if policy.allow_origins == "*":
-        return f"{text}. Or leave out credentials: 'include' in the page"
+        return f"{text}. Or {request.without_credentials}"
     return text
 
 
@@ -166,7 +194,7 @@ def _explain_unlistable(policy: CorsPolicy, request: PageRequest) -> str | None:
 
 def _format_changes(policy: CorsPolicy, changes: dict[str, Any]) -> str:
     """Return the arguments as code, and why corsbp would refuse them, if it would."""
-    arguments = ", ".join(f"{name}={value!r}" for name, value in changes.items())
+    arguments = ", ".join(f"{name}={_format_value(policy, name, value)}" for name, value in changes.items())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -176,3 +204,11 @@ def _format_changes(policy: CorsPolicy, changes: dict[str, Any]) -> str:
     if policy.allow_origins == "*" and "allow_origins" in changes:
         return f"{arguments}, which denies every other origin"
     return arguments
+
+
+def _format_value(policy: CorsPolicy, name: str, value: object) -> str:
+    """Return the new value of an argument as code; of a long list only the entries that are new."""
+    if not isinstance(value, list) or len(value) <= MAX_LISTED:
+        return repr(value)
+    known = getattr(policy, name)
+    return f"[…, {', '.join(repr(entry) for entry in value if entry not in known)}]"

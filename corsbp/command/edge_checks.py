@@ -17,7 +17,7 @@ from corsbp.testing.short_text import shorten
 from . import finding_ids
 from .finding import Finding, make_finding
 from .observed_method import ObservedMethod
-from .server_responses import REDIRECTS
+from .server_responses import REDIRECTS, origin_of, vary_names
 
 ADDED_METHODS: Final = frozenset({"OPTIONS", "HEAD"})
 """Methods that preflight responses name beside those of the routes."""
@@ -39,11 +39,6 @@ def check_edge(observed: Iterable[ObservedMethod], base_url: str) -> Iterator[Fi
         yield from _check_cache(each)
         yield from _check_preflights(each, served[each.route.path, each.route.host])
         yield from _check_redirects(each, base_url)
-
-
-def origin_of(sent: Sent) -> str:
-    """Return the value of a request's header Origin; "" without it."""
-    return next((value for name, value in sent.headers if name == ORIGIN), "")
 
 
 def _check_twice(observed: ObservedMethod) -> Iterator[Finding]:
@@ -73,7 +68,7 @@ def _check_cache(observed: ObservedMethod) -> Iterator[Finding]:
     where, paths = observed.key, (observed.route.path,)
     allowed = {response.get(ALLOW_ORIGIN) for _, response in found}
     for sent, response in found:
-        vary = [name.strip().lower() for name in (response.get(VARY) or "").split(",")]
+        vary = vary_names(response)
         varies = "*" in vary or ORIGIN in vary
         if len(allowed) > 1 and not varies:
             text = shorten(response.get(VARY) or "missing")
@@ -101,7 +96,7 @@ def is_cached_for_another_origin(route: RouteInfo, sent: Sent, response: Answer)
         return False
     if route.policy is not None:
         return not is_static(route.policy)
-    return ORIGIN in (response.get(VARY) or "").lower()
+    return ORIGIN in vary_names(response)
 
 
 def is_static(policy: CorsPolicy) -> bool:

@@ -10,9 +10,10 @@ from corsbp.spec.fetch import ALLOW_ORIGIN
 from corsbp.testing.short_text import shorten
 
 from . import finding_ids
-from .edge_checks import is_cached_for_another_origin, origin_of
+from .edge_checks import is_cached_for_another_origin
 from .finding import Finding, make_finding
 from .observed_method import UNKNOWN_ORIGIN, ObservedMethod, Target, describe_origin
+from .server_responses import origin_of
 from .snapshot import FUNCTION, Entry, compare_entries
 
 MAX_ORIGINS: Final = 3

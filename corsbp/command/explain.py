@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from sanic import Sanic
 
+from corsbp.app.inventory import list_sections
 from corsbp.spec.hosts import is_loopback
 from corsbp.testing.engines import ENGINES
 from corsbp.testing.fetch_arguments import EmbedderPolicy
@@ -20,6 +21,7 @@ from corsbp.testing.result import CallKind
 from .errors import CommandError
 from .explain_call import Call, Explanation, explain_call
 from .explain_output import print_explanation
+from .findings import check_ctx_cors_values
 from .loading import collect_errors, load_app, redirect_app_output
 from .report_only import collect_reports, describe_reports
 
@@ -66,6 +68,11 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         default="unsafe-none",
         help="the page's Cross-Origin-Embedder-Policy (default: unsafe-none)",
     )
+    parser.add_argument(
+        "--no-local-network",
+        action="store_true",
+        help="with --engine chromium: the user does not allow the page to call the local network",
+    )
     parser.add_argument("--engine", choices=tuple(ENGINES), default="standard", help="default: standard")
     parser.add_argument(
         "--base-url",
@@ -82,6 +89,8 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     url, method = _parse_address(arguments.target, arguments.rest)
     if arguments.kind:
         method = _check_kind(arguments, method)
+    if arguments.no_local_network and arguments.engine != "chromium":
+        raise CommandError("--no-local-network needs --engine chromium: no other browser asks the user")
     call = Call(
         url=url,
         method=method,
@@ -94,11 +103,13 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
         base_url=arguments.base_url or _assume_address(arguments.origin),
         kind=arguments.kind,
         embedder_policy=arguments.coep,
+        local_network=not arguments.no_local_network,
     )
     app = None
     if url != arguments.target:
         with redirect_app_output(err, f"importing {arguments.target}"):
             app = load_app(arguments.target)
+        _check_ctx_cors(app)
     with (
         redirect_app_output(err, f"calling {arguments.target}"),
         collect_errors() as errors,
@@ -113,6 +124,12 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     for line in describe_reports(reports, explanation.route):
         out.print(line, markup=False)
     return _exit_status(explanation)
+
+
+def _check_ctx_cors(app: Sanic[Any, Any]) -> None:
+    """Raise CommandError with the lines, if a `ctx_cors` is not a policy: the app would not start."""
+    if list_sections(app) and (wrong := [*check_ctx_cors_values(app)]):
+        raise CommandError("; ".join(f"{each.where}: {each.text} [{each.id}]" for each in wrong))
 
 
 def _explain(call: Call, app: Sanic[Any, Any] | None, target: str, timeout: float) -> Explanation:

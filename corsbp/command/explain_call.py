@@ -14,12 +14,13 @@ from corsbp.spec.fetch import ALLOW_ORIGIN
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.engines import EngineName
 from corsbp.testing.fetch_arguments import EmbedderPolicy
+from corsbp.testing.response_headers import explain_hidden_headers
 from corsbp.testing.result import CallKind, NoAnswer
 from corsbp.testing.short_text import shorten
 from corsbp.testing.transports import SHORT_READING, AppSender, Sender, ServerSender
 
 from . import websockets
-from .advice import PageRequest, suggest_change, suggest_method
+from .advice import PageRequest, suggest_argument, suggest_change, suggest_method
 from .near_miss import find_near_miss
 from .proxy_sender import ProxySender
 from .refused_requests import (
@@ -29,8 +30,8 @@ from .refused_requests import (
     suggest_changes,
 )
 from .report_only import wait_for_reports
-from .route_match import RouteMatch, describe_missing_route, describe_route, match_url
-from .server_responses import explain_response
+from .route_match import RouteMatch, describe_missing_route, describe_policy_source, describe_route, match_url
+from .server_responses import REDIRECTS, explain_redirect, explain_response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +57,15 @@ class Call:
     embedder_policy: EmbedderPolicy
     """The page's `Cross-Origin-Embedder-Policy`."""
 
+    local_network: bool
+    """The user allows the page to call the local network."""
+
     def as_page_request(self) -> PageRequest:
         """Return what a policy can decide of the call."""
         names = tuple(name for name, _ in self.headers)
-        return PageRequest(self.origin, self.method, names, self.credentials)
+        # A beacon has the credentials mode "include": https://w3c.github.io/beacon/#sec-processing-model
+        credentials = self.credentials or self.kind == "beacon"
+        return PageRequest(self.origin, self.method, names, credentials, self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,7 @@ async def explain_call(call: Call, app: Sanic[Any, Any] | None) -> Explanation:
             base_url=base_url,
             engine=call.engine,
             embedder_policy=call.embedder_policy,
+            local_network=call.local_network,
         )
         for cookie in call.cookies:
             browser.set_cookie(cookie, call.url)
@@ -148,6 +155,17 @@ async def _fetch(call: Call, browser: Browser) -> Result:
     )
 
 
+def _describe_readable(match: RouteMatch, call: Call, result: Result) -> Iterator[str]:
+    """Yield where to look for what the page does not get, though it reads the response."""
+    route, response = match.route, result.sent[-1].answer
+    if route is None or response is None:
+        return
+    if response.get("set-cookie") and any(step.change for step in result.steps):
+        yield describe_route(match, call.method)
+    if route.policy and call.kind is None and any(explain_hidden_headers(response, dict(result.headers))):
+        yield f"Which headers the page can read: expose_headers of {describe_policy_source(route)}."
+
+
 async def _explain_handshake(
     call: Call, match: RouteMatch, browser: Browser, sender: Sender, base_url: str
 ) -> Explanation:
@@ -157,11 +175,18 @@ async def _explain_handshake(
     if result.ok_for_page:
         open_to_all = await websockets.is_open_to_all(sender, call.url, base_url, call.cookies)
     if match.route is None:
-        return Explanation(result, (), tuple(_last_change(result)), open_to_all)
+        changes = [websockets.PASS_HOST] if _is_own_page(call, result) else _last_change(result)
+        return Explanation(result, (), tuple(changes), open_to_all)
     if refused:
         return _explain_refused_on(match, call, result, refused[-1])
     change = websockets.suggest_change(match.route, result, call.origin, open_to_all)
     return Explanation(result, (describe_route(match, "GET"),), (change,) if change else (), open_to_all)
+
+
+def _is_own_page(call: Call, result: Result) -> bool:
+    """Return whether a handshake was refused though page and WebSocket have one address, in the browser."""
+    own = urlsplit(call.origin).netloc == urlsplit(call.url).netloc
+    return own and result.blocked_by == "handshake-refused" and result.sent[-1].status == 403
 
 
 def _last_change(result: Result) -> Iterator[str]:
@@ -182,11 +207,25 @@ def _explain_in_app(call: Call, app: Sanic[Any, Any], result: Result) -> Explana
         return _explain_status(call, match, result)
     if result.blocked_by == "no-answer":
         return Explanation(result, (), tuple(_last_change(result)))
+    note = describe_route(match, call.method)
     change = suggest_change(match, f"{result.blocked_by}", call.as_page_request())
+    # A section responds to preflights itself: wrapping helps, whatever the app's middleware redirects.
+    if last and not last.preflight and (redirect := explain_redirect(result)):
+        return _explain_redirect_in_app(result, last, redirect, note, change)
     changes = [change] if change else []
     if not change and (match.route or last is None or last.status != 404):
         changes = list(_last_change(result))
-    return Explanation(result, (describe_route(match, call.method),), tuple(changes))
+    return Explanation(result, (note,), tuple(changes))
+
+
+def _explain_redirect_in_app(
+    result: Result, last: Sent, redirect: tuple[str | None, str], note: str, wrap: str | None
+) -> Explanation:
+    """Explain a redirect without CORS headers, or one to a login, which is not to be wrapped."""
+    meaning, change = redirect
+    if wrap and last.status in REDIRECTS:
+        change = f"{change} Or, if the page is to follow the redirect: {wrap}"
+    return Explanation(result, tuple(filter(None, (note, meaning))), (change,))
 
 
 def _explain_refused(
@@ -207,12 +246,30 @@ def _explain_refused_on(
 
 
 def _explain_status(call: Call, match: RouteMatch, result: Result) -> Explanation:
-    """Explain a 404 or 405 that the page can read."""
+    """Explain a 401, 404 or 405 that the page can read."""
+    notes = tuple(_describe_readable(match, call, result))
+    if result.status == 401 and (change := _suggest_login(call, match, result)):
+        return Explanation(result, notes, (change,))
     if result.status == 404 and match.route is None:
         return Explanation(result, (describe_missing_route(match),))
     if result.status == 405 and match.route and call.method not in match.methods:
-        return Explanation(result, (), (suggest_method(match, match.route, call.method),))
-    return Explanation(result)
+        return Explanation(result, notes, (suggest_method(match, match.route, call.method),))
+    return Explanation(result, notes)
+
+
+def _suggest_login(call: Call, match: RouteMatch, result: Result) -> str | None:
+    """Suggest how to send the login, if the call had none; a cookie that was lost has its own change."""
+    names = {name.lower() for name, _ in result.sent[-1].headers}
+    if names & {"cookie", "authorization"} or any(step.change for step in result.steps):
+        return None
+    if call.credentials:
+        return "Log in first. Here: --cookie 'session=…; SameSite=None; Secure', as the API sets it."
+    text = "The call has no login. If it is a cookie, set credentials: 'include' in the page"
+    if match.route and match.route.policy:
+        request = replace(call.as_page_request(), credentials=True)
+        if allow := suggest_argument(match.route, match.route.policy, "credentials", request):
+            text += f", and {allow}"
+    return f"{text}. Here: --credentials --cookie 'session=…; SameSite=None; Secure'. Or send Authorization."
 
 
 def _explain_leaving(url: str, result: Result) -> Explanation:
@@ -256,7 +313,9 @@ async def _explain_on_server(call: Call, result: Result, sender: Sender) -> Expl
         refused = "check_requests" if refusal.is_certain else None
         return Explanation(result, (refusal.note,), (refusal.change,), refused=refused)
     if result.ok_for_page:
-        return Explanation(result)
+        return (
+            _explain_status(call, RouteMatch(None), result) if result.status == 401 else Explanation(result)
+        )
     arguments = call.as_page_request().policy_arguments()
     wrap = f"wrap the route's blueprint: cors_group(…, {arguments})." if arguments else "cors_group(…)."
     if explained := explain_response(result, wrap):

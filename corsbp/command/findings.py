@@ -48,7 +48,7 @@ def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[
         problems = inventory.list_startup_problems(app)
     except ValueError as error:
         two_sections = make_finding("error", finding_ids.TWO_SECTIONS, app.name, error=error)
-        return [], [*_check_ctx_cors_values(app)] or [two_sections]
+        return [], [*check_ctx_cors_values(app)] or [two_sections]
     sections = inventory.list_sections(app)
     policies = {section.label(): section.active_policy.policy for section in sections}
     findings = {
@@ -109,7 +109,7 @@ def _check_ctx_cors(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
             )
 
 
-def _check_ctx_cors_values(app: Sanic[Any, Any]) -> Iterator[Finding]:
+def check_ctx_cors_values(app: Sanic[Any, Any]) -> Iterator[Finding]:
     """Find routes whose `ctx_cors` is neither a policy nor False: the app does not start then."""
     for route in iterate_routes(app):
         value = getattr(route.ctx, "cors", None)

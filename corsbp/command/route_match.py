@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from sanic.exceptions import MethodNotAllowed, NotFound
 
 from corsbp.app.inventory import RouteInfo, list_routes, list_sections
 from corsbp.app.section import unregistered_groups
+from corsbp.policy.policy import CorsPolicy
 from corsbp.policy.problems import Problem
 from corsbp.spec.fetch import sort_methods
 
@@ -23,6 +24,9 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SIMILAR: Final = 0.6
 TYPO: Final = 0.8
 """How similar a path has to be to that of another route, from 0 to 1, to be taken for a typing error."""
+
+MAX_ORIGINS: Final = 5
+"""Origins of a policy that are shown."""
 
 MAX_SIMILAR: Final = 3
 """Similar routes that are shown."""
@@ -100,9 +104,20 @@ def _is_specific(route: RouteInfo) -> bool:
 
 
 def _find_similar(path: str, routes: Iterable[RouteInfo], cutoff: float) -> tuple[RouteInfo, ...]:
-    by_path = {_example_of(route): route for route in routes}
+    """Return the routes with the most similar paths, one for each path, with all methods of the path."""
+    by_path: dict[str, RouteInfo] = {}
+    for route in routes:
+        # sanic-ext adds a HEAD and an OPTIONS route to each path, which no page means.
+        if methods := methods_for_pages(route.methods):
+            first = by_path.setdefault(_example_of(route), route)
+            by_path[_example_of(route)] = replace(first, methods=sort_methods({*first.methods, *methods}))
     paths = get_close_matches(path, by_path, MAX_SIMILAR, cutoff)
     return tuple(by_path[each] for each in paths)
+
+
+def methods_for_pages(methods: Iterable[str]) -> list[str]:
+    """Return the methods that advice names: HEAD and OPTIONS come with the others."""
+    return [each for each in methods if each not in ("HEAD", "OPTIONS")]
 
 
 def _example_of(route: RouteInfo) -> str:
@@ -117,7 +132,7 @@ def describe_route(match: RouteMatch, method: str) -> str:
     route = match.route
     if route is None:
         return f"{describe_missing_route(match)} A 404 belongs to a section by its url_prefix."
-    name = f"The route {route.name} ({route.path}){_line_of(route)}"
+    name = f"The route {route.name} ({route.path}){line_of(route)}"
     if match.is_typo:
         return f"{name} takes every path that no other route has; {match.similar_path} is similar."
     text = f"{name} {_describe_policy(match, route)}."
@@ -130,8 +145,13 @@ def describe_missing_route(match: RouteMatch) -> str:
     """Say that no route has the path, and list similar routes with their methods."""
     if not match.similar:
         return "No route has this path."
-    names = " or ".join(f"{','.join(route.methods)} {route.path}" for route in match.similar)
+    names = " or ".join(map(_name_of, match.similar))
     return f"No route has this path; similar: {names}."
+
+
+def _name_of(route: RouteInfo) -> str:
+    methods = "WebSocket" if route.websocket else ",".join(methods_for_pages(route.methods))
+    return f"{methods} {route.path}"
 
 
 def _describe_policy(match: RouteMatch, route: RouteInfo) -> str:
@@ -144,16 +164,26 @@ def _describe_policy(match: RouteMatch, route: RouteInfo) -> str:
         where = f"on the blueprint {route.blueprint}" if route.blueprint else "on the app itself"
         return f"is in no section; it is declared {where}"
     if route.has_own_policy:
-        return f"is in {section}, and has its own policy, ctx_cors={route.policy!r}"
-    return f"is in {section}: {route.policy!r}"
+        return f"is in {section}, and has its own policy, ctx_cors={_format_policy(route.policy)}"
+    return f"is in {section}: {_format_policy(route.policy)}"
 
 
-def _line_of(route: RouteInfo) -> str:
+def _format_policy(policy: CorsPolicy) -> str:
+    """Return a policy as code; of many origins only the first ones, as they may come from a store."""
+    origins = policy.allow_origins
+    if not isinstance(origins, tuple) or len(origins) <= MAX_ORIGINS:
+        return repr(policy)
+    code = repr(policy.replace(allow_origins=origins[:MAX_ORIGINS]))
+    return f"{code}, and {len(origins) - MAX_ORIGINS} more origins"
+
+
+def line_of(route: RouteInfo) -> str:
+    """Return ` at shop.py:12`, where a route is declared; "" if that is not known."""
     return format_line(locate_handler(route.handler))
 
 
 def describe_policy_source(route: RouteInfo) -> str:
     """Name what to change: the section or the `ctx_cors`, with its file and line."""
     if route.has_own_policy:
-        return f"ctx_cors of {route.name}{_line_of(route)}"
+        return f"ctx_cors of {route.name}{line_of(route)}"
     return f"{route.policy_source}{format_line(route.section_line)}"

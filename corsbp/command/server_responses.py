@@ -12,7 +12,9 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from corsbp.spec.fetch import ALLOW_ORIGIN, ORIGIN, VARY
 from corsbp.testing import Answer, Result, Sent
+from corsbp.testing.response_headers import header_names
 from corsbp.testing.short_text import format_list
 
 LOGIN: Final = re.compile(
@@ -72,24 +74,61 @@ def explain_response(result: Result, wrap: str) -> tuple[str | None, str] | None
     Returns:
         None for a response that says nothing about a server in front of the app.
     """
-    sent = next((each for each in reversed(result.sent) if each.answer), None)
+    sent = _last_answered(result)
     if sent is None or sent.answer is None:
         return None
     response = sent.answer
-    if response.status in REDIRECTS:
-        return _explain_redirect(sent, response)
-    if sent.preflight:
-        return _explain_preflight(response, wrap)
-    if _is_login(urlsplit(sent.url)) and len(result.sent) > 1:
-        meaning = f"The call was redirected to {format_list([sent.url])}, probably a login."
+    if redirect := explain_redirect(result):
+        return redirect
+    if _denies_origin(response):
+        origin = origin_of(sent)
+        meaning = f"Vary: Origin shows that the server decided by the origin, and does not allow {origin}."
         return (
             meaning,
-            "Log in, send the cookie, or let the app respond with 401 to pages instead of a redirect.",
+            f"Add {origin!r} to the allowed origins: with corsbp, to allow_origins of the section.",
         )
+    if sent.preflight:
+        return _explain_preflight(response, wrap)
     if response.status in STATUSES:
         meaning, change = STATUSES[response.status]
         return meaning, f"{change}. If the app itself responded: {wrap}"
     return None
+
+
+def explain_redirect(result: Result) -> tuple[str | None, str] | None:
+    """Explain a redirect that stopped a call, or that led it to a login; None for other responses."""
+    sent = _last_answered(result)
+    if sent is None or sent.answer is None:
+        return None
+    if sent.answer.status in REDIRECTS:
+        return _explain_redirect(sent, sent.answer)
+    if _is_login(urlsplit(sent.url)) and sent.url != result.sent[0].url:
+        meaning = f"The call was redirected to {format_list([sent.url])}, probably a login."
+        change = "Log in, send the cookie, or let the app respond with 401 to pages instead of a redirect."
+        return meaning, change
+    return None
+
+
+def _last_answered(result: Result) -> Sent | None:
+    return next((each for each in reversed(result.sent) if each.answer), None)
+
+
+def _denies_origin(response: Answer) -> bool:
+    """Return whether a response depends on the origin, and allows none.
+
+    https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches
+    """
+    return response.get(ALLOW_ORIGIN) is None and ORIGIN in vary_names(response)
+
+
+def vary_names(response: Answer) -> list[str]:
+    """Return the names in the header Vary, in lower case."""
+    return [name.lower() for name in header_names(response, VARY) or ()]
+
+
+def origin_of(sent: Sent) -> str:
+    """Return the value of a request's header Origin; "" without it."""
+    return next((value for name, value in sent.headers if name == ORIGIN), "")
 
 
 def _explain_preflight(response: Answer, wrap: str) -> tuple[str | None, str] | None:
@@ -99,6 +138,11 @@ def _explain_preflight(response: Answer, wrap: str) -> tuple[str | None, str] | 
         return meaning, f"{LET_OPTIONS_PASS} If the app itself responded: {wrap}"
     if response.status in STATUSES:
         meaning, change = STATUSES[response.status]
+        return meaning, f"{change}. If the app itself responded: {wrap}"
+    if response.status < 300 and response.get(ALLOW_ORIGIN) is None:
+        # A section names the allowed origin, or has Vary: Origin.
+        meaning = "A server in front of the app may have responded to OPTIONS itself."
+        change = "Let OPTIONS pass to the app: in nginx, remove `return 204` for OPTIONS"
         return meaning, f"{change}. If the app itself responded: {wrap}"
     if response.status >= 400:
         meaning = "The server does not know the preflight, or its path."

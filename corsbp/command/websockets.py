@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from corsbp.app.inventory import RouteInfo
-from corsbp.policy.policy import origin_entries
 from corsbp.testing import Browser, Result
 from corsbp.testing.transports import Sender
 from corsbp.testing.urls import SOCKETS
 
+from .advice import PageRequest, suggest_origin
 from .observed_method import UNKNOWN_ORIGIN
+from .route_match import describe_policy_source
 
+NOT_CORSBP = "corsbp refuses nothing here: look for a check in the app itself, or in its middleware."
+PASS_HOST = (
+    "The page is of the server's own address, which a section allows by the header Host: let the proxy pass "
+    "it on. In nginx: proxy_set_header Host $http_host."
+)
 OPEN_TO_ALL = (
     "Pages of every site can open it: CORS does not cover WebSockets, and nothing checks the origin."
 )
@@ -32,18 +38,19 @@ async def is_open_to_all(sender: Sender, url: str, base_url: str, cookies: Seque
 
 def suggest_change(route: RouteInfo, result: Result, origin: str, open_to_all: bool) -> str | None:
     """Return the change that allows this page, or refuses all others; None if nothing is to change."""
-    policy = route.policy
+    policy, where = route.policy, describe_policy_source(route)
     if not result.ok_for_page:
-        if policy is None or result.blocked_by == "no-answer":
-            return "corsbp refuses nothing here: look for a check in the app itself, or in its middleware."
-        return f"{route.policy_source}: allow_origins={[*origin_entries(policy), origin]!r}"
+        change = None
+        if policy is not None and result.blocked_by != "no-answer":
+            change = suggest_origin(where, policy, PageRequest(origin, "GET", (), credentials=False))
+        return change or NOT_CORSBP
     if not open_to_all:
         return None
     if policy is None:
         return _suggest_wrapping(route, origin)
     if policy.check_websockets:
         return None  # The section is public: the user means every page.
-    return f"{route.policy_source}: check_websockets=True"
+    return f"{where}: check_websockets=True"
 
 
 def _suggest_wrapping(route: RouteInfo, origin: str) -> str:

@@ -48,7 +48,9 @@ class _CorsCheck:
             raise self._stop("origin-any", text, change)
         # the comparison is exact, byte by byte: several values in one header never match
         if value != self._origin and ("," in value or len(self._answer.lines(ALLOW_ORIGIN)) > 1):
-            change = "Send it once: look for a proxy or a second middleware that adds one."
+            change = (
+                "Send it once: look for a proxy (in nginx, add_header) or a second middleware that adds one."
+            )
             raise self._stop("origin-several", f"{allowed} names more than one origin", change)
         if value != self._origin:
             text = f"{allowed} is not the origin {self._origin}"
