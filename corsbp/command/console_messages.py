@@ -11,6 +11,7 @@ from corsbp.testing import Answer, Result, Sent
 from corsbp.testing.cors_check import check_cors
 from corsbp.testing.response_headers import header_names
 from corsbp.testing.result import StoppedError
+from corsbp.testing.short_text import shorten
 
 BROWSERS: Final = ("Chromium", "Firefox", "Safari")
 
@@ -129,8 +130,8 @@ def _values(sent: Sent, response: Answer, method: str) -> dict[str, str]:
     return {
         "origin": next((value for name, value in sent.headers if name == ORIGIN), ""),
         "status": str(response.status),
-        "allowed": response.get(ALLOW_ORIGIN) or "",
-        "credentials": response.get(ALLOW_CREDENTIALS) or "",
-        "method": method,
-        "header": next((name for name in requested.split(",") if name not in allowed), ""),
+        "allowed": shorten(response.get(ALLOW_ORIGIN) or ""),
+        "credentials": shorten(response.get(ALLOW_CREDENTIALS) or ""),
+        "method": shorten(method),
+        "header": shorten(next((name for name in requested.split(",") if name not in allowed), "")),
     }

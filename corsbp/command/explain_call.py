@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from sanic import Sanic
 
 from corsbp.app.inventory import RouteInfo
-from corsbp.spec.fetch import ALLOW_ORIGIN
+from corsbp.spec.fetch import ALLOW_ORIGIN, ORIGIN
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.engines import EngineName
 from corsbp.testing.fetch_arguments import EmbedderPolicy
@@ -31,7 +31,7 @@ from .refused_requests import (
 )
 from .report_only import wait_for_reports
 from .route_match import RouteMatch, describe_missing_route, describe_policy_source, describe_route, match_url
-from .server_responses import REDIRECTS, explain_redirect, explain_response
+from .server_responses import REDIRECTS, explain_redirect, explain_response, vary_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,6 +324,14 @@ async def _explain_on_server(call: Call, result: Result, sender: Sender) -> Expl
     response = result.sent[-1].answer if result.sent else None
     allowed = response.get(ALLOW_ORIGIN) if response else None
     changes = list(_last_change(result))
+    if response and result.blocked_by == "origin-other" and ORIGIN in vary_names(response):
+        # A list sends no header to a page that it does not allow, and a single origin has no Vary.
+        note = (
+            f"The response is for pages of {shorten(allowed)}, though it has Vary: Origin: a cache that "
+            "ignores Vary may have sent it."
+        )
+        change = "Have the cache honour Vary: Origin, or keep it from these responses."
+        return Explanation(result, (note,), (f"{change} If the app itself responded: {changes[0]}",))
     if allowed and (near_miss := find_near_miss(call.origin, [allowed])):
         note = f"{near_miss.describe(call.origin)}."
         if near_miss.is_scheme and call.origin.startswith("http:"):

@@ -88,7 +88,7 @@ def _print_outcome(result: Result, method: str, out: Console) -> None:
     if not result.ok_for_page:
         out.print(Text(f"Blocked: {result.blocked_by}.", style="bold red"))
         for browser, message in console_messages(result, method):
-            out.print(Text(f"  {browser}: ", style="dim").append(shorten(message)))
+            out.print(Text(f"  {browser}: ", style="dim").append(message))
     elif result.type in DONE:
         out.print(Text(DONE[result.type], style="bold green"))
     else:

@@ -6,7 +6,7 @@ import http.client
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,10 @@ import pytest
 
 from tests.browsers.bench import App, serving
 from tests.browsers.processes import installed, running
-from tests.support import reserve_port
+from tests.support import reserve_port, sanic_process
 
 A, B = "https://a.example", "https://b.example"
+EDGE_APP = "tests.cache.edge_app:app"
 
 CONFIGURATION = """
 daemon off;
@@ -47,6 +48,26 @@ http {{
             return 200 "hello";
         }}
     }}
+}}
+"""
+
+SERVERS = """
+daemon off;
+master_process off;
+pid {folder}/pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    server_tokens off;
+    client_body_temp_path {folder}/body;
+    fastcgi_temp_path {folder}/fastcgi;
+    proxy_temp_path {folder}/proxy;
+    scgi_temp_path {folder}/scgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    proxy_cache_path {folder}/cache keys_zone=answers:1m;
+    upstream app {{ server 127.0.0.1:{app}; }}
+    {servers}
 }}
 """
 
@@ -121,3 +142,29 @@ def nginx(path: str, apps: Mapping[str, App], folder: Path) -> Iterator[int]:
         with running(command, folder / "nginx") as program:
             program.until((folder / "pid").exists, "listening")
             yield port
+
+
+@contextmanager
+def nginx_servers(servers: Mapping[str, str], folder: Path) -> Iterator[dict[str, int]]:
+    """Start `edge_app`, and one nginx with all servers in front of it; return the ports of the servers.
+
+    servers: by name, the lines of a server, with `{port}` for its port.
+    """
+    path = installed("nginx", "nginx-light")
+    with ExitStack() as stack:
+        ports = {name: stack.enter_context(reserve_port()) for name in servers}
+        app = stack.enter_context(sanic_process(EDGE_APP, "--single-process"))
+        blocks = []
+        for name, port in ports.items():
+            lines = servers[name].replace("{port}", str(port))
+            # One cache serves all servers, each with its own entries.
+            lines = lines.replace(
+                "proxy_cache answers;", f"proxy_cache answers; proxy_cache_key '{port}$request_uri';"
+            )
+            blocks.append(f"server {{ listen 127.0.0.1:{port}; {lines} }}")
+        configuration = folder / "nginx.conf"
+        configuration.write_text(SERVERS.format(folder=folder, app=app, servers="\n".join(blocks)))
+        command = [path, "-p", os.fspath(folder), "-e", "stderr", "-c", os.fspath(configuration)]
+        program = stack.enter_context(running(command, folder / "nginx"))
+        program.until((folder / "pid").exists, "listening")
+        yield ports

@@ -37,6 +37,11 @@ async def chat(_: Request, __: object) -> None:
     raise AssertionError("an audit opened a WebSocket")
 
 
+@shop.websocket("/talk")
+async def talk(_: Request, __: object) -> None:
+    """Close the WebSocket."""
+
+
 app.blueprint(cors_group(public, allow_origins="*"))
 app.blueprint(
     cors_group(shop, allow_origins=[A, B], allow_credentials=True, expose_headers=["x-total"], max_age=60)

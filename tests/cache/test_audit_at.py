@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +12,12 @@ import pytest
 
 from corsbp.command import main
 from corsbp.command.observed_method import UNKNOWN_ORIGIN
-from tests.browsers.processes import installed, running
-from tests.support import ROOT, sanic_process
+from tests.support import ROOT
 
+from .conftest import EDGE_APP, nginx_servers
 from .edge_app import A, B, items
 
-APP = "tests.cache.edge_app:app"
 PASS = "location / { proxy_pass http://app; }"
-
-HTTP = """
-daemon off;
-master_process off;
-pid {folder}/pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    server_tokens off;
-    client_body_temp_path {folder}/body;
-    fastcgi_temp_path {folder}/fastcgi;
-    proxy_temp_path {folder}/proxy;
-    scgi_temp_path {folder}/scgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    proxy_cache_path {folder}/cache keys_zone=answers:1m;
-    upstream app {{ server 127.0.0.1:{app}; }}
-    {servers}
-}}
-"""
 
 BY_NGINX = "server: nginx"
 EXPOSE = "no longer for pages to read: x-total"
@@ -153,25 +129,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def ports(folder: Path) -> Iterator[dict[str, int]]:
-    """Run one nginx with all servers in front of the app; return their ports."""
-    path = installed("nginx", "nginx-light")
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in SERVERS]
-        numbers = {name: sock.getsockname()[1] for name, sock in zip(SERVERS, sockets, strict=True)}
-    with sanic_process(APP, "--single-process") as app:
-        servers = "".join(
-            f"server {{ listen 127.0.0.1:{port};"
-            f" {SERVERS[name][0].replace('{port}', str(port))} }}\n".replace(
-                "proxy_cache answers;", f"proxy_cache answers; proxy_cache_key '{port}$request_uri';"
-            )
-            for name, port in numbers.items()
-        )
-        configuration = folder / "nginx.conf"
-        configuration.write_text(HTTP.format(folder=folder, app=app, servers=servers))
-        command = [path, "-p", os.fspath(folder), "-e", "stderr", "-c", os.fspath(configuration)]
-        with running(command, folder / "nginx") as program:
-            program.until((folder / "pid").exists, "listening")
-            yield numbers
+    with nginx_servers({name: lines for name, (lines, *_) in SERVERS.items()}, folder) as numbers:
+        yield numbers
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -186,7 +145,7 @@ def audit(capsys: pytest.CaptureFixture[str]) -> Any:
     """Audit a deployment: the exit status, and the lines that are printed."""
 
     def run(*options: str) -> tuple[int, list[str]]:
-        status = main(["audit", APP, "--observed", *options])
+        status = main(["audit", EDGE_APP, "--observed", *options])
         return status, capsys.readouterr().out.splitlines()
 
     return run
@@ -197,7 +156,7 @@ def file(request: pytest.FixtureRequest, folder: Path) -> Path:
     """Write a snapshot of the app in memory: of its policies, or of its responses."""
     path = folder / f"{request.param}.json"
     options = ["--observed", "--origin", A, "--origin", B] if request.param == "observed" else []
-    assert main(["audit", APP, *options, "--snapshot", str(path)]) == 0
+    assert main(["audit", EDGE_APP, *options, "--snapshot", str(path)]) == 0
     return path
 
 

@@ -21,7 +21,7 @@ from corsbp.command.advice import PageRequest, suggest_argument, suggest_change
 from corsbp.command.route_match import RouteMatch
 from corsbp.testing import STOPS
 
-from ..support import EVIL, ORIGIN, ROOT, TWO, as_handler, new_app, run_server, serve
+from ..support import EVIL, ORIGIN, ROOT, TWO, as_handler, new_app, require_package, run_server, serve
 from .servers import fixed_server
 
 
@@ -247,6 +247,7 @@ def test_app(call: str, status: int, lines: list[str], explain: Any) -> None:
         ),
         ("http://127.0.0.1/ GET more --origin null", "a URL takes one METHOD, not 'GET more'"),
         ("x:app /a --origin app.example", "no page has the origin 'app.example'"),
+        ("x:app /a --origin null --no-local-network", "--no-local-network needs --engine chromium"),
         ("x:app /a --origin null --header nothing", "--header takes 'name: value', not 'nothing'"),
     ],
 )
@@ -480,6 +481,73 @@ def test_missing_routes(call: str, status: int, line: str, explain: Any) -> None
     assert (ended, line in out) == (status, True), out
 
 
+def test_similar_routes_of_an_app_with_sanic_ext(explain: Any) -> None:
+    """sanic-ext adds a HEAD and an OPTIONS route to each path; no page means them."""
+    require_package("sanic_ext")
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(handler, "/items", methods=["GET"], name="read")
+    bp.add_route(handler, "/items", methods=["PUT"], name="write")
+    app = new_app(cors_group(bp, allow_origins=[ORIGIN]))
+    app.config.AUTO_EXTEND, app.config.CORS = True, False
+    _, out, _ = explain("x:app", "/api/itmes", "--origin", ORIGIN, app=app)
+    assert "No route has this path; similar: GET,PUT /api/items.\n" in out
+    _, out, _ = explain("x:app", "/api/items", "DELETE", "--origin", ORIGIN, app=app)
+    assert "Change: Call it with GET or PUT; or add DELETE to the route " in out
+
+
+# --- redirects and logins of the app itself ---
+
+
+def make_login_app(*, allow_credentials: bool) -> Sanic:
+    """Make an app with a route that needs a login, and with one in no section that redirects."""
+    bp = Blueprint("api", url_prefix="/api")
+
+    @bp.get("/me")
+    async def me(request: Request) -> HTTPResponse:
+        is_known = request.cookies.get("session") or request.headers.get("authorization")
+        return text("ann") if is_known else text("who is it?", 401)
+
+    app = new_app(cors_group(bp, allow_origins=[ORIGIN], allow_credentials=allow_credentials))
+    app.add_route(as_handler(lambda _: redirect("/api/me")), "/old", name="old")
+    return app
+
+
+COOKIE = "--cookie 'session=…; SameSite=None; Secure'"
+LOGINS = [
+    # the call, whether the section allows credentials, and the change
+    (
+        "",
+        True,
+        "Change: The call has no login. If it is a cookie, set credentials: 'include' in the page. Here: "
+        f"--credentials {COOKIE}. Or send Authorization.",
+    ),
+    ("", False, "include' in the page, and cors_group(api): allow_credentials=True. Here: --credentials"),
+    ("--credentials", True, f"Change: Log in first. Here: {COOKIE}, as the API sets it."),
+    ("--credentials --cookie session=ann", True, "Change: Set it with SameSite=None; Secure; Partitioned."),
+    ("--credentials --cookie 'session=; SameSite=None; Secure'", True, None),
+]
+
+
+@pytest.mark.parametrize(("options", "credentials", "change"), LOGINS)
+def test_401_of_a_call_without_a_login(
+    options: str, credentials: bool, change: str | None, explain: Any
+) -> None:
+    app = make_login_app(allow_credentials=credentials)
+    call = shlex.split(f"/api/me --origin {ORIGIN} {options}")
+    status, out, _ = explain("x:app", *call, app=app)
+    assert status == 0 and "The page reads status 401." in out
+    assert out.count("Change:") == (change is not None) and (change or "") in out
+
+
+def test_redirect_without_headers(explain: Any) -> None:
+    status, out, _ = explain("x:app", "/old", "--origin", ORIGIN, app=make_login_app(allow_credentials=False))
+    assert status == 1 and "The redirect itself has no headers of CORS.\n" in out
+    expected = (
+        "Change: Call 'https://api.example/api/me' in the page. Or, if the page is to follow the redirect:"
+    )
+    assert f"{expected} Write ctx_cors=CorsPolicy(allow_origins=['{ORIGIN}']) on the route.\n" in out
+
+
 # --- origins that are nearly allowed ---
 
 
@@ -514,6 +582,17 @@ def test_near_miss(allowed: list[str], origin: str, change: str, explain: Any) -
     ended, out, _ = explain("x:app", "/item", "--origin", origin, app=app)
     assert ended == 1
     assert f"Change: {change}\n" in out, out
+
+
+def test_many_origins_are_cut(explain: Any) -> None:
+    """A store can have a hundred thousand origins."""
+    bp = Blueprint("api")
+    bp.add_route(handler, "/item", name="item")
+    allowed = [f"https://shop{number}.example" for number in range(1000)]
+    app = new_app(cors_group(bp, allow_origins=allowed))
+    _, out, _ = explain("x:app", "/item", "--origin", EVIL, app=app)
+    assert f"Change: cors_group(api): allow_origins=[…, '{EVIL}']\n" in out
+    assert "'https://shop4.example')), and 995 more origins.\n" in out and "shop5" not in out
 
 
 def test_lines_wrap_between_words_on_a_terminal(explain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -709,6 +788,7 @@ def make_socket_app() -> Sanic:
     }.items():
         bp = Blueprint(name, url_prefix=f"/{name}")
         bp.add_websocket_route(handle, "/talk", name="talk")
+        bp.add_websocket_route(handle, "/gated", name="gated")
         groups.append(cors_group(bp, policy=policy))
     bare = Blueprint("bare", url_prefix="/bare")
     bare.add_websocket_route(handle, "/talk", name="talk")
@@ -725,7 +805,7 @@ def make_socket_app() -> Sanic:
 
     @app.on_request
     async def gate(request: Request) -> HTTPResponse | None:
-        allowed = request.path != "/gated" or request.cookies.get("session") == "ann"
+        allowed = not request.path.endswith("/gated") or request.cookies.get("session") == "ann"
         return None if allowed else text("who is it?", 401)
 
     return app
@@ -791,6 +871,7 @@ SOCKETS: list[tuple[str, int, list[str], list[str]]] = [
         [],
     ),
     (f"/gated --origin {ORIGIN} --cookie session=ann", 1, ["SameSite", "< 401"], ["cookie: session"]),
+    (f"/checked/gated --origin {ORIGIN}", 1, ["< 401", "Change: corsbp refuses nothing here"], []),
     (f"/raising --origin {ORIGIN}", 2, ["< no response"], ["can open"]),
 ]
 

@@ -161,6 +161,32 @@ def test_other_responses_keep_the_advice_of_the_browser(explain: Any) -> None:
     assert f"Change: Send access-control-allow-origin: {ORIGIN}. With corsbp: cors_group(" in out
 
 
+@pytest.mark.parametrize("preflight", [None, (204, {"vary": "Accept-Encoding, origin"})])
+def test_server_that_does_not_allow_the_origin(preflight: Any, explain: Any) -> None:
+    """Vary: Origin shows that the server has a policy, and looked at the origin."""
+    with fixed_server({"vary": "Origin"}, preflight=preflight) as url:
+        ended, out = explain(url, "PUT" if preflight else "GET")
+    assert ended == 1
+    assert f"Vary: Origin shows that the server decided by the origin, and does not allow {ORIGIN}.\n" in out
+    assert f"Change: Add '{ORIGIN}' to the allowed origins: with corsbp, to allow_origins of the" in out
+
+
+def test_401_of_a_call_without_a_login(explain: Any) -> None:
+    with fixed_server(ALLOW, 401) as url:
+        ended, out = explain(url)
+    assert ended == 0 and "Change: The call has no login." in out
+
+
+def test_login_that_is_called(explain: Any) -> None:
+    """A call of the login itself was not redirected."""
+    others = {"/login": (200, {})}
+    with fixed_server(
+        {}, preflight=(204, ALLOW | {"access-control-allow-methods": "PUT"}), others=others
+    ) as url:
+        _, out = explain(url.replace("/item", "/login"), "PUT")
+    assert "was redirected" not in out
+
+
 def test_null_origin(capsys: pytest.CaptureFixture[str]) -> None:
     with fixed_server({}, 502) as url:
         assert main(["explain", url, "--origin", "null"]) == 1
