@@ -313,9 +313,8 @@ async def _explain_on_server(call: Call, result: Result, sender: Sender) -> Expl
         refused = "check_requests" if refusal.is_certain else None
         return Explanation(result, (refusal.note,), (refusal.change,), refused=refused)
     if result.ok_for_page:
-        return (
-            _explain_status(call, RouteMatch(None), result) if result.status == 401 else Explanation(result)
-        )
+        change = _suggest_login(call, RouteMatch(None), result) if result.status == 401 else None
+        return Explanation(result, (), (change,) if change else ())
     arguments = call.as_page_request().policy_arguments()
     wrap = f"wrap the route's blueprint: cors_group(…, {arguments})." if arguments else "cors_group(…)."
     if explained := explain_response(result, wrap):
