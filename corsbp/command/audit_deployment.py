@@ -22,7 +22,6 @@ from .edge_comparison import Expectations, compare_deployment
 from .errors import CommandError
 from .finding import sort_findings
 from .loading import redirect_app_output
-from .observed_method import ObservedMethod
 from .snapshot import take_snapshot
 from .targets import list_targets, parse_queries
 
@@ -47,7 +46,8 @@ def audit_deployment(
     except ValueError as error:
         raise CommandError(f"{error}") from error
     targets = list_targets(app, arguments.leave_out, parse_queries(arguments.query), base_url)
-    targets = [target for target in targets if not target.route.websocket]
+    silent = audit_observed.list_unknown(before or {"routes": {}})
+    targets = [each for each in targets if not each.route.websocket and each.key not in silent]
     with redirect_app_output(err, f"sending requests to {base_url}"):
         try:
             deployment = asyncio.run(
@@ -55,28 +55,44 @@ def audit_deployment(
             )
         except ValueError as error:
             raise CommandError(f"{error}".replace("allow_origins: ", "--origin: ")) from error
-    return _make_report(deployment, expected, base_url, with_table=before is None)
+    own_pages = sorted({origin for each in deployment.observed for origin in each.own_pages})
+    notes = [
+        _note("these are the deployment's own pages", own_pages),
+        _note("the app did not respond in memory either", silent),
+        _note("the app does not declare it, or only at its startup", _list_undeclared(app, before)),
+    ]
+    return _make_report(deployment, expected, base_url, notes, with_table=before is None)
 
 
-def _make_report(deployment: Deployment, expected: Expectations, base_url: str, with_table: bool) -> Report:
+def _list_undeclared(app: Sanic[Any, Any], before: Mapping[str, Any] | None) -> list[str]:
+    """List the methods of a snapshot that the app does not declare: it is not started."""
+    if before is None:
+        return []
+    declared = {target.key for target in list_targets(app)}  # Paths without a route are among the targets.
+    for route in list_routes(app):
+        place = f"{route.host or ''}{route.path}"
+        declared |= {f"{method} {place}" for method in route.methods}
+    return [key for key in before["routes"] if key not in declared]
+
+
+def _note(reason: str, keys: Sequence[str]) -> str:
+    return f"not compared, as {reason}: {', '.join(keys)}" if keys else ""
+
+
+def _make_report(
+    deployment: Deployment, expected: Expectations, base_url: str, notes: list[str], *, with_table: bool
+) -> Report:
     observed = deployment.observed
     findings = sort_findings(
         [*deployment.findings, *check_edge(observed, base_url), *compare_deployment(expected, observed)]
     )
     requests = f"{count_of(len(observed), 'method')}, {count_of(deployment.requests, 'request')}"
-    unknown = _count_unknown(observed, expected)
-    lines = [f"{urlsplit(base_url).netloc}: {requests}; {count_findings(findings)}", NOT_CHECKED, *unknown]
+    unknown = [each.key for each in observed if not expected.has(each.target) and each.route.name]
+    notes = [NOT_CHECKED, *notes, _note("the file has no such route", unknown)]
+    lines = [f"{urlsplit(base_url).netloc}: {requests}; {count_findings(findings)}", *filter(None, notes)]
     return Report(
         table=audit_observed.make_table(observed, "server") if with_table else None,
         findings=findings,
         summary="\n".join(lines),
         data={"at": base_url, "routes": [audit_observed.to_dict(each) for each in observed]},
     )
-
-
-def _count_unknown(observed: Sequence[ObservedMethod], expected: Expectations) -> list[str]:
-    """Name the methods that the file does not have, which nothing was compared with."""
-    unknown = [each.key for each in observed if not expected.has(each.target) and each.route.name]
-    if not unknown:
-        return []
-    return [f"not compared, as the file has no such route: {', '.join(unknown)}"]

@@ -18,6 +18,9 @@ from .observed_app import observe_app
 from .observed_method import NO_CHECK, NO_WRITER, UNKNOWN_ORIGIN, ObservedMethod, Target, describe_origin
 from .snapshot import VERSION, Change, Entry, compare_entries
 
+NO_RESPONSE: Final = "no_response"
+"""The key of an entry in a file, for a method that did not respond."""
+
 MAX_LOGGED: Final = 5
 """Different lines of the app's log that are shown: each request can leave one."""
 
@@ -66,7 +69,7 @@ def make_table(observed: Sequence[ObservedMethod], writer: str) -> Table:
     Args:
         writer: the title of the column with the code, or the server, that wrote the headers.
     """
-    origins = list(dict.fromkeys(origin for each in observed for origin in each.grants))
+    origins = list(dict.fromkeys(origin for each in observed for origin in (*each.grants, *each.own_pages)))
     origins.sort(key=lambda origin: origin != UNKNOWN_ORIGIN)
     with_hosts = any(each.route.host for each in observed)
     columns = ["methods", "path", writer, *map(describe_origin, origins)]
@@ -83,7 +86,7 @@ def make_table(observed: Sequence[ObservedMethod], writer: str) -> Table:
 
 def _describe_grant(observed: ObservedMethod, origin: str) -> str:
     if origin not in observed.grants:
-        return ""
+        return "own page" if origin in observed.own_pages else ""
     grant = observed.grants[origin]
     if grant is None:
         return "no response" if observed.no_response else "no"
@@ -115,7 +118,7 @@ def to_dict(observed: ObservedMethod) -> dict[str, Any]:
         "name": observed.route.name,
         "by": observed.writer,
         "status": observed.status,
-        "no_response": observed.no_response,
+        NO_RESPONSE: observed.no_response,
         "grants": dict(observed.grants),
     }
 
@@ -126,9 +129,16 @@ def to_dict(observed: ObservedMethod) -> dict[str, Any]:
 def take_snapshot(observed: Iterable[ObservedMethod]) -> dict[str, Any]:
     """Return what was observed; sorted, so that equal observations are equal bytes."""
     observed = list(observed)
-    routes = {each.key: {"by": each.writer, "grants": dict(each.grants)} for each in observed}
-    origins = sorted({origin for each in observed for origin in each.grants})
+    routes = {each.key: _to_entry(each) for each in observed}
+    origins = sorted({origin for each in observed for origin in (*each.grants, *each.own_pages)})
     return {"version": VERSION, "observed": origins, "routes": dict(sorted(routes.items()))}
+
+
+def _to_entry(observed: ObservedMethod) -> dict[str, Any]:
+    entry: dict[str, Any] = {"by": observed.writer, "grants": dict(observed.grants)}
+    if observed.no_response:
+        entry[NO_RESPONSE] = observed.no_response
+    return entry
 
 
 def origins_of(snapshot: Mapping[str, Any], options: Sequence[str]) -> list[str]:
@@ -148,13 +158,21 @@ def compare_snapshots(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Ch
     before, after = old["routes"], new["routes"]
     changes: list[Change] = []
     for route in sorted({*before, *after}):
-        old_grants, new_grants = (each.get(route, {}).get("grants", {}) for each in (before, after))
+        old_entry, new_entry = before.get(route, {}), after.get(route, {})
+        if NO_RESPONSE in old_entry:
+            continue
+        reason = "the route is gone" if route not in after else new_entry.get(NO_RESPONSE)
+        old_grants, new_grants = (entry.get("grants", {}) for entry in (old_entry, new_entry))
         for origin in new["observed"]:
             found = _compare_grants(describe_origin(origin), old_grants.get(origin), new_grants.get(origin))
             for text, is_wider in found:
-                is_gone = route not in after
-                changes.append(Change(route, f"{text}: the route is gone" if is_gone else text, is_wider))
+                changes.append(Change(route, f"{text}: {reason}" if reason else text, is_wider))
     return changes
+
+
+def list_unknown(snapshot: Mapping[str, Any]) -> list[str]:
+    """List the methods that did not respond when a snapshot was made, which nothing is compared with."""
+    return [key for key, entry in snapshot["routes"].items() if NO_RESPONSE in entry]
 
 
 def _compare_grants(origin: str, old: Entry | None, new: Entry | None) -> Iterator[tuple[str, bool]]:
@@ -174,4 +192,7 @@ def describe_writers(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     before, now = (
         _count_writers(each["by"] for each in snapshot["routes"].values()) for snapshot in (old, new)
     )
-    return f"CORS before: {before}; now: {now}"
+    lines = [f"CORS before: {before}; now: {now}"]
+    if unknown := list_unknown(old):
+        lines.append(f"not compared, as there was no response before: {', '.join(unknown)}")
+    return "\n".join(lines)

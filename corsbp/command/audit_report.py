@@ -19,6 +19,9 @@ from .finding import Finding, Level
 from .snapshot import Change
 from .source_lines import locate_handler
 
+MAX_EQUAL_LINES: Final = 3
+"""Lines for the same change of several methods; more methods share one line."""
+
 STYLES: Final[dict[Level, str]] = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
@@ -88,8 +91,17 @@ def _print_changes(changes: Sequence[Change], out: Console) -> None:
     if not changes:
         out.print("nothing changed", markup=False)
         return
+    routes_by_change: dict[tuple[str, bool], list[str]] = {}
     for change in changes:
-        out.print(Text(str(change), style="red" if change.is_wider else "green"))
+        routes_by_change.setdefault((change.text, change.is_wider), []).append(change.route)
+    for change in changes:
+        routes = routes_by_change[change.text, change.is_wider]
+        style = "red" if change.is_wider else "green"
+        if len(routes) <= MAX_EQUAL_LINES:
+            out.print(Text(str(change), style=style))
+        elif change.route == routes[0]:
+            out.print(Text(f"{count_of(len(routes), 'method')}: {change.text}", style=style))
+            out.print(Text(f"  {', '.join(routes)}"))
     wider = sum(change.is_wider for change in changes)
     out.print(f"{count_of(len(changes), 'change')}, {wider} of them wider", markup=False)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from corsbp.app.inventory import RouteInfo
 from corsbp.testing import Answer, Sent
+from corsbp.testing.urls import parse_url
 
 from .snapshot import Entry
 
@@ -39,6 +40,11 @@ class Target:
         """The name of the method in snapshots."""
         return f"{self.method} {self.route.host or ''}{self.route.path}"
 
+    def is_own_page(self, origin: str) -> bool:
+        """Return whether pages of an origin are those of the same server, which need no CORS."""
+        url = parse_url(self.url)
+        return url is not None and url.origin == origin
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedMethod:
@@ -59,6 +65,9 @@ class ObservedMethod:
 
     exchanges: tuple[tuple[Sent, Answer], ...] = ()
     """Each request with its response."""
+
+    own_pages: Sequence[str] = ()
+    """The origin of the server itself, if it was among the origins: its pages need no CORS."""
 
     no_response: str | None = None
     """Why there is no response, if there is none."""

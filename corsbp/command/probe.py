@@ -19,12 +19,11 @@ from corsbp.testing.transports import Sender
 from .header_writers import APP_CODE, CORSBP, HeaderWriters
 from .observed_method import NO_CHECK, NO_WRITER, UNKNOWN_ORIGIN, ObservedMethod, Target
 from .proxy_sender import ProxySender
-from .snapshot import Entry
+from .snapshot import AUTHORIZATION, Entry
 
 TIMEOUT: Final = 10.0
 """Seconds that a response may take."""
 
-AUTHORIZATION: Final = "authorization"
 ANY_HEADER: Final = "x-corsbp"
 REQUEST_HEADERS: Final = {AUTHORIZATION: "Bearer 0", "content-type": "application/json", ANY_HEADER: "1"}
 """Request headers of the page: two that most pages send, and one that only "any header" allows."""
@@ -40,7 +39,10 @@ async def observe(
     """
     probe = _Probe(target, sender, writers)
     grants: dict[str, Entry | None] = {}
+    own_pages = [origin for origin in origins if target.is_own_page(origin)]
     for origin in origins:
+        if origin in own_pages:
+            continue
         # A handler that never responds would cost the timeout once for each origin and request.
         grants[origin] = None if probe.no_response else await probe.grant_for(origin)
     writer = probe.describe_writer(grants)
@@ -48,6 +50,7 @@ async def observe(
         target=target,
         writer=writer,
         grants=grants,
+        own_pages=own_pages,
         status=probe.status,
         blocked=probe.blocked,
         exchanges=tuple(probe.exchanges),

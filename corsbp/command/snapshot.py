@@ -18,6 +18,7 @@ Entry: TypeAlias = Mapping[str, Any]
 """What one method of a route allows: origins, credentials, names of headers."""
 
 VERSION = 1
+AUTHORIZATION = "authorization"
 FUNCTION = "function "
 """Begins the name of an origin function in a list of origins: no origin has a space."""
 
@@ -136,11 +137,28 @@ def compare_entries(old: Entry, new: Entry) -> Iterator[tuple[str, bool]]:
             yield "now with credentials", True
         else:
             yield "no longer with credentials", False
-    for field, noun, everything in (
-        ("headers", "the request header ", "every request header"),
-        ("exposes", "for pages to read: ", "every response header to read"),
-    ):
-        yield from _compare_names(noun, everything, old.get(field, []), new.get(field, []))
+    noun = "for pages to read: "
+    yield from _compare_request_headers(old.get("headers", []), new.get("headers", []))
+    yield from _compare_names(
+        noun, "every response header to read", old.get("exposes", []), new.get("exposes", [])
+    )
+
+
+def _compare_request_headers(old: str | list[str], new: str | list[str]) -> Iterator[tuple[str, bool]]:
+    """Yield what changed between the request headers that pages may send.
+
+    `["*"]`, which only an observed entry has, is every header but Authorization.
+    """
+    if old == new or ["*"] not in (old, new):
+        yield from _compare_names("the request header ", "every request header", old, new)
+    elif new == "*":
+        yield "now also the request header authorization", True
+    elif old == "*":
+        yield "no longer the request header authorization", False
+    elif new == ["*"]:
+        yield "now every request header but authorization", True
+    else:
+        yield f"now only the request header {', '.join(new) or 'none'}", AUTHORIZATION in new
 
 
 def _compare_names(

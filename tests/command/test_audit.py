@@ -20,7 +20,7 @@ from corsbp import CorsPolicy, cors_group
 from corsbp.app.inventory import list_routes, list_sections
 from corsbp.command.audit_declared import describe_policy
 from corsbp.command.findings import ERRORS, FINDINGS, audit_app
-from corsbp.command.snapshot import compare_snapshots, from_json, take_snapshot
+from corsbp.command.snapshot import compare_entries, compare_snapshots, from_json, take_snapshot
 
 from ..support import ORIGIN, ROOT, TWO, new_app, request, send
 
@@ -645,6 +645,23 @@ def test_changes(old: dict[str, Any], new: dict[str, Any], expected: list[tuple[
     found = compare_snapshots(snapshot_of(**old), snapshot_of(**new))
     assert [(each.text, each.is_wider) for each in found] == expected
     assert {each.route for each in found} <= {ITEM}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (["*"], ["*"], []),
+        (["*"], "*", [("now also the request header authorization", True)]),
+        ("*", ["*"], [("no longer the request header authorization", False)]),
+        (["x-a"], ["*"], [("now every request header but authorization", True)]),
+        (["*"], ["x-a"], [("now only the request header x-a", False)]),
+        (["*"], ["authorization"], [("now only the request header authorization", True)]),
+        (["*"], [], [("now only the request header none", False)]),
+    ],
+)
+def test_changes_of_observed_headers(old: Any, new: Any, expected: list[tuple[str, bool]]) -> None:
+    """`["*"]` is every header but Authorization."""
+    assert list(compare_entries({"headers": old}, {"headers": new})) == expected
 
 
 def allows_origin_too(origin: str, request: object) -> bool:

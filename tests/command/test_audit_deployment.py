@@ -352,6 +352,47 @@ def test_file_of_observed(deployment: Any, audit: Any, tmp_path: Path) -> None:
     assert status == 2 and f"the file was made without --origin {TWO}" in err
 
 
+def test_file_with_more_than_the_app_declares(deployment: Any, audit: Any, tmp_path: Path) -> None:
+    """Routes that are added at startup, and methods that do not respond in memory, are named."""
+    file = tmp_path / "cors.json"
+    app = make_app(**TWO_ORIGINS)
+
+    @app.before_server_start
+    async def add(app: Sanic[Any, Any]) -> None:
+        app.router.reset()  # type: ignore[no-untyped-call]
+        app.add_route(handler, "/late", name="late")
+        app.router.finalize()
+
+    assert audit(app, "--observed", "--snapshot", str(file))[0] == 0
+    content = json.loads(file.read_text())
+    content["routes"]["GET /web"]["no_response"] = "nothing came"
+    file.write_text(json.dumps(content))
+    _, lines, requests, _ = deployment(make_app(**TWO_ORIGINS), respond, "--check", str(file))
+    assert not [url for _, url, _ in requests if url.endswith("/web")]
+    assert lines[-2:] == [
+        "not compared, as the app did not respond in memory either: GET /web",
+        "not compared, as the app does not declare it, or only at its startup: GET /late",
+    ]
+
+
+def test_declared_file_with_a_lost_route(deployment: Any, audit: Any, tmp_path: Path) -> None:
+    file = tmp_path / "cors.json"
+    app = make_app(**TWO_ORIGINS)
+    app.add_route(handler, "/own", name="own", ctx_cors=CorsPolicy())
+    assert audit(app, "--snapshot", str(file))[0] == 0
+    _, lines, *_ = deployment(make_app(**TWO_ORIGINS), respond, "--check", str(file))
+    assert lines[-1] == "not compared, as the app does not declare it, or only at its startup: GET /own"
+
+
+def test_own_pages(deployment: Any) -> None:
+    """Pages of the deployment's own origin need no CORS, and are not compared."""
+    app = make_app(allow_origins=[AT, ORIGIN])
+    status, lines, requests, _ = deployment(app, respond)
+    assert (status, lines_of(lines)) == (0, [])
+    assert {origin for *_, origin in requests} == {ORIGIN, UNKNOWN_ORIGIN}
+    assert lines[-1] == f"not compared, as these are the deployment's own pages: {AT}"
+
+
 def test_json(deployment: Any) -> None:
     _, lines, *_ = deployment(make_app(**TWO_ORIGINS), lambda *_: NONE, "--json")
     found = json.loads("\n".join(lines))

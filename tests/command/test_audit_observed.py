@@ -15,7 +15,9 @@ from sanic import Blueprint, HTTPResponse, Request, Sanic, empty, redirect, text
 from corsbp import CorsPolicy, cors_group
 from corsbp.command.observed_method import UNKNOWN_ORIGIN
 from corsbp.command.other_cors import find_other_cors
+from corsbp.testing import Answer, Sent
 from corsbp.testing.result import NoAnswer
+from corsbp.testing.transports import AppSender
 
 from ..support import ORIGIN, TWO, as_handler, new_app
 
@@ -185,7 +187,9 @@ def test_migration(audit: Any, tmp_path: Path) -> None:
     bare.add_route(handler, "/own", name="own")
     status, out, _ = audit(bare, *checked)
     assert status == 0
-    assert f"GET /own: lost {ORIGIN}\n" in out and f"DELETE /own: lost {ORIGIN}: the route is gone\n" in out
+    assert f"GET /own: lost {ORIGIN}\n" in out
+    shared = f"7 methods: lost {ORIGIN}: the route is gone\n  DELETE /own, GET /one/(no route), GET /one/item"
+    assert out.startswith(shared), "more than three methods share a line"
     assert "WebSocket /chat: lost an unknown origin: the route is gone\n" in out
 
 
@@ -244,6 +248,37 @@ def test_no_response(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     status, out, _ = audit(app, "--observed")
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (status, lines[2:4]) == (0, ["GET /never none no response", "WebSocket /socket none no response"])
+
+
+def test_no_response_is_not_compared(audit: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A method that did not respond before; one that does not respond now is lost."""
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    answers = {"/a": False, "/b": True}
+    app = new_app(cors_group(bp := Blueprint("api")))
+    for path in answers:
+        bp.add_route(handler, path, name=path.strip("/"))
+    send = AppSender.send
+
+    async def send_or_not(sender: AppSender, sent: Sent) -> Answer | NoAnswer:
+        path = sent.url.removeprefix("https://api.example")
+        return await send(sender, sent) if answers.get(path, True) else NoAnswer("it broke off")
+
+    monkeypatch.setattr("corsbp.command.observed_app.AppSender.send", send_or_not)
+    assert audit(app, "--observed", "--snapshot", str(before))[0] == 0
+    answers |= {"/a": True, "/b": False}
+    status, out, _ = audit(app, "--observed", "--check", str(before))
+    assert status == 0
+    assert out.splitlines()[0] == "GET /b: lost an unknown origin: it broke off"
+    assert out.splitlines()[-1] == "not compared, as there was no response before: GET /a"
+    assert audit(app, "--observed", "--snapshot", str(after))[0] == 0
+    assert json.loads(after.read_text())["routes"]["GET /b"]["no_response"] == "it broke off"
+
+
+def test_own_pages(audit: Any) -> None:
+    """Pages of the app's own origin need no CORS."""
+    _, out, _ = audit(api([], **SECTION), "--observed", "--origin", "https://api.example")
+    rows = [line.split() for line in out.splitlines()[2:-1]]
+    assert {tuple(row[-2:]) for row in rows} == {("own", "page")}
 
 
 def test_broken_response(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
