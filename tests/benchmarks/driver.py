@@ -27,7 +27,7 @@ from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
 from sanic.server.protocols.http_protocol import HttpProtocol
 
-from tests.benchmarks.layers import LAYERS, REQUESTS
+from tests.benchmarks.layers import CHECKED, CHECKED_REQUESTS, LAYERS, REQUESTS
 
 loops: ModuleType
 try:
@@ -158,7 +158,7 @@ def main() -> None:
     def reply(**values: object) -> None:
         replies.write(json.dumps(values) + "\n")
 
-    layer = next(layer for layer in LAYERS if layer.name == sys.argv[1])
+    layer = next(layer for layer in [*LAYERS, *CHECKED] if layer.name == sys.argv[1])
     loop = new_event_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -174,7 +174,7 @@ def main() -> None:
     gc.freeze()
     reply(loop=type(loop).__module__)
 
-    endless = {name: cycle(requests) for name, requests in REQUESTS.items()}
+    endless = {name: cycle(requests) for name, requests in (REQUESTS | CHECKED_REQUESTS).items()}
     responses: dict[str, bytes] = {}
     for line in sys.stdin:
         command = json.loads(line)

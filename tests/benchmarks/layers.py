@@ -2,7 +2,8 @@
 
 The app has one section, ``/api`` with a path that serves GET and PUT, and routes outside: ``/about``, and
 ``/about/<number:int>``.
-Every layer is configured to send the same headers; ``expected`` has the response to each request.
+Most layers are configured to send the same headers; ``expected`` has the response to each request that a
+layer is measured with. The layers of ``CHECKED`` compare what `check_requests` costs.
 All but Sanic is imported inside the functions: a layer runs where only its own packages are installed.
 """
 
@@ -43,8 +44,10 @@ Headers = Mapping[str, str]
 # -- the requests --------------------------------------------------------------------------------------------
 
 
-def _request(method: str, path: str, **headers: str) -> bytes:
+def _request(method: str, path: str, *, body: str = "", **headers: str) -> bytes:
     """Return the bytes that a browser would send, with only the headers that Sanic reads in every request."""
+    if body:
+        headers["content_length"] = str(len(body))
     common = {
         "host": "api.example",
         "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -53,9 +56,19 @@ def _request(method: str, path: str, **headers: str) -> bytes:
         "connection": "keep-alive",
     }
     lines = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in (common | headers).items()]
-    return f"{method} {path} HTTP/1.1\r\n{''.join(lines)}\r\n".encode()
+    return f"{method} {path} HTTP/1.1\r\n{''.join(lines)}\r\n{body}".encode()
 
 
+def _fetch(method: str, origin: str = "", site: str = "cross-site", **headers: str) -> bytes:
+    """Return a request to an https server, with the headers by which it can be checked."""
+    metadata = {"sec_fetch_dest": "empty", "sec_fetch_mode": "cors", "sec_fetch_site": site}
+    if origin:
+        metadata["origin"] = origin
+    body = "" if method == "GET" else "a=1"
+    return _request(method, "/api/orders", body=body, **(metadata | headers))
+
+
+OWN_ORIGIN = "https://api.example"
 MISSES = 2_000
 """Paths that are asked for in turn: more than the 1,024 that Sanic's router remembers."""
 
@@ -78,13 +91,22 @@ REQUESTS: dict[str, list[bytes]] = {
     "404 outside": [_request("GET", "/nothing", origin=ORIGIN)],
 }
 """What a block sends: these, over and over."""
+CHECKED_REQUESTS: dict[str, list[bytes]] = {
+    "GET, allowed page": [_fetch("GET", ORIGIN)],
+    "GET, own page": [_fetch("GET", site="same-origin")],
+    "POST, allowed page": [_fetch("POST", ORIGIN)],
+    "POST, own page": [_fetch("POST", OWN_ORIGIN, "same-origin")],
+    "POST, no browser": [_request("POST", "/api/orders", body="a=1")],
+    "form, another page": [_fetch("POST", "https://www.not.example", sec_fetch_mode="navigate")],
+}
+"""The same, for the layers of ``CHECKED``."""
 OUTSIDE = ("outside", "outside, miss", "404 outside")
 
 # -- the app, and the change that each layer makes -----------------------------------------------------------
 
 
 def _section(
-    own: Headers | None = None, preflight: Headers | None = None, *, options: bool = False
+    own: dict[str, str] | None = None, preflight: Headers | None = None, *, options: bool = False
 ) -> Blueprint:
     """Return the blueprint of the section; its handlers write the headers ``own`` and ``preflight``."""
     section = Blueprint("api", url_prefix="/api")
@@ -98,10 +120,18 @@ def _section(
 
         @section.get("/items/<item:int>")
         async def read(request: Request, item: int) -> HTTPResponse:
-            return text("an item", headers={**own})
+            return text("an item", headers=own)
 
     @section.put("/items/<item:int>")
     async def write(request: Request, item: int) -> HTTPResponse:
+        return text("an item")
+
+    @section.get("/orders")
+    async def orders(request: Request) -> HTTPResponse:
+        return text("an item")
+
+    @section.post("/orders")
+    async def order(request: Request) -> HTTPResponse:
         return text("an item")
 
     if preflight is not None:
@@ -124,9 +154,9 @@ def _bare(app: Sanic) -> None:
     app.blueprint(_section(options=True))
 
 
-def _handler(more: Headers) -> Callable[[Sanic], None]:
+def _handler(grant: Headers, preflight: Headers) -> Callable[[Sanic], None]:
     def install(app: Sanic) -> None:
-        app.blueprint(_section(own={**GRANT, **more}, preflight={**PREFLIGHT, **more}))
+        app.blueprint(_section(own={**grant}, preflight=preflight))
 
     return install
 
@@ -145,7 +175,10 @@ def _middleware(more: Headers) -> Callable[[Sanic], None]:
 
 
 def _corsbp(
-    origins: Callable[[], Any], report_only: Callable[[], Any] | None = None, level: int = logging.WARNING
+    origins: Callable[[], Any],
+    report_only: Callable[[], Any] | None = None,
+    level: int = logging.WARNING,
+    **fields: Any,
 ) -> Callable[[Sanic], None]:
     def install(app: Sanic) -> None:
         from corsbp import CorsPolicy, cors_group
@@ -154,13 +187,14 @@ def _corsbp(
         logger.setLevel(level)
         # The work of a log handler is not measured.
         logger.handlers, logger.propagate = [logging.NullHandler()], False
-        policy = CorsPolicy(
-            allow_origins=origins(),
-            allow_credentials=True,
-            allow_headers=ASKED_HEADERS,
-            expose_headers=[EXPOSED],
-            max_age=MAX_AGE,
-        )
+        usual: dict[str, Any] = {
+            "allow_origins": origins(),
+            "allow_credentials": True,
+            "allow_headers": ASKED_HEADERS,
+            "expose_headers": [EXPOSED],
+            "max_age": MAX_AGE,
+        }
+        policy = CorsPolicy(**(usual | fields))
         tried = policy.replace(allow_origins=report_only()) if report_only else None
         app.blueprint(cors_group(_section(), policy=policy, report_only=tried))
 
@@ -176,6 +210,10 @@ def _listened(install: Callable[[Sanic], None]) -> Callable[[Sanic], None]:
             pass
 
     return with_listener
+
+
+def _any() -> str:
+    return "*"
 
 
 def _two() -> list[str]:
@@ -303,6 +341,8 @@ class Layer:
     """The package that must be installed without sanic-ext, in an environment of its own."""
     other_headers: bool = False
     """Another package's: where its release for this Sanic sends other headers, it is left out."""
+    refused: tuple[str, ...] = ()
+    """The requests to which it responds 403."""
 
     def build(self, app: Sanic) -> None:
         @app.get("/about")
@@ -329,26 +369,41 @@ def _by_origin() -> dict[str, Headers]:
 
 _STATIC = _everywhere(GRANT, PREFLIGHT, nowhere=OUTSIDE)
 _VARIED_GRANT = {**GRANT, **VARY}
+_OPEN_GRANT = {"access-control-allow-origin": "*"}
+_OPEN_PREFLIGHT = {
+    name: value for name, value in PREFLIGHT.items() if "credentials" not in name
+} | _OPEN_GRANT
+HANDLER = "headers by hand in the handler"
 
 LAYERS = [
     Layer("bare Sanic", _bare, _everywhere({}, {})),
     # The same app twice: the second row shows the noise.
     Layer("bare Sanic again", _bare, _everywhere({}, {})),
     Layer(
-        "handler",
-        _handler({}),
+        HANDLER,
+        _handler(GRANT, PREFLIGHT),
         _everywhere(GRANT, PREFLIGHT, nowhere=[*OUTSIDE, "404 inside"]),
     ),
     Layer(
-        "handler, Vary",
-        _handler(VARY),
+        f"{HANDLER}, Vary",
+        _handler(_VARIED_GRANT, {**PREFLIGHT, **VARY}),
         _everywhere(_VARIED_GRANT, {**PREFLIGHT, **VARY}, nowhere=[*OUTSIDE, "404 inside"]),
+    ),
+    Layer(
+        f"{HANDLER}, one header",
+        _handler(_OPEN_GRANT, _OPEN_PREFLIGHT),
+        _everywhere(_OPEN_GRANT, _OPEN_PREFLIGHT, nowhere=[*OUTSIDE, "404 inside"]),
     ),
     Layer("middleware", _middleware({}), _everywhere(GRANT, {**PREFLIGHT, **GRANT})),
     Layer(
         "middleware, Vary",
         _middleware(VARY),
         _everywhere(_VARIED_GRANT, {**PREFLIGHT, **_VARIED_GRANT}),
+    ),
+    Layer(
+        "corsbp, every origin",
+        _corsbp(_any, allow_credentials=False, expose_headers=()),
+        _everywhere(_OPEN_GRANT, _OPEN_PREFLIGHT, nowhere=OUTSIDE),
     ),
     # One exact origin is sent to every page and needs no Vary; the others decide for each request, with Vary.
     Layer("corsbp, one origin", _corsbp(lambda: [ORIGIN]), _STATIC),
@@ -388,3 +443,32 @@ LAYERS = [
         other_headers=True,
     ),
 ]
+
+
+def _checked(own: str = "Origin", allowed: str = "Origin", **fields: Any) -> Layer:
+    """Return a layer with a value of `check_requests`.
+
+    own, allowed: the Vary of the responses to GET, of the server's own page and of an allowed one.
+    """
+    grant = {name: value for name, value in GRANT.items() if "credentials" not in name}
+    expected: dict[str, Headers] = {
+        "GET, allowed page": grant | {"vary": allowed},
+        "GET, own page": {"vary": own},
+        "POST, allowed page": grant | VARY,
+        "POST, own page": VARY,
+        "POST, no browser": VARY,
+        "form, another page": VARY,
+    }
+    name = f"corsbp, check_requests={fields.get('check_requests', False)!r}"
+    refused = ("form, another page",) if fields else ()
+    return Layer(name, _corsbp(_two, allow_credentials=False, **fields), expected, refused=refused)
+
+
+_READ = "Origin, Sec-Fetch-Site"
+CHECKED = [
+    Layer("bare Sanic", _bare, {name: {} for name in CHECKED_REQUESTS}),
+    _checked(),
+    _checked(check_requests="writes"),
+    _checked(_READ, f"{_READ}, Sec-Fetch-Mode, Cookie, Authorization", check_requests="all"),
+]
+"""The layers that compare the values of `check_requests`; without credentials, for which more is checked."""

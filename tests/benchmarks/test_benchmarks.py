@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from tests.benchmarks import requests, sockets
 from tests.benchmarks.__main__ import main
-from tests.benchmarks.layers import GRANT, LAYERS, REQUESTS, VARY, Layer
+from tests.benchmarks.layers import CHECKED, GRANT, HANDLER, LAYERS, REQUESTS, VARY, Layer
 
 
 def _layer(name: str) -> Layer:
@@ -25,18 +25,21 @@ def test_every_layer_sends_the_right_headers(capsys: pytest.CaptureFixture[str])
     # sanic-ext for older versions of Sanic sends other headers
     older = ["sanic-ext"] if Version(sanic.__version__) < Version("25.12") else []
     assert [name for name, row in rows.items() if "left out" in row] == [*older, "sanic-cors"]
+    assert {layer.name for layer in CHECKED} <= set(rows)
     assert rows["corsbp, one origin"].count("|") == len(REQUESTS) + 2
+    assert f"granted: corsbp, one origin / {HANDLER}" in rows
+    assert "POST, allowed page: corsbp, check_requests='writes', above corsbp, check_requests=False" in rows
     assert "granted: corsbp, one origin / middleware" in rows
 
 
 def test_a_layer_that_sends_other_headers_is_not_measured(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    handler = _layer("handler")
+    handler = _layer(HANDLER)
     more = dataclasses.replace(handler, expected=handler.expected | {"granted": {**GRANT, **VARY}})
     monkeypatch.setattr(requests, "LAYERS", [LAYERS[0], more])
     assert main(["requests", "--quick"]) == 1
-    assert "handler, granted: status 200" in capsys.readouterr().out
+    assert f"{HANDLER}, granted: status 200" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -52,7 +55,7 @@ def test_a_layer_that_sends_other_headers_is_not_measured(
 )
 def test_a_cors_header_too_many_too_few_or_twice_is_a_fault(headers: dict[str, str], wrong: str) -> None:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    fault = requests.fault(_layer("handler"), "granted", f"HTTP/1.1 200 OK\r\n{lines}\r\nan item")
+    fault = requests.fault(_layer(HANDLER), "granted", f"HTTP/1.1 200 OK\r\n{lines}\r\nan item")
     assert wrong in fault if fault else not wrong
 
 
