@@ -12,11 +12,11 @@ from sanic.request import Request
 from sanic_routing.route import Route
 
 from ..decision.active_policy import ActivePolicy
-from ..decision.checked_request import CheckedRequest, checked_request_of
+from ..decision.checked_request import CheckedRequest
 from ..decision.origin_functions import OriginDecision
 from ..decision.request_check import is_checked, needs_functions, request_refusal
 from ..report.attempts import REQUEST
-from ..spec.fetch import ORIGIN, SAFE_METHODS
+from ..spec.fetch import SAFE_METHODS
 from .routes import without_middleware
 from .send import SendWrapper, send_wrapper_for
 
@@ -33,8 +33,8 @@ def receive_if_not_forged(request: Request, active: ActivePolicy) -> Awaitable[A
     if not is_checked(active.compiled.policy, request.method):
         return _receive_body(request)
     wrapper = send_wrapper_for(request, active)
-    checked, decision = checked_request_of(request, wrapper.compiled), OriginDecision()
-    if not decision.decide_without_calls(wrapper.compiled, checked.lines(ORIGIN)):
+    checked, decision = CheckedRequest(request, wrapper.compiled), OriginDecision()
+    if not decision.decide_without_calls(wrapper.compiled, checked.origins):
         # At once: no middleware has run, and there is no body yet.
         if needs_functions(wrapper.compiled, checked):
             return _call_functions(request, wrapper, checked)

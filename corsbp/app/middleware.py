@@ -101,9 +101,13 @@ class RouteExtra(SimpleNamespace):
     @property
     def request_middleware(self) -> Chain:
         """The request middleware: the section's check comes first, its origin functions come last."""
-        if self.corsbp is None:
+        middleware, completed = self.corsbp, self.corsbp_completed
+        if middleware is None:
             return self.corsbp_requests
-        return self._complete(self.corsbp).chain
+        # Sanic reads this for each request.
+        if completed is None or completed.compiled is not middleware.active_policy.compiled:
+            completed = self._complete(middleware)
+        return completed.chain
 
     @request_middleware.setter
     def request_middleware(self, chain: Chain) -> None:

@@ -180,7 +180,10 @@ def send_wrapper_for(request: Request, active: ActivePolicy, errors_only: bool =
 
     errors_only: whether a response with a status below 400 is in no section.
     """
-    stream, attribute = _find_send(request.stream)
+    stream: Any = request.stream
+    attribute = "response_func"
+    if not isinstance(stream, Http):
+        stream, attribute = _find_send(stream)
     send: Any = getattr(stream, attribute, None)
     if type(send) is SendWrapper:
         return send

@@ -10,7 +10,7 @@ from sanic.request import Request
 from sanic_routing.route import Route
 
 from ..decision.active_policy import ActivePolicy
-from ..decision.checked_request import checked_request_of
+from ..decision.checked_request import CheckedRequest
 from ..decision.own_origin import is_own_page
 from ..decision.request_check import handshake_refusal
 from ..report.attempts import OPEN
@@ -47,7 +47,7 @@ async def _check_foreign_handshake(request: Request, wrapper: SendWrapper) -> No
     wrapper.attempt_kind, compiled = OPEN, wrapper.compiled
     decision = await wrapper.decide_origin()
     wrapper.report()
-    if handshake_refusal(compiled, checked_request_of(request, compiled), decision) is not None:
+    if handshake_refusal(compiled, CheckedRequest(request, compiled), decision) is not None:
         raise _refuse(request)
 
 

@@ -18,7 +18,7 @@ from multidict import CIMultiDict
 from corsbp.app.forged_requests import MESSAGE
 from corsbp.app.inventory import RouteInfo
 from corsbp.decision import refusal_ids as ids
-from corsbp.decision.checked_request import CheckedRequest
+from corsbp.decision.checked_request import HeadersToRead
 from corsbp.decision.request_check import find_credentials
 from corsbp.log import cors_logger
 from corsbp.spec.fetch import ALLOW_ORIGIN, CACHE_CONTROL, ORIGIN
@@ -77,7 +77,7 @@ def collect_refused_requests() -> Iterator[list[RefusedRequest]]:
 
 def carries_credentials(sent: Sent) -> bool:
     """Return whether a browser has added credentials to a request: cookies, a password; or it is a form."""
-    request = CheckedRequest(sent.method, CIMultiDict(sent.headers), lambda: False, str)
+    request = HeadersToRead(CIMultiDict(sent.headers))
     return find_credentials(request) is not None
 
 

@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from ..spec.fetch import FETCH_SITE, ORIGIN
 from .compiled import CompiledPolicy
 from .own_origin import is_own_page
 
 if TYPE_CHECKING:
+    from multidict import CIMultiDict
     from sanic.request import Request
 
 
-class HeaderLines(Protocol):
-    """The header lines of a request, by name in any case."""
+class HeadersToRead:
+    """The headers of a request, and the names of those that were read."""
 
-    def getall(self, name: str, default: Sequence[str], /) -> Sequence[str]:
-        """Return the lines of a header."""
+    __slots__ = ("_headers", "_names")
 
-
-class CheckedRequest:
-    """A request, as its check reads it."""
-
-    def __init__(
-        self, method: str, headers: HeaderLines, find_own: Callable[[], bool], find_host: Callable[[], str]
-    ) -> None:
-        """Take a request.
-
-        find_own: returns whether its Origin is the server's own. Few requests need to know.
-        find_host: returns the host that it was sent to, for the words of a refusal.
-        """
-        self.method = method
-        self._names: list[str] = []
-        self.find_host = find_host
+    def __init__(self, headers: CIMultiDict[str]) -> None:
         self._headers = headers
-        self._find_own = find_own
-
-    @cached_property
-    def is_own(self) -> bool:
-        """Whether Origin is the server's own."""
-        return self._find_own()
+        self._names: list[str] = []
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -50,7 +31,8 @@ class CheckedRequest:
     def lines(self, name: str) -> Sequence[str]:
         """Return the lines of a header."""
         self._names.append(name)
-        return self._headers.getall(name, ())
+        # Most requests have none: that costs less to find out than `getall` does.
+        return self._headers.getall(name) if name in self._headers else ()
 
     def has(self, name: str, value: str) -> bool:
         """Return whether a header has exactly this value, in one line."""
@@ -58,7 +40,24 @@ class CheckedRequest:
         return len(lines) == 1 and lines[0] == value
 
 
-def checked_request_of(request: Request, compiled: CompiledPolicy) -> CheckedRequest:
-    """Return a request of Sanic's, as the check by a policy reads it."""
-    find_own = partial(is_own_page, request, compiled)
-    return CheckedRequest(request.method, request.headers, find_own, lambda: request.host)
+class CheckedRequest(HeadersToRead):
+    """A request, as the check by a policy reads it.
+
+    origins, sites: the lines of Origin and of Sec-Fetch-Site, which every check reads.
+    """
+
+    __slots__ = ("_compiled", "method", "origins", "request", "sites")
+
+    def __init__(self, request: Request, compiled: CompiledPolicy) -> None:
+        headers = self._headers = request.headers
+        self._names = [ORIGIN, FETCH_SITE]
+        self.request = request
+        self.method = request.method
+        self.origins: Sequence[str] = headers.getall(ORIGIN, ())
+        self.sites: Sequence[str] = headers.getall(FETCH_SITE, ())
+        self._compiled = compiled
+
+    @property
+    def is_own(self) -> bool:
+        """Whether Origin is the server's own. Few requests need to know."""
+        return is_own_page(self.request, self._compiled)

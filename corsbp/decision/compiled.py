@@ -91,8 +91,10 @@ class CompiledPolicy:
         if self.static is not None:
             return self.static
         # What a pattern allows is a valid origin, so that nothing else is ever sent back.
-        if len(origins) == 1 and origins[0] in self.origins:
-            return origins[0]
+        if len(origins) == 1:
+            origin = origins[0]
+            if origin in self.origins.exact or self.origins.match(origin):
+                return origin
         return None
 
     def needs_functions(self, origins: Sequence[str]) -> bool:

@@ -6,13 +6,12 @@ https://www.rfc-editor.org/rfc/rfc6454#section-7, https://w3c.github.io/webappse
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from ..policy.policy import CorsPolicy, names_method
-from ..spec.fetch import AUTHORIZATION, COOKIE, FETCH_DEST, FETCH_MODE, FETCH_SITE, ORIGIN, SAFE_METHODS
+from ..spec.fetch import AUTHORIZATION, COOKIE, FETCH_DEST, FETCH_MODE, SAFE_METHODS
 from ..spec.origins import DEFAULT_PORTS, is_sent_origin
-from .checked_request import CheckedRequest
+from .checked_request import CheckedRequest, HeadersToRead
 from .compiled import CompiledPolicy
 from .origin_functions import OriginDecision
 from .refusal import Refusal, origin_refusal
@@ -27,6 +26,8 @@ from .request_refusals import (
 
 _SAME_ORIGIN: Final = "same-origin"
 _NAVIGATED: Final = frozenset({"GET", "HEAD"})
+_UNCHECKED: Final = {"writes": SAFE_METHODS, "all": frozenset({"OPTIONS"})}
+"""The methods that each value of `check_requests` does not check."""
 
 
 def is_checked(policy: CorsPolicy, method: str) -> bool:
@@ -34,21 +35,20 @@ def is_checked(policy: CorsPolicy, method: str) -> bool:
 
     OPTIONS never is: a preflight has a response of its own, and other OPTIONS change nothing.
     """
-    if policy.check_requests == "all":
-        return method != "OPTIONS"
-    return policy.check_requests == "writes" and method not in SAFE_METHODS
+    checked = policy.check_requests
+    return checked is not False and method not in _UNCHECKED[checked]
 
 
 def is_own_request(request: CheckedRequest) -> bool:
     """Return whether a page of the server itself has sent a request, by Origin or as the browser says."""
-    return _SAME_ORIGIN in request.lines(FETCH_SITE) or request.is_own
+    return _SAME_ORIGIN in request.sites or request.is_own
 
 
 def needs_functions(compiled: CompiledPolicy, request: CheckedRequest) -> bool:
     """Return whether origin functions are called to check a request: never about the server's own pages."""
-    if not compiled.needs_functions(request.lines(ORIGIN)):
+    if not compiled.needs_functions(request.origins):
         return False
-    return len(request.lines(FETCH_SITE)) < 2 and not is_own_request(request)
+    return len(request.sites) < 2 and not is_own_request(request)
 
 
 def request_refusal(
@@ -61,7 +61,7 @@ def request_refusal(
     # With "writes", a request that only reads is not checked.
     if not is_checked(compiled.policy, request.method):
         return None
-    origins, sites = request.lines(ORIGIN), request.lines(FETCH_SITE)
+    origins, sites = request.origins, request.sites
     # A browser sends one line of each: of several, a proxy may have read another one than this server.
     if len(origins) > 1 or len(sites) > 1:
         return repeated_lines_refusal(origins, sites)
@@ -70,15 +70,14 @@ def request_refusal(
     if not is_valid and not is_sent_origin(origins[0]):
         return malformed_origin_refusal(origins[0])
     is_allowed = compiled.allows(origins, decision.grant)
-    if _is_trusted(request, origins, sites, is_allowed):
+    if _is_trusted(request, is_allowed):
         return None
     return _check_page(compiled.policy, request, decision, is_allowed)
 
 
-def _is_trusted(
-    request: CheckedRequest, origins: Sequence[str], sites: Sequence[str], is_allowed: bool
-) -> bool:
+def _is_trusted(request: CheckedRequest, is_allowed: bool) -> bool:
     """Return whether the server's own page, the user, or a program that is no browser has sent a request."""
+    origins, sites = request.origins, request.sites
     # Browsers send no Sec-Fetch-Site to http. Without Origin, it is no browser that sends a write.
     if not sites:
         return not origins or request.is_own
@@ -123,7 +122,7 @@ def handshake_refusal(
 
     Where the policy checks requests, a page opens it without credentials, unless the policy allows those.
     """
-    policy, origins = compiled.policy, request.lines(ORIGIN)
+    policy, origins = compiled.policy, request.origins
     if not policy.check_websockets:
         return None
     # Also with `"*"`: a browser sends one line.
@@ -135,7 +134,7 @@ def handshake_refusal(
     return None
 
 
-def find_credentials(request: CheckedRequest) -> str | None:
+def find_credentials(request: HeadersToRead) -> str | None:
     """Return the name of the header that shows that a request has the user's credentials, or None.
 
     A navigation, such as a form, is always sent with them, if there are any.
@@ -143,7 +142,7 @@ def find_credentials(request: CheckedRequest) -> str | None:
     return FETCH_MODE if request.has(FETCH_MODE, "navigate") else _find_sent_credentials(request)
 
 
-def _find_sent_credentials(request: CheckedRequest) -> str | None:
+def _find_sent_credentials(request: HeadersToRead) -> str | None:
     """Return the name of the header with credentials that a browser adds by itself; None without one.
 
     No browser adds a bearer token: a page has written it. https://www.rfc-editor.org/rfc/rfc9110#section-11.4

@@ -30,7 +30,7 @@ def malformed_origin_refusal(origin: str) -> Refusal:
 
 def page_refusal(policy: CorsPolicy, request: CheckedRequest, decision: OriginDecision) -> Refusal:
     """Return why the request of a page is refused that is neither the server's own nor allowed."""
-    origins, sites = request.lines(ORIGIN), request.lines(FETCH_SITE)
+    origins, sites = request.origins, request.sites
     site = safe_repr(sites[0]) if sites else ""
     if not origins:
         words = ids.REQUEST_WITHOUT_ORIGIN.fill(site=site)
@@ -43,7 +43,7 @@ def page_refusal(policy: CorsPolicy, request: CheckedRequest, decision: OriginDe
     elif origins[0] == "null":
         words = ids.REQUEST_OPAQUE.fill()
     else:
-        words = ids.REQUEST_CROSS_ORIGIN.fill(reason=refusal.words, host=safe_repr(request.find_host()))
+        words = ids.REQUEST_CROSS_ORIGIN.fill(reason=refusal.words, host=safe_repr(request.request.host))
     return Refusal(ids.REQUEST_CROSS_ORIGIN.id, origins[0], f"{_OWN_PAGE}, or {refusal.expected}", words)
 
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from ..decision.active_policy import ActivePolicy
-from ..decision.checked_request import checked_request_of
+from ..decision.checked_request import CheckedRequest
 from ..decision.compiled import CompiledPolicy
 from ..decision.origin_functions import OriginDecision
 from ..decision.preflight import PathPolicies
@@ -101,7 +101,7 @@ class Attempt:
     def needs_functions(self, compiled: CompiledPolicy) -> bool:
         """Return whether a policy has to call origin functions about it."""
         if self.kind is REQUEST:
-            return needs_functions(compiled, checked_request_of(self.request, compiled))
+            return needs_functions(compiled, CheckedRequest(self.request, compiled))
         return compiled.needs_functions(self.origins)
 
     def is_allowed(self, compiled: CompiledPolicy, decision: OriginDecision) -> bool:
@@ -116,7 +116,7 @@ class Attempt:
         """Return why a policy refuses it."""
         if self.kind in (REQUEST, OPEN):
             check = request_refusal if self.kind is REQUEST else handshake_refusal
-            return check(compiled, checked_request_of(self.request, compiled), decision)
+            return check(compiled, CheckedRequest(self.request, compiled), decision)
         if not self.is_without_cors:
             refusal = compiled.refusal(self.origins, decision.grant, decision.failed)
             if refusal is not None:

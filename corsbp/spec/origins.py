@@ -37,6 +37,11 @@ _is_decimal_port = re.compile(r"[1-9][0-9]{0,4}").fullmatch
 _entry = re.compile(
     rf"({_SCHEME})://(\[[0-9a-f:]{{2,39}}\]|(?:\*\.)?{_NAME}|\.)(?::(\*|[1-9][0-9]{{0,4}}))?"
 ).fullmatch
+# Most origins: a site with a name that does not end in a number, on the default port of its scheme. One of at
+# most `MAX_NAME` characters needs no other look.
+_is_usual = re.compile(
+    rf"https?://(?:[a-z0-9-]{{1,{MAX_LABEL}}}\.)*[a-z][a-z0-9-]{{0,{MAX_LABEL - 1}}}"
+).fullmatch
 
 
 class Entry(NamedTuple):
@@ -52,6 +57,8 @@ def is_origin(value: str) -> bool:
 
     The work is bounded: what is longer than `MAX_LENGTH` is refused unread.
     """
+    if len(value) <= MAX_NAME and _is_usual(value):
+        return True
     return parse_entry(value) is not None and "*" not in value
 
 
@@ -61,6 +68,8 @@ def is_sent_origin(value: str) -> bool:
     It may be in upper case, and name the default port of its scheme. Its host may end in a dot.
     https://www.rfc-editor.org/rfc/rfc6454#section-6.1
     """
+    if is_origin(value):  # in the form that browsers send
+        return True
     if not value.isascii():
         return False  # `lower()` makes letters of ASCII of some others
     scheme, separator, authority = value.lower().partition("://")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from multidict import CIMultiDict
@@ -11,7 +13,6 @@ from corsbp import CorsPolicy, CorsPolicyWarning
 from corsbp.decision.checked_request import CheckedRequest
 from corsbp.decision.compiled import CompiledPolicy
 from corsbp.decision.origin_functions import OriginDecision
-from corsbp.decision.own_origin import is_own_origin
 from corsbp.decision.request_check import handshake_refusal, is_checked, needs_functions, request_refusal
 
 from ..cases import EVIL, ONE
@@ -36,18 +37,17 @@ def policy_of(**fields: object) -> CorsPolicy:
         return CorsPolicy(**fields)  # type: ignore[arg-type]  # of the table
 
 
-def checked_request(case: Case) -> CheckedRequest:
-    origins = [value for name, value in case.headers if name == "origin"]
-
-    def is_own() -> bool:
-        return len(origins) == 1 and is_own_origin(origins[0], case.host, False, False)
-
-    return CheckedRequest(case.method, CIMultiDict(case.headers), is_own, lambda: case.host)
+def checked_request(case: Case, compiled: CompiledPolicy) -> CheckedRequest:
+    headers = CIMultiDict(case.headers)
+    request = SimpleNamespace(
+        method=case.method, headers=headers, host=case.host, scheme="http", transport=None
+    )
+    return CheckedRequest(cast(Any, request), compiled)
 
 
 def decision_of(compiled: CompiledPolicy, request: CheckedRequest) -> OriginDecision:
     """Return the decision about the origin; functions of the table are called if the check needs them."""
-    origins, decision = request.lines("origin"), OriginDecision()
+    origins, decision = request.origins, OriginDecision()
     if not decision.decide_without_calls(compiled, origins) and needs_functions(compiled, request):
         try:
             allows = [bool(function(origins[0], None)) for function in compiled.functions]  # type: ignore[arg-type]  # none of them reads the request
@@ -60,7 +60,8 @@ def decision_of(compiled: CompiledPolicy, request: CheckedRequest) -> OriginDeci
 
 @pytest.mark.parametrize("case", [*CASES, *UNROUTED], ids=lambda case: case.name)
 def test_each_case_of_the_table(case: Case) -> None:
-    compiled, request = CompiledPolicy(policy_of(**case.fields)), checked_request(case)
+    compiled = CompiledPolicy(policy_of(**case.fields))
+    request = checked_request(case, compiled)
     refusal = request_refusal(compiled, request, decision_of(compiled, request))
     assert (refusal.id if refusal else None) == case.id
     if refusal is not None:
@@ -153,7 +154,7 @@ def test_the_words_say_what_to_change(
     method: str, headers: tuple[tuple[str, str], ...], fields: dict[str, object], words: str
 ) -> None:
     compiled = CompiledPolicy(policy_of(**{"allow_origins": [ONE], "check_requests": "writes", **fields}))
-    request = checked_request(Case("", "one", None, method, headers))
+    request = checked_request(Case("", "one", None, method, headers), compiled)
     refusal = request_refusal(compiled, request, decision_of(compiled, request))
     assert refusal is not None and refusal.words == words
 
@@ -162,7 +163,7 @@ def test_nothing_of_a_request_is_in_the_words_unescaped() -> None:
     hostile = "\x1b[2J\r\n"
     compiled = CompiledPolicy(policy_of(allow_origins=[ONE], check_requests="all"))
     for headers in (sent(EVIL), sent(site=hostile), sent(OWN, site=hostile)):
-        request = checked_request(Case("", "one", None, "GET", headers, host=hostile))
+        request = checked_request(Case("", "one", None, "GET", headers, host=hostile), compiled)
         refusal = request_refusal(compiled, request, decision_of(compiled, request))
         assert refusal is not None and refusal.words.isprintable()
 
@@ -187,7 +188,7 @@ def test_the_headers_that_a_verdict_has_read(
     policy: str, headers: tuple[tuple[str, str], ...], names: str
 ) -> None:
     compiled = CompiledPolicy(policy_of(**POLICIES[policy], check_requests="all"))
-    request = checked_request(Case("", policy, None, "GET", headers))
+    request = checked_request(Case("", policy, None, "GET", headers), compiled)
     request_refusal(compiled, request, decision_of(compiled, request))
     assert " ".join(request.names) == names
 
@@ -215,7 +216,10 @@ def test_functions_are_called_about_pages_of_others_only(
     headers: tuple[tuple[str, str], ...], needed: bool
 ) -> None:
     compiled = CompiledPolicy(policy_of(**POLICIES["function"], check_requests="writes"))
-    assert needs_functions(compiled, checked_request(Case("", "function", None, "POST", headers))) is needed
+    assert (
+        needs_functions(compiled, checked_request(Case("", "function", None, "POST", headers), compiled))
+        is needed
+    )
 
 
 @pytest.mark.parametrize("checks", [False, "writes", "all"])
@@ -238,7 +242,7 @@ def test_handshakes_hold_to_the_credentials_of_the_policy_where_it_checks_reques
     policy: str, headers: tuple[tuple[str, str], ...], id_: str | None, checks: object
 ) -> None:
     compiled = CompiledPolicy(policy_of(**POLICIES[policy], check_requests=checks))
-    request = checked_request(Case("", policy, None, "GET", headers))
+    request = checked_request(Case("", policy, None, "GET", headers), compiled)
     refusal = handshake_refusal(compiled, request, decision_of(compiled, request))
     expected = None if id_ == CREDENTIALS and not checks else id_
     assert (refusal.id if refusal else None) == expected
@@ -250,7 +254,7 @@ def test_a_refused_request_has_the_value_that_was_refused() -> None:
     compiled = CompiledPolicy(policy_of(allow_origins=[ONE], check_requests="writes"))
     values = []
     for headers in (sent(EVIL), sent(ONE, EVIL), sent(ONE, cookie="a=1"), sent(site=CROSS)):
-        request = checked_request(Case("", "one", None, "POST", headers))
+        request = checked_request(Case("", "one", None, "POST", headers), compiled)
         refusal = request_refusal(compiled, request, decision_of(compiled, request))
         assert refusal is not None
         values.append((refusal.id, refusal.value, refusal.expected))
