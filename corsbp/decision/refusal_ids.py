@@ -71,6 +71,10 @@ REQUEST_OWN_HOST: Final = REQUEST_CROSS_ORIGIN.variant(
     "Origin has the host of this server, but for the browser the page is {site}: is it an http page, and the "
     "server https?"
 )
+REQUEST_OWN_HTTP: Final = REQUEST_CROSS_ORIGIN.variant(
+    "Origin has the host of this server, but it is http, and the request came over https: serve the page "
+    "over https, too"
+)
 REQUEST_OPAQUE: Final = REQUEST_CROSS_ORIGIN.variant(
     "Origin is null; if it is a page of this server over http, its Referrer-Policy is no-referrer: write "
     "same-origin, or serve it over https"
@@ -94,6 +98,14 @@ REQUEST_WITH_CREDENTIALS: Final = _declare(
     "has a cookie, a password, or is a form, which browsers send with cookies.",
     remedy='Send it with `fetch(url, {credentials: "omit"})`; add `keepalive: true` in the place of a '
     "beacon. If the page may act as the user, set `allow_credentials=True`.",
+)
+REQUEST_AUTHORIZATION: Final = REQUEST_WITH_CREDENTIALS.variant(
+    "allow_credentials is False, and Authorization has another scheme than Bearer, as browsers send it by "
+    "themselves: send a bearer token, or set allow_credentials=True"
+)
+REQUEST_HANDSHAKE: Final = REQUEST_WITH_CREDENTIALS.variant(
+    "allow_credentials is False, and browsers send {name} with every handshake: set allow_credentials=True, "
+    "or serve the WebSocket on a host without cookies and passwords"
 )
 REQUEST_NAVIGATION: Final = REQUEST_WITH_CREDENTIALS.variant(
     "allow_credentials is False, and a form is sent with cookies: send the request with fetch, or set "

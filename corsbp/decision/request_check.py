@@ -17,6 +17,7 @@ from .origin_functions import OriginDecision
 from .refusal import Refusal, origin_refusal
 from .request_refusals import (
     credentials_refusal,
+    handshake_credentials_refusal,
     malformed_origin_refusal,
     method_and_credentials_refusal,
     page_refusal,
@@ -130,7 +131,7 @@ def handshake_refusal(
         return origin_refusal(policy, origins, decision.failed)
     if policy.check_requests and not policy.allow_credentials:
         credentials = _find_sent_credentials(request)
-        return None if credentials is None else credentials_refusal(credentials)
+        return None if credentials is None else handshake_credentials_refusal(credentials)
     return None
 
 

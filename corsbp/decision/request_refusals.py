@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
+from ..ids import Message
 from ..policy.policy import CorsPolicy
-from ..spec.fetch import FETCH_MODE, FETCH_SITE, ORIGIN
+from ..spec.fetch import AUTHORIZATION, FETCH_MODE, FETCH_SITE, ORIGIN
 from ..text import safe_repr
 from . import refusal_ids as ids
 from .checked_request import CheckedRequest
 from .origin_functions import OriginDecision
+from .own_origin import is_own_origin
 from .refusal import Refusal, origin_refusal
 
-_OWN_PAGE = "a page of this server"
+_OWN_PAGE: Final = "a page of this server"
+_WITHOUT_CREDENTIALS: Final = "a request without credentials"
+_CREDENTIALS_MESSAGES: Mapping[str, Message] = {
+    FETCH_MODE: ids.REQUEST_NAVIGATION,
+    AUTHORIZATION: ids.REQUEST_AUTHORIZATION,
+}
+"""By header: what to change if it shows that a request has credentials."""
 
 
 def repeated_lines_refusal(origins: Sequence[str], sites: Sequence[str]) -> Refusal:
@@ -36,8 +45,12 @@ def page_refusal(policy: CorsPolicy, request: CheckedRequest, decision: OriginDe
         words = ids.REQUEST_WITHOUT_ORIGIN.fill(site=site)
         return Refusal(ids.REQUEST_WITHOUT_ORIGIN.id, "", _OWN_PAGE, words)
     refusal = origin_refusal(policy, origins, decision.failed)
-    if request.is_own:
+    # Whether or not the scheme is the server's, which a proxy may hide.
+    has_own_host = is_own_origin(origins[0], request.request.host, is_secure=False, allow_insecure=True)
+    if has_own_host and sites:
         words = ids.REQUEST_OWN_HOST.fill(site=site)
+    elif has_own_host and origins[0].lower().startswith("http:"):
+        words = ids.REQUEST_OWN_HTTP.fill()
     elif sites:
         words = refusal.words
     elif origins[0] == "null":
@@ -59,9 +72,17 @@ def credentials_refusal(name: str) -> Refusal:
 
     name: the header that shows it.
     """
-    is_navigation = name == FETCH_MODE
-    message = ids.REQUEST_NAVIGATION if is_navigation else ids.REQUEST_WITH_CREDENTIALS
-    return Refusal(message.id, name, "a request without credentials", message.fill(name=name.title()))
+    message = _CREDENTIALS_MESSAGES.get(name, ids.REQUEST_WITH_CREDENTIALS)
+    return Refusal(message.id, name, _WITHOUT_CREDENTIALS, message.fill(name=name.title()))
+
+
+def handshake_credentials_refusal(name: str) -> Refusal:
+    """Return why the handshake of an allowed page is refused that carries credentials.
+
+    name: the header that shows it.
+    """
+    message = ids.REQUEST_HANDSHAKE
+    return Refusal(message.id, name, _WITHOUT_CREDENTIALS, message.fill(name=name.title()))
 
 
 def method_and_credentials_refusal(policy: CorsPolicy, method: str, name: str) -> Refusal:

@@ -37,10 +37,10 @@ def policy_of(**fields: object) -> CorsPolicy:
         return CorsPolicy(**fields)  # type: ignore[arg-type]  # of the table
 
 
-def checked_request(case: Case, compiled: CompiledPolicy) -> CheckedRequest:
+def checked_request(case: Case, compiled: CompiledPolicy, scheme: str = "http") -> CheckedRequest:
     headers = CIMultiDict(case.headers)
     request = SimpleNamespace(
-        method=case.method, headers=headers, host=case.host, scheme="http", transport=None
+        method=case.method, headers=headers, host=case.host, scheme=scheme, transport=None
     )
     return CheckedRequest(cast(Any, request), compiled)
 
@@ -142,9 +142,9 @@ WORDS = [
         "POST",
         sent(ONE, authorization="Basic a"),
         {"allow_methods": ["PUT"]},
-        "allow_methods leaves out 'POST': it has PUT; and allow_credentials is False, and the request has "
-        "the header Authorization: send it with credentials: 'omit' (fetch with keepalive, not a beacon), or "
-        "set allow_credentials=True",
+        "allow_methods leaves out 'POST': it has PUT; and allow_credentials is False, and Authorization has "
+        "another scheme than Bearer, as browsers send it by themselves: send a bearer token, or set "
+        "allow_credentials=True",
     ),
 ]
 
@@ -157,6 +157,41 @@ def test_the_words_say_what_to_change(
     request = checked_request(Case("", "one", None, method, headers), compiled)
     refusal = request_refusal(compiled, request, decision_of(compiled, request))
     assert refusal is not None and refusal.words == words
+
+
+HOSTS = (("host", "api.example"), ("host", "api.example"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        (
+            sent("http://api.example"),
+            "it is http, and the request came over https: serve the page over https",
+        ),
+        (sent("http://api.example", site=CROSS), "'cross-site': is it an http page, and the server https?"),
+        ((*sent(OWN), *HOSTS), "have the proxy pass Host on"),
+    ],
+)
+def test_the_words_about_a_page_of_the_own_host_that_is_not_own(
+    headers: tuple[tuple[str, str], ...], words: str
+) -> None:
+    compiled = CompiledPolicy(policy_of(allow_origins=[ONE], check_requests="writes"))
+    request = checked_request(Case("", "one", None, "POST", headers), compiled, "https")
+    refusal = request_refusal(compiled, request, decision_of(compiled, request))
+    assert refusal is not None and refusal.id == FORGED and words in refusal.words
+
+
+@pytest.mark.parametrize("name", ["cookie", "authorization"])
+def test_the_words_about_a_handshake_with_credentials(name: str) -> None:
+    """No page can leave them out of a handshake."""
+    compiled = CompiledPolicy(policy_of(allow_origins=[ONE], check_requests="writes"))
+    request = checked_request(Case("", "one", None, "GET", sent(ONE, **{name: "Basic a"})), compiled)
+    refusal = handshake_refusal(compiled, request, decision_of(compiled, request))
+    assert refusal is not None and refusal.words == (
+        f"allow_credentials is False, and browsers send {name.title()} with every handshake: set "
+        "allow_credentials=True, or serve the WebSocket on a host without cookies and passwords"
+    )
 
 
 def test_nothing_of_a_request_is_in_the_words_unescaped() -> None:

@@ -256,7 +256,9 @@ REFUSED = [
         handshake(ONE, path="/checked/ws").replace(b"\r\n\r\n", b"\r\ncookie: a=1\r\n\r\n"),
         "request-with-credentials",
         "cookie",
-        *WITH_COOKIE,
+        "a request without credentials",
+        "allow_credentials is False, and browsers send Cookie with every handshake: set "
+        "allow_credentials=True, or serve the WebSocket on a host without cookies and passwords",
     ),
     Line(
         request("GET", "/checked-all/item", EVIL, sec_fetch_site="cross-site"),

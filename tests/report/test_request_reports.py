@@ -147,8 +147,8 @@ CASES: list[Reported] = [
         handshake(ONE, path="/api/ws").replace(b"\r\n\r\n", b"\r\ncookie: a=1\r\n\r\n"),
         "request-with-credentials",
         f"{ONE!r} could no longer open the WebSocket '/api/ws': request-with-credentials: allow_credentials "
-        "is False, and the request has the header Cookie: send it with credentials: 'omit' (fetch with "
-        "keepalive, not a beacon), or set allow_credentials=True",
+        "is False, and browsers send Cookie with every handshake: set allow_credentials=True, or serve the "
+        "WebSocket on a host without cookies and passwords",
     ),
     # no difference
     (LIST, CHECKED, put(ONE), None, None),
