@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from corsbp.app.inventory import RouteInfo
 from corsbp.policy.fields import function_name
 from corsbp.policy.policy import CorsPolicy, names_method, origin_entries, origin_functions, origin_set
 from corsbp.policy.problems import CorsPolicyError
-from corsbp.testing import STOPS
+from corsbp.testing import STOPS, Result
 from corsbp.testing.result import CallKind
 
 from .near_miss import NearMiss, find_near_miss
@@ -85,6 +85,21 @@ def suggest_method(match: RouteMatch, route: RouteInfo, method: str) -> str:
     methods = " or ".join(methods_for_pages(match.methods))
     where = f"{route.name}{line_of(route)}"
     return f"Call it with {methods}; or add {method} to the route {where}: methods=[…, {method!r}]."
+
+
+def suggest_login(match: RouteMatch, request: PageRequest, result: Result) -> str | None:
+    """Suggest how to send a login after a 401; None if the call had one, or if a step explains its loss."""
+    names = {name.lower() for name, _ in result.sent[-1].headers}
+    if names & {"cookie", "authorization"} or any(step.change for step in result.steps):
+        return None
+    if request.credentials:
+        return "Log in first: the browser has no cookie for this URL."
+    text = "The call has no login. If it is a cookie, set credentials: 'include' in the page"
+    if match.route and match.route.policy:
+        with_cookies = replace(request, credentials=True)
+        if allow := suggest_argument(match.route, match.route.policy, "credentials", with_cookies):
+            text += f", and {allow}"
+    return f"{text}. Or send Authorization."
 
 
 # --- a route without CORS ---

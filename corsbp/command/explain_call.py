@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sanic import Sanic
@@ -20,7 +20,7 @@ from corsbp.testing.short_text import shorten
 from corsbp.testing.transports import SHORT_READING, AppSender, Sender, ServerSender
 
 from . import websockets
-from .advice import PageRequest, suggest_argument, suggest_change, suggest_method
+from .advice import PageRequest, suggest_change, suggest_login, suggest_method
 from .near_miss import find_near_miss
 from .proxy_sender import ProxySender
 from .refused_requests import (
@@ -32,6 +32,9 @@ from .refused_requests import (
 from .report_only import wait_for_reports
 from .route_match import RouteMatch, describe_missing_route, describe_policy_source, describe_route, match_url
 from .server_responses import REDIRECTS, explain_redirect, explain_response, vary_names
+
+WITH_LOGIN: Final = "Here: --credentials --cookie 'session=…; SameSite=None; Secure', as the API sets it."
+"""The options of a call with a login."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,28 +251,13 @@ def _explain_refused_on(
 def _explain_status(call: Call, match: RouteMatch, result: Result) -> Explanation:
     """Explain a 401, 404 or 405 that the page can read."""
     notes = tuple(_describe_readable(match, call, result))
-    if result.status == 401 and (change := _suggest_login(call, match, result)):
-        return Explanation(result, notes, (change,))
+    if result.status == 401 and (change := suggest_login(match, call.as_page_request(), result)):
+        return Explanation(result, notes, (f"{change} {WITH_LOGIN}",))
     if result.status == 404 and match.route is None:
         return Explanation(result, (describe_missing_route(match),))
     if result.status == 405 and match.route and call.method not in match.methods:
         return Explanation(result, notes, (suggest_method(match, match.route, call.method),))
     return Explanation(result, notes)
-
-
-def _suggest_login(call: Call, match: RouteMatch, result: Result) -> str | None:
-    """Suggest how to send the login, if the call had none; a cookie that was lost has its own change."""
-    names = {name.lower() for name, _ in result.sent[-1].headers}
-    if names & {"cookie", "authorization"} or any(step.change for step in result.steps):
-        return None
-    if call.credentials:
-        return "Log in first. Here: --cookie 'session=…; SameSite=None; Secure', as the API sets it."
-    text = "The call has no login. If it is a cookie, set credentials: 'include' in the page"
-    if match.route and match.route.policy:
-        request = replace(call.as_page_request(), credentials=True)
-        if allow := suggest_argument(match.route, match.route.policy, "credentials", request):
-            text += f", and {allow}"
-    return f"{text}. Here: --credentials --cookie 'session=…; SameSite=None; Secure'. Or send Authorization."
 
 
 def _explain_leaving(url: str, result: Result) -> Explanation:
@@ -313,8 +301,9 @@ async def _explain_on_server(call: Call, result: Result, sender: Sender) -> Expl
         refused = "check_requests" if refusal.is_certain else None
         return Explanation(result, (refusal.note,), (refusal.change,), refused=refused)
     if result.ok_for_page:
-        change = _suggest_login(call, RouteMatch(None), result) if result.status == 401 else None
-        return Explanation(result, (), (change,) if change else ())
+        return (
+            _explain_status(call, RouteMatch(None), result) if result.status == 401 else Explanation(result)
+        )
     arguments = call.as_page_request().policy_arguments()
     wrap = f"wrap the route's blueprint: cors_group(…, {arguments})." if arguments else "cors_group(…)."
     if explained := explain_response(result, wrap):

@@ -268,6 +268,29 @@ app.blueprint(cors_group(api, allow_origins="*", allow_headers=["content-type"])
         },
         change=f"cors_group(api) at {{line}}: allow_origins=['{PAGE}', 'https://www.app.example']",
     ),
+    "a write that check_requests refuses": Mistake(
+        console="",
+        code=f"""
+            @api.post("/items")
+            async def items(request):
+                return json([])
+
+            app.blueprint(
+                cors_group({HERE}
+                    api,
+                    allow_origins=["https://app.example"],
+                    allow_credentials=True,
+                    check_requests="writes",
+                )
+            )
+        """,
+        commands={
+            "explain shop:app /api/items --as form --body a=1 --origin https://shop.example": [
+                "Refused: request-cross-origin. The handler did not run.",
+            ]
+        },
+        change=f"Change: cors_group(api) at {{line}}: allow_origins=['{PAGE}', 'https://shop.example']",
+    ),
     "a second layer, for a route in no section": Mistake(
         console="",
         code=f"""

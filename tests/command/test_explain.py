@@ -518,11 +518,11 @@ LOGINS = [
     (
         "",
         True,
-        "Change: The call has no login. If it is a cookie, set credentials: 'include' in the page. Here: "
-        f"--credentials {COOKIE}. Or send Authorization.",
+        "Change: The call has no login. If it is a cookie, set credentials: 'include' in the page. Or send "
+        f"Authorization. Here: --credentials {COOKIE}, as the API sets it.",
     ),
-    ("", False, "include' in the page, and cors_group(api): allow_credentials=True. Here: --credentials"),
-    ("--credentials", True, f"Change: Log in first. Here: {COOKIE}, as the API sets it."),
+    ("", False, "include' in the page, and cors_group(api): allow_credentials=True. Or send Authorization. "),
+    ("--credentials", True, "Change: Log in first: the browser has no cookie for this URL. Here: --cred"),
     ("--credentials --cookie session=ann", True, "Change: Set it with SameSite=None; Secure; Partitioned."),
     ("--credentials --cookie 'session=; SameSite=None; Secure'", True, None),
 ]

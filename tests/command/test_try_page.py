@@ -18,11 +18,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from rich.console import Console
-from sanic import Blueprint, HTTPResponse, Request, Sanic, text
+from sanic import Blueprint, HTTPResponse, Request, Sanic, redirect, text
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.app.inventory import RouteInfo
@@ -329,7 +330,7 @@ def test_routes(try_app: TryApp) -> None:
 
     def check(page: RunningPage) -> None:
         assert page.about["target"] == "shop:app" and page.about["app"] == page.app
-        policy = repr(CorsPolicy(allow_origins=[ORIGIN], allow_credentials=True))
+        policy = f"{ORIGIN}; credentials"
         rows = [
             tuple(row[name] for name in ("path", "methods", "section", "policy"))
             for row in page.about["routes"]
@@ -337,14 +338,15 @@ def test_routes(try_app: TryApp) -> None:
         assert rows == [
             ("/listed/<name:str>/<b:str>", ["GET"], "cors_group(listed)", None),
             ("/listed/thing", ["GET", "POST", "PUT"], "cors_group(listed)", policy),
-            ("/own", ["GET"], f"ctx_cors of {app.name}.own", repr(CorsPolicy(allow_origins=[ORIGIN]))),
-            ("/public/slow", ["GET"], "cors_group(public)", "CorsPolicy()"),
-            ("/public/stream", ["GET"], "cors_group(public)", "CorsPolicy()"),
-            ("/public/thing", ["GET", "POST", "PUT"], "cors_group(public)", "CorsPolicy()"),
+            ("/own", ["GET"], f"ctx_cors of {app.name}.own", ORIGIN),
+            ("/public/slow", ["GET"], "cors_group(public)", "any origin"),
+            ("/public/stream", ["GET"], "cors_group(public)", "any origin"),
+            ("/public/thing", ["GET", "POST", "PUT"], "cors_group(public)", "any origin"),
             ("/<name:(?:<script>)?>", ["GET"], None, None),
             ("/socket", ["GET"], None, None),
         ]
         assert page.about["routes"][0]["example"] == "/listed/1/1"
+        assert [row["path"] for row in page.about["routes"] if row["own"]] == ["/own"]
         assert [row["path"] for row in page.about["routes"] if row["websocket"]] == ["/socket"]
 
     try_app(app, check)
@@ -477,24 +479,50 @@ def test_a_call_that_the_app_refuses(try_app: TryApp) -> None:
     try_app(app, check)
 
 
+def simulate(page: RunningPage, method: str, path: str, **more: Any) -> Any:
+    """Make a call as a page of `ORIGIN`, with credentials."""
+    call = {
+        "since": page.post("/begin", {})["since"],
+        "origin": ORIGIN,
+        "url": f"{page.app}{path}",
+        "method": method,
+        "body": None,
+        "readable": None,
+        "credentials": "include",
+    }
+    return page.post("/simulate", CALL | call | more)
+
+
+def test_logins_and_redirects(try_app: TryApp) -> None:
+    """The changes are those of `corsbp explain`."""
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(as_handler(lambda _: text("who is it?", 401)), "/me", name="me")
+    bp.add_route(as_handler(lambda _: redirect("/login")), "/private", name="private")
+    app = new_app(cors_group(bp, allow_origins=[ORIGIN], allow_credentials=True), TOUCHUP=False)
+    app.add_route(as_handler(lambda _: text("form")), "/login", name="login")
+
+    def check(page: RunningPage) -> None:
+        explained = simulate(page, "GET", "/api/me")
+        assert (explained["blockedBy"], explained["route"]) == (None, None)
+        assert explained["change"] == "Log in first: the browser has no cookie for this URL."
+        explained = simulate(page, "GET", "/api/me", credentials="same-origin")
+        assert explained["change"].startswith("The call has no login.")
+        explained = simulate(page, "GET", "/api/private")
+        assert explained["blockedBy"] == "origin-missing" and ".login (/login)" in explained["route"]
+        assert f"redirected to '{page.app}/login', probably a login. Log in, " in explained["change"]
+        explained = simulate(page, "TRACE", "/api/me")
+        assert (explained["blockedBy"], explained["seen"]) == ("method-forbidden", [])
+
+    try_app(app, check)
+
+
 def test_simulated_call(try_app: TryApp) -> None:
     """As a page that a policy names: the app gets the request once."""
     calls: list[str] = []
 
     def check(page: RunningPage) -> None:
         assert page.about["named"] == [ORIGIN]
-
-        def simulated(method: str, path: str, **more: Any) -> Any:
-            since = page.post("/begin", {})["since"]
-            call = {
-                "since": since,
-                "origin": ORIGIN,
-                "url": f"{page.app}{path}",
-                "method": method,
-                "body": None,
-            }
-            return page.post("/simulate", CALL | call | {"readable": None, "credentials": "include"} | more)
-
+        simulated = partial(simulate, page)
         explained = simulated("PUT", "/listed/thing", headers=[["x-a", "1"]])
         assert (explained["blockedBy"], explained["agrees"], explained["remembered"]) == (None, True, False)
         outcome = explained["outcome"]

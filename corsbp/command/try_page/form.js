@@ -34,7 +34,7 @@ export function call() {
 
 function inWords(route) {
   if (route.websocket) return "a WebSocket: this page calls with fetch, and CORS does not cover WebSockets. corsbp explain shows which pages can open it";
-  if (route.policy) return `${route.section}: ${route.policy.replace(/^CorsPolicy\(\)$/, "public")}`;
+  if (route.policy) return `${route.own ? "its own policy, ctx_cors" : route.section}: ${route.policy}`;
   return route.section ? `${route.section}, without CORS: ctx_cors=False` : "in no section: no CORS";
 }
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from sanic import Sanic
 
 from corsbp.app.inventory import RouteInfo, list_policies, list_routes
+from corsbp.command.audit_declared import describe_policy, describe_websocket_policy
 from corsbp.command.route_match import match_url
 from corsbp.policy.policy import origin_entries
 from corsbp.spec.fetch import sort_methods
@@ -134,15 +135,17 @@ def list_simulated(routes: Iterable[RouteInfo], known: Iterable[str]) -> list[st
 
 def list_rows(routes: Iterable[RouteInfo]) -> list[dict[str, Any]]:
     """Return the routes as the page lists them: one row for several methods, those without CORS last."""
-    columns = ("path", "example", "host", "section", "policy", "websocket", "documentation")
+    columns = ("path", "example", "host", "section", "policy", "own", "websocket", "documentation")
     methods_by_row: dict[tuple[Any, ...], set[str]] = {}
     for route in sorted(routes, key=lambda each: each.policy_source is None):
         if _is_added_by_sanic_ext(route):
             continue
-        policy = repr(route.policy) if route.policy else None
+        describe = describe_websocket_policy if route.websocket else describe_policy
+        policy = describe(route.policy) if route.policy else None
         is_documentation = route.policy is None and route.blueprint in DOCUMENTATION
-        row = (route.path, route.example, route.host, route.policy_source, policy, route.websocket)
-        methods_by_row.setdefault((*row, is_documentation), set()).update(route.methods)
+        row = (route.path, route.example, route.host, route.policy_source, policy, route.has_own_policy)
+        methods = methods_by_row.setdefault((*row, route.websocket, is_documentation), set())
+        methods.update(route.methods)
     return [
         {**dict(zip(columns, row, strict=True)), "methods": sort_methods(methods)}
         for row, methods in methods_by_row.items()

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 from corsbp.app.inventory import RouteInfo
-from corsbp.command.advice import ORIGIN_STOPS, PageRequest, suggest_change
+from corsbp.command.advice import ORIGIN_STOPS, PageRequest, suggest_change, suggest_login
 from corsbp.command.console_messages import console_messages
 from corsbp.command.proxy_sender import ProxySender
 from corsbp.command.route_match import RouteMatch, describe_route
+from corsbp.command.server_responses import explain_redirect
 from corsbp.testing.browser import Browser
 from corsbp.testing.result import Answer, NoAnswer, Result, Sent
 from corsbp.testing.transports import Sender, ServerSender
@@ -138,11 +139,17 @@ class Reasons:
         route, change = None, changes[-1] if changes else None
         refused = next((each.refusal for each in reversed(exchanges) if each.refusal), None)
         is_blocked = result.blocked_by not in (None, "no-answer")
-        if (is_blocked or refused) and call.url.startswith(f"{self.app}/"):
-            match = self.match(call.url, call.method)
-            route = describe_route(match, call.method)
+        # After redirects, the last response is that of another route.
+        url = result.sent[-1].url if result.sent else call.url
+        if url.startswith(f"{self.app}/"):
+            match = self.match(url, call.method)
+            if is_blocked or refused:
+                route = describe_route(match, call.method)
             # The reason of a refusal says what to change.
-            change = self._suggest_change(call, result, match) if is_blocked else change
+            if is_blocked:
+                change = self._suggest_change(call, result, match)
+            elif result.status == 401:
+                change = suggest_login(match, self._page_request(call), result) or change
         return {
             "seen": [each.to_dict({name.lower() for name in typed}) for each in exchanges],
             "steps": [
@@ -166,13 +173,18 @@ class Reasons:
         is_own = call.origin in self.origins
         if is_by_origin and is_own and match.route and _is_restricted(match.route):
             return self._suggest_for_own_page(call, match.route)
-        origin = EXAMPLE_ORIGIN if is_own else call.origin
-        names = tuple(name for name, _ in call.headers)
-        request = PageRequest(origin, call.method, names, call.credentials == "include")
-        change = suggest_change(match, stop, request)
+        is_preflight = any(sent.preflight for sent in result.sent[-1:])
+        if not is_preflight and (redirect := explain_redirect(result)):
+            return " ".join(filter(None, redirect))
+        change = suggest_change(match, stop, self._page_request(call))
         if change is None and not is_by_origin:
             return result.steps[-1].change
         return change
+
+    def _page_request(self, call: Call) -> PageRequest:
+        origin = EXAMPLE_ORIGIN if call.origin in self.origins else call.origin
+        names = tuple(name for name, _ in call.headers)
+        return PageRequest(origin, call.method, names, call.credentials == "include")
 
     def _suggest_for_own_page(self, call: Call, route: RouteInfo) -> str:
         """Say what to do if a policy does not name an origin of this machine."""
