@@ -33,7 +33,7 @@ export function call() {
 }
 
 function inWords(route) {
-  if (route.websocket) return "a WebSocket: this page calls with fetch, and CORS does not cover WebSockets. corsbp explain shows which pages can open it";
+  if (route.websocket) return `A WebSocket, which fetch cannot call. In a terminal: corsbp explain ${about.target} ${route.example ?? route.path} --origin ${$("origin").value}`;
   if (route.policy) return `${route.own ? "its own policy, ctx_cors" : route.section}: ${route.policy}`;
   return route.section ? `${route.section}, without CORS: ctx_cors=False` : "in no section: no CORS";
 }
@@ -44,13 +44,14 @@ function showRoutes() {
     const radio = element("input", { type: "radio", name: "route", value: index });
     radio.disabled = !route.websocket && !route.example;
     const host = route.host ? ` at ${route.host}` : "";
-    const where = route.websocket ? "WebSocket" : route.policy ? route.section : "no CORS";
+    const where = !route.policy ? "no CORS" : route.own ? "its own policy" : route.section;
+    const kind = route.websocket ? "WebSocket" : route.methods.join(", ");
     const label = element(
       "label",
       {},
       radio,
       element("code", {}, route.path + host),
-      element("span", { class: "hint" }, `${route.methods.join(", ")} · ${where}`),
+      element("span", { class: "hint" }, `${kind} · ${where}`),
     );
     if (route.documentation) documentation.push(label);
     else $("routes").append(label);
@@ -79,10 +80,17 @@ function pick(route) {
     ...(served.length ? [group("served here", served)] : []),
     ...(others.length ? [group("not served here", others)] : []),
   );
-  if (route) $("path").value = route.example ?? route.path;
+  const index = about.routes.indexOf(route);
+  for (const radio of $("routes").querySelectorAll("input")) radio.checked = radio.value === `${index}`;
 }
 
-// The route that a typed path leads to: that which was picked, as long as the path fits.
+function choose(method) {
+  if (![...$("method").options].some((option) => option.value === method)) $("method").append(element("option", {}, method));
+  $("method").value = method;
+}
+
+// The route that a typed path leads to: that which was picked, as long as the path fits; else the one with the
+// fewest parameters, as Sanic's router finds it.
 function routeOf(path) {
   const fits = (route) => {
     const parts = route.path.split(/<[^>]*>/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
@@ -90,12 +98,18 @@ function routeOf(path) {
     return new RegExp(`^${parts.join(parameter)}/?$`).test(path);
   };
   if (picked && fits(picked)) return picked;
-  return about.routes.find((route) => !route.websocket && fits(route)) ?? null;
+  const rank = ({ path, websocket }) => path.split("<").length + (path.includes(":path>") ? 50 : 0) + (websocket ? 100 : 0);
+  return about.routes.filter(fits).sort((one, other) => rank(one) - rank(other))[0] ?? null;
 }
 
 function follow() { // what depends on other fields
   const typed = $("path").value.replace(/[?#].*/s, "");
   const route = routeOf(typed);
+  if (route !== picked) {
+    const method = $("method").value;
+    pick(route);
+    choose(method);
+  }
   $("policy").textContent = route ? inWords(route) : "No route has this path.";
   $("run").toggleAttribute("disabled", Boolean(route?.websocket));
   $("body-field").hidden = !hasBody($("method").value);
@@ -156,10 +170,9 @@ function recall() {
       (!method || (each.methods.includes(method) && (each.path === kept.get("route") || same(each.example, path)))),
   );
   pick(route ?? null);
-  if (route) $("routes").querySelector(`input[value="${about.routes.indexOf(route)}"]`).checked = true;
+  if (route) $("path").value = route.example;
   if (method) {
-    if (![...$("method").options].some((option) => option.value === method)) $("method").append(element("option", {}, method));
-    $("method").value = method;
+    choose(method);
     $("path").value = path;
   }
   if ([...$("origin").options].some(({ value }) => value === kept.get("origin"))) $("origin").value = kept.get("origin");
@@ -181,7 +194,9 @@ export function begin(told) {
   showRoutes();
   const byItself = recall();
   $("routes").addEventListener("change", (event) => {
-    pick(about.routes[event.target.value]);
+    const route = about.routes[event.target.value];
+    pick(route);
+    $("path").value = route.example ?? route.path;
     follow();
   });
   $("filter").addEventListener("input", find);
