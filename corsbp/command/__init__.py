@@ -4,6 +4,7 @@ The modules, from the entry inwards; imports run downwards only:
 
     cli               the arguments, and the module that each command runs
     why               an id: what it means, and what to do
+    try_page          the page of `corsbp try`, and the servers behind it
     audit             every route of an app with its policy, and the findings
     audit_deployment  what a deployment allows, beside the app
     edge_comparison   differences between an app and its deployment
@@ -13,7 +14,6 @@ The modules, from the entry inwards; imports run downwards only:
     audit_observed    what the responses of an app allow, as a table, for JSON, and as a file
     audit_report      the report of an audit: as text, as JSON, as annotations
     annotations       annotations of GitHub Actions
-    try_page          the page of `corsbp try`, and the servers behind it
     explain           one call of a page, step by step, as a browser makes it
     explain_output    what it prints
     explain_call      the call, the route that it reaches, and what to change
