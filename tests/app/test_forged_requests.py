@@ -30,6 +30,7 @@ from ..support import (
     send,
     send_async,
     send_through_asgi,
+    send_to_asgi_app,
     serve,
     without_cors,
 )
@@ -111,12 +112,12 @@ def test_the_table_over_http(touchup: bool) -> None:
     assert app.ctx.handled == sum(case.id is None for case in CASES)
 
 
-def test_the_table_through_the_asgi_client() -> None:
+def test_the_table_through_asgi() -> None:
     app = app_of_table()
     cases = [
         case for case in CASES if all(value.isascii() for _, value in case.headers)
-    ]  # as the client's are
-    check_table(cases, send_through_asgi(app, *map(as_request, cases)))
+    ]  # as httpx sends them
+    check_table(cases, send_to_asgi_app(app, *map(as_request, cases)))
     assert app.ctx.handled == sum(case.id is None for case in cases)
 
 

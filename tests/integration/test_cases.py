@@ -9,7 +9,7 @@ from sanic.response import HTTPResponse, text
 from corsbp import CorsGroup, cors_group
 
 from ..cases import CASES, LISTED, POLICIES, Case
-from ..support import HttpRequest, ReceivedResponse, new_app, send, send_through_asgi
+from ..support import HttpRequest, ReceivedResponse, new_app, send, send_to_asgi_app
 
 
 def sections() -> list[CorsGroup]:
@@ -57,7 +57,7 @@ def test_the_table_holds_over_http(touchup: bool) -> None:
     check(send(new_app(*sections(), TOUCHUP=touchup), *map(as_request, CASES)), CASES)
 
 
-def test_the_table_holds_through_the_asgi_client() -> None:
+def test_the_table_holds_through_asgi() -> None:
     # httpx removes characters that it does not find valid in the value of a header
     cases = [
         case
@@ -65,4 +65,4 @@ def test_the_table_holds_through_the_asgi_client() -> None:
         if all(origin.isprintable() and origin.strip() == origin for origin in case.origins)
     ]
     assert len(cases) > len(CASES) - 5
-    check(send_through_asgi(new_app(*sections()), *map(as_request, cases)), cases)
+    check(send_to_asgi_app(new_app(*sections()), *map(as_request, cases)), cases)

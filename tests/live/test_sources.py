@@ -363,9 +363,9 @@ DIFFERENT = [
 @pytest.mark.parametrize(("options", "words"), DIFFERENT)
 def test_groups_that_follow_one_function_with_other_options(options: dict[str, Any], words: str) -> None:
     """An error that names both groups: as they follow, or as an app has both."""
-    gc.collect()  # groups of other tests
 
     def pair() -> tuple[CorsGroup, CorsGroup, Callable[[], None]]:
+        gc.collect()  # the groups of an earlier pair, or of other tests
         first, second = group_of("one"), group_of("two")
         first.follow(origins_of_all)
         return first, second, lambda: second.follow(origins_of_all, **options)

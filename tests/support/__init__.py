@@ -49,7 +49,15 @@ from .requirements import (
     require_package,
     skip_or_fail,
 )
-from .servers import reserve_port, run_server, sanic_process, send, send_through_asgi, serve
+from .servers import (
+    reserve_port,
+    run_server,
+    sanic_process,
+    send,
+    send_through_asgi,
+    send_to_asgi_app,
+    serve,
+)
 
 __all__ = [
     "EVIL",
@@ -90,6 +98,7 @@ __all__ = [
     "send_async",
     "send_bytes",
     "send_through_asgi",
+    "send_to_asgi_app",
     "serve",
     "skip_or_fail",
     "text_handler",

@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import IO, Any
 
+import httpx
 from sanic import Sanic
 
 from corsbp.testing.transports import forget_starts
@@ -66,6 +67,32 @@ def send_through_asgi(app: Sanic, *requests: HttpRequest) -> list[ReceivedRespon
             )
             headers = [(key.decode(), value.decode()) for key, value in response.headers.raw]
             responses.append(ReceivedResponse(response.status, headers, response.content))
+        return responses
+
+    return asyncio.run(talk())
+
+
+def send_to_asgi_app(app: Sanic, *requests: HttpRequest) -> list[ReceivedResponse]:
+    """Send requests as an ASGI server does: the app starts once for all of them."""
+
+    async def talk() -> list[ReceivedResponse]:
+        responses = []
+        asgi: Any = app
+        asgi.asgi = True
+        # what Sanic does at `lifespan.startup`, but for its log
+        await asgi._startup()
+        await asgi._server_event("init", "before")
+        await asgi._server_event("init", "after")
+        transport = httpx.ASGITransport(app=asgi)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            for each in requests:
+                response = await client.request(
+                    each.method, each.path, headers=list(each.headers), content=each.body or None
+                )
+                headers = [(key.decode(), value.decode()) for key, value in response.headers.raw]
+                responses.append(ReceivedResponse(response.status_code, headers, response.content))
+        await asgi._server_event("shutdown", "before")
+        await asgi._server_event("shutdown", "after")
         return responses
 
     return asyncio.run(talk())
