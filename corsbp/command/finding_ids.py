@@ -99,7 +99,8 @@ EDGE_DIFFERENCE: Final = _declare(
     "{difference}",
     meaning="The deployment allows pages more or less than the app.",
     remedy="Look at the servers in front of the app: a header that they add, drop or replace, a response of "
-    "their own, a path or an `Origin` that they do not pass on.",
+    "their own, a path or an `Origin` that they do not pass on. If the app has changed since the file of "
+    "`--check` was made, make a new file.",
 )
 EDGE_HEADER_TWICE: Final = _declare(
     "edge-header-twice",
