@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+GAP: Final = 3
+"""Characters that Rich leaves between two columns of a table."""
+
+MARGINS: Final = 2
+"""Characters beside the table, on both sides together."""
 
 
 def print_table(
@@ -18,9 +25,13 @@ def print_table(
     is_dim: Callable[[Sequence[str]], bool],
 ) -> None:
     """Print a table: within the width of a terminal, and for programs with one line for each row."""
+    rows = [*rows]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=not out.is_terminal, overflow="fold")
+    widths = _fit_widths(columns, rows, out.width) if out.is_terminal else None
+    for place, column in enumerate(columns):
+        table.add_column(
+            column, width=widths[place] if widths else None, no_wrap=not out.is_terminal, overflow="fold"
+        )
     for row in rows:
         table.add_row(*map(Text, row), style="dim" if is_dim(row) else "")
     if out.is_terminal:
@@ -31,6 +42,21 @@ def print_table(
     # Rich pads each line to the width of the table.
     lines = captured.get().strip().splitlines()
     out.print("\n".join(line.strip() for line in lines), markup=False)
+
+
+def _fit_widths(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return widths of columns that break no word; if the words have no room, the longest ones are broken."""
+    cells = [[column, *(row[place] for row in rows)] for place, column in enumerate(columns)]
+    wanted = [max(map(len, column)) for column in cells]
+    widths = [max(len(word) for cell in column for word in cell.split() or [""]) for column in cells]
+    room = width - GAP * (len(columns) - 1) - MARGINS - sum(widths)
+    for _ in range(min(-room, sum(widths) - len(widths))):
+        widths[widths.index(max(widths))] -= 1
+    # The column that lacks most gets the next character.
+    for _ in range(min(room, sum(wanted) - sum(widths))):
+        missing = [most - given for most, given in zip(wanted, widths, strict=True)]
+        widths[missing.index(max(missing))] += 1
+    return widths
 
 
 def count_of(number: int, noun: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
 import re
@@ -13,12 +14,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from rich.console import Console
 from sanic import Blueprint, Sanic, text
 from sanic.exceptions import ServerError
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.app.inventory import list_routes, list_sections
 from corsbp.command.audit_declared import describe_policy
+from corsbp.command.console import print_table
 from corsbp.command.findings import ERRORS, FINDINGS, audit_app
 from corsbp.command.snapshot import compare_entries, compare_snapshots, from_json, take_snapshot
 
@@ -520,6 +523,24 @@ def test_terminal(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     _, out, _ = audit(app_with_everything())
     assert not colour.search(out) and "/three" in out
+
+
+@pytest.mark.parametrize(
+    ("width", "row"),
+    [
+        (70, ["GET   /items/<number:int>   https://app.example; credentials"]),
+        (50, ["GET   /items/<number:int>   https://app.example;", "credentials"]),
+        (40, ["GET   /items/<number   https://app.exa", ":int>            mple;", "credentials"]),
+        (12, ["G   /   ht", "E   i   tp", "T   t   s:"]),
+    ],
+)
+def test_words_of_a_table_are_whole_if_they_have_room(width: int, row: list[str]) -> None:
+    out = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    cells = ["GET", "/items/<number:int>", "https://app.example; credentials"]
+    print_table(["", "path", "allows"], [cells], out, is_dim=lambda _: False)
+    printed = [line.strip() for line in out.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    place = next(number for number, line in enumerate(printed) if line.startswith("G"))
+    assert printed[place : place + len(row)] == row
 
 
 def test_ignore(audit: Any) -> None:
