@@ -3,7 +3,7 @@
 The modules, from the entry inwards; imports run downwards only:
 
     cli               the arguments, and the module that each command runs
-    why               an id: what it means, and what to do
+    why               an id or a browser's message: what it means, and what to do
     try_page          the page of `corsbp try`, and the servers behind it
     audit             every route of an app with its policy, and the findings
     audit_deployment  what a deployment allows, beside the app

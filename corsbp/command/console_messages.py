@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -135,3 +136,31 @@ def _values(sent: Sent, response: Answer, method: str) -> dict[str, str]:
         "method": shorten(method),
         "header": shorten(next((name for name in requested.split(",") if name not in allowed), "")),
     }
+
+
+# --- from a message to ids ---
+
+
+def find_stops(text: str) -> list[str]:
+    """Return the ids of `STOPS` that a browser's message can be about."""
+    found = [
+        stop for stop, row in MESSAGES.items() if any(_pattern(template).search(text) for template in row)
+    ]
+    if PREFLIGHT not in text:
+        return found
+    # Chromium has the same words after these for a preflight as for the response.
+    return [stop if stop.startswith("preflight-") else f"preflight-{stop}" for stop in found]
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """Return a pattern of a message, whatever its values are, without the full stop and the status."""
+    constant = template.partition(" Status code: ")[0].rstrip(".")
+    parts = re.split(r"\{\w+\}", constant)
+    return re.compile(".*".join(map(re.escape, parts)))
+
+
+def suggest_command(text: str) -> str:
+    """Return the command that shows each step of the call that a browser's message is about."""
+    url = re.search(r"(?:at|load) '?(https?://[^\s']+?)[.']?(?:\s|$)", text)
+    origin = re.search(r"origin '?([a-z][a-z0-9+.-]*://[^\s']+|null)", text, re.IGNORECASE)
+    return f"corsbp explain {url[1] if url else 'URL'} --origin {origin[1] if origin else 'ORIGIN'}"

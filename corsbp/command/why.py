@@ -1,4 +1,4 @@
-"""`corsbp why ID`: what an id means, and what to do."""
+"""`corsbp why ID`: what an id, or a message in a browser's console, means, and what to do."""
 
 from __future__ import annotations
 
@@ -60,10 +60,12 @@ def _load_stops() -> Mapping[str, Explanation]:
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Declare `corsbp why`."""
     parser.description = (
-        "Explain an id of an error, a warning, a finding or a log line: what it means, and what to do. "
-        "Without an id, list all ids. Needs no extra."
+        "Explain an id of an error, a warning, a finding or a log line, or a message in a browser's console: "
+        "what it means, and what to do. Without an id, list all ids. Ids need no extra."
     )
-    parser.add_argument("id", nargs="?", metavar="ID", help="as it is printed: origin-trailing-slash")
+    parser.add_argument(
+        "id", nargs="?", metavar="ID", help="as it is printed: origin-trailing-slash; or a message in quotes"
+    )
     parser.set_defaults(run=run)
 
 
@@ -74,6 +76,8 @@ def run(arguments: argparse.Namespace, *_: object) -> int:
         for table in known:
             print(f"{_plain(table.heading)}:", *(f"  {row.id}" for row in table.rows), "", sep="\n")
         return 0
+    if " " in arguments.id.strip():
+        return _explain_message(arguments.id, known)
     id_ = arguments.id.strip("[]`")
     # One id can be in two tables: `origin-null` is an error in a policy, and a reason to refuse a page.
     found = list(_explain(id_, known))
@@ -82,6 +86,21 @@ def run(arguments: argparse.Namespace, *_: object) -> int:
         hint = f"meant: {close[0]}" if close else "corsbp why lists them"
         raise CommandError(f"no id is called {id_!r}; {hint}")
     print(*found, sep="\n\n")
+    return 0
+
+
+def _explain_message(message: str, known: list[Table]) -> int:
+    """Print the explanation of a message in a browser's console, and the command that shows each step."""
+    try:
+        from .console_messages import find_stops, suggest_command  # noqa: PLC0415  # needs the extra
+    except ModuleNotFoundError as error:
+        raise CommandError("a browser's message needs: pip install 'corsbp[cli]'") from error
+    stops = find_stops(message)
+    if not stops:
+        page = "corsbp/README.md: Messages in the browser's console"
+        raise CommandError(f"no message of CORS has these words; see {page}, and {suggest_command(message)}")
+    print(*(text for stop in stops for text in _explain(stop, known)), sep="\n\n")
+    print(f"\nEach step, and the line to change: {suggest_command(message)}")
     return 0
 
 

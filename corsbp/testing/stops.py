@@ -49,7 +49,7 @@ _explain(
 _explain(
     "no-cors-method",
     meaning='Mode "no-cors" allows only GET, HEAD and POST.',
-    remedy="Remove the mode.",
+    remedy='Remove the mode, and allow the page\'s origin: the default mode is "cors".',
 )
 _explain(
     "no-cors-redirect",
@@ -59,7 +59,7 @@ _explain(
 _explain(
     "same-origin-only",
     meaning='Mode "same-origin" does not allow requests to another origin.',
-    remedy="Remove the mode.",
+    remedy='Remove the mode: the default is "cors".',
 )
 _explain(
     "scheme-not-http",
@@ -95,7 +95,8 @@ _explain(
 _explain(
     "preflight-redirect",
     meaning="The preflight was redirected.",
-    remedy="Call the URL that the redirect goes to: often with a slash at its end, or with https.",
+    remedy="Call the URL that the redirect goes to: often with a slash at its end, or with https. If it "
+    "goes to a login, let OPTIONS requests pass there.",
 )
 _explain(
     "preflight-status",
@@ -105,27 +106,31 @@ _explain(
 _explain(
     "preflight-origin-missing",
     meaning="The preflight response allows no origin.",
-    remedy="Check that the route is in a section, and that `allow_origins` has the page's origin.",
+    remedy="Check that the route is in a section, that `allow_origins` has the page's origin, and that "
+    "no proxy responds to OPTIONS itself.",
 )
 _explain(
     "preflight-origin-several",
     meaning="The preflight response names more than one allowed origin.",
-    remedy="Set the header in one place: remove it from the proxy, or from other CORS code.",
+    remedy="Set the header in one place: remove it from the proxy (in nginx, an `add_header` with "
+    "`always`), or from other CORS code.",
 )
 _explain(
     "preflight-origin-any",
     meaning="The preflight response allows `*`, but the page sends credentials.",
-    remedy="Name the origins in `allow_origins`, with `allow_credentials=True`; or send no credentials.",
+    remedy="Name the origins in `allow_origins`, with `allow_credentials=True`; or send no credentials. "
+    "A beacon always sends them: send its data as text.",
 )
 _explain(
     "preflight-origin-other",
     meaning="The preflight response allows another origin.",
-    remedy="Add the page's origin to `allow_origins`.",
+    remedy="Compare the two origins letter by letter: the scheme, `www.`, the port. Then open the page "
+    "at the allowed origin, or add its origin to `allow_origins`.",
 )
 _explain(
     "preflight-credentials",
     meaning="The preflight response does not allow credentials.",
-    remedy="Write `allow_credentials=True`, or send no credentials.",
+    remedy="Write `allow_credentials=True` in the section of this method, or send no credentials.",
 )
 _explain(
     "preflight-malformed",
@@ -181,13 +186,14 @@ _explain(
 _explain(
     "origin-missing",
     meaning="The response allows no origin.",
-    remedy="Check that the route is in a section, that `allow_origins` has the page's origin, and that the "
-    "response comes from the app and not from a proxy.",
+    remedy="Check that the route is in a section, that `allow_origins` has the page's origin, and that "
+    "the response comes from the app and not from a proxy.",
 )
 _explain(
     "origin-several",
     meaning="The response names more than one allowed origin.",
-    remedy="Set the header in one place: remove it from the proxy, or from other CORS code.",
+    remedy="Set the header in one place: remove it from the proxy (in nginx, an `add_header`), or from "
+    "other CORS code.",
 )
 _explain(
     "origin-any",
@@ -197,7 +203,8 @@ _explain(
 _explain(
     "origin-other",
     meaning="The response allows another origin.",
-    remedy="Add the page's origin to `allow_origins`.",
+    remedy="Compare the two origins letter by letter, and add the page's origin to `allow_origins`. If "
+    "it is there, look for a cache that ignores `Vary`.",
 )
 _explain(
     "credentials",
@@ -243,7 +250,8 @@ _explain(
 _explain(
     "handshake-refused",
     meaning="The server does not open the WebSocket.",
-    remedy="Add the page's origin to `allow_origins`, and look for a login that the handshake does not pass.",
+    remedy="Add the page's origin to `allow_origins`, and look for a login that the handshake does not "
+    "pass. For the server's own page behind a proxy, pass the header `Host` on.",
 )
 
 # --- responses that a page gets, but cannot read ---

@@ -29,6 +29,7 @@ def make_result(stop: str, *headers: tuple[str, str], status: int = 200, **reque
 def test_messages_of_the_reference() -> None:
     readme = (ROOT / "corsbp" / "README.md").read_text()
     table = readme[readme.index("## Messages in the browser's console") : readme.index("### Failed to fetch")]
+    assert "Permission was denied for this request to access the `loopback` address space" in readme
     assert set(MESSAGES) < set(STOPS)
     values = {"origin": ORIGIN, "status": "405", "credentials": "", "method": "PUT", "header": "x-foo"}
     for stop, row in MESSAGES.items():

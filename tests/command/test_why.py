@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from corsbp.command import main
+from corsbp.command.console_messages import MESSAGES, PREFLIGHT
 from corsbp.command.findings import FINDINGS
 from corsbp.command.why import tables
 from corsbp.policy.problems import PROBLEMS, WARNINGS
 from corsbp.testing import STOPS
 
-from ..support import ROOT
+from ..support import ORIGIN, ROOT
 
 
 @pytest.fixture
@@ -49,6 +50,13 @@ def test_id_of_a_check(why: Any) -> None:
         "preflight-status\n  The preflight response does not have an OK status (200 to 299).\n"
     )
     assert "\n  What to do: Let OPTIONS requests pass proxies and logins." in out
+
+
+def test_each_check_has_a_remedy_of_its_own() -> None:
+    (stops,) = (table for table in tables() if table.name == "stops")
+    remedies = [row.remedy for row in stops.rows]
+    assert sorted(set(remedies)) == sorted(remedies)
+    assert not [each for each in remedies if "explain" in each]
 
 
 @pytest.mark.parametrize("id_", sorted({*PROBLEMS, *WARNINGS, *FINDINGS, *STOPS}))
@@ -95,3 +103,55 @@ def test_without_extra(arguments: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-I", "-c", code, *arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "") and done.stdout
+
+
+CHROMIUM = (
+    "Access to fetch at 'https://api.example/items?a=1' from origin 'https://app.example' has been blocked "
+    "by CORS policy: "
+)
+FIREFOX = (
+    "Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at "
+    "https://api.example/items?a=1. "
+)
+
+
+@pytest.mark.parametrize("stop", MESSAGES)
+def test_message_of_a_console(stop: str, why: Any) -> None:
+    """Each browser's message leads to its id, and to the command that shows each step."""
+    values = {
+        "origin": ORIGIN,
+        "status": "405",
+        "allowed": f"{ORIGIN}, *" if stop == "origin-several" else "https://www.app.example",
+        "credentials": "",
+        "method": "PUT",
+        "header": "x-foo",
+    }
+    chromium, firefox, safari = (text.format_map(values) for text in MESSAGES[stop])
+    command = "Each step, and the line to change: corsbp explain"
+    status, out, err = why(f"{CHROMIUM}{chromium} Have the server send the header with a valid value.")
+    assert (status, err) == (0, "") and out.startswith(f"{stop}\n  ")
+    assert out.endswith(f"\n\n{command} https://api.example/items?a=1 --origin {ORIGIN}\n")
+    _, out, _ = why(FIREFOX + firefox)
+    assert f"{stop}\n  " in out
+    assert out.endswith(f"{command} https://api.example/items?a=1 --origin ORIGIN\n")
+    _, out, _ = why(safari)
+    assert f"{stop}\n  " in out
+    assert out.endswith(f"{command} URL --origin {ORIGIN if ORIGIN in safari else 'ORIGIN'}\n")
+
+
+def test_message_about_a_preflight(why: Any) -> None:
+    message = MESSAGES["origin-missing"][0]
+    _, out, _ = why(f"{CHROMIUM}{PREFLIGHT}{message}")
+    assert out.startswith("preflight-origin-missing\n") and "\norigin-missing" not in out
+
+
+def test_unknown_message(why: Any) -> None:
+    status, out, err = why("Failed to fetch")
+    assert (status, out) == (2, "")
+    assert err.startswith("corsbp: no message of CORS has these words; see corsbp/README.md: Messages in ")
+
+
+def test_message_without_the_extra(why: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "corsbp.command.console_messages", None)
+    expected = "corsbp: a browser's message needs: pip install 'corsbp[cli]'\n"
+    assert why("Failed to fetch") == (2, "", expected)
