@@ -31,6 +31,7 @@ The modules, from the entry inwards; imports run downwards only:
     loading           `module:app` as typed: the app, or a message that says what was found instead
     findings          what is odd about the routes of an app
     request_findings  what check_requests does not check
+    suffix_list       the age of the public suffix list
     finding           one finding
     finding_ids       ids of what only an audit finds: message, meaning, remedy
     other_cors        the settings of other CORS packages in an app
@@ -42,7 +43,7 @@ The modules, from the entry inwards; imports run downwards only:
     errors            errors that are printed without a traceback
     console_messages  what browsers print in their consoles
 
-Needs the extra `corsbp[cli]`, except for `why`.
+Needs the extra "cli", except for `why`.
 """
 
 from __future__ import annotations

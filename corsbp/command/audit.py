@@ -26,6 +26,7 @@ from .finding import Finding
 from .findings import FINDINGS, audit_app
 from .loading import collect_sections, load_app, redirect_app_output
 from .snapshot import compare_snapshots, from_json, take_snapshot, to_json
+from .suffix_list import describe_suffix_list
 from .targets import list_targets, parse_queries
 
 UNREADABLE: Final = frozenset({"two-sections", "ctx-cors-invalid"})
@@ -113,6 +114,8 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
         report = _audit_observed(app, arguments, before, err)
     else:
         report = _audit_declared(app, arguments, before, made)
+        if report.table:
+            err.print(describe_suffix_list(), markup=False)
     report.findings = [each for each in report.findings if not _is_ignored(each, arguments.ignore)]
     if arguments.snapshot:
         return _write(arguments.snapshot, report.snapshot, err)

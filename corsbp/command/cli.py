@@ -26,7 +26,7 @@ MODULES: Final = {"try": "try_page"}
 """The modules of commands whose names Python does not allow for a module."""
 
 REQUIRED: Final = ("httpx", "rich")
-"""Packages that the extra `corsbp[cli]` installs: for requests, and for the terminal. `why` needs none."""
+"""Packages that the extra "cli" installs: for requests, and for the terminal. `why` needs none."""
 
 EXAMPLES = """\
 examples:
@@ -47,7 +47,7 @@ def run(arguments: Sequence[str] | None) -> int:
     own, of_app = _split_arguments(sys.argv[1:] if arguments is None else list(arguments))
     name = next((each for each in own if not each.startswith("-")), None)
     if missing := _missing_packages(name):
-        print(f"corsbp: {' and '.join(missing)} missing: pip install 'corsbp[cli]'", file=sys.stderr)
+        print(f'corsbp: this needs the extra "cli" of corsbp: no {" and no ".join(missing)}', file=sys.stderr)
         return 2
     parsed = _parser(name).parse_args(own)
     for stream in (sys.stdout, sys.stderr):
@@ -95,13 +95,29 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"corsbp {corsbp.__version__}")
+    parser.add_argument(
+        "--version",
+        action=_PrintVersion,
+        nargs=0,
+        help="show the version, and the age of the public suffix list",
+    )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=summary)
         if name == command:
             import_module(f".{MODULES.get(name, name)}", __package__).add_to(subparser)
     return parser
+
+
+class _PrintVersion(argparse.Action):
+    """The option `--version`."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print the version of corsbp and the age of its data."""
+        from .suffix_list import describe_suffix_list  # noqa: PLC0415  # other runs do not read the list
+
+        print(f"corsbp {corsbp.__version__}\n{describe_suffix_list()}")
+        parser.exit()
 
 
 def _consoles_for(command: str | None) -> tuple[Any, ...]:

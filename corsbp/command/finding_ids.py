@@ -91,6 +91,14 @@ ANY_ORIGIN: Final = _declare(
     meaning='A section allows every origin by default, not by a written `"*"`.',
     remedy='If every origin is meant, write `allow_origins="*"`. Otherwise name the origins.',
 )
+SUFFIX_LIST_OLD: Final = _declare(
+    "suffix-list-old",
+    "the public suffix list is of {day}",
+    meaning="The installed public suffix list is older than a year. It lacks newer domains below which "
+    "anybody can register names, so a policy with credentials can have a wildcard for them.",
+    remedy="Run `pip install -U publicsuffixlist`, or change its version in the file that pins your "
+    "packages.",
+)
 
 # --- of a deployment: `corsbp audit --observed --at` ---
 

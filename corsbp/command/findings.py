@@ -26,6 +26,7 @@ from .finding_ids import AUDIT_FINDINGS
 from .other_cors import applied_sanic_ext_origins, find_other_cors, iterate_routes
 from .request_findings import check_forged_requests
 from .source_lines import format_line, locate_handler
+from .suffix_list import check_suffix_list
 
 FINDINGS: Final = PROBLEMS | WARNINGS | AUDIT_FINDINGS.keys()
 """Every id that a finding can have."""
@@ -66,6 +67,7 @@ def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[
         *check_forged_requests(routes, policies),
         *_check_open_sections(sections),
         *_check_other_cors(app, routes),
+        *check_suffix_list(app.name),
     }
     return routes, sort_findings(findings)
 

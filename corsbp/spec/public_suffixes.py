@@ -5,7 +5,10 @@ https://publicsuffix.org, https://github.com/publicsuffix/list/wiki/Format
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from .hosts import to_ascii
@@ -49,6 +52,15 @@ def registrable_domain(name: str) -> str | None:
     while not is_public_suffix(name):
         domain, name = name, name.partition(".")[2]
     return domain
+
+
+def list_date() -> date | None:
+    """Return the day of the installed list; None if its first lines do not have it."""
+    from publicsuffixlist import PSLFILE  # noqa: PLC0415, because the import takes time
+
+    with open(PSLFILE, encoding="utf-8") as lines:
+        found = re.search(r"^// VERSION: (\d{4}-\d\d-\d\d)_", "".join(islice(lines, 20)), re.M)
+    return date.fromisoformat(found[1]) if found else None
 
 
 @cache

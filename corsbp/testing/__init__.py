@@ -46,7 +46,7 @@ Sanic or httpx:
     short_text           URLs and lists as short text
     stops                ids of what can stop a page
 
-Needs the extra `corsbp[testing]`.
+Needs the extra "testing".
 """
 
 try:
@@ -59,9 +59,8 @@ try:
 except ModuleNotFoundError as error:
     if f"{error.name}".partition(".")[0] not in ("anyio", "httpx"):
         raise
-    raise ModuleNotFoundError(
-        "corsbp.testing needs: pip install 'corsbp[testing]'", name=error.name
-    ) from None
+    message = f'corsbp.testing needs the extra "testing" of corsbp: no {error.name}'
+    raise ModuleNotFoundError(message, name=error.name) from None
 
 __all__ = [
     "STOPS",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -16,6 +17,12 @@ from corsbp.command import main
 def _collect_garbage() -> None:
     """Collect the tasks of earlier files: the command would print what asyncio logs about them."""
     gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _new_suffix_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Date the public suffix list today: an old list, as in the oldest environment, is a finding."""
+    monkeypatch.setattr("corsbp.command.suffix_list.list_date", date.today)
 
 
 @pytest.fixture

@@ -229,7 +229,7 @@ def test_missing_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     found = util.find_spec
     monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "rich" else found(name))
     assert command.main(["audit", "examples.versions"]) == 2
-    assert capsys.readouterr().err == "corsbp: rich missing: pip install 'corsbp[cli]'\n"
+    assert capsys.readouterr().err == 'corsbp: this needs the extra "cli" of corsbp: no rich\n'
     for option, expected in {
         "--version": f"corsbp {corsbp.__version__}\n",
         "--help": "usage: corsbp ",

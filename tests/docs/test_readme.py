@@ -111,20 +111,16 @@ def test_extras_that_the_pages_install() -> None:
     setup.read(ROOT / "setup.cfg")
     found = {
         target
-        for page in (
-            "README.md",
-            "corsbp/README.md",
-            "examples/README.md",
-            "tests/README.md",
-            "CONTRIBUTING.md",
+        for page in PAGES
+        for target in re.findall(
+            r"pip install (?:-e )?'?([^\s']*corsbp[^\s']*|\.[^\s']*)", (ROOT / page).read_text()
         )
-        for target in re.findall(r"pip install (?:-e )?'([^']+)'", (ROOT / page).read_text())
     }
     for target in found:
         path, _, extras = target.rstrip("]").partition("[")
         assert path in (".", "../corsbp"), target
-        assert {*extras.split(",")} <= {*setup["options.extras_require"]}, target
-    assert found
+        assert {*extras.split(",")} <= {"", *setup["options.extras_require"]}, target
+    assert {".", "../corsbp", "../corsbp[cli]", "../corsbp[testing]"} <= found
 
 
 def prose(text: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
+
 import pytest
 
 from corsbp.spec import public_suffixes
-from corsbp.spec.public_suffixes import is_below_public_suffix, registrable_domain
+from corsbp.spec.public_suffixes import is_below_public_suffix, list_date, registrable_domain
 
 from .test_origins import problems_of
 
@@ -103,3 +106,22 @@ def test_wildcards_above_public_suffixes() -> None:
     assert [name for name in names if registrable_domain(name) != package.privatesuffix(name)] == []
     hidden = [name for name in above if not public_suffixes.is_public_suffix(name)]
     assert 400 < len(hidden) < 600, len(hidden)
+
+
+@pytest.mark.parametrize(
+    ("head", "day"),
+    [
+        ("// Mozilla\n\n// VERSION: 2025-01-10_10-28-58_UTC\n", date(2025, 1, 10)),
+        ("// VERSION: 2025\n", None),
+        ("// Mozilla\n" * 20 + "// VERSION: 2025-01-10_10-28-58_UTC\n", None),
+    ],
+)
+def test_the_day_of_the_list(
+    head: str, day: date | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import publicsuffixlist
+
+    assert date(2025, 1, 1) < (list_date() or date.min) <= date.today()
+    (tmp_path / "list").write_text(head)
+    monkeypatch.setattr(publicsuffixlist, "PSLFILE", str(tmp_path / "list"))
+    assert list_date() == day
