@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: refused pages and live origins. Needs the extra `corsbp[prometheus]`.
+"""Metrics for Prometheus: refused pages and live origins. Needs the extra "prometheus".
 
     corsbp.metrics.setup(app)  # import corsbp.metrics
 

@@ -10,6 +10,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from ..support import ROOT, skip_or_fail
 
@@ -109,6 +110,26 @@ def test_a_release_needs_the_tests_of_its_commit() -> None:
     needs = [re.findall(r"^    (?:uses|needs): (.+)$", each, re.M) for each in jobs]
     assert needs == [["$/.github/workflows/tests.yml"], ["tests"], ["build"]]
     assert "\n  workflow_call:" in (GITHUB / "workflows" / "tests.yml").read_text()
+
+
+def test_the_lowest_versions_are_run() -> None:
+    """`.ci/install` reads them from setup.cfg: those of the package, and of all its extras."""
+    assert '.ci/install "$oldest" lowest ' in (SCRIPTS / "run").read_text()
+    tests = (GITHUB / "workflows" / "tests.yml").read_text()
+    assert '          - python: "3.10"\n            sanic: lowest\n' in tests
+    (command,) = re.findall(r"sed .* setup\.cfg", (SCRIPTS / "install").read_text())
+    output = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lists = [config["options"]["install_requires"], *config["options.extras_require"].values()]
+    lines = (line for text in lists for line in text.splitlines() if line and line[0] != "#")
+    lowest: dict[str, str] = {}
+    for requirement in map(Requirement, lines):
+        if requirement.name != "corsbp":
+            (bound,) = (each.version for each in requirement.specifier if each.operator == ">=")
+            # two extras may need one package, and pip takes one version
+            assert lowest.setdefault(requirement.name, bound) == bound
+    assert {*output.splitlines()} == {f"{name}=={version}" for name, version in lowest.items()}
 
 
 def test_every_supported_python_is_run() -> None:

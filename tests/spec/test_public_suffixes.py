@@ -89,12 +89,12 @@ def test_wildcards_above_public_suffixes() -> None:
 
     with open(publicsuffixlist.PSLFILE, encoding="utf-8") as file:
         rules = [line.split()[0] for line in file if line.strip() and not line.startswith("//")]
-    assert len(rules) > 9000
+    assert len(rules) > 8000
     above = set()
     for rule in rules:
         labels = rule.lstrip("!*.").encode("idna").decode().split(".")
         above |= {".".join(labels[start:]) for start in range(1, len(labels))}
-    assert len(above) > 900
+    assert len(above) > 800
     assert not [name for name in above if not is_below_public_suffix(f"https://*.{name}")]
     # publicsuffixlist compiles the list in another way
     package = publicsuffixlist.PublicSuffixList()
