@@ -24,7 +24,13 @@ from ..support import as_handler, new_app
 
 ONE, TWO, EVIL, OWN = "https://app.example", "https://two.example:8443", "https://evil.example", "api.example"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-ALLOWED = {"any": "*", "one": [ONE], "list": [ONE, TWO], "function": lambda origin, _: origin in (ONE, TWO)}
+ALLOWED = {
+    "any": "*",
+    "one": [ONE],
+    "list": [ONE, TWO],
+    "patterns": [TWO, "https://*.app.example:*"],
+    "function": lambda origin, _: origin in (ONE, TWO),
+}
 LINES: dict[str, list[str]] = {
     "origin": [
         *(ONE, ONE, TWO, EVIL, "null", "NULL", "", f"https://{OWN}", f"http://{OWN}", f"https://{OWN}:443"),
@@ -44,6 +50,12 @@ LINES: dict[str, list[str]] = {
             "https://a b",
             f"{ONE},{EVIL}",
             "https://app.example:0",
+            *(
+                "https://a.app.example",
+                "https://a.b.app.example:8443",
+                "https://.app.example",
+                "http://a.app.example",
+            ),
         ),
     ],
     "sec-fetch-site": [
@@ -102,11 +114,16 @@ def oracle(fields: dict[str, Any], method: str, host: str, pairs: Pairs) -> str 
 
 def _is_named(fields: dict[str, Any], origin: str) -> bool:
     declared = fields["allow_origins"]
-    return bool(declared(origin, None)) if callable(declared) else origin in declared
+    if callable(declared):
+        return bool(declared(origin, None))
+    is_below = re.fullmatch(r"https://([a-z0-9_-]+\.)+app\.example(:[1-9][0-9]*)?", origin) is not None
+    return origin in declared or ("https://*.app.example:*" in declared and is_below)
 
 
 def _is_well_formed(origin: str) -> bool:
-    found = re.fullmatch(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+)(?::([0-9]+))?", origin.lower())
+    found = re.fullmatch(
+        r"([a-z][a-z0-9+.-]*)://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?)(?::([0-9]+))?", origin.lower()
+    )
     is_file = origin.lower() in ("null", "file://")
     return is_file or (found is not None and (found[3] is None or 0 < int(found[3]) < 65536))
 
