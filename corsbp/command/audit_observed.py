@@ -16,7 +16,7 @@ from .errors import CommandError
 from .loading import collect_errors, redirect_app_output
 from .observed_app import observe_app
 from .observed_method import NO_CHECK, NO_WRITER, UNKNOWN_ORIGIN, ObservedMethod, Target, describe_origin
-from .snapshot import VERSION, Change, Entry, compare_entries
+from .snapshot import VERSION, Change, Entry, compare_entries, find_entry
 
 NO_RESPONSE: Final = "no_response"
 """The key of an entry in a file, for a method that did not respond."""
@@ -158,11 +158,11 @@ def compare_snapshots(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Ch
     before, after = old["routes"], new["routes"]
     changes: list[Change] = []
     for route in sorted({*before, *after}):
-        old_entry, new_entry = before.get(route, {}), after.get(route, {})
+        old_entry, new_entry = find_entry(before, route) or {}, find_entry(after, route)
         if NO_RESPONSE in old_entry:
             continue
-        reason = "the route is gone" if route not in after else new_entry.get(NO_RESPONSE)
-        old_grants, new_grants = (entry.get("grants", {}) for entry in (old_entry, new_entry))
+        reason = "the route is gone" if new_entry is None else new_entry.get(NO_RESPONSE)
+        old_grants, new_grants = ((entry or {}).get("grants", {}) for entry in (old_entry, new_entry))
         for origin in new["observed"]:
             found = _compare_grants(describe_origin(origin), old_grants.get(origin), new_grants.get(origin))
             for text, is_wider in found:

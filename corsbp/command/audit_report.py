@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -91,19 +92,21 @@ def _print_changes(changes: Sequence[Change], out: Console) -> None:
     if not changes:
         out.print("nothing changed", markup=False)
         return
-    routes_by_change: dict[tuple[str, bool], list[str]] = {}
+    counts = Counter((change.text, change.is_wider) for change in changes)
+    shared = [each for each, count in counts.items() if count > MAX_EQUAL_LINES]
+    for text, is_wider in shared:
+        routes = [change.route for change in changes if (change.text, change.is_wider) == (text, is_wider)]
+        out.print(Text(f"{count_of(len(routes), 'method')}: {text}", style=_style_of(is_wider)))
+        out.print(Text(f"  {', '.join(routes)}"))
     for change in changes:
-        routes_by_change.setdefault((change.text, change.is_wider), []).append(change.route)
-    for change in changes:
-        routes = routes_by_change[change.text, change.is_wider]
-        style = "red" if change.is_wider else "green"
-        if len(routes) <= MAX_EQUAL_LINES:
-            out.print(Text(str(change), style=style))
-        elif change.route == routes[0]:
-            out.print(Text(f"{count_of(len(routes), 'method')}: {change.text}", style=style))
-            out.print(Text(f"  {', '.join(routes)}"))
+        if (change.text, change.is_wider) not in shared:
+            out.print(Text(str(change), style=_style_of(change.is_wider)))
     wider = sum(change.is_wider for change in changes)
     out.print(f"{count_of(len(changes), 'change')}, {wider} of them wider", markup=False)
+
+
+def _style_of(is_wider: bool) -> str:
+    return "red" if is_wider else "green"
 
 
 def count_findings(findings: Iterable[Finding]) -> str:

@@ -14,7 +14,7 @@ from .edge_checks import is_cached_for_another_origin
 from .finding import Finding, make_finding
 from .observed_method import UNKNOWN_ORIGIN, ObservedMethod, Target, describe_origin
 from .server_responses import origin_of
-from .snapshot import FUNCTION, Entry, compare_entries
+from .snapshot import FUNCTION, Entry, compare_entries, find_entry
 
 MAX_ORIGINS: Final = 3
 """Origins of a route's policy that are compared: caches need two of them."""
@@ -34,7 +34,7 @@ class Expectations:
         A cache keeps the first response: that of an allowed origin, which must not reach another page.
         """
         if self._observed is not None:
-            grants = self._routes.get(target.key, {}).get("grants", {})
+            grants = (find_entry(self._routes, target.key) or {}).get("grants", {})
             return sorted(self._observed, key=lambda origin: (grants.get(origin) is None, origin))
         entries = _list_entries(self._routes.get(target.key, {}))
         examples = [entry.replace("://*.", "://any.").removesuffix(":*") for entry in entries]
@@ -43,12 +43,12 @@ class Expectations:
     def has(self, target: Target) -> bool:
         """Return whether the snapshot has the facts for a target, which may be that it has no CORS."""
         if self._observed is not None:
-            return target.key in self._routes
+            return find_entry(self._routes, target.key) is not None
         return target.route.name != ""  # A path without a route is in no policy.
 
     def grant_for(self, target: Target, origin: str) -> tuple[bool, Entry | None]:
         """Return whether the grant for an origin is known, and the grant."""
-        entry = self._routes.get(target.key)
+        entry = find_entry(self._routes, target.key)
         if self._observed is not None:
             return True, (entry or {}).get("grants", {}).get(origin)
         if entry is None:

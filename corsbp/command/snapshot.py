@@ -18,6 +18,8 @@ Entry: TypeAlias = Mapping[str, Any]
 """What one method of a route allows: origins, credentials, names of headers."""
 
 VERSION = 1
+NO_ROUTE = "(no route)"
+"""The last part of a path that stands for every path below a prefix that has no route."""
 AUTHORIZATION = "authorization"
 FUNCTION = "function "
 """Begins the name of an origin function in a list of origins: no origin has a space."""
@@ -96,6 +98,19 @@ def _list_origins(policy: CorsPolicy) -> str | list[str]:
 
 def _list_names(names: str | Iterable[str]) -> str | list[str]:
     return names if isinstance(names, str) else sorted(names)
+
+
+def find_entry(routes: Mapping[str, Any], key: str) -> Any:
+    """Return the entry of a method, or None.
+
+    A path without a route, below a prefix that the app did not have: the entry of the next shorter prefix.
+    """
+    method, _, place = key.partition(" ")
+    prefix, slash, name = place.rpartition("/")
+    while name == NO_ROUTE and prefix and key not in routes:
+        prefix = prefix.rpartition("/")[0]
+        key = f"{method} {prefix}{slash}{name}"
+    return routes.get(key)
 
 
 # --- changes ---

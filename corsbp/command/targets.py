@@ -14,12 +14,10 @@ from corsbp.app.inventory import RouteInfo, list_prefixes, list_routes
 
 from .errors import CommandError
 from .observed_method import Target
+from .snapshot import NO_ROUTE
 
 HOST: Final = "api.example"
 """The host of an app in memory, for the browser, if the route does not name a host."""
-
-NO_ROUTE: Final = "(no route)"
-"""The last part of a path in the table that stands for every path without a route."""
 
 
 def parse_queries(options: Iterable[str]) -> dict[str, str]:

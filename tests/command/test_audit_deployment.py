@@ -393,6 +393,16 @@ def test_own_pages(deployment: Any) -> None:
     assert lines[-1] == f"not compared, as these are the deployment's own pages: {AT}"
 
 
+def test_file_without_a_prefix(deployment: Any, audit: Any, tmp_path: Path) -> None:
+    """Paths without a route are compared with those of the next shorter prefix, as they were before."""
+    file = tmp_path / "cors.json"
+    bare = new_app()
+    bare.add_route(handler, "/web", name="web")
+    assert audit(bare, "--observed", "--snapshot", str(file))[0] == 0
+    _, lines, *_ = deployment(make_app(allow_origins="*"), lambda *_: allow("*"), "--check", str(file))
+    assert "error GET /api/(no route): gained an unknown origin [edge-difference]" in lines
+
+
 def test_json(deployment: Any) -> None:
     _, lines, *_ = deployment(make_app(**TWO_ORIGINS), lambda *_: NONE, "--json")
     found = json.loads("\n".join(lines))

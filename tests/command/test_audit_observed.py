@@ -188,9 +188,31 @@ def test_migration(audit: Any, tmp_path: Path) -> None:
     status, out, _ = audit(bare, *checked)
     assert status == 0
     assert f"GET /own: lost {ORIGIN}\n" in out
-    shared = f"7 methods: lost {ORIGIN}: the route is gone\n  DELETE /own, GET /one/(no route), GET /one/item"
+    shared = f"6 methods: lost {ORIGIN}: the route is gone\n  DELETE /own, GET /one/item/<number:int>, GET"
     assert out.startswith(shared), "more than three methods share a line"
+    assert f"GET /one/(no route): lost {ORIGIN}\n" in out
     assert "WebSocket /chat: lost an unknown origin: the route is gone\n" in out
+
+
+def test_a_prefix_that_the_app_did_not_have(audit: Any, tmp_path: Path) -> None:
+    """Its paths without a route are compared with those of the next shorter prefix."""
+    file = tmp_path / "before.json"
+    app = new_app()
+    app.add_route(handler, "/a", name="a")
+
+    @app.on_response
+    async def by_hand(request: Request, response: HTTPResponse) -> None:
+        response.headers["access-control-allow-origin"] = "*"
+
+    assert audit(app, "--observed", "--snapshot", str(file))[0] == 0
+    new = Blueprint("new", url_prefix="/v1/new")
+    new.add_route(handler, "/b", name="b")
+    _, out, _ = audit(new_app(cors_group(new, allow_headers=[])), "--observed", "--check", str(file))
+    assert out.splitlines()[:-2] == [
+        "GET /(no route): lost an unknown origin",
+        "GET /a: lost an unknown origin: the route is gone",
+        "GET /v1/new/b: gained an unknown origin",
+    ]
 
 
 def test_files_of_another_kind(audit: Any, tmp_path: Path) -> None:
