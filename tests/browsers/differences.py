@@ -56,3 +56,13 @@ DIFFERENCES = [
 ]
 EXCEPTIONS = {(name, each.engine): each.reason for each in DIFFERENCES for name in each.names}
 """The reasons for different outcomes, by scenario and engine."""
+
+FORGERY_DIFFERENCES = [
+    Difference(
+        "the beacon of a sandboxed frame has the origin of its page",
+        "webkit",
+        ("cookies: beacon of sandboxed",),
+    ),
+]
+FORGERY_EXCEPTIONS = {(name, each.engine): each.reason for each in FORGERY_DIFFERENCES for name in each.names}
+"""The same for the cases of `forgeries.py`."""

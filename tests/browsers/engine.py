@@ -74,6 +74,7 @@ def firefox(profile: Path) -> list[str]:
         "browser.aboutwelcome.enabled": False,
         "datareporting.policy.dataSubmissionEnabled": False,
         "app.update.disabledForTesting": True,
+        "dom.confirm_repost.testing.always_accept": True,
         "network.cookie.cookieBehavior": 0,
         "network.captive-portal-service.enabled": False,
         "network.connectivity-service.enabled": False,

@@ -116,9 +116,9 @@ async function performInFrame(all, source, address) {
   const frame = document.createElement("iframe");
   const loaded = happened(frame, "load");
   if (address) frame.src = address;
-  else frame.sandbox = "allow-scripts";
+  else frame.sandbox = "allow-scripts allow-forms allow-popups";
   const code = `${source}\nperformAll(${JSON.stringify(all)}).then((results) => parent.postMessage(results, "*"));`;
-  if (!address) frame.srcdoc = `<script>${code}</${"script"}>`;
+  if (!address) frame.srcdoc = `<body><script>${code}</${"script"}>`;
   const results = new Promise((resolve) => window.addEventListener("message", ({ data }) => resolve(data), { once: true }));
   document.body.append(frame);
   if (address) {

@@ -74,7 +74,9 @@ async def run_in_simulator(
                 simulator.set_cookie(run.cookie)
             for host, line in scenario.visits:
                 keep_cookie(simulator, run, host, line)
-            seen = [describe(call, await perform(simulator, run, call)) for call in scenario.calls]
+            seen = [
+                describe(call, await perform(simulator, call, run.url(call.to))) for call in scenario.calls
+            ]
             outcomes[scenario.name] = run.outcome(seen)
     return outcomes
 
@@ -86,8 +88,7 @@ def keep_cookie(simulator: Simulator, run: Run, host: str, line: str) -> None:
         simulator.set_cookie(value.encode("latin-1").decode(), run.url(f"{host}/{VISIT}"))
 
 
-async def perform(simulator: Simulator, run: Run, call: Call) -> Result:
-    url = run.url(call.to)
+async def perform(simulator: Simulator, call: Call, url: str) -> Result:
     match call.kind:
         case "socket":
             return await simulator.websocket(url)
