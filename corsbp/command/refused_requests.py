@@ -27,6 +27,7 @@ from corsbp.testing.result import NoAnswer
 from corsbp.testing.transports import Sender
 
 from .advice import PageRequest, suggest_argument
+from .server_responses import origin_of
 from .source_lines import format_line, locate_handler
 
 IDS: Final = frozenset({ids.REQUEST_CROSS_ORIGIN.id, ids.REQUEST_METHOD.id, ids.REQUEST_WITH_CREDENTIALS.id})
@@ -81,11 +82,6 @@ def carries_credentials(sent: Sent) -> bool:
     return find_credentials(request) is not None
 
 
-def _origin_of(sent: Sent) -> str | None:
-    """Return the Origin of a request; None if the browser sends none, as for images and scripts."""
-    return next((value for name, value in sent.headers if name.lower() == ORIGIN), None)
-
-
 def suggest_changes(
     route: RouteInfo | None, refused: RefusedRequest, request: PageRequest, sent: Sent
 ) -> Iterator[str]:
@@ -94,7 +90,7 @@ def suggest_changes(
     if route is None or policy is None:
         return
     request = replace(request, credentials=carries_credentials(sent))
-    if _origin_of(sent) is None:
+    if not origin_of(sent):  # as for images and scripts
         yield "Write crossorigin in the tag, so that the browser sends the page's origin."
     for stop in ("origin-other", "preflight-method"):
         if change := suggest_argument(route, policy, stop, request):
@@ -164,9 +160,9 @@ def _without_page(sent: Sent) -> Sent:
 
 def _suggest_on_server(sent: Sent, response: Answer) -> str:
     """Suggest what to change on a server with corsbp, by the grant in its response."""
-    origin = _origin_of(sent)
+    origin = origin_of(sent)
     grant = response.get(ALLOW_ORIGIN)
-    if grant == "*" or (origin is not None and grant == origin):
+    if grant == "*" or (origin and grant == origin):
         # The method may be left out of allow_methods as well: the response does not show it.
         if carries_credentials(sent):
             return (
@@ -179,7 +175,7 @@ def _suggest_on_server(sent: Sent, response: Answer) -> str:
         return (
             f"no list can name null, which sandboxed frames, files and forms from https to http send ({id_})."
         )
-    if origin is None:
+    if not origin:
         return (
             f"the browser sends no Origin here ({id_}): write crossorigin in the tag, if the page is allowed."
         )
