@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from corsbp.command import main
-from corsbp.command.observed_method import UNKNOWN_ORIGIN
+from corsbp.command.audit.observed_method import UNKNOWN_ORIGIN
 from tests.support import ROOT
 
 from .conftest import EDGE_APP, nginx_servers

@@ -31,7 +31,7 @@ def audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
     def run(app: Sanic | Callable[[], Sanic], *options: str) -> tuple[int, str, str]:
         monkeypatch.setattr(
-            "corsbp.command.audit.load_app", lambda _: app if isinstance(app, Sanic) else app()
+            "corsbp.command.audit.arguments.load_app", lambda _: app if isinstance(app, Sanic) else app()
         )
         status = main(["audit", "x:app", *options])
         captured = capsys.readouterr()

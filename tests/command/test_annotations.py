@@ -10,7 +10,7 @@ import pytest
 from sanic import Blueprint, Sanic, text
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.command.annotations import format_annotation
+from corsbp.command.audit.annotations import format_annotation
 
 from ..support import ORIGIN, TWO, new_app
 

@@ -20,10 +20,15 @@ from sanic.exceptions import ServerError
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.app.inventory import list_routes, list_sections
-from corsbp.command.audit_declared import describe_policy
+from corsbp.command.audit.declared_policies import describe_policy
+from corsbp.command.audit.findings import ERRORS, FINDINGS, audit_app
+from corsbp.command.audit.snapshot import (
+    compare_entries,
+    compare_snapshots,
+    from_json,
+    take_snapshot,
+)
 from corsbp.command.console import print_table
-from corsbp.command.findings import ERRORS, FINDINGS, audit_app
-from corsbp.command.snapshot import compare_entries, compare_snapshots, from_json, take_snapshot
 
 from ..support import ORIGIN, ROOT, TWO, new_app, request, send
 
@@ -789,7 +794,7 @@ def test_snapshots_are_equal_bytes(tmp_path: Path) -> None:
         import sys, warnings
         from sanic import Blueprint, Sanic, text
         from corsbp import cors_group
-        from corsbp.command.snapshot import take_snapshot, to_json
+        from corsbp.command.audit.snapshot import take_snapshot, to_json
         from corsbp.app.inventory import list_routes
         app = Sanic("seeds")
         names = sorted({"a", "b", "c", "d"}, reverse=int(sys.argv[1]))

@@ -14,9 +14,9 @@ from sanic import Blueprint, Sanic, text
 
 from corsbp import CorsPolicy, cors_group
 from corsbp.command import finding_ids
-from corsbp.command.deployment import DEFAULT_RATE, LimitedSender
-from corsbp.command.edge_checks import is_static
-from corsbp.command.observed_method import UNKNOWN_ORIGIN
+from corsbp.command.audit.edge_checks import is_static
+from corsbp.command.audit.edge_requests import DEFAULT_RATE, LimitedSender
+from corsbp.command.audit.observed_method import UNKNOWN_ORIGIN
 from corsbp.testing import Answer, Sent
 from corsbp.testing.result import NoAnswer
 
@@ -85,7 +85,7 @@ def deployment(monkeypatch: pytest.MonkeyPatch, audit: Any) -> Any:
                     return NoAnswer("refused")
                 return function(sent.method, sent.url, origin)
 
-        monkeypatch.setattr("corsbp.command.deployment.ServerSender", FakeSender)
+        monkeypatch.setattr("corsbp.command.audit.edge_requests.ServerSender", FakeSender)
         status, out, err = audit(app, "--observed", "--at", at, "--rate", "100000", *options)
         return status, out.splitlines(), requests, err
 

@@ -13,8 +13,8 @@ import pytest
 from sanic import Blueprint, HTTPResponse, Request, Sanic, empty, redirect, text
 
 from corsbp import CorsPolicy, cors_group
-from corsbp.command.observed_method import UNKNOWN_ORIGIN
-from corsbp.command.other_cors import find_other_cors
+from corsbp.command.audit.observed_method import UNKNOWN_ORIGIN
+from corsbp.command.audit.other_cors import find_other_cors
 from corsbp.testing import Answer, Sent
 from corsbp.testing.result import NoAnswer
 from corsbp.testing.transports import AppSender
@@ -253,7 +253,7 @@ def test_leave_out(audit: Any) -> None:
 
 
 def test_no_response(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("corsbp.command.probe.TIMEOUT", 0.05)
+    monkeypatch.setattr("corsbp.command.audit.probe.TIMEOUT", 0.05)
     app = new_app()
 
     async def never(request: Request, ws: object = None) -> HTTPResponse:
@@ -285,7 +285,7 @@ def test_no_response_is_not_compared(audit: Any, monkeypatch: pytest.MonkeyPatch
         path = sent.url.removeprefix("https://api.example")
         return await send(sender, sent) if answers.get(path, True) else NoAnswer("it broke off")
 
-    monkeypatch.setattr("corsbp.command.observed_app.AppSender.send", send_or_not)
+    monkeypatch.setattr("corsbp.command.audit.observed_responses.AppSender.send", send_or_not)
     assert audit(app, "--observed", "--snapshot", str(before))[0] == 0
     answers |= {"/a": True, "/b": False}
     status, out, _ = audit(app, "--observed", "--check", str(before))
@@ -307,7 +307,7 @@ def test_broken_response(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> NoAnswer:
         return NoAnswer("it broke off")
 
-    monkeypatch.setattr("corsbp.command.observed_app.AppSender.send", broken)
+    monkeypatch.setattr("corsbp.command.audit.observed_responses.AppSender.send", broken)
     app = new_app()
     app.add_route(handler, "/a", name="a")
     lines = [" ".join(line.split()) for line in audit(app, "--observed")[1].splitlines()]

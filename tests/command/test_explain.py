@@ -76,7 +76,7 @@ def explain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     """Explain a call: the exit status, stdout and stderr."""
 
     def run(*arguments: str, app: Sanic | None = None) -> tuple[int, str, str]:
-        monkeypatch.setattr("corsbp.command.explain.load_app", lambda _: app or make_app())
+        monkeypatch.setattr("corsbp.command.explain.arguments.load_app", lambda _: app or make_app())
         status = main(["explain", *arguments])
         captured = capsys.readouterr()
         return status, LINE.sub("", captured.out), captured.err
@@ -342,7 +342,7 @@ def test_files_and_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         raise AssertionError
 
     app.blueprint(cors_group(bp, allow_origins=[ORIGIN]))
-    monkeypatch.setattr("corsbp.command.explain.load_app", lambda _: app)
+    monkeypatch.setattr("corsbp.command.explain.arguments.load_app", lambda _: app)
 
     def explain(path: str) -> str:
         main(["explain", "x:app", path, "--origin", EVIL])

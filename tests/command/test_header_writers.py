@@ -14,8 +14,8 @@ from sanic.response import BaseHTTPResponse
 
 from corsbp import cors_group
 from corsbp.app.send import SendWrapper
-from corsbp.command.header_writers import HeaderWriters
-from corsbp.command.observed_method import UNKNOWN_ORIGIN
+from corsbp.command.audit.header_writers import HeaderWriters
+from corsbp.command.audit.observed_method import UNKNOWN_ORIGIN
 
 from ..support import ORIGIN, TWO, new_app
 

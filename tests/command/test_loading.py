@@ -246,7 +246,7 @@ def test_no_traceback(
     def stop(*_: object) -> Sanic:
         raise error
 
-    monkeypatch.setattr("corsbp.command.audit.load_app", stop)
+    monkeypatch.setattr("corsbp.command.audit.arguments.load_app", stop)
     assert command.main(["audit", "examples.versions"]) == status
     assert capsys.readouterr().out == ""
 

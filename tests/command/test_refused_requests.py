@@ -53,7 +53,7 @@ def explain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     """Explain a call: the exit status, and the output with the name of the app cut."""
 
     def run(app: Sanic, call: str) -> tuple[int, str]:
-        monkeypatch.setattr("corsbp.command.explain.load_app", lambda _: app)
+        monkeypatch.setattr("corsbp.command.explain.arguments.load_app", lambda _: app)
         status = main(["explain", "shop:app", *shlex.split(call)])
         return status, capsys.readouterr().out.replace(f"{app.name}.", "")
 

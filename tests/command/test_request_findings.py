@@ -8,9 +8,9 @@ from typing import Any
 from sanic import Blueprint
 
 from corsbp import CorsPolicy, CorsPolicyWarning, cors_group
-from corsbp.command.audit_declared import describe_policy
-from corsbp.command.findings import audit_app
-from corsbp.command.snapshot import allows_method
+from corsbp.command.audit.declared_policies import describe_policy
+from corsbp.command.audit.findings import audit_app
+from corsbp.command.audit.snapshot import allows_method
 from corsbp.policy.fields import CheckRequests
 
 from ..support import ORIGIN, handler, new_app

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from corsbp.command import main
+from corsbp.command.audit.findings import FINDINGS
 from corsbp.command.console_messages import MESSAGES, PREFLIGHT
-from corsbp.command.findings import FINDINGS
 from corsbp.command.why import tables
 from corsbp.policy.problems import PROBLEMS, WARNINGS
 from corsbp.testing import STOPS

@@ -17,7 +17,7 @@ import pytest
 import corsbp
 from corsbp import app, command, decision, live, policy, report, spec, testing
 from corsbp.app import startup
-from corsbp.command import try_page
+from corsbp.command import audit, explain, try_page
 from corsbp.decision import refusal_ids
 from corsbp.policy import problems
 from corsbp.spec import fetch
@@ -25,7 +25,21 @@ from corsbp.spec import fetch
 from ..support import ROOT, require_package
 
 TYPE_ALIASES = ("OriginFunction", "Source")
-PACKAGES = (command, try_page, testing, corsbp, app, startup, live, report, decision, policy, spec)
+PACKAGES = (
+    command,
+    try_page,
+    explain,
+    audit,
+    testing,
+    corsbp,
+    app,
+    startup,
+    live,
+    report,
+    decision,
+    policy,
+    spec,
+)
 MAPS = {
     package.__name__: re.findall(r"^    (\w+)  +\S", package.__doc__ or "", re.M)  # outermost first
     for package in PACKAGES
@@ -187,7 +201,7 @@ def test_private_names_of_sanic_are_read_in_two_functions() -> None:
         known = {
             "corsbp.app.routes": {"_future_statics", "_future_routes", "_future_listeners"},
             "corsbp.policy.problems": {"_getframe"},
-            "corsbp.command.header_writers": {"_getframe"},
+            "corsbp.command.audit.header_writers": {"_getframe"},
             "corsbp.testing.browser": {"_sender", "_clock", "_page"},  # its own
             "corsbp.policy.policy": {"_named", "_functions"},  # its own
         }

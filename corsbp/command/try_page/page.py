@@ -16,7 +16,7 @@ from typing import Any, Final
 from sanic import Sanic
 
 from corsbp.app.inventory import RouteInfo, list_policies, list_routes
-from corsbp.command.audit_declared import describe_policy, describe_websocket_policy
+from corsbp.command.audit.declared_policies import describe_policy, describe_websocket_policy
 from corsbp.command.route_match import match_url
 from corsbp.policy.policy import origin_entries
 from corsbp.spec.fetch import sort_methods

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from sanic import Sanic
 
 from corsbp.app.inventory import RouteInfo, list_prefixes, list_routes
+from corsbp.command.errors import CommandError
 
-from .errors import CommandError
 from .observed_method import Target
 from .snapshot import NO_ROUTE
 

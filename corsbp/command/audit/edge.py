@@ -12,16 +12,16 @@ from rich.console import Console
 from sanic import Sanic
 
 from corsbp.app.inventory import list_routes
+from corsbp.command.console import count_of
+from corsbp.command.errors import CommandError
+from corsbp.command.loading import redirect_app_output
 
-from . import audit_observed
-from .audit_report import Report, count_findings
-from .console import count_of
-from .deployment import DEFAULT_RATE, Deployment, check_address, observe_deployment
+from . import observed_responses
 from .edge_checks import check_edge
 from .edge_comparison import Expectations, compare_deployment
-from .errors import CommandError
-from .finding import sort_findings
-from .loading import redirect_app_output
+from .edge_requests import DEFAULT_RATE, Deployment, check_address, observe_deployment
+from corsbp.command.finding import sort_findings
+from .report import Report, count_findings
 from .snapshot import take_snapshot
 from .targets import list_targets, parse_queries
 
@@ -40,13 +40,13 @@ def audit_deployment(
     """
     base_url = check_address(arguments.at)
     if before is not None and "observed" in before:
-        audit_observed.origins_of(before, arguments.origin)
+        observed_responses.origins_of(before, arguments.origin)
     try:
         expected = Expectations(before or take_snapshot(list_routes(app)), arguments.origin)
     except ValueError as error:
         raise CommandError(f"{error}") from error
     targets = list_targets(app, arguments.leave_out, parse_queries(arguments.query), base_url)
-    silent = audit_observed.list_unknown(before or {"routes": {}})
+    silent = observed_responses.list_unknown(before or {"routes": {}})
     targets = [each for each in targets if not each.route.websocket and each.key not in silent]
     with redirect_app_output(err, f"sending requests to {base_url}"):
         try:
@@ -91,8 +91,8 @@ def _make_report(
     notes = [NOT_CHECKED, *notes, _note("the file has no such route", unknown)]
     lines = [f"{urlsplit(base_url).netloc}: {requests}; {count_findings(findings)}", *filter(None, notes)]
     return Report(
-        table=audit_observed.make_table(observed, "server") if with_table else None,
+        table=observed_responses.make_table(observed, "server") if with_table else None,
         findings=findings,
         summary="\n".join(lines),
-        data={"at": base_url, "routes": [audit_observed.to_dict(each) for each in observed]},
+        data={"at": base_url, "routes": [observed_responses.to_dict(each) for each in observed]},
     )

@@ -8,12 +8,12 @@ from typing import Any, Final
 from sanic import Sanic
 
 from corsbp.app.inventory import RouteInfo
+from corsbp.command.console import count_of
 from corsbp.policy.fields import function_name
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
 
-from .audit_report import Report, Table, count_findings
-from .console import count_of
-from .finding import Finding
+from corsbp.command.finding import Finding
+from .report import Report, Table, count_findings
 from .snapshot import allows_method
 
 MAX_ENTRIES: Final = 3

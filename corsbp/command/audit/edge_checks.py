@@ -7,6 +7,8 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from corsbp.app.inventory import RouteInfo
+from corsbp.command import finding_ids
+from corsbp.command.server_responses import REDIRECTS, origin_of, vary_names
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
 from corsbp.spec import wildcards
 from corsbp.spec.fetch import ALLOW_METHODS, ALLOW_ORIGIN, ORIGIN, PREFIX, VARY
@@ -14,10 +16,8 @@ from corsbp.testing import Answer, Sent
 from corsbp.testing.response_headers import header_names
 from corsbp.testing.short_text import shorten
 
-from . import finding_ids
-from .finding import Finding, make_finding
+from corsbp.command.finding import Finding, make_finding
 from .observed_method import ObservedMethod
-from .server_responses import REDIRECTS, origin_of, vary_names
 
 ADDED_METHODS: Final = frozenset({"OPTIONS", "HEAD"})
 """Methods that preflight responses name beside those of the routes."""

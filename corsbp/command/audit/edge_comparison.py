@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from corsbp.command import finding_ids
+from corsbp.command.server_responses import origin_of
 from corsbp.spec import wildcards
 from corsbp.spec.fetch import ALLOW_ORIGIN
 from corsbp.testing.short_text import shorten
 
-from . import finding_ids
 from .edge_checks import is_cached_for_another_origin
-from .finding import Finding, make_finding
+from corsbp.command.finding import Finding, make_finding
 from .observed_method import UNKNOWN_ORIGIN, ObservedMethod, Target, describe_origin
-from .server_responses import origin_of
 from .snapshot import FUNCTION, Entry, compare_entries, find_entry
 
 MAX_ORIGINS: Final = 3

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from corsbp.app.inventory import RouteInfo
+from corsbp.command.advice import PageRequest, suggest_origin
+from corsbp.command.audit.observed_method import UNKNOWN_ORIGIN
+from corsbp.command.route_match import describe_policy_source
 from corsbp.testing import Browser, Result
 from corsbp.testing.transports import Sender
 from corsbp.testing.urls import SOCKETS
-
-from .advice import PageRequest, suggest_origin
-from .observed_method import UNKNOWN_ORIGIN
-from .route_match import describe_policy_source
 
 NOT_CORSBP = "corsbp refuses nothing here: look for a check in the app itself, or in its middleware."
 PASS_HOST = (

@@ -7,13 +7,13 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from corsbp.command.console_messages import console_messages
 from corsbp.spec.fetch import ALLOW, ORIGIN, PREFIX, VARY
 from corsbp.testing import Result, Sent, Step
 from corsbp.testing.short_text import shorten
 
 from . import websockets
-from .console_messages import console_messages
-from .explain_call import Explanation
+from .call import Explanation
 
 DONE: Final = {
     "websocket": "The page can open the WebSocket.",

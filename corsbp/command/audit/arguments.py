@@ -16,17 +16,17 @@ from rich.console import Console
 from sanic import Sanic
 
 from corsbp.app.section import Section
+from corsbp.command.console import count_of
+from corsbp.command.errors import CommandError
+from corsbp.command.loading import collect_sections, load_app, redirect_app_output
 
-from . import audit_declared, audit_deployment, audit_observed
-from .audit_report import Report, print_report
-from .console import count_of
-from .deployment import DEFAULT_RATE
-from .errors import CommandError
-from .finding import Finding
+from . import declared_policies, edge, observed_responses
+from .edge_requests import DEFAULT_RATE
+from corsbp.command.finding import Finding
 from .findings import FINDINGS, audit_app
-from .loading import collect_sections, load_app, redirect_app_output
+from .report import Report, print_report
 from .snapshot import compare_snapshots, from_json, take_snapshot, to_json
-from .suffix_list import describe_suffix_list
+from corsbp.command.suffix_list import describe_suffix_list
 from .targets import list_targets, parse_queries
 
 UNREADABLE: Final = frozenset({"two-sections", "ctx-cors-invalid"})
@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     with redirect_app_output(err, f"importing {arguments.target}"), collect_sections() as made:
         app = load_app(arguments.target)
     if arguments.at:
-        report = audit_deployment.audit_deployment(app, arguments, before, err)
+        report = edge.audit_deployment(app, arguments, before, err)
     elif arguments.observed:
         report = _audit_observed(app, arguments, before, err)
     else:
@@ -144,7 +144,7 @@ def _audit_declared(
 ) -> Report:
     routes, findings = audit_app(app, made)
     if not arguments.snapshot and before is None:
-        return audit_declared.make_report(app, routes, findings)
+        return declared_policies.make_report(app, routes, findings)
     for finding in findings:
         if finding.id in UNREADABLE:
             raise CommandError(finding.text)
@@ -162,15 +162,15 @@ def _audit_observed(
     queries = parse_queries(arguments.query)
     origins = arguments.origin
     if before is not None:
-        origins = audit_observed.origins_of(before, arguments.origin)
+        origins = observed_responses.origins_of(before, arguments.origin)
     targets = partial(list_targets, app, arguments.leave_out, queries)
-    observed = audit_observed.observe_in_memory(app, arguments.target, targets, origins, err)
-    now = audit_observed.take_snapshot(observed)
+    observed = observed_responses.observe_in_memory(app, arguments.target, targets, origins, err)
+    now = observed_responses.take_snapshot(observed)
     if before is None:
-        return audit_observed.make_report(app, observed, now)
+        return observed_responses.make_report(app, observed, now)
     return Report(
-        changes=audit_observed.compare_snapshots(before, now),
-        summary=audit_observed.describe_writers(before, now),
+        changes=observed_responses.compare_snapshots(before, now),
+        summary=observed_responses.describe_writers(before, now),
     )
 
 

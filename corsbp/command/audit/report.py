@@ -13,12 +13,12 @@ from rich.text import Text
 from sanic import Sanic
 
 from corsbp.app.inventory import RouteInfo, list_routes
+from corsbp.command.console import count_of, print_table
+from corsbp.command.source_lines import locate_handler
 
 from .annotations import format_annotation
-from .console import count_of, print_table
-from .finding import Finding, Level
+from corsbp.command.finding import Finding, Level
 from .snapshot import Change
-from .source_lines import locate_handler
 
 MAX_EQUAL_LINES: Final = 3
 """Lines for the same change of several methods; more methods share one line."""

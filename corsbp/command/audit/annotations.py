@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from .finding import Level
+from corsbp.command.finding import Level
 
 _COMMANDS: Final[dict[Level, str]] = {"error": "error", "warning": "warning", "info": "notice"}
 

@@ -10,6 +10,23 @@ from urllib.parse import urlsplit
 from sanic import Sanic
 
 from corsbp.app.inventory import RouteInfo
+from corsbp.command.advice import PageRequest, suggest_change, suggest_login, suggest_method
+from corsbp.command.near_miss import find_near_miss
+from corsbp.command.proxy_sender import ProxySender
+from corsbp.command.refused_requests import (
+    RefusedRequest,
+    collect_refused_requests,
+    explain_server_refusal,
+    suggest_changes,
+)
+from corsbp.command.route_match import (
+    RouteMatch,
+    describe_missing_route,
+    describe_policy_source,
+    describe_route,
+    match_url,
+)
+from corsbp.command.server_responses import REDIRECTS, explain_redirect, explain_response, vary_names
 from corsbp.spec.fetch import ALLOW_ORIGIN, ORIGIN
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.engines import EngineName
@@ -20,18 +37,7 @@ from corsbp.testing.short_text import shorten
 from corsbp.testing.transports import SHORT_READING, AppSender, Sender, ServerSender
 
 from . import websockets
-from .advice import PageRequest, suggest_change, suggest_login, suggest_method
-from .near_miss import find_near_miss
-from .proxy_sender import ProxySender
-from .refused_requests import (
-    RefusedRequest,
-    collect_refused_requests,
-    explain_server_refusal,
-    suggest_changes,
-)
 from .report_only import wait_for_reports
-from .route_match import RouteMatch, describe_missing_route, describe_policy_source, describe_route, match_url
-from .server_responses import REDIRECTS, explain_redirect, explain_response, vary_names
 
 WITH_LOGIN: Final = "Here: --credentials --cookie 'session=…; SameSite=None; Secure', as the API sets it."
 """The options of a call with a login."""

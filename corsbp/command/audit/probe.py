@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
+from corsbp.command.proxy_sender import ProxySender
 from corsbp.spec.fetch import ALLOW_HEADERS, EXPOSE_HEADERS, PREFIX
 from corsbp.testing import Answer, Browser, Result, Sent
 from corsbp.testing.response_headers import header_names
@@ -18,7 +19,6 @@ from corsbp.testing.transports import Sender
 
 from .header_writers import APP_CODE, CORSBP, HeaderWriters
 from .observed_method import NO_CHECK, NO_WRITER, UNKNOWN_ORIGIN, ObservedMethod, Target
-from .proxy_sender import ProxySender
 from .snapshot import AUTHORIZATION, Entry
 
 TIMEOUT: Final = 10.0

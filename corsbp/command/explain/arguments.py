@@ -13,16 +13,16 @@ from rich.console import Console
 from sanic import Sanic
 
 from corsbp.app.inventory import list_sections
+from corsbp.command.audit.findings import check_ctx_cors_values
+from corsbp.command.errors import CommandError
+from corsbp.command.loading import collect_errors, load_app, redirect_app_output
 from corsbp.spec.hosts import is_loopback
 from corsbp.testing.engines import ENGINES
 from corsbp.testing.fetch_arguments import EmbedderPolicy
 from corsbp.testing.result import CallKind
 
-from .errors import CommandError
-from .explain_call import Call, Explanation, explain_call
-from .explain_output import print_explanation
-from .findings import check_ctx_cors_values
-from .loading import collect_errors, load_app, redirect_app_output
+from .call import Call, Explanation, explain_call
+from .output import print_explanation
 from .report_only import collect_reports, describe_reports
 
 BASE_URL: Final = "https://api.example"

@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
+from corsbp.command import finding_ids
+from corsbp.command.errors import CommandError
+from corsbp.command.proxy_sender import ProxySender
 from corsbp.spec.fetch import ALLOW_ORIGIN, ORIGIN
 from corsbp.testing import Answer, Sent
 from corsbp.testing.result import NoAnswer
 from corsbp.testing.transports import SHORT_READING, Sender, ServerSender
 from corsbp.testing.urls import parse_url
 
-from . import finding_ids
-from .errors import CommandError
-from .finding import Finding, make_finding
+from corsbp.command.finding import Finding, make_finding
 from .observed_method import UNKNOWN_ORIGIN, ObservedMethod, Target
 from .probe import observe
-from .proxy_sender import ProxySender
 
 DEFAULT_RATE: Final = 20.0
 """Requests in a second: fewer than a page with its images sends."""

@@ -10,12 +10,15 @@ from typing import Any, Final
 from rich.console import Console
 from sanic import Sanic
 
-from .audit_report import Report, Table
-from .console import count_of
-from .errors import CommandError
-from .loading import collect_errors, redirect_app_output
-from .observed_app import observe_app
+from corsbp.command.console import count_of
+from corsbp.command.errors import CommandError
+from corsbp.command.loading import collect_errors, redirect_app_output
+from corsbp.testing.transports import SHORT_READING, AppSender
+
+from .header_writers import HeaderWriters
 from .observed_method import NO_CHECK, NO_WRITER, UNKNOWN_ORIGIN, ObservedMethod, Target, describe_origin
+from .probe import observe
+from .report import Report, Table
 from .snapshot import VERSION, Change, Entry, compare_entries, find_entry
 
 NO_RESPONSE: Final = "no_response"
@@ -23,6 +26,23 @@ NO_RESPONSE: Final = "no_response"
 
 MAX_LOGGED: Final = 5
 """Different lines of the app's log that are shown: each request can leave one."""
+
+
+async def observe_app(
+    app: Sanic[Any, Any], list_targets: Callable[[], Sequence[Target]], origins: Sequence[str]
+) -> list[ObservedMethod]:
+    """Start an app in memory, and send requests to the targets as pages of these origins.
+
+    Args:
+        list_targets: lists the targets of the started app: extensions add routes at startup.
+
+    Raises:
+        RuntimeError: the app does not start.
+        ValueError: one of the origins is not an origin.
+    """
+    with HeaderWriters() as writers:
+        async with AppSender(app, SHORT_READING) as sender:
+            return [await observe(target, sender, [*origins], writers) for target in list_targets()]
 
 
 def observe_in_memory(
