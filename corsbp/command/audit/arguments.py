@@ -18,15 +18,15 @@ from sanic import Sanic
 from corsbp.app.section import Section
 from corsbp.command.console import count_of
 from corsbp.command.errors import CommandError
+from corsbp.command.finding import Finding
 from corsbp.command.loading import collect_sections, load_app, redirect_app_output
+from corsbp.command.suffix_list import describe_suffix_list
 
 from . import declared_policies, edge, observed_responses
 from .edge_requests import DEFAULT_RATE
-from corsbp.command.finding import Finding
 from .findings import FINDINGS, audit_app
 from .report import Report, print_report
 from .snapshot import compare_snapshots, from_json, take_snapshot, to_json
-from corsbp.command.suffix_list import describe_suffix_list
 from .targets import list_targets, parse_queries
 
 UNREADABLE: Final = frozenset({"two-sections", "ctx-cors-invalid"})

@@ -9,10 +9,10 @@ from sanic import Sanic
 
 from corsbp.app.inventory import RouteInfo
 from corsbp.command.console import count_of
+from corsbp.command.finding import Finding
 from corsbp.policy.fields import function_name
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
 
-from corsbp.command.finding import Finding
 from .report import Report, Table, count_findings
 from .snapshot import allows_method
 

@@ -14,13 +14,13 @@ from sanic import Sanic
 from corsbp.app.inventory import list_routes
 from corsbp.command.console import count_of
 from corsbp.command.errors import CommandError
+from corsbp.command.finding import sort_findings
 from corsbp.command.loading import redirect_app_output
 
 from . import observed_responses
 from .edge_checks import check_edge
 from .edge_comparison import Expectations, compare_deployment
 from .edge_requests import DEFAULT_RATE, Deployment, check_address, observe_deployment
-from corsbp.command.finding import sort_findings
 from .report import Report, count_findings
 from .snapshot import take_snapshot
 from .targets import list_targets, parse_queries

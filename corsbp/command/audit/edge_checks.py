@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from corsbp.app.inventory import RouteInfo
 from corsbp.command import finding_ids
+from corsbp.command.finding import Finding, make_finding
 from corsbp.command.server_responses import REDIRECTS, origin_of, vary_names
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_functions
 from corsbp.spec import wildcards
@@ -16,7 +17,6 @@ from corsbp.testing import Answer, Sent
 from corsbp.testing.response_headers import header_names
 from corsbp.testing.short_text import shorten
 
-from corsbp.command.finding import Finding, make_finding
 from .observed_method import ObservedMethod
 
 ADDED_METHODS: Final = frozenset({"OPTIONS", "HEAD"})

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from corsbp.command import finding_ids
+from corsbp.command.finding import Finding, make_finding
 from corsbp.command.server_responses import origin_of
 from corsbp.spec import wildcards
 from corsbp.spec.fetch import ALLOW_ORIGIN
 from corsbp.testing.short_text import shorten
 
 from .edge_checks import is_cached_for_another_origin
-from corsbp.command.finding import Finding, make_finding
 from .observed_method import UNKNOWN_ORIGIN, ObservedMethod, Target, describe_origin
 from .snapshot import FUNCTION, Entry, compare_entries, find_entry
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from corsbp.command import finding_ids
 from corsbp.command.errors import CommandError
+from corsbp.command.finding import Finding, make_finding
 from corsbp.command.proxy_sender import ProxySender
 from corsbp.spec.fetch import ALLOW_ORIGIN, ORIGIN
 from corsbp.testing import Answer, Sent
@@ -18,7 +19,6 @@ from corsbp.testing.result import NoAnswer
 from corsbp.testing.transports import SHORT_READING, Sender, ServerSender
 from corsbp.testing.urls import parse_url
 
-from corsbp.command.finding import Finding, make_finding
 from .observed_method import UNKNOWN_ORIGIN, ObservedMethod, Target
 from .probe import observe
 

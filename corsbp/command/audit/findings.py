@@ -12,8 +12,10 @@ from corsbp.app import inventory
 from corsbp.app.inventory import RouteInfo
 from corsbp.app.section import Section
 from corsbp.command import finding_ids
+from corsbp.command.finding import Finding, Level, make_finding, sort_findings
 from corsbp.command.finding_ids import AUDIT_FINDINGS
 from corsbp.command.source_lines import format_line, locate_handler
+from corsbp.command.suffix_list import check_suffix_list
 from corsbp.ids import Message
 from corsbp.policy import field_ids, warning_ids
 from corsbp.policy.fields import function_name
@@ -23,10 +25,8 @@ from corsbp.spec import origins, public_suffixes, wildcards
 from corsbp.spec.fetch import sort_methods
 from corsbp.text import safe_repr
 
-from corsbp.command.finding import Finding, Level, make_finding, sort_findings
 from .other_cors import applied_sanic_ext_origins, find_other_cors, iterate_routes
 from .request_findings import check_forged_requests
-from corsbp.command.suffix_list import check_suffix_list
 
 FINDINGS: Final = PROBLEMS | WARNINGS | AUDIT_FINDINGS.keys()
 """Every id that a finding can have."""

@@ -14,10 +14,10 @@ from sanic import Sanic
 
 from corsbp.app.inventory import RouteInfo, list_routes
 from corsbp.command.console import count_of, print_table
+from corsbp.command.finding import Finding, Level
 from corsbp.command.source_lines import locate_handler
 
 from .annotations import format_annotation
-from corsbp.command.finding import Finding, Level
 from .snapshot import Change
 
 MAX_EQUAL_LINES: Final = 3

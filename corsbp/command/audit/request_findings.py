@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from corsbp.app.inventory import RouteInfo
 from corsbp.command import finding_ids
+from corsbp.command.finding import Finding, make_finding
 from corsbp.policy import warning_ids
 from corsbp.policy.policy import CorsPolicy
 from corsbp.spec.fetch import SAFE_METHODS
-
-from corsbp.command.finding import Finding, make_finding
 
 
 def check_forged_requests(
