@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import subprocess
 from pathlib import Path
@@ -26,6 +27,8 @@ from ..support import (
 from .test_servers import program
 
 SITE = f"""
+import logging
+
 from sanic import Blueprint, Sanic
 from sanic.exceptions import Forbidden
 from sanic.response import empty, text
@@ -61,6 +64,7 @@ async def check(request):
 
 app = Sanic("site")
 app.config.REQUEST_MAX_SIZE = 100_000
+logging.getLogger("corsbp").setLevel("DEBUG")
 app.blueprint(cors_group(checked, allow_origins=[{ORIGIN!r}, "https://two.example"], check_requests="all"))
 app.blueprint(cors_group(api, allow_origins=[{ORIGIN!r}, "https://two.example"]))
 app.blueprint(cors_group(other, allow_origins=later))
@@ -203,12 +207,19 @@ def test_responses_have_the_headers_and_forged_requests_are_refused(tmp_path: Pa
                 assert attempt < 2 and "in use" in server.read_output(), server.read_output()
                 continue
             *heads, handled = answers(port, [*requests, request("GET", "/handled")])
+            output = server.read_output()
             break
     seen = dict(zip(rows, map(status_and_cors, heads), strict=True))
     assert seen == {name: (status, cors) for name, (_, status, cors) in rows.items()}
     stored = [head.get("cache-control") for head in heads]
     assert stored == ["no-store" if status == 403 else None for _, status, _ in rows.values()]
     assert handled["x-handled"] == "POST POST POST POST"
+    logged = re.findall(r"cannot make the request '(\w+)' '/checked/item': ([\w-]+): ", output)
+    assert logged == [
+        ("POST", "request-with-credentials"),
+        *[("POST", "request-cross-origin")] * 3,
+        ("GET", "request-cross-origin"),
+    ]
 
 
 def status_and_cors(head: dict[str, str]) -> tuple[int, dict[str, str]]:
