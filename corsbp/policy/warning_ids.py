@@ -83,10 +83,14 @@ WEBSOCKET_UNCHECKED: Final = STARTUP_WARNINGS.declare(
     meaning="A WebSocket opens to pages of every site, in a section that names origins.",
     remedy="Remove `ctx_cors=False` from the route, or write `check_websockets=True` in its policy. If every "
     "page is meant, write `ctx_cors=group.policy.replace(check_websockets=False)`, or check in the handler: "
-    "`await group.allows(request)`.",
+    "`await group.allows(request)`. For Socket.IO, pass the origins as `cors_allowed_origins`.",
 )
 CHECK_SWITCHED_OFF: Final = WEBSOCKET_UNCHECKED.variant(
     "check_websockets=False: pages of every site can open it"
+)
+ENGINE_UNCHECKED: Final = WEBSOCKET_UNCHECKED.variant(
+    "cors_allowed_origins={origins}: pages of every site can open its WebSockets, which the section does not "
+    "check. Pass the origins of the section"
 )
 BLUEPRINT_TWICE: Final = STARTUP_WARNINGS.declare(
     "blueprint-twice",

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 from rich.console import Console
-from sanic import Blueprint, Sanic, text
+from sanic import Blueprint, HTTPResponse, Request, Sanic, text
 from sanic.exceptions import ServerError
 
 from corsbp import CorsPolicy, cors_group
@@ -45,6 +45,22 @@ def make_blueprint(name: str, *methods: str, **options: Any) -> Blueprint:
 
 def allows_origin(origin: str, _: object) -> bool:
     return origin == ORIGIN
+
+
+class Engine:
+    """A server like that of Socket.IO: it opens WebSockets in the handler of an ordinary route."""
+
+    def __init__(self, allowed: Any) -> None:
+        self.cors_allowed_origins = allowed
+
+    async def handle_request(self, request: Request) -> HTTPResponse:
+        return text("")
+
+
+def make_engine_blueprint(allowed: Any) -> Blueprint:
+    bp = Blueprint("one")
+    bp.add_route(Engine(allowed).handle_request, "/socket.io", name="engine")
+    return bp
 
 
 def make_socket_blueprint(name: str) -> Blueprint:
@@ -202,6 +218,17 @@ APPS: dict[str, tuple[Any, set[str]]] = {
         lambda: new_app(cors_group(make_socket_blueprint("one"), check_websockets=False, **CREDENTIALS)),
         {"websocket-unchecked"},
     ),
+    "an engine": (lambda: new_app(cors_group(make_engine_blueprint([]), **SAFE)), {"websocket-unchecked"}),
+    "an engine with credentials": (
+        lambda: new_app(cors_group(make_engine_blueprint(["*", ORIGIN]), **CREDENTIALS)),
+        {"websocket-unchecked"},
+    ),
+    "an engine that checks": (lambda: new_app(cors_group(make_engine_blueprint([ORIGIN]), **SAFE)), set()),
+    "an engine for its own pages": (lambda: new_app(cors_group(make_engine_blueprint(None), **SAFE)), set()),
+    "an engine in an open section": (
+        lambda: new_app(cors_group(make_engine_blueprint("*"), allow_origins="*")),
+        set(),
+    ),
     "a socket that is checked": (
         lambda: new_app(cors_group(make_socket_blueprint("one"), **CREDENTIALS)),
         set(),
@@ -274,7 +301,9 @@ def test_findings(name: str) -> None:
     assert {each.id for each in found} == ids
     assert ids <= set(FINDINGS)
     stops = {"two-sections", "ctx-cors-invalid", "group-forgotten"}
-    severe = name == "a socket with credentials" or bool(ids & (ERRORS | stops))
+    severe = name in ("a socket with credentials", "an engine with credentials") or bool(
+        ids & (ERRORS | stops)
+    )
     assert [each.level for each in found] == ["error" if severe else "warning"] * len(found)
 
 
@@ -690,6 +719,16 @@ def test_changes_of_observed_headers(old: Any, new: Any, expected: list[tuple[st
     assert list(compare_entries({"headers": old}, {"headers": new})) == expected
 
 
+def test_engines(audit: Any) -> None:
+    """With the setting that turned the check off; an error with credentials."""
+    status, out, _ = audit(new_app(cors_group(make_engine_blueprint("*"), **CREDENTIALS)))
+    expected = (
+        "error GET /socket.io: cors_allowed_origins='*': pages of every site can open its WebSockets, which "
+        "the section does not check. Pass the origins of the section [websocket-unchecked]"
+    )
+    assert status == 1 and expected in out.splitlines()
+
+
 def allows_origin_too(origin: str, request: object) -> bool:
     return allows_origin(origin, request)
 
@@ -792,7 +831,7 @@ def test_bad_files(audit: Any, tmp_path: Path) -> None:
 def test_snapshots_are_equal_bytes(tmp_path: Path) -> None:
     code = """if True:
         import sys, warnings
-        from sanic import Blueprint, Sanic, text
+        from sanic import Blueprint, HTTPResponse, Request, Sanic, text
         from corsbp import cors_group
         from corsbp.command.audit.snapshot import take_snapshot, to_json
         from corsbp.app.inventory import list_routes

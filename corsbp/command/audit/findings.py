@@ -25,7 +25,7 @@ from corsbp.spec import origins, public_suffixes, wildcards
 from corsbp.spec.fetch import sort_methods
 from corsbp.text import safe_repr
 
-from .other_cors import applied_sanic_ext_origins, find_other_cors, iterate_routes
+from .other_cors import applied_sanic_ext_origins, find_other_cors, is_open_engine, iterate_routes
 from .request_findings import check_forged_requests
 
 FINDINGS: Final = PROBLEMS | WARNINGS | AUDIT_FINDINGS.keys()
@@ -211,11 +211,18 @@ def _check_websockets(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
     """Find WebSockets that do not check the origin, though the policy names origins."""
     for route in routes:
         policy = route.policy
-        if route.websocket and policy and not _is_open(policy) and not policy.check_websockets:
-            # With cookies, pages of every site act as the user.
-            level: Level = "error" if policy.allow_credentials else "warning"
+        if policy is None or _is_open(policy):
+            continue
+        # With cookies, pages of every site act as the user.
+        level: Level = "error" if policy.allow_credentials else "warning"
+        if route.websocket and not policy.check_websockets:
             where = f"WebSocket {route.path}"
             yield make_finding(level, warning_ids.CHECK_SWITCHED_OFF, where, (route.path,))
+        # Socket.IO opens WebSockets on an ordinary route, whose handler is a method of its server.
+        allowed = getattr(getattr(route.handler, "__self__", None), "cors_allowed_origins", None)
+        if is_open_engine(allowed):
+            message, where = warning_ids.ENGINE_UNCHECKED, _route_label(route)
+            yield make_finding(level, message, where, (route.path,), origins=safe_repr(allowed))
 
 
 def _check_open_sections(sections: Iterable[Section]) -> Iterator[Finding]:

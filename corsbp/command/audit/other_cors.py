@@ -80,6 +80,16 @@ def _decorators(app: Sanic[Any, Any]) -> Iterator[OtherCors]:
             yield OtherCors(package, route=route)
 
 
+def is_open_engine(allowed: Any) -> bool:
+    """Return whether Socket.IO accepts WebSockets of every page with these `cors_allowed_origins`.
+
+    An empty list turns its check off; None stands for its own pages.
+    """
+    if isinstance(allowed, (list, tuple)):
+        return not allowed or ANY in allowed
+    return bool(allowed == ANY)
+
+
 def iterate_routes(app: Sanic[Any, Any]) -> Iterator[Route]:
     """Yield every route of an app, the routes of one path one after the other."""
     return (route for group in app.router.groups.values() for route in group.routes)
