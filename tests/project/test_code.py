@@ -108,6 +108,30 @@ def test_import_corsbp_does_not_import_sanic() -> None:
         corsbp.__getattr__("cors")
 
 
+NEEDED_LATER = ("sanic", "publicsuffixlist", "idna", "corsbp.app", "corsbp.live", "corsbp.report")
+IMPORTS = """
+import sys
+from corsbp import CorsPolicy, origin_problems
+
+def loaded():
+    return [name for name in sys.argv[1:] if name in sys.modules]
+
+CorsPolicy(allow_origins=["https://app.example", "https://*.example.com", print])
+print(*loaded(), sep=",")
+origin_problems("https://münchen.example")
+print(*loaded(), sep=",")
+CorsPolicy(allow_origins=["https://*.example.com"], allow_credentials=True)
+print(*loaded(), sep=",")
+"""
+
+
+def test_a_policy_loads_what_it_needs_and_when_it_needs_it() -> None:
+    """The list of public suffixes is for patterns with credentials, `idna` for names that are not ASCII."""
+    command = [sys.executable, "-c", IMPORTS, *NEEDED_LATER]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n") == ["", "idna", "publicsuffixlist,idna", ""]
+
+
 def imported(module: str) -> Iterator[str]:
     """Return the modules that a module imports; a package stands for its first module."""
     parts = module.split(".")
