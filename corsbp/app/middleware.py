@@ -26,10 +26,12 @@ Chain: TypeAlias = deque[AnyMiddleware]
 class RouteMiddleware:
     """The middleware of the routes that have one policy."""
 
-    __slots__ = ("active_policy",)
+    __slots__ = ("active_policy", "attach_middleware")
 
     def __init__(self, active: ActivePolicy) -> None:
         self.active_policy = active
+        self.attach_middleware = self.attach
+        """One object for all routes: a method is another one at each look at it."""
 
     def check(self, request: Request) -> Awaitable[Any] | None:
         """Check a WebSocket handshake, or whether a request is forged: the first request middleware."""
@@ -83,14 +85,23 @@ class RouteExtra(SimpleNamespace):
     def __init__(
         self, extra: SimpleNamespace, middleware: RouteMiddleware | None, methods: Iterable[str]
     ) -> None:
+        values = {
+            "request_middleware": deque(),
+            "response_middleware": (),
+            "ignore_body": False,
+            **vars(extra),
+        }
+        self.corsbp_requests = values.pop("request_middleware")
+        self.corsbp_ignore_body = values.pop("ignore_body")
+        responses = values.pop("response_middleware")
+        # There are as many as routes: only what is completed is set in the slow way.
         super().__init__(
+            **values,
             corsbp=middleware,
             corsbp_methods=frozenset(methods),
-            corsbp_requests=deque(),
             corsbp_completed=None,
         )
-        for name, value in {"response_middleware": (), **vars(extra)}.items():
-            setattr(self, name, value)
+        self.response_middleware = responses
 
     def replace_policy(self, middleware: RouteMiddleware | None) -> None:
         """Replace the section's middleware; None for a route without CORS."""
@@ -140,7 +151,8 @@ class RouteExtra(SimpleNamespace):
         checks_requests = bool(checked) and not self.websocket
         first = [middleware.check] if self.websocket or checks_requests else []
         last = [middleware.decide_origin] if compiled.functions and not self.websocket else []
-        chain = deque([*first, *self.corsbp_requests, *last])
+        user = self.corsbp_requests
+        chain = deque([*first, *user, *last]) if first or last else user
         self.corsbp_completed = _Completed(compiled, chain, checks_requests)
         return self.corsbp_completed
 
@@ -150,7 +162,9 @@ class RouteExtra(SimpleNamespace):
             user = [
                 each for each in value if not isinstance(getattr(each, "__self__", None), RouteMiddleware)
             ]
-            value = deque([self.corsbp.attach, *without_other_cors(user)] if self.corsbp else user)
+            if self.corsbp is not None:
+                user = [self.corsbp.attach_middleware, *without_other_cors(user)]
+            value = deque(user)
         super().__setattr__(name, value)
 
 

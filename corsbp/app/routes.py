@@ -77,7 +77,9 @@ def prefixes_of(blueprint: Blueprint, routes: Iterable[Route]) -> Iterator[tuple
 def _count_declared_segments(route: Route, uri: str) -> int:
     """Return how many segments of a route's path were declared, and so are not its prefix."""
     # A doubled slash leaves an empty part here, and in the route.
-    parts = path_to_parts(uri.strip("/"))  # type: ignore[no-untyped-call]  # Sanic's has no types
+    parts: Iterable[str] = uri.split("/")
+    if "<" in uri or "%" in uri:  # there may be other slashes in a parameter, or behind an encoded character
+        parts = path_to_parts(uri.strip("/"))  # type: ignore[no-untyped-call]  # Sanic's has no types
     count = sum(1 for part in parts if part)
     # Sanic appends the path of a static file to what was declared.
     return count + 1 if route.parts[-1] == "<__file_uri__:path>" else count

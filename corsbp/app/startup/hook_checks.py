@@ -92,6 +92,8 @@ def check_routes(bindings: Iterable[RouteBinding]) -> None:
             raise broken(name, "has not the policy of its section")
         if not extra.response_middleware or extra.response_middleware[0] != middleware.attach:
             raise broken(name, "has not its response middleware first")
+        if not (extra.websocket or extra.checks_requests):
+            continue
         has_check = bool(extra.request_middleware) and extra.request_middleware[0] == middleware.check
         if extra.websocket and not has_check:
             raise broken(name, "has not its check of WebSocket handshakes first")
@@ -110,12 +112,12 @@ async def check_responses(app: AnySanic, resolver: Resolver, bindings: Iterable[
     """
     canaries: dict[tuple[ActivePolicy, bool, bool], Canary] = {}
     for route, section, active in bindings:
-        path = example_path(route)
-        if active is None or section is None or path is None:
+        if active is None or section is None:
             continue
         for method in _canary_methods(route):
             key = section, route.extra.websocket, method != "GET"
-            if key in canaries:
+            path = None if key in canaries else example_path(route)
+            if path is None:
                 continue
             canary = Canary(app, resolver, route, path, method)
             if canary.is_found():
