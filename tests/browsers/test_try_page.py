@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlencode
 from urllib.request import ProxyHandler, Request, build_opener
@@ -48,12 +50,49 @@ class TryServer:
         return " ".join(f"{[*shown][-1]}".partition("Result")[2].split())
 
 
-@pytest.fixture(scope="module")
-def try_server(folder: Path) -> Iterator[TryServer]:
-    command = [sys.executable, "-m", "corsbp", "try", "examples.versions:app", "--allow"]
-    with running([*command, "--port", "0", "--page-port", "0"], folder / "attempt", cwd=ROOT) as program:
+@contextmanager
+def run_try(target: str, folder: Path) -> Iterator[TryServer]:
+    command = [sys.executable, "-m", "corsbp", "try", target, "--allow", "--port", "0", "--page-port", "0"]
+    env = {**os.environ, "PYTHONPATH": os.fspath(folder)}
+    with running(command, folder / f"try-{target.partition(':')[0]}", cwd=ROOT, env=env) as program:
         program.until(lambda: "Ctrl-C" in program.read_output(), "serving")
         yield TryServer(program.read_output())
+
+
+@pytest.fixture(scope="module")
+def try_server(folder: Path) -> Iterator[TryServer]:
+    with run_try("examples.versions:app", folder) as server:
+        yield server
+
+
+CHECKED = """
+from sanic import Blueprint, Sanic, text
+from corsbp import cors_group
+
+api = Blueprint("api", url_prefix="/api")
+
+@api.route("/item", methods=["POST", "PUT"])
+async def item(_):
+    return text("item")
+
+app = Sanic("checked")
+app.blueprint(cors_group(
+    api, allow_origins=["https://app.example"], allow_methods=["PUT"], check_requests="writes",
+))
+"""
+
+
+def test_a_request_that_the_app_refuses(bench: Bench, folder: Path) -> None:
+    """Readable or not, the page shows the reason, and not that the call is allowed."""
+    (folder / "checked.py").write_text(CHECKED)
+    with run_try("checked:app", folder) as server:
+        shown = server.run_call(bench, "POST /api/item")
+        assert shown.startswith(
+            f"! Refused POST /api/item from {server.own}. The page reads status 403. The "
+        )
+        assert "The app refused the request. request-method: allow_methods leaves out 'POST'" in shown
+        shown = server.run_call(bench, "POST /api/item", "other port")
+        assert shown.startswith("✗ Refused POST /api/item") and "request-cross-origin: allow_origins" in shown
 
 
 def test_an_allowed_route(bench: Bench, try_server: TryServer) -> None:
