@@ -66,10 +66,12 @@ class PageRequest:
 def suggest_change(match: RouteMatch, stop: str, request: PageRequest) -> str | None:
     """Return what to change if a page was stopped; None if no argument of a policy is the reason."""
     route = match.route
+    # Before all else: CORS for a catch-all would be the wrong change.
     if match.is_typo:
         return f"Call {match.similar_path} in the page, if you meant that path."
     if route is None or stop not in CORS_STOPS:
         return None
+    # No policy can allow a method that the path does not serve.
     if request.method not in (*match.methods, "HEAD", "OPTIONS"):
         return suggest_method(match, route, request.method)
     if route.policy is None:
@@ -159,6 +161,7 @@ def suggest_origin(where: str, policy: CorsPolicy, request: PageRequest) -> str 
     near_miss = None
     if request.origin not in origin_set(policy):
         near_miss = find_near_miss(request.origin, origin_entries(policy))
+    # Advice must not weaken a policy: an http origin beside the https one would.
     if near_miss and near_miss.is_scheme:
         return _suggest_https(where, policy, request, near_miss)
     changes = _change_origins(policy, request)
@@ -213,6 +216,7 @@ def _format_changes(policy: CorsPolicy, changes: dict[str, Any]) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            # The advice is tried: a policy that corsbp refuses would be the next error of the user.
             policy.replace(**changes)
     except CorsPolicyError as error:
         return f"{arguments} would be refused: {error.problems[0]}"

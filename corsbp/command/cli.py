@@ -53,6 +53,7 @@ def run(arguments: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # A terminal may not have every character.
             stream.reconfigure(errors="backslashreplace")
+    # Apps parse sys.argv as they are imported, and would stop at the arguments of this command.
     argv, sys.argv = sys.argv, [getattr(parsed, "target", "corsbp"), *of_app]
     try:
         return int(parsed.run(parsed, *_consoles_for(name)))

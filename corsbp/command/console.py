@@ -76,6 +76,7 @@ def open_console(stderr: bool = False) -> Console:
     """Open a console that breaks lines on a terminal only: programs read whole lines."""
     console = CommandConsole(stderr=stderr, highlight=False)
     if not console.is_terminal:
+        # Programs read lines: a path or a list of origins that is broken in two is not found by `grep`.
         console.soft_wrap = True
         console.width = 10_000
     return console

@@ -83,6 +83,7 @@ MESSAGES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 def console_messages(result: Result, method: str) -> list[tuple[str, str]]:
     """Return the browsers, each with the message that it prints for a blocked call with this method."""
     stop = f"{result.blocked_by}"
+    # Without a response, browsers print messages of the network, which are not about CORS.
     sent = result.sent[-1] if result.sent else None
     if sent is None or sent.answer is None:
         return []

@@ -96,6 +96,7 @@ def load_app(target: str) -> Sanic[Any, Any]:
     """
     name, _, attribute = target.partition(":")
     attribute = attribute.removesuffix("()") or "app"
+    # Shells complete file names: `shop` becomes `shop.py`.
     if name.endswith(".py") or os.sep in name:
         module_name = ".".join(Path(name).with_suffix("").parts).lstrip(".")
         raise CommandError(f"{safe_repr(name)} is a file; meant: {module_name}:{attribute}")

@@ -44,6 +44,7 @@ def find_near_miss(origin: str, allowed: Iterable[str]) -> NearMiss | None:
 
 def _compare(origin: str, entry: str) -> str | None:
     """Return the only difference of two origins, in words; None if there are more."""
+    # Browsers send neither a slash nor capital letters: such an entry never matches (RFC 6454, 6.2).
     if entry.rstrip("/") == origin:
         return "the slash at the end"
     if entry.lower() == origin:
@@ -66,8 +67,10 @@ def _compare(origin: str, entry: str) -> str | None:
 def _compare_hosts(host: str, other: str) -> str | None:
     if host.removeprefix("www.") == other.removeprefix("www."):
         return "www."
+    # localhost and 127.0.0.1 are one machine, and two origins.
     if is_loopback(host) and is_loopback(other):
         return "the name of this machine"
+    # Such a host can be a typing error, or somebody who hopes for one: the advice is "if both are yours".
     if min(len(host), len(other)) >= SHORTEST and _is_one_letter_apart(host, other):
         return "one letter"
     return None

@@ -131,6 +131,7 @@ async def explain_server_refusal(result: Result, sender: Sender) -> ServerRefusa
     if response.status != 403:
         return None
     if sent.method in READS:
+        # A rule that looks at the page lets this request pass; a login or a firewall refuses it as well.
         plain = await sender.send(_without_page(sent))
         if isinstance(plain, NoAnswer) or plain.status == 403:
             return None

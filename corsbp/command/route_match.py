@@ -76,9 +76,11 @@ def match_url(app: Sanic[Any, Any], url: str, method: str) -> RouteMatch:
         name for each in routes if (each.path, each.host) == (route.path, route.host) for name in each.methods
     }
     similar: tuple[RouteInfo, ...] = ()
+    # A front end that takes all paths hides each typing error in the path of an API.
     if ":path>" in route.path:
         others = [each for each in routes if _is_specific(each) and each.policy_source != route.policy_source]
         similar = _find_similar(parts.path, others, TYPO)
+    # The route works, but without CORS: nothing but the group itself knows that it was meant to have some.
     groups = unregistered_groups(app, route.blueprint) if route.blueprint else []
     return RouteMatch(route, sort_methods(methods), similar, next(iter(groups), None), has_sections)
 
@@ -88,6 +90,7 @@ def _find_route(
 ) -> RouteInfo | None:
     """Ask the app's router for the route, first with the method of the page."""
     by_name = {route.name: route for route in routes}
+    # A path that serves another method is a wrong method, not a wrong path.
     for each in (method.upper(), *METHODS):
         try:
             found, *_ = app.router.get(path, each, host)

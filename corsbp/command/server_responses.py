@@ -78,8 +78,10 @@ def explain_response(result: Result, wrap: str) -> tuple[str | None, str] | None
     if sent is None or sent.answer is None:
         return None
     response = sent.answer
+    # The address that the redirect names tells more than the missing header.
     if redirect := explain_redirect(result):
         return redirect
+    # A proxy's own response rarely has Vary: Origin: the server behind it has a policy, and responded.
     if _denies_origin(response):
         origin = origin_of(sent)
         meaning = f"Vary: Origin shows that the server decided by the origin, and does not allow {origin}."
@@ -133,6 +135,8 @@ def origin_of(sent: Sent) -> str:
 
 def _explain_preflight(response: Answer, wrap: str) -> tuple[str | None, str] | None:
     """Explain the status of a preflight response."""
+    # A login cannot accept a preflight: browsers send it without cookies and without Authorization.
+    # https://fetch.spec.whatwg.org/#cors-preflight-fetch
     if response.status in (401, 403, 407):
         meaning = "A login or a firewall refused the preflight."
         return meaning, f"{LET_OPTIONS_PASS} If the app itself responded: {wrap}"
@@ -162,6 +166,8 @@ def _explain_redirect(sent: Sent, response: Answer) -> tuple[str | None, str]:
     if _is_login(end) and not _is_login(start):
         change = LET_OPTIONS_PASS if sent.preflight else "Log in, or let the app respond with 401 instead."
         return "The redirect leads to a login.", change
+    # A preflight must not follow a redirect, so the page has to call the new URL itself.
+    # https://fetch.spec.whatwg.org/#cors-preflight-fetch-0
     if start.scheme in ("http", "ws") and end[1:] == start[1:]:
         return "The server redirects http to https.", call
     if end.path.rstrip("/") == start.path.rstrip("/") and end.netloc == start.netloc:

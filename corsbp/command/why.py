@@ -52,6 +52,7 @@ def _rows(*explanations: Mapping[str, Explanation]) -> tuple[Explanation, ...]:
 
 def _load_stops() -> Mapping[str, Explanation]:
     """Return the ids of `corsbp.testing`, without that package: it needs the extra, and imports Sanic."""
+    # The file is run, not imported: to import a module is to import its package.
     path = Path(corsbp.__file__).parent / "testing" / "stops.py"
     stops: Mapping[str, Explanation] = runpy.run_path(f"{path}")["STOP_IDS"]
     return stops

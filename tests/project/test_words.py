@@ -163,12 +163,17 @@ LAYOUT = {
 }
 
 
-@pytest.fixture(scope="module")
-def density() -> Density:
+def count_density(area: str) -> Density:
+    """Count the files of an area."""
     counted = Density()
-    for path in CORE:
+    for path in AREAS[area]:
         counted.add(path)
     return counted
+
+
+@pytest.fixture(scope="module")
+def density() -> Density:
+    return count_density("core")
 
 
 def test_lines_of_code_are_not_dense(density: Density) -> None:
@@ -184,6 +189,11 @@ def test_conditional_expressions_are_few(density: Density) -> None:
 def test_comments_say_why(density: Density) -> None:
     comments = 100 * density.comments / density.lines
     assert comments >= 4.5, density.worst(2, most=False)
+
+
+def test_comments_of_the_command_say_why() -> None:
+    counted = count_density("command")
+    assert 100 * counted.comments / counted.lines >= 4, counted.worst(2, most=False)
 
 
 # --- sizes ---

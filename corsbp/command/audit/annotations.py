@@ -15,6 +15,7 @@ _COMMANDS: Final[dict[Level, str]] = {"error": "error", "warning": "warning", "i
 
 def format_annotation(level: Level, title: str, text: str, line: str | None) -> str:
     """Return a workflow command; `line` is `/srv/shop.py:12`, or None for what concerns no single line."""
+    # Without a file, GitHub shows the annotation on the page of the run.
     properties = [f"title={_escape_property(title)}"]
     if line is not None:
         file, _, number = line.rpartition(":")
@@ -23,6 +24,7 @@ def format_annotation(level: Level, title: str, text: str, line: str | None) -> 
 
 
 def _escape(text: str) -> str:
+    # A line end would end the command, and the rest of the text would be a command of its own.
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

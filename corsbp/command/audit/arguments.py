@@ -106,6 +106,7 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     """Print the audit, write it to a file, or compare it with a file; return the exit status."""
     _check_options(arguments)
     before = _read(arguments.check) if arguments.check else None
+    # An app may print as it is imported; stdout is for the report, which programs read.
     with redirect_app_output(err, f"importing {arguments.target}"), collect_sections() as made:
         app = load_app(arguments.target)
     if arguments.at:
@@ -135,6 +136,7 @@ def _check_options(arguments: argparse.Namespace) -> None:
         raise CommandError("--rate needs --at: requests to an app in memory have no limit")
     if arguments.rate is not None and arguments.rate <= 0:
         raise CommandError(f"--rate takes a number above 0, not {arguments.rate:g}")
+    # A snapshot says what an app allows. What a proxy made of it must not become what is expected.
     if arguments.at and arguments.snapshot:
         raise CommandError("--snapshot is for an app in memory: leave out --at")
 
@@ -183,6 +185,7 @@ def _check_id(id_: str) -> None:
 
 
 def _is_ignored(finding: Finding, ignored: Iterable[str]) -> bool:
+    # A section has many paths: `--ignore ID@/feed` is for one of them.
     names = {finding.id, *(f"{finding.id}@{where}" for where in (finding.where, *finding.paths))}
     return not names.isdisjoint(ignored)
 

@@ -66,6 +66,7 @@ def _methods_with_origins(route: RouteInfo) -> Iterator[tuple[str, str]]:
     if route.websocket:
         yield methods, text
         return
+    # GET, HEAD and POST need no permission, so a policy cannot leave them out.
     allowed = [method for method in route.methods if allows_method(policy, method)]
     denied = [method for method in route.methods if method not in allowed]
     if allowed:

@@ -42,11 +42,13 @@ def audit_deployment(
     if before is not None and "observed" in before:
         observed_responses.origins_of(before, arguments.origin)
     try:
+        # Without a file, the declared policies are what is expected: the app need not start here.
         expected = Expectations(before or take_snapshot(list_routes(app)), arguments.origin)
     except ValueError as error:
         raise CommandError(f"{error}") from error
     targets = list_targets(app, arguments.leave_out, parse_queries(arguments.query), base_url)
     silent = observed_responses.list_unknown(before or {"routes": {}})
+    # A handshake starts the handler, with its side effects; in memory, it is stopped before that.
     targets = [each for each in targets if not each.route.websocket and each.key not in silent]
     with redirect_app_output(err, f"sending requests to {base_url}"):
         try:

@@ -29,6 +29,7 @@ def check_edge(observed: Iterable[ObservedMethod], base_url: str) -> Iterator[Fi
     served: dict[tuple[str, str | None], set[str]] = {}
     for each in observed:
         served.setdefault((each.route.path, each.route.host), set()).update(each.route.methods)
+    # The methods of a path come from all its routes, as in a preflight response of corsbp.
     for each in observed:
         paths = (each.route.path,)
         if each.no_response:
@@ -44,6 +45,7 @@ def check_edge(observed: Iterable[ObservedMethod], base_url: str) -> Iterator[Fi
 def _check_twice(observed: ObservedMethod) -> Iterator[Finding]:
     """Find CORS headers in several lines. https://fetch.spec.whatwg.org/#cors-check"""
     found: dict[str, list[str]] = {}
+    # Browsers join the lines with a comma, and compare the result with the origin as one value.
     for _, response in observed.exchanges:
         for name in {name.lower() for name, _ in response.headers if name.lower().startswith(PREFIX)}:
             lines = response.lines(name)
@@ -66,6 +68,7 @@ def _check_cache(observed: ObservedMethod) -> Iterator[Finding]:
     # A cache has no part in preflights: OPTIONS is not cacheable (RFC 9110, 9.3.7).
     found = [(sent, response) for sent, response in observed.exchanges if not sent.preflight]
     where, paths = observed.key, (observed.route.path,)
+    # A difference between two pages shows that the server looks at Origin, even without its source code.
     allowed = {response.get(ALLOW_ORIGIN) for _, response in found}
     for sent, response in found:
         vary = vary_names(response)
@@ -92,6 +95,7 @@ def is_cached_for_another_origin(route: RouteInfo, sent: Sent, response: Answer)
     A policy with a single origin names it in each response, for every page.
     """
     allowed = response.get(ALLOW_ORIGIN)
+    # A doubled header is a fault of its own, and its first value may be another origin.
     if allowed in (None, "*", origin_of(sent)) or len(response.lines(ALLOW_ORIGIN)) > 1:
         return False
     if route.policy is not None:
@@ -130,6 +134,7 @@ def _check_redirects(observed: ObservedMethod, base_url: str) -> Iterator[Findin
         if response.status not in REDIRECTS or not location:
             continue
         target = urlsplit(urljoin(sent.url, location))
+        # Redirects of the app to other paths and hosts are as the app is.
         if target.hostname != base.hostname or target.scheme == base.scheme:
             continue
         location = shorten(target.geturl())

@@ -37,6 +37,7 @@ class Expectations:
             grants = (find_entry(self._routes, target.key) or {}).get("grants", {})
             return sorted(self._observed, key=lambda origin: (grants.get(origin) is None, origin))
         entries = _list_entries(self._routes.get(target.key, {}))
+        # A pattern stands for many origins; one that it covers is enough to see it work.
         examples = [entry.replace("://*.", "://any.").removesuffix(":*") for entry in entries]
         return list(dict.fromkeys([*examples[:MAX_ORIGINS], *self._extra, UNKNOWN_ORIGIN]))
 
@@ -82,6 +83,7 @@ def compare_deployment(expected: Expectations, observed: Iterable[ObservedMethod
         lost: dict[str, list[str]] = {}
         for origin, grant in each.grants.items():
             known, entry = expected.grant_for(each.target, origin)
+            # One fault, one finding: a doubled header explains the lost grant as well.
             if not known or _has_finding(each, origin):
                 continue
             if entry is not None and grant is None:

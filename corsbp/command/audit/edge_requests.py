@@ -50,6 +50,7 @@ class LimitedSender(ProxySender):
     async def send(self, sent: Sent) -> Answer | NoAnswer:
         """Wait for the next turn, then send the request."""
         now = time.monotonic()
+        # A negative delay is none: time that was not used is not saved up for a burst.
         await asyncio.sleep(self._next - now)
         self._next = max(now, self._next) + self._interval
         self.count += 1
@@ -68,11 +69,13 @@ async def observe_deployment(
     observed: list[ObservedMethod] = []
     sender = LimitedSender(ServerSender(SHORT_READING), rate)
     async with sender:
+        # One redirect to https would be a finding for every route.
         is_http = bool(targets) and targets[0].url.startswith("http:")
         if is_http and (redirect := await _find_redirect(targets[0], sender)):
             return Deployment([], [redirect], sender.count)
         for target in targets:
             found = await observe(target, sender, [*origins_for(target)])
+            # Only the first: a single route that never ends is a finding, not the end of the audit.
             if not observed and found.no_response and not found.exchanges:
                 raise CommandError(f"{_origin_of(target.url)} did not respond: {found.no_response}")
             observed.append(found)
@@ -82,6 +85,7 @@ async def observe_deployment(
 
 async def _find_redirect(target: Target, sender: LimitedSender) -> Finding | None:
     """Return a finding if a deployment on http redirects to https, where no other request makes sense."""
+    # No browser: a browser on https would refuse to call http at all (mixed content).
     response = await sender.send(Sent("GET", target.url, ((ORIGIN, UNKNOWN_ORIGIN),)))
     location = response.get("location") if isinstance(response, Answer) else None
     if not location or not location.startswith("https:"):

@@ -47,6 +47,7 @@ def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[
     try:
         routes = inventory.list_routes(app)
         problems = inventory.list_startup_problems(app)
+    # Such an app has no list of routes, so that there is nothing else to check.
     except ValueError as error:
         two_sections = make_finding("error", finding_ids.TWO_SECTIONS, app.name, error=error)
         return [], [*check_ctx_cors_values(app)] or [two_sections]
@@ -190,6 +191,7 @@ def _check_neighbouring_routes(routes: Iterable[RouteInfo]) -> Iterator[Finding]
     for route in routes:
         if route.policy and not _is_open(route.policy):
             restricted.setdefault(route.policy_source, route)
+            # One path may have two sections, one for each method: a mistake more often than a plan.
             restricted.setdefault((route.path, route.host), route)
     for route in routes:
         other = restricted.get((route.path, route.host)) or restricted.get(route.policy_source)
@@ -215,6 +217,7 @@ def _check_websockets(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
             continue
         # With cookies, pages of every site act as the user.
         level: Level = "error" if policy.allow_credentials else "warning"
+        # CORS does not cover WebSockets: without the check, the origins that are named mean nothing here.
         if route.websocket and not policy.check_websockets:
             where = f"WebSocket {route.path}"
             yield make_finding(level, warning_ids.CHECK_SWITCHED_OFF, where, (route.path,))
@@ -228,6 +231,7 @@ def _check_websockets(routes: Iterable[RouteInfo]) -> Iterator[Finding]:
 def _check_open_sections(sections: Iterable[Section]) -> Iterator[Finding]:
     """List sections that are open to every origin because `allow_origins` is not written."""
     for section in sections:
+        # The default is right for a public API, and wrong for one whose author forgot the argument.
         if not section.declares_origins and _is_open(section.active_policy.policy):
             line = format_line(section.made_at)
             yield make_finding("info", finding_ids.ANY_ORIGIN, section.label(), line=line)
@@ -235,6 +239,7 @@ def _check_open_sections(sections: Iterable[Section]) -> Iterator[Finding]:
 
 def _check_other_cors(app: Sanic[Any, Any], routes: Sequence[RouteInfo]) -> Iterator[Finding]:
     """Find other CORS packages that allow what no section covers; in sections, their headers are dropped."""
+    # In a section, corsbp removes the headers of others: a second layer matters outside only.
     uncovered = [route for route in routes if not route.policy_source]
     names = {route.name for route in uncovered}
     for each in find_other_cors(app):

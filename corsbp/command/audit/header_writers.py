@@ -79,6 +79,7 @@ class HeaderWriters:
             self.last = writer_of(response)
             return headers
 
+        # Servers read this property once for each response, as its head leaves.
         self._patch(cls, "processed_headers", property(processed_headers))
 
 

@@ -57,12 +57,14 @@ def observe_in_memory(
     Raises:
         CommandError: the app does not start, or an origin is not an origin.
     """
+    # An origin that no policy can name comes first: it shows which routes are open to everybody.
     pages = list(dict.fromkeys([UNKNOWN_ORIGIN, *origins]))
     with redirect_app_output(err, f"sending requests to {name}"), collect_errors() as logged:
         try:
             observed = asyncio.run(observe_app(app, list_targets, pages))
         except (ValueError, RuntimeError) as error:
             raise CommandError(f"{error}".replace("allow_origins: ", "--origin: ")) from error
+    # A broken handler logs the same error for each origin and each request.
     lines = list(dict.fromkeys(logged))
     for line in lines[:MAX_LOGGED]:
         err.print(f"logged: {line}", markup=False)
@@ -95,6 +97,7 @@ def make_table(observed: Sequence[ObservedMethod], writer: str) -> Table:
     columns = ["methods", "path", writer, *map(describe_origin, origins)]
     if with_hosts:
         columns.insert(2, "host")
+    # Five methods of one path with the same cells would be five rows to compare by eye.
     methods_by_row: dict[tuple[str, ...], list[str]] = {}
     for each in observed:
         place = [each.route.path, each.route.host or ""] if with_hosts else [each.route.path]

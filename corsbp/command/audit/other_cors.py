@@ -41,6 +41,7 @@ def applied_sanic_ext_origins(app: Sanic[Any, Any]) -> str | None:
 def _sanic_ext(app: Sanic[Any, Any]) -> Iterator[OtherCors]:
     """Yield what `app.extend()` has applied, or what it will apply when the app starts."""
     config = app.config
+    # `app.extend()` reads the settings once: what is set later has no effect.
     allowed = applied_sanic_ext_origins(app)
     if allowed is None and _will_extend(app):
         declared = config.get("CORS_ORIGINS", "")

@@ -75,6 +75,7 @@ class _Probe(ProxySender):
 
     async def send(self, sent: Sent) -> Answer | NoAnswer:
         """Send preflights and GET only; note the response and the writer of its CORS headers."""
+        # A preflight changes nothing, and a GET should not. Everything else may.
         if not sent.preflight and sent.method != "GET":
             self.held_back = True
             return NoAnswer("it was held back")
@@ -127,6 +128,7 @@ class _Probe(ProxySender):
             browser = Browser.using(self, origin, base_url=self.target.url)
             opened = await browser.websocket(self.target.url)
             return {"opens": True} if opened.ok_for_page else None
+        # With credentials first: what allows them allows the page without them, too.
         for credentials in (True, False):
             result = await self._fetch(origin, credentials)
             if self._passes(result):

@@ -145,6 +145,7 @@ def _lines_by_place(app: Sanic[Any, Any]) -> dict[str, str]:
     lines: dict[str, str] = {}
     try:
         routes = list_routes(app)
+    # An annotation without a line is better than none: the finding says what is wrong.
     except ValueError:  # An app that does not start has no bound routes.
         return lines
     for route in routes:

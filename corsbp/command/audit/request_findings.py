@@ -27,6 +27,7 @@ def check_forged_requests(
         if policy and policy.check_requests:
             if policy.allow_origins == "*":
                 open_policies.setdefault(source, set()).add(route.path)
+        # A handshake is a GET, and check_websockets decides about it.
         elif writes and not route.websocket:
             around = policies.get(route.section or "")
             if around is not None and around.check_requests:

@@ -186,6 +186,7 @@ def _compare_names(
         yield f"now {everything}", True
     elif isinstance(new, str):
         yield f"now {_describe_name(new)}", True  # A function cannot be compared: assume that it is wider.
+    # From a function to a list, it may be wider; from "*", it is narrower.
     elif isinstance(old, str):
         names = ", ".join(map(_describe_name, new)) or "none"
         yield f"now only {noun}{names}", old != "*"

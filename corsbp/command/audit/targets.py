@@ -57,6 +57,7 @@ def list_targets(
     for route in [*list_routes(app), *_missing_paths(app)]:
         if any(fnmatchcase(route.path, pattern) for pattern in leave_out) or route.example is None:
             continue
+        # A proxy routes by Host: the requests would reach another app, or none.
         if base_url and route.host and route.host not in (host.hostname, host.netloc):
             continue
         query = ""
@@ -66,6 +67,7 @@ def list_targets(
                 unused.pop(pattern, None)
         address = base_url or f"https://{route.host or HOST}"
         targets += [Target(route, method, f"{address}{route.example}{query}") for method in _methods(route)]
+    # A typing error in a path would leave its route without the query, and look like a result.
     if unused:
         raise CommandError(f"--query: no route has the path {next(iter(unused))}")
     return targets
@@ -80,6 +82,7 @@ def _methods(route: RouteInfo) -> Iterable[str]:
 
 def _missing_paths(app: Sanic[Any, Any]) -> Iterator[RouteInfo]:
     """Yield a path that no route has, at the root and below each prefix: pages should see these 404."""
+    # Random: a fixed name would become a path that some cache or firewall knows.
     name = f"corsbp-{secrets.token_hex(16)}"
     for host, prefix in list_prefixes(app):
         yield RouteInfo(

@@ -87,6 +87,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     """Make the call as a page would, print what happened, and return the exit status."""
     url, method = _parse_address(arguments.target, arguments.rest)
+    # These calls have the method of their element: <img> is GET, a beacon is POST.
     if arguments.kind:
         method = _check_kind(arguments, method)
     if arguments.no_local_network and arguments.engine != "chromium":
@@ -109,6 +110,7 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     if url != arguments.target:
         with redirect_app_output(err, f"importing {arguments.target}"):
             app = load_app(arguments.target)
+        # The error of the startup has no line; the audit knows it.
         _check_ctx_cors(app)
     with (
         redirect_app_output(err, f"calling {arguments.target}"),
@@ -147,6 +149,7 @@ def _exit_status(explanation: Explanation) -> int:
         return 1
     if result.ok_for_page:
         return 0
+    # Only the first request: if a redirect leads to a server that is down, that is the result.
     has_response = any(sent.status for sent in result.sent[:1])
     return 2 if result.blocked_by == "no-answer" and not has_response else 1
 
@@ -173,6 +176,7 @@ def _parse_address(target: str, rest: Sequence[str]) -> tuple[str, str]:
         if len(rest) > 1:
             raise CommandError(f"a URL takes one METHOD, not {' '.join(rest)!r}")
         return target, rest[0] if rest else "GET"
+    # `localhost:8000` looks like `module:app`, and no module has a number for an app.
     if re.fullmatch(r"[\w.-]+:\d+(/.*)?", target):
         raise CommandError(f"{target!r} is not an app; meant: http://{target}")
     if not rest or not rest[0].startswith("/"):

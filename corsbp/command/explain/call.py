@@ -101,6 +101,7 @@ class Explanation:
 async def explain_call(call: Call, app: Sanic[Any, Any] | None) -> Explanation:
     """Make the call, or the handshake of a WebSocket. Without an app, `call.url` is the URL of a server."""
     if app is not None:
+        # An app in memory has no network: it is not the host that a redirect names.
         sender = SingleHostSender(AppSender(app, SHORT_READING), call.base_url)
         base_url = call.base_url
     else:
@@ -109,6 +110,7 @@ async def explain_call(call: Call, app: Sanic[Any, Any] | None) -> Explanation:
         is_websocket = websockets.is_websocket_url(call.url)
         base_url = call.url.replace("ws", "http", 1) if is_websocket else call.url
     async with sender, wait_for_reports():
+        # Listeners may have added routes, so the app is started already.
         match = match_url(app, call.url, call.method) if app else RouteMatch(None)
         browser = Browser.using(
             sender,
@@ -194,6 +196,7 @@ async def _explain_handshake(
 
 def _is_own_page(call: Call, result: Result) -> bool:
     """Return whether a handshake was refused though page and WebSocket have one address, in the browser."""
+    # corsbp compares Origin with Host; a proxy that sends its own Host makes them differ.
     own = urlsplit(call.origin).netloc == urlsplit(call.url).netloc
     return own and result.blocked_by == "handshake-refused" and result.sent[-1].status == 403
 
@@ -259,6 +262,7 @@ def _explain_status(call: Call, match: RouteMatch, result: Result) -> Explanatio
     notes = tuple(_describe_readable(match, call, result))
     if result.status == 401 and (change := suggest_login(match, call.as_page_request(), result)):
         return Explanation(result, notes, (f"{change} {WITH_LOGIN}",))
+    # The 404 of a handler is as the app means it; that of the router is a path that does not exist.
     if result.status == 404 and match.route is None:
         return Explanation(result, (describe_missing_route(match),))
     if result.status == 405 and match.route and call.method not in match.methods:
@@ -310,6 +314,7 @@ async def _explain_on_server(call: Call, result: Result, sender: Sender) -> Expl
         return (
             _explain_status(call, RouteMatch(None), result) if result.status == 401 else Explanation(result)
         )
+    # Nothing is known of the app: the change is for a route that has no CORS yet.
     arguments = call.as_page_request().policy_arguments()
     wrap = f"wrap the route's blueprint: cors_group(…, {arguments})." if arguments else "cors_group(…)."
     if explained := explain_response(result, wrap):

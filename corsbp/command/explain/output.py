@@ -32,6 +32,7 @@ RESPONSE_HEADERS: Final = frozenset({VARY, ALLOW, "location", "server", "via"})
 def print_explanation(explanation: Explanation, method: str, out: Console) -> None:
     """Print what was sent, each check, the outcome, and what to change."""
     result = explanation.result
+    # First the requests and responses themselves, then what the browser makes of them.
     for sent in result.sent:
         _print_request(sent, out)
         _print_response(sent, out)
@@ -53,6 +54,7 @@ def _print_request(sent: Sent, out: Console) -> None:
     kind = "preflight: " if sent.preflight else ""
     out.print(Text(f"> {kind}{sent.method} {shorten(sent.url)}", style="bold"))
     for name, value in sent.headers:
+        # The rest of a browser's headers decides nothing.
         if name == ORIGIN or name.lower() in ("cookie", "authorization") or name.startswith(PREFIX):
             out.print(Text(f">   {name.lower()}: {shorten(value)}"))
 
@@ -72,6 +74,7 @@ def _print_response(sent: Sent, out: Console) -> None:
 def _print_step(step: Step, out: Console) -> None:
     if step.stop:
         out.print(Text("  x ", style="red").append(step.text, style="not dim"))
+    # It stops nothing, but the response may not be what the page expects: a lost cookie, for example.
     elif step.change:
         out.print(Text("  ! ", style="yellow").append(step.text, style="not dim"))
     else:
@@ -89,6 +92,7 @@ def _print_outcome(result: Result, method: str, out: Console) -> None:
         out.print(Text(f"Blocked: {result.blocked_by}.", style="bold red"))
         for browser, message in console_messages(result, method):
             out.print(Text(f"  {browser}: ", style="dim").append(message))
+    # The page gets no response of these calls: success is that they did their work.
     elif result.type in DONE:
         out.print(Text(DONE[result.type], style="bold green"))
     else:

@@ -26,6 +26,7 @@ def collect_reports(origin: str) -> Iterator[list[str]]:
     collector.addFilter(is_about_page)
     collector.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]  # a handler of one line
     logger, level = cors_logger.logger, cors_logger.logger.level
+    # The log is where report-only policies report: the command reads what the user would read.
     logger.addHandler(collector)
     logger.setLevel(logging.INFO)  # below which nothing is evaluated
     try:

@@ -30,6 +30,7 @@ def is_websocket_url(url: str) -> bool:
 async def is_open_to_all(sender: Sender, url: str, base_url: str, cookies: Sequence[str]) -> bool:
     """Send the handshake of a page that no policy names; return whether the socket opens."""
     browser = Browser.using(sender, UNKNOWN_ORIGIN, base_url=base_url)
+    # With the cookies: a handler that refuses guests would seem to check the origin.
     for cookie in cookies:
         browser.set_cookie(cookie, url)
     return (await browser.websocket(url)).ok_for_page

@@ -64,6 +64,7 @@ class Page:
         own_origin = make_origin(HOST, page_port)
         origins = {
             own_origin: "this page, allowed" if arguments.allow else "this page",
+            # Each of these names leads to this machine, and each is another origin for a browser.
             make_origin("localhost", page_port): "other name",
             make_origin("shop.localhost", page_port): "subdomain",
             make_origin(HOST, other_port): "other port",
@@ -104,6 +105,7 @@ class Page:
     def html(self) -> tuple[str, str]:
         """Return the page, and its Content-Security-Policy: its own code, and frames of its origins."""
         frames = sorted(self.origins.keys() - {"null"})
+        # The page shows what an app sends. If some of it became markup, it could still load and send nothing.
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
             f"frame-src {' '.join(frames)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -112,6 +114,7 @@ class Page:
 
     def frame(self) -> tuple[str, str]:
         """Return a frame of another origin, and its policy: only the page can give it calls."""
+        # A frame of another origin runs the call: only the page around it may choose the call.
         nonce = secrets.token_urlsafe(16)
         policy = (
             f"default-src 'none'; script-src 'nonce-{nonce}'; connect-src *; "
@@ -138,6 +141,7 @@ def list_rows(routes: Iterable[RouteInfo]) -> list[dict[str, Any]]:
     columns = ("path", "example", "host", "section", "policy", "own", "websocket", "documentation")
     methods_by_row: dict[tuple[Any, ...], set[str]] = {}
     for route in sorted(routes, key=lambda each: each.policy_source is None):
+        # Two rows more for each path, which nobody has written.
         if _is_added_by_sanic_ext(route):
             continue
         describe = describe_websocket_policy if route.websocket else describe_policy

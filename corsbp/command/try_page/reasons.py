@@ -41,6 +41,7 @@ class ReplaySender(ProxySender):
 
     async def send(self, sent: Sent) -> Answer | NoAnswer:
         """Return the response of the next exchange, if it fits the request."""
+        # The browser of corsbp.testing must get the very responses that the user's browser got.
         if self._exchanges and _fits(self._exchanges[0], sent):
             exchange = self._exchanges.popleft()
             if exchange.status is None:
@@ -87,6 +88,7 @@ class Call:
 
     async def run(self, sender: Sender, app: str) -> Result:
         """Make the call as a page would, in a browser that is like the user's: those of today."""
+        # The user's browser is not known: this model does what all three browsers do.
         browser = Browser.using(sender, self.origin, base_url=app, engine="today")
         if self.cookie and self.readable is None:
             browser.set_cookie(self.cookie, app)
@@ -182,6 +184,7 @@ class Reasons:
         return change
 
     def _page_request(self, call: Call) -> PageRequest:
+        # Advice is copied: the address of this page must not end up in a policy.
         origin = EXAMPLE_ORIGIN if call.origin in self.origins else call.origin
         names = tuple(name for name, _ in call.headers)
         return PageRequest(origin, call.method, names, call.credentials == "include")

@@ -82,6 +82,7 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
     """Serve the app and the page until Ctrl-C."""
     app = load_app(arguments.target)
     page_port = arguments.page_port
+    # Two ports are two origins, whatever names the machine knows.
     next_port = page_port + 1 if page_port else 0
     with ExitStack() as stack:
         sockets = [

@@ -84,6 +84,7 @@ class Watch:
 
     def attach(self, app: Sanic[Any, Any]) -> None:
         """Watch an app that is not started yet."""
+        # Signals, not middleware: middleware sees neither preflights of a section nor errors of the router.
         app.add_signal(self.on_request_head, "http.lifecycle.read_head")
         app.add_signal(self.on_send, "http.lifecycle.send")
         app.add_signal(self.on_refusal, SIGNAL)
@@ -100,6 +101,7 @@ class Watch:
     async def on_send(self, data: bytes, **_: Any) -> None:
         """Note a response: the first part that Sanic sends is its head."""
         exchange = self._current.get()
+        # It comes before the response, and would be taken for it.
         data = data.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
         if exchange is not None and exchange.status is None and data:
             line, exchange.response_headers = parse_head(data.partition(b"\r\n\r\n")[0])

@@ -48,10 +48,12 @@ def _protect(app: Sanic[Any, Any], page: Page) -> None:
     """Refuse requests for other hosts, and requests of other pages."""
 
     async def check_request(request: Request) -> HTTPResponse | None:
+        # DNS rebinding: a page of another site whose name leads to 127.0.0.1 would be of this origin.
         if _host(request) not in page.hosts:
             return json({"error": f"the page of corsbp try is at {page.own_origin}"}, 403)
         if request.path in ("/", "/frame") or request.path.startswith("/files/"):
             return None
+        # A form cannot send this header, and a page of another site cannot read the token.
         token = request.headers.get("x-token", "").encode(errors="replace")
         if _is_own_host(request, page) and secrets.compare_digest(token, page.token.encode()):
             return None
