@@ -46,6 +46,7 @@ def site(make: Any = cors_group) -> Sanic:
 # --- long paths ---
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("path", ["/api/users", "/api/other"])
 def test_no_number_of_slashes_grants_what_the_route_does_not(path: str) -> None:
     """Sanic takes away one slash for each call of its router by itself, until Python stops it.

@@ -6,11 +6,14 @@ import os
 import random
 import warnings
 
+import pytest
+
 from corsbp import CorsPolicyWarning
 
 from .descriptions import Maker, Owned, owner_of
 from .differential import Campaign
 
+pytestmark = pytest.mark.no_cover
 # The same in each run, so that every kind is in so few: `python -m tests.fuzz.differential` begins anywhere.
 SEED = int(os.environ.get("CORSBP_SEED") or 1)
 KINDS = {

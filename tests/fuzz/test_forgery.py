@@ -7,6 +7,8 @@ import pytest
 from ..support import run_server
 from .forgery import run
 
+pytestmark = pytest.mark.no_cover
+
 
 @pytest.mark.parametrize("seed", range(2))
 def test_random_requests_are_refused_as_by_the_oracle(seed: int) -> None:

@@ -28,6 +28,7 @@ from .meter import Meter
 from .oracle import OUTSIDE, acceptable, granted, requested, valid_entry
 from .world import BrokenError, World
 
+pytestmark = pytest.mark.no_cover
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 
 chance = st.randoms(use_true_random=False)

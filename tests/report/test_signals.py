@@ -239,6 +239,7 @@ def test_a_flood_of_random_origins_needs_no_memory(caplog: pytest.LogCaptureFixt
     assert max(run_server(serve(app, talk))) <= before + MAX_CONCURRENT + 20
 
 
+@pytest.mark.no_cover
 def test_fifty_thousand_refusals_in_a_second(caplog: pytest.LogCaptureFixture) -> None:
     """Each of them is counted; the log and the memory do not grow."""
     app, counted, most = one_section(), 0, 0
