@@ -80,13 +80,13 @@ async def measure(worker: Worker, seconds: float, changes: int) -> list[str]:
     """Print what the worker needs; return what is too much."""
     await worker.until("t7.example", "https://o1.t7.example", True)
     stalls = [report_stall("start", await worker.pulse("off"))]
-    await asyncio.sleep(1)
+    await asyncio.sleep(min(1, seconds))
     before = worker.cpu()  # without the measurement of stalls, which wakes up 500 times a second
     await asyncio.sleep(seconds)
     idle = (worker.cpu() - before) / seconds
     print(f"  idle for {seconds:g} s: {idle:.3f} s of CPU time a second")
     await worker.pulse("on")
-    await asyncio.sleep(3)
+    await asyncio.sleep(min(3, seconds))
     stalls.append(report_stall("idle", await worker.pulse("on")))
     times = []
     for number in range(changes):
