@@ -36,8 +36,10 @@ class Tenants:
             return
         if everything:
             self.pairs, self.hosts = set(), Counter()
-        for start in range(0, len(changes), 1000):
-            for added, host, origin in changes[start : start + 1000]:
+        changes.reverse()  # and taken from the end, so that they are freed in steps, too
+        while changes:
+            for _ in range(min(1000, len(changes))):
+                added, host, origin = changes.pop()
                 self.change(added, f"{host} {origin}", origin)
             await asyncio.sleep(0)  # requests have their turn
         self.origins, self.version = frozenset(self.hosts), version

@@ -163,6 +163,7 @@ class OriginFollower:
             except CorsPolicyError as error:
                 self._refuse(error)
                 return False
+            await asyncio.sleep(0)  # to let go of the last value takes milliseconds, too
             self.value = value
             await self._log_left_out(applied.left_out)
             if applied.is_empty:

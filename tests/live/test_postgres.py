@@ -78,6 +78,26 @@ def _example(server: Server, monkeypatch: pytest.MonkeyPatch) -> Any:
     return example
 
 
+def test_a_change_is_read_by_the_index(example: Any, server: Server) -> None:
+    """Also before the table is analyzed, when a join would read all of it."""
+
+    async def explain() -> str:
+        import asyncpg
+
+        db = await asyncpg.connect(server.url)
+        try:
+            rows = await db.fetch("EXPLAIN " + example.CHANGES.replace("$1", "1"))
+        finally:
+            await db.close()
+        return "\n".join(row[0] for row in rows)
+
+    sql(
+        server.url, "INSERT INTO origins SELECT 'https://' || n || '.example' FROM generate_series(1, 5000) n"
+    )
+    plan = asyncio.run(explain())
+    assert "using origins_pkey on origins" in plan and "Seq Scan on origins " not in plan, plan
+
+
 def run(server: Server, talk: Callable[[Any], Awaitable[None]]) -> None:
     """Run `talk(db)` with a connection of the writer."""
 

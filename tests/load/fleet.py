@@ -184,14 +184,14 @@ class Fleet:
                 if not isinstance(ended, asyncio.CancelledError):
                     self.wrong.append(f"a connection ended: {ended!r}")
 
-    async def applied(self, origin: str, allowed: bool, seconds: float = 60) -> float:
+    async def applied(self, origin: str, allowed: bool, seconds: float = 60, pause: float = 0.001) -> float:
         """Wait until all workers have applied a change; return when the last one had."""
         expected = granted(origin) if allowed else REFUSED
 
         async def one(connection: Connection) -> float:
             while await self.cors(connection, origin) != expected:
                 assert time.monotonic() < deadline, f"{origin} is not {allowed}"
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(pause)
             return time.monotonic()
 
         deadline = time.monotonic() + seconds
@@ -204,6 +204,13 @@ class Fleet:
             await asyncio.gather(*(self.cors(each, origin) for each in self.workers.values()))
             await asyncio.sleep(0.01)
         self.steady[origin] = allowed
+
+    def cpu(self) -> float:
+        """Return the seconds of CPU time that all workers have used."""
+        stats = [
+            Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split() for worker in self.workers
+        ]
+        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> list[int]:
         """Return the KiB of memory of each worker."""
