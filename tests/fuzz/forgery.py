@@ -1,15 +1,15 @@
 """Random requests to sections that check requests, and an oracle of its own.
 
-`python -m tests.fuzz.forgery 100000` sends so many. The oracle reads the rules from the request alone: it
-shares no code with corsbp.
+`python -m tests.fuzz.forgery 100000 --seed 1` sends so many. The oracle reads the rules from the request
+alone: it shares no code with corsbp.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import random
 import re
-import sys
 import warnings
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +23,7 @@ from corsbp import CorsPolicyWarning, cors_group
 from ..support import as_handler, new_app
 
 ONE, TWO, EVIL, OWN = "https://app.example", "https://two.example:8443", "https://evil.example", "api.example"
+PART = 10_000
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 ALLOWED = {
     "any": "*",
@@ -235,8 +236,16 @@ async def run(seed: int, count: int) -> tuple[int, int]:
     return count - refused, refused
 
 
+def main() -> None:
+    """Send random requests to apps that are started anew for each part of them."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.forgery")
+    parser.add_argument("requests", type=int, nargs="?", default=100_000)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the first part")
+    arguments = parser.parse_args()
+    for part in range(-(-arguments.requests // PART)):
+        served, refused = asyncio.run(run(arguments.seed + part, min(PART, arguments.requests - part * PART)))
+        print(f"seed {arguments.seed + part}: served {served}, refused {refused}", flush=True)
+
+
 if __name__ == "__main__":
-    for number in range(int(sys.argv[1]) // 10_000):
-        print(
-            f"seed {number}: served {{}}, refused {{}}".format(*asyncio.run(run(number, 10_000))), flush=True
-        )
+    main()
