@@ -134,10 +134,11 @@ class Judge:
         self.own_pages_are_not_signalled()
         sent_path, host = self.bare.app.ctx.last.path, request.headers["Host"]
         path = self.path(sent_path, host)
-        if request.method in path.failing:  # then Sanic responds 500
-            return self.without_route("the router fails", exchange)
         served = path.served
-        if not served and not path.failing:
+        # The method fails, and Sanic responds 500; or another one does, so that nobody knows whose the path is.
+        if request.method in path.failing or (path.failing and not served):
+            return self.without_route("the router fails", exchange)
+        if not served:
             served = dict.fromkeys(METHODS, owner_of(self.spec, sent_path, host))
         if not any(served.values()):
             return self.same("outside", exchange)
