@@ -135,7 +135,7 @@ class Judge:
         sent_path, host = self.bare.app.ctx.last.path, request.headers["Host"]
         path = self.path(sent_path, host)
         served = path.served
-        # The method fails, and Sanic responds 500; or another one does, so that nobody knows whose the path is.
+        # Sanic responds 500; or the router fails for another method, so that the path has no known policy.
         if request.method in path.failing or (path.failing and not served):
             return self.without_route("the router fails", exchange)
         if not served:
