@@ -7,7 +7,7 @@ body. Each sentence claims no more than these show.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -25,6 +25,7 @@ from corsbp.spec.fetch import ALLOW_ORIGIN, CACHE_CONTROL, ORIGIN
 from corsbp.testing import Answer, Result, Sent
 from corsbp.testing.result import NoAnswer
 from corsbp.testing.transports import Sender
+from corsbp.text import safe_text
 
 from .advice import PageRequest, suggest_argument
 from .server_responses import origin_of
@@ -48,11 +49,6 @@ class RefusedRequest:
     line: str
     """The line of the log, with the reason."""
 
-    def find_request(self, result: Result) -> Sent:
-        """Return the request of a call that was refused: an error handler may have redirected from it."""
-        requests = [sent for sent in result.sent if not sent.preflight]
-        return next((sent for sent in requests if urlsplit(sent.url).path == self.path), requests[-1])
-
 
 @contextmanager
 def collect_refused_requests() -> Iterator[list[RefusedRequest]]:
@@ -74,6 +70,17 @@ def collect_refused_requests() -> Iterator[list[RefusedRequest]]:
     finally:
         logger.removeHandler(collector)
         logger.setLevel(level)
+
+
+def find_refused_request(
+    refused: Sequence[RefusedRequest], result: Result
+) -> tuple[RefusedRequest, Sent] | None:
+    """Return the request of a call that was refused, and what the browser sent; None if none was.
+
+    An app may send requests to itself. An error handler may have redirected from the refused request.
+    """
+    requests = {safe_text(urlsplit(sent.url).path): sent for sent in result.sent if not sent.preflight}
+    return next(((each, requests[each.path]) for each in reversed(refused) if each.path in requests), None)
 
 
 def carries_credentials(sent: Sent) -> bool:

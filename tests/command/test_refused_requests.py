@@ -17,9 +17,14 @@ from corsbp import CorsPolicy, CorsPolicyWarning, cors_group
 from corsbp.app.inventory import RouteInfo
 from corsbp.command import main
 from corsbp.command.advice import PageRequest
-from corsbp.command.refused_requests import RefusedRequest, collect_refused_requests, suggest_changes
+from corsbp.command.refused_requests import (
+    RefusedRequest,
+    collect_refused_requests,
+    find_refused_request,
+    suggest_changes,
+)
 from corsbp.log import cors_logger
-from corsbp.testing import Sent
+from corsbp.testing import Result, Sent
 
 from ..support import EVIL, ORIGIN, TWO, as_handler, new_app, run_server, serve
 
@@ -209,6 +214,19 @@ def test_an_error_handler_that_redirects(explain: Explain) -> None:
     status, printed = explain(app, f"/api/item POST --origin {EVIL} --as form")
     assert (status, CROSS_ORIGIN in printed) == (1, True)
     assert f"The route api.item (/api/item) {LINE}" in printed
+
+
+def test_a_request_of_the_app_to_itself_is_not_taken_for_that_of_the_page() -> None:
+    refused = [RefusedRequest("request-cross-origin", "/api/item", "")]
+    for sent in [
+        (),
+        (Sent("OPTIONS", "https://api.example/api/item", (), preflight=True),),
+        (Sent("POST", "https://api.example/other", ()),),
+    ]:
+        assert find_refused_request(refused, Result("error", "", 0, {}, b"", sent, ())) is None
+    post = Sent("POST", "https://api.example/api/item?a=b", ())
+    found = find_refused_request(refused, Result("form", "", 0, {}, b"", (post,), ()))
+    assert found == (refused[0], post)
 
 
 def test_the_logger_is_as_before_and_other_lines_are_not_collected() -> None:

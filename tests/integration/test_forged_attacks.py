@@ -193,6 +193,25 @@ def test_no_request_gets_past_the_check() -> None:
     assert found == {name: (statuses, handled) for name, (_, statuses, handled) in ROWS.items()}
 
 
+def test_a_method_that_the_app_overrides_before_routing_is_the_one_that_is_checked() -> None:
+    """The check has the method by which the router found the route, and so the handler."""
+    app = make_app()
+
+    @app.signal("http.routing.before")
+    async def override(request: Request, **_: Any) -> None:
+        request.method = request.headers.get("x-http-method-override", request.method)
+
+    rows = [
+        (raw("GET", "/api/item", *FORGED, "X-HTTP-Method-Override: DELETE"), 403),
+        (raw("POST", "/api/item", *FORGED, "X-HTTP-Method-Override: DELETE"), 403),
+        (raw("POST", "/api/item", *FORGED, "X-HTTP-Method-Override: GET"), 200),
+    ]
+    assert [response.status for response in send(app, *(data for data, _ in rows))] == [
+        each for _, each in rows
+    ]
+    assert app.ctx.handled == [("GET", 0)]
+
+
 RESPONSES: dict[str, int] = {
     "raises an error": 500,
     "raises another status": 499,

@@ -17,6 +17,7 @@ from corsbp.command.refused_requests import (
     RefusedRequest,
     collect_refused_requests,
     explain_server_refusal,
+    find_refused_request,
     suggest_changes,
 )
 from corsbp.command.route_match import (
@@ -139,8 +140,8 @@ async def _explain_fetch(
         return _explain_leaving(sender.left_to, result)
     if app is None:
         explanation = await _explain_on_server(call, result, sender)
-    elif refused:
-        explanation = _explain_refused(call, app, result, refused[-1])
+    elif found := find_refused_request(refused, result):
+        explanation = _explain_refused(call, match_url(app, found[1].url, found[1].method), result, *found)
     else:
         explanation = _explain_in_app(call, app, result)
     # A cookie that is not sent stops nothing, but the response may depend on it.
@@ -188,8 +189,8 @@ async def _explain_handshake(
     if match.route is None:
         changes = [websockets.PASS_HOST] if _is_own_page(call, result) else _last_change(result)
         return Explanation(result, (), tuple(changes), open_to_all)
-    if refused:
-        return _explain_refused_on(match, call, result, refused[-1])
+    if found := find_refused_request(refused, result):
+        return _explain_refused(call, match, result, *found)
     change = websockets.suggest_change(match.route, result, call.origin, open_to_all)
     return Explanation(result, (describe_route(match, "GET"),), (change,) if change else (), open_to_all)
 
@@ -241,17 +242,9 @@ def _explain_redirect_in_app(
 
 
 def _explain_refused(
-    call: Call, app: Sanic[Any, Any], result: Result, refused: RefusedRequest
+    call: Call, match: RouteMatch, result: Result, refused: RefusedRequest, sent: Sent
 ) -> Explanation:
     """Explain a request that `check_requests` refuses, whatever the page can read of the response."""
-    sent = refused.find_request(result)
-    return _explain_refused_on(match_url(app, sent.url, sent.method), call, result, refused)
-
-
-def _explain_refused_on(
-    match: RouteMatch, call: Call, result: Result, refused: RefusedRequest
-) -> Explanation:
-    sent = refused.find_request(result)
     notes = (refused.line, describe_route(match, sent.method))
     changes = suggest_changes(match.route, refused, call.as_page_request(), sent)
     return Explanation(result, notes, tuple(changes), refused=refused.id)
