@@ -57,6 +57,21 @@ def test_each_route_that_is_exempt_from_the_check_of_its_section_is_listed() -> 
     ]
 
 
+def test_a_route_can_be_exempt_from_the_check_of_reads_alone() -> None:
+    policy = CorsPolicy(**COOKIES, check_requests="all")
+    bp = Blueprint("api", url_prefix="/api")
+    for name, context in {"writes": policy.replace(check_requests="writes"), "out": False}.items():
+        bp.add_route(handler, f"/{name}", methods=["GET", "PUT"], name=name, ctx_cors=context)
+    bp.add_route(
+        handler, "/read", methods=["GET"], name="read", ctx_cors=policy.replace(check_requests=False)
+    )
+    assert findings_of(cors_group(bp, policy=policy)) == [
+        ("info", "requests-unchecked", "GET /api/read", ("/api/read",)),
+        ("info", "requests-unchecked", "GET /api/writes", ("/api/writes",)),
+        ("info", "requests-unchecked", "GET,PUT /api/out", ("/api/out",)),
+    ]
+
+
 def test_a_check_beside_any_origin_is_a_finding() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CorsPolicyWarning)
