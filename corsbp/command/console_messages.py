@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -160,8 +161,24 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, parts)))
 
 
-def suggest_command(text: str) -> str:
-    """Return the command that shows each step of the call that a browser's message is about."""
-    url = re.search(r"(?:at|load) '?(https?://[^\s']+?)[.']?(?:\s|$)", text)
-    origin = re.search(r"origin '?([a-z][a-z0-9+.-]*://[^\s']+|null)", text, re.IGNORECASE)
-    return f"corsbp explain {url[1] if url else 'URL'} --origin {origin[1] if origin else 'ORIGIN'}"
+def suggest_command(text: str, stops: Collection[str] = ()) -> str:
+    """Return the command that makes the call of a browser's message, as far as the message shows it.
+
+    Args:
+        stops: the ids that the message is about.
+    """
+    words = ["corsbp", "explain", _find(r"(?:at|load) '?(https?://[^\s']+?)[.']?(?:\s|$)", text) or "URL"]
+    if method := _find(r"Method (\S+) is not allowed", text):
+        words.append(method)
+    words += ["--origin", _find(r"origin '?([a-z][a-z0-9+.-]*://[^\s']+|null)", text) or "ORIGIN"]
+    if header := _find(r"(?:field |header ‘)([\w-]+)’? is not allowed", text):
+        words += ["--header", f"{header}: 1"]
+    if any(stop.removeprefix("preflight-") in ("origin-any", "credentials") for stop in stops):
+        words.append("--credentials")
+    # A URL can have characters that a shell reads: & in a query, at least.
+    return shlex.join(words)
+
+
+def _find(pattern: str, text: str) -> str | None:
+    found = re.search(pattern, text, re.IGNORECASE)
+    return found[1] if found else None

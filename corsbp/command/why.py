@@ -101,7 +101,7 @@ def _explain_message(message: str, known: list[Table]) -> int:
         page = "corsbp/README.md: Messages in the browser's console"
         raise CommandError(f"no message of CORS has these words; see {page}, and {suggest_command(message)}")
     print(*(text for stop in stops for text in _explain(stop, known)), sep="\n\n")
-    print(f"\nEach step, and the line to change: {suggest_command(message)}")
+    print(f"\nEach step, and the line to change: {suggest_command(message, stops)}")
     return 0
 
 

@@ -106,13 +106,22 @@ def test_without_extra(arguments: list[str], tmp_path: Path) -> None:
 
 
 CHROMIUM = (
-    "Access to fetch at 'https://api.example/items?a=1' from origin 'https://app.example' has been blocked "
-    "by CORS policy: "
+    "Access to fetch at 'https://api.example/items?a=1&b=2' from origin 'https://app.example' has been "
+    "blocked by CORS policy: "
 )
 FIREFOX = (
     "Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at "
-    "https://api.example/items?a=1. "
+    "https://api.example/items?a=1&b=2. "
 )
+
+
+CALLS = {
+    "origin-any": ("", " --credentials"),
+    "credentials": ("", " --credentials"),
+    "preflight-method": (" PUT", ""),
+    "preflight-header": ("", " --header 'x-foo: 1'"),
+}
+"""By id, the method and the options that messages show."""
 
 
 @pytest.mark.parametrize("stop", MESSAGES)
@@ -128,15 +137,19 @@ def test_message_of_a_console(stop: str, why: Any) -> None:
     }
     chromium, firefox, safari = (text.format_map(values) for text in MESSAGES[stop])
     command = "Each step, and the line to change: corsbp explain"
+    url = "'https://api.example/items?a=1&b=2'"
     status, out, err = why(f"{CHROMIUM}{chromium} Have the server send the header with a valid value.")
     assert (status, err) == (0, "") and out.startswith(f"{stop}\n  ")
-    assert out.endswith(f"\n\n{command} https://api.example/items?a=1 --origin {ORIGIN}\n")
+    method, options = CALLS.get(stop, ("", ""))
+    assert out.endswith(f"\n\n{command} {url}{method} --origin {ORIGIN}{options}\n")
     _, out, _ = why(FIREFOX + firefox)
     assert f"{stop}\n  " in out
-    assert out.endswith(f"{command} https://api.example/items?a=1 --origin ORIGIN\n")
+    # Firefox does not print the method.
+    assert out.endswith(f"{command} {url} --origin ORIGIN{options}\n")
     _, out, _ = why(safari)
     assert f"{stop}\n  " in out
-    assert out.endswith(f"{command} URL --origin {ORIGIN if ORIGIN in safari else 'ORIGIN'}\n")
+    origin = ORIGIN if ORIGIN in safari else "ORIGIN"
+    assert out.endswith(f"{command} URL{method} --origin {origin}{options}\n")
 
 
 def test_message_about_a_preflight(why: Any) -> None:
