@@ -86,7 +86,8 @@ def suggest_method(match: RouteMatch, route: RouteInfo, method: str) -> str:
         return f"Write {method.upper()!r} in the page: methods are case-sensitive."
     methods = " or ".join(methods_for_pages(match.methods))
     where = f"{route.name}{line_of(route)}"
-    return f"Call it with {methods}; or add {method} to the route {where}: methods=[…, {method!r}]."
+    added = method.upper()
+    return f"Call it with {methods}; or add {added} to the route {where}: methods=[…, {added!r}]."
 
 
 def suggest_login(match: RouteMatch, request: PageRequest, result: Result) -> str | None:

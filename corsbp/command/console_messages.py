@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import urlsplit
 
 from corsbp.spec.fetch import ALLOW_CREDENTIALS, ALLOW_HEADERS, ALLOW_ORIGIN, ORIGIN, REQUEST_HEADERS
 from corsbp.testing import Answer, Result, Sent
@@ -143,11 +144,27 @@ def _values(sent: Sent, response: Answer, method: str) -> dict[str, str]:
 # --- from a message to ids ---
 
 
+OTHER_MESSAGES: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
+    {
+        "handshake-refused": re.compile(
+            "Error during WebSocket handshake|did not accept the WebSocket handshake"
+            "|can’t establish a connection to the server at ws"
+        ),
+        "local-network": re.compile("Permission was denied for this request to access the"),
+        "mixed-content": re.compile("^Mixed Content:"),
+        "no-answer": re.compile("net::ERR_(CONNECTION|NAME)_|CORS request did not succeed"),
+    }
+)
+"""Messages that `corsbp explain` does not print: they are not about CORS, or have no response to show."""
+
+
 def find_stops(text: str) -> list[str]:
     """Return the ids of `STOPS` that a browser's message can be about."""
     found = [
         stop for stop, row in MESSAGES.items() if any(_pattern(template).search(text) for template in row)
     ]
+    if not found:
+        return [stop for stop, pattern in OTHER_MESSAGES.items() if pattern.search(text)]
     if PREFLIGHT not in text:
         return found
     # Chromium has the same words after these for a preflight as for the response.
@@ -161,22 +178,26 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, parts)))
 
 
-def suggest_command(text: str, stops: Collection[str] = ()) -> str:
-    """Return the command that makes the call of a browser's message, as far as the message shows it.
+def suggest_commands(text: str, stops: Collection[str] = ()) -> tuple[str, str]:
+    """Return the commands that make the call of a browser's message: of the server, and of the app.
 
     Args:
         stops: the ids that the message is about.
     """
-    words = ["corsbp", "explain", _find(r"(?:at|load) '?(https?://[^\s']+?)[.']?(?:\s|$)", text) or "URL"]
+    url = _find(r"(?:at|load|to) '?((?:http|ws)s?://[^\s']+?)[.']?(?:\s|$)", text) or "URL"
+    path = urlsplit(url)._replace(scheme="", netloc="").geturl() or "/"
+    options = []
     if method := _find(r"Method (\S+) is not allowed", text):
-        words.append(method)
-    words += ["--origin", _find(r"origin '?([a-z][a-z0-9+.-]*://[^\s']+|null)", text) or "ORIGIN"]
+        options.append(method)
+    options += ["--origin", _find(r"origin '?([a-z][a-z0-9+.-]*://[^\s']+|null)", text) or "ORIGIN"]
     if header := _find(r"(?:field |header ‘)([\w-]+)’? is not allowed", text):
-        words += ["--header", f"{header}: 1"]
+        options += ["--header", f"{header}: 1"]
     if any(stop.removeprefix("preflight-") in ("origin-any", "credentials") for stop in stops):
-        words.append("--credentials")
+        options.append("--credentials")
     # A URL can have characters that a shell reads: & in a query, at least.
-    return shlex.join(words)
+    explain = ["corsbp", "explain"]
+    app = ["MODULE:APP", "/PATH" if url == "URL" else path]
+    return shlex.join([*explain, url, *options]), shlex.join([*explain, *app, *options])
 
 
 def _find(pattern: str, text: str) -> str | None:

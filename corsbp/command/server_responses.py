@@ -40,6 +40,14 @@ STATUSES: Mapping[int, tuple[str, str]] = MappingProxyType(
             "The request was refused: by a login, a firewall or a list of addresses.",
             "Look for the rule that refuses it; a firewall may not know OPTIONS or the header Origin",
         ),
+        404: (
+            "The server does not know the path.",
+            "Check the path, and that the proxy passes it to the app as it is",
+        ),
+        405: (
+            "The server does not know the method on this path.",
+            "Check the method and the path",
+        ),
         413: (
             "The request's body is larger than a server accepts.",
             "Raise the limit: client_max_body_size in nginx, REQUEST_MAX_SIZE in Sanic",
@@ -140,7 +148,7 @@ def _explain_preflight(response: Answer, wrap: str) -> tuple[str | None, str] | 
     if response.status in (401, 403, 407):
         meaning = "A login or a firewall refused the preflight."
         return meaning, f"{LET_OPTIONS_PASS} If the app itself responded: {wrap}"
-    if response.status in STATUSES:
+    if response.status not in (404, 405) and response.status in STATUSES:
         meaning, change = STATUSES[response.status]
         return meaning, f"{change}. If the app itself responded: {wrap}"
     if response.status < 300 and response.get(ALLOW_ORIGIN) is None:

@@ -93,15 +93,19 @@ def run(arguments: argparse.Namespace, *_: object) -> int:
 def _explain_message(message: str, known: list[Table]) -> int:
     """Print the explanation of a message in a browser's console, and the command that shows each step."""
     try:
-        from .console_messages import find_stops, suggest_command  # noqa: PLC0415  # needs the extra
+        from .console_messages import find_stops, suggest_commands  # noqa: PLC0415  # needs the extra
     except ModuleNotFoundError as error:
         raise CommandError("a browser's message needs: pip install 'corsbp[cli]'") from error
     stops = find_stops(message)
     if not stops:
         page = "corsbp/README.md: Messages in the browser's console"
-        raise CommandError(f"no message of CORS has these words; see {page}, and {suggest_command(message)}")
+        raise CommandError(f"no message about CORS has these words; see {page}")
+    server, app = suggest_commands(message, stops)
     print(*(text for stop in stops for text in _explain(stop, known)), sep="\n\n")
-    print(f"\nEach step, and the line to change: {suggest_command(message, stops)}")
+    print(f"\nEach step:          {server}\nThe line to change: {app}")
+    print(
+        "Add the method, the headers, the cookies and the credentials of the call that the message leaves out."
+    )
     return 0
 
 

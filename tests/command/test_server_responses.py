@@ -131,6 +131,16 @@ RESPONSES: dict[str, tuple[int, Mapping[str, str], list[str]]] = {
             IF_APP,
         ],
     ),
+    "404": (
+        404,
+        {},
+        [
+            "The server does not know the path.",
+            "Change: Check the path, and that the proxy passes it to the app as it is.",
+            IF_APP,
+        ],
+    ),
+    "405": (405, {}, ["The server does not know the method on this path.", IF_APP]),
     "502": (502, {}, ["< 502", "A proxy got no valid response from the app.", IF_APP]),
 }
 

@@ -136,20 +136,23 @@ def test_message_of_a_console(stop: str, why: Any) -> None:
         "header": "x-foo",
     }
     chromium, firefox, safari = (text.format_map(values) for text in MESSAGES[stop])
-    command = "Each step, and the line to change: corsbp explain"
+    command = "\nEach step:          corsbp explain"
     url = "'https://api.example/items?a=1&b=2'"
     status, out, err = why(f"{CHROMIUM}{chromium} Have the server send the header with a valid value.")
     assert (status, err) == (0, "") and out.startswith(f"{stop}\n  ")
     method, options = CALLS.get(stop, ("", ""))
-    assert out.endswith(f"\n\n{command} {url}{method} --origin {ORIGIN}{options}\n")
+    assert f"\n{command} {url}{method} --origin {ORIGIN}{options}\n" in out
+    in_app = f"MODULE:APP '/items?a=1&b=2'{method} --origin {ORIGIN}{options}"
+    assert f"\nThe line to change: corsbp explain {in_app}\n" in out
     _, out, _ = why(FIREFOX + firefox)
     assert f"{stop}\n  " in out
     # Firefox does not print the method.
-    assert out.endswith(f"{command} {url} --origin ORIGIN{options}\n")
+    assert f"{command} {url} --origin ORIGIN{options}\n" in out
     _, out, _ = why(safari)
     assert f"{stop}\n  " in out
     origin = ORIGIN if ORIGIN in safari else "ORIGIN"
-    assert out.endswith(f"{command} URL{method} --origin {origin}{options}\n")
+    assert f"{command} URL{method} --origin {origin}{options}\n" in out
+    assert f" MODULE:APP /PATH{method} --origin" in out
 
 
 def test_message_about_a_preflight(why: Any) -> None:
@@ -158,10 +161,39 @@ def test_message_about_a_preflight(why: Any) -> None:
     assert out.startswith("preflight-origin-missing\n") and "\norigin-missing" not in out
 
 
+@pytest.mark.parametrize(
+    ("message", "stop", "command"),
+    [
+        (
+            "WebSocket connection to 'ws://127.0.0.1:8000/chat' failed: Error during WebSocket handshake: "
+            "Unexpected response code: 403",
+            "handshake-refused",
+            "corsbp explain MODULE:APP /chat --origin ORIGIN",
+        ),
+        (
+            "Firefox can’t establish a connection to the server at ws://127.0.0.1:8000/chat?a.",
+            "handshake-refused",
+            "corsbp explain 'ws://127.0.0.1:8000/chat?a' --origin ORIGIN",
+        ),
+        (
+            "Access to fetch at 'http://127.0.0.1:8000/' from origin 'https://app.example' has been blocked "
+            "by CORS policy: Permission was denied for this request to access the `loopback` address space.",
+            "local-network",
+            f"corsbp explain http://127.0.0.1:8000/ --origin {ORIGIN}",
+        ),
+        ("Failed to load resource: net::ERR_CONNECTION_REFUSED", "no-answer", "corsbp explain URL --origin"),
+        ("Mixed Content: The page at 'https://app.example/' …", "mixed-content", "corsbp explain "),
+    ],
+)
+def test_other_messages(message: str, stop: str, command: str, why: Any) -> None:
+    status, out, _ = why(message)
+    assert status == 0 and out.startswith(f"{stop}\n") and f" {command}" in out
+
+
 def test_unknown_message(why: Any) -> None:
     status, out, err = why("Failed to fetch")
     assert (status, out) == (2, "")
-    assert err.startswith("corsbp: no message of CORS has these words; see corsbp/README.md: Messages in ")
+    assert err.startswith("corsbp: no message about CORS has these words; see corsbp/README.md: Messages in ")
 
 
 def test_message_without_the_extra(why: Any, monkeypatch: pytest.MonkeyPatch) -> None:
