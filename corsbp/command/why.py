@@ -103,9 +103,7 @@ def _explain_message(message: str, known: list[Table]) -> int:
     server, app = suggest_commands(message, stops)
     print(*(text for stop in stops for text in _explain(stop, known)), sep="\n\n")
     print(f"\nEach step:          {server}\nThe line to change: {app}")
-    print(
-        "Add the method, the headers, the cookies and the credentials of the call that the message leaves out."
-    )
+    print("Add what the message leaves out: the call's method, headers, cookies and credentials.")
     return 0
 
 
