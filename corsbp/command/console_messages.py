@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from corsbp.spec.fetch import ALLOW_CREDENTIALS, ALLOW_HEADERS, ALLOW_ORIGIN, ORIGIN, REQUEST_HEADERS
 from corsbp.testing import Answer, Result, Sent
@@ -185,7 +185,8 @@ def suggest_commands(text: str, stops: Collection[str] = ()) -> tuple[str, str]:
         stops: the ids that the message is about.
     """
     url = _find(r"(?:at|load|to) '?((?:http|ws)s?://[^\s']+?)[.']?(?:\s|$)", text) or "URL"
-    path = urlsplit(url)._replace(scheme="", netloc="").geturl() or "/"
+    parts = urlsplit(url)
+    path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
     options = []
     if method := _find(r"Method (\S+) is not allowed", text):
         options.append(method)
