@@ -17,6 +17,7 @@ from corsbp.policy.policy import CorsPolicy
 from corsbp.policy.problems import Problem
 from corsbp.spec.fetch import sort_methods
 
+from .loading import format_error
 from .source_lines import format_line, locate_handler
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -88,7 +89,11 @@ def match_url(app: Sanic[Any, Any], url: str, method: str) -> RouteMatch:
 def _find_route(
     app: Sanic[Any, Any], routes: Iterable[RouteInfo], path: str, host: str, method: str
 ) -> RouteInfo | None:
-    """Ask the app's router for the route, first with the method of the page."""
+    """Ask the app's router for the route, first with the method of the page.
+
+    Raises:
+        ValueError: the router fails, as by a parameter type of the app's own.
+    """
     by_name = {route.name: route for route in routes}
     # A path that serves another method is a wrong method, not a wrong path.
     for each in (method.upper(), *METHODS):
@@ -96,6 +101,8 @@ def _find_route(
             found, *_ = app.router.get(path, each, host)
         except (NotFound, MethodNotAllowed):
             continue
+        except Exception as error:
+            raise ValueError(f"the app's router fails for {path}: {format_error(error)}") from error
         if found.name in by_name:  # which the internal routes of an app are not
             return by_name[found.name]
     return None

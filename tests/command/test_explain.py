@@ -257,6 +257,21 @@ def test_wrong_arguments(call: str, expected: str, explain: Any) -> None:
     assert expected in err
 
 
+def test_a_parameter_type_of_the_app_that_fails(explain: Any) -> None:
+    """The app itself has no route for the path then: the error names the line that failed."""
+
+    def read_odd(text: str) -> str:
+        raise KeyError(text)
+
+    app, bp = new_app(), Blueprint("odd", url_prefix="/odd")
+    app.router.register_pattern("odd", read_odd, r"[a-z]+")
+    bp.add_route(as_handler(lambda _, **__: text("here")), "/<name:odd>", name="item")
+    app.blueprint(cors_group(bp))
+    status, out, err = explain("x:app", "/odd/abc", "--origin", ORIGIN, app=app)
+    assert (status, out) == (2, "")
+    assert "the app's router fails for /odd/abc: KeyError: 'abc' (tests/command/test_explain.py, line " in err
+
+
 def test_preflight_stopped_before_the_section() -> None:
     """A section never responds with 401: a proxy before the app did."""
     route = RouteInfo("/a", ("GET",), None, "a", "cors_group(a)", CorsPolicy(), "/a")
