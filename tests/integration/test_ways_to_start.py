@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+import sanic
+from packaging.version import Version
 from sanic import Blueprint, Request, Sanic
 from sanic.exceptions import Unauthorized
 from sanic.response import HTTPResponse, text
@@ -315,3 +317,38 @@ def test_listeners_are_called_in_an_app_that_was_finalized_by_hand() -> None:
         app, lambda _: None, request("GET", "/api/item"), preflight("/api/item"), request("GET", "/web")
     )
     assert responses == [(401, GRANTED), (204, GRANTED | preflight_headers("GET,OPTIONS")), (401, {})]
+
+
+# --- what Sanic will drop ---
+
+
+def site_with_all(**config: Any) -> Sanic:
+    """Return an app whose sections add listeners and signals; what Sanic deprecates is an error."""
+
+    async def source(_: Sanic) -> AsyncIterator[list[str]]:
+        yield [ORIGIN]
+        await asyncio.Event().wait()
+
+    app = site(**config)
+    app.config.DEPRECATION_FILTER = "error"
+    live = cors_group(
+        bp_of("live"), report_only=CorsPolicy(allow_origins=[TWO]), check_requests="all", **LISTED
+    )
+    live.follow(source)
+    app.blueprint(live)
+    app.add_signal(lambda **_: None, "corsbp.page.refused")
+    return app
+
+
+def test_nothing_that_sanic_deprecates_is_used() -> None:
+    responses = send(site_with_all(), request("GET", "/live/item"), request("GET", "/live/item", EVIL))
+    assert [response.status for response in responses] == [200, 403]
+
+
+def test_what_sanic_deprecates_is_seen() -> None:
+    if Version(sanic.__version__) < Version("25.12"):
+        pytest.skip("this Sanic deprecates no listener")
+    app = site_with_all()
+    app.register_listener(as_handler(lambda app, loop: None), "before_server_start")
+    with pytest.raises(DeprecationWarning, match="loop argument"):
+        send(app, request("GET", "/live/item"))
