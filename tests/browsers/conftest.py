@@ -15,6 +15,7 @@ from . import page
 from .bench import App, Bench, serving
 from .cases import CASES
 from .engine import ENGINES, Browser, browser
+from .mixed_port import MixedPort, serving_both
 from .models import Simulated, simulate_all
 from .page import Pages
 from .scenario_server import FOLDER, ScenarioServer
@@ -54,9 +55,21 @@ def apps(pages: page.Pages, folder: Path) -> Iterator[dict[str, App]]:
         yield started
 
 
+@pytest.fixture(scope="package")
+def mixed_port(pages: page.Pages, folder: Path) -> Iterator[MixedPort]:
+    """A port for http and https, whose certificate the browsers accept."""
+    with serving_both(folder) as mixed:
+        pages.certificate_exceptions = mixed.firefox_exception
+        yield mixed
+
+
 @pytest.fixture(scope="package", params=ENGINES, ids=lambda engine: engine.name)
 def bench(
-    request: pytest.FixtureRequest, pages: page.Pages, apps: dict[str, App], folder: Path
+    request: pytest.FixtureRequest,
+    pages: page.Pages,
+    apps: dict[str, App],
+    mixed_port: MixedPort,
+    folder: Path,
 ) -> Iterator[Bench]:
     with browser(request.param, pages, folder) as started:
         yield Bench(started, apps)

@@ -63,6 +63,20 @@ FORGERY_DIFFERENCES = [
         "webkit",
         ("cookies: beacon of sandboxed",),
     ),
+    Difference(
+        "an http and an https page of one host are of one site",
+        "firefox",
+        tuple(
+            f"cookies: {call} to secure"
+            for call in (
+                *(
+                    f"{kind} of mixed"
+                    for kind in ("form", "beacon", "no-cors", "fetch", "fetch with cookies")
+                ),
+                *(f"{kind} of app" for kind in ("form", "fetch with cookies")),
+            )
+        ),
+    ),
 ]
 FORGERY_EXCEPTIONS = {(name, each.engine): each.reason for each in FORGERY_DIFFERENCES for name in each.names}
 """The same for the cases of `forgeries.py`."""

@@ -60,6 +60,7 @@ def chromium(profile: Path) -> list[str]:
         "--disable-sync",
         "--disable-breakpad",
         "--disable-popup-blocking",
+        "--ignore-certificate-errors",
         "--disable-background-networking",
         "--disable-component-update",
         "--no-first-run",
@@ -89,6 +90,7 @@ def webkit(_: Path) -> list[str]:
         "--javascript-can-open-windows-automatically=true",
         "--cookies-policy=always",
         "--enable-write-console-messages-to-stdout=true",
+        "--ignore-tls-errors",
     ]
 
 
@@ -125,6 +127,8 @@ def browser(engine: Engine, pages: Pages, folder: Path) -> Iterator[Browser]:
             [program, "--version"], env=env, check=True, capture_output=True, text=True, timeout=60
         )
         command = [program, *engine.arguments(profile), tabs["app"].url]
+        # only Firefox reads it
+        (profile / "cert_override.txt").write_text(pages.certificate_exceptions)
         process = stack.enter_context(running(command, folder / "output", env=env))
         process.until(tabs["app"].open.is_set, "opening the page")
 

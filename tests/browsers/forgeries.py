@@ -1,7 +1,8 @@
 """Cases of forged requests: the page, its call, and what the app makes of each request (`check_requests`).
 
 The app is `http://127.0.0.1:PORT`, and has a cookie. Its policies allow the pages `app` (the same host,
-another port) and `shop` (another site).
+another port) and `shop` (another site). `mixed` is the app over http, and `secure` the app over https, both
+with one host and one port.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from .scenario import Call
 
-OWN, SANDBOXED = "own", "sandboxed"
+OWN, SANDBOXED, INSECURE = "own", "sandboxed", "mixed"
 ALLOWED, ALLOWED_SITE = "app", "shop"
 OTHER_PORT, OTHER_SITE = "other", "stranger"
 
@@ -61,12 +62,13 @@ class Forgery:
 
 
 def calls_of(
-    section: str, page: str, calls: Mapping[str, Call], outcome: str, **unlike: str
+    section: str, page: str, calls: Mapping[str, Call], outcome: str, *, host: str = OWN, **unlike: str
 ) -> Iterator[Forgery]:
     for label, call in calls.items():
         path = "picture" if call.kind == "image" else "item"
-        to = f"{{own}}/{section}/{path}?{{case}}"
-        yield Forgery(f"{section}: {label} of {page}", page, replace(call, to=to), outcome, unlike)
+        to = f"{{{host}}}/{section}/{path}?{{case}}"
+        name = f"{section}: {label} of {page}" + ("" if host == OWN else f" to {host}")
+        yield Forgery(name, page, replace(call, to=to), outcome, unlike)
 
 
 def pick(*labels: str) -> dict[str, Call]:
@@ -105,6 +107,10 @@ def forgeries() -> Iterator[Forgery]:
     yield from calls_of("all", OTHER_SITE, pick("link"), HANDLER)
     yield from calls_of("all", OTHER_SITE, pick("image", "image with CORS", "GET"), CROSS_ORIGIN)
     yield from calls_of("all", SANDBOXED, pick("image", "GET"), CROSS_ORIGIN)
+    # http to https: the own page can be changed by everybody on its way
+    yield from calls_of("cookies", INSECURE, some, CROSS_ORIGIN, host="secure")
+    yield from calls_of("cookies", ALLOWED, pick("form", "fetch with cookies"), HANDLER, host="secure")
+    yield from calls_of("cookies", OTHER_SITE, pick("form"), CROSS_ORIGIN, host="secure")
     yield from redirects()
 
 

@@ -3,8 +3,8 @@
 Each request has the name of its case in its query. A line of the log has the headers by which requests are
 checked, and the outcome: `handler`, or the id of the refusal.
 
-Its arguments are a folder, in which it writes its `ports` and its `log`, and the origins that its policies
-allow.
+Its arguments are a folder, in which it writes its `ports` and its `log`, a certificate and its key, and the
+origins that its policies allow.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import asyncio
 import json
 import re
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -166,11 +167,15 @@ def write_line(folder: Path, entry: dict[str, Any]) -> None:
         file.write(f"{json.dumps(entry)}\n")
 
 
-async def serve(app: Sanic[Any, Any]) -> int:
+async def serve(app: Sanic[Any, Any], certificate: tuple[str, str] | None = None) -> int:
     """Serve an app on a free port, as long as the loop runs."""
+    context = None
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
     sock = socket.create_server(("127.0.0.1", 0))
     server: Any = await app.create_server(
-        sock=sock, protocol=CountingProtocol, return_asyncio_server=True, access_log=False
+        sock=sock, ssl=context, protocol=CountingProtocol, return_asyncio_server=True, access_log=False
     )
     await server.startup()
     await server.before_start()
@@ -179,15 +184,16 @@ async def serve(app: Sanic[Any, Any]) -> int:
     return int(sock.getsockname()[1])
 
 
-async def main(folder: Path, allowed: Sequence[str]) -> None:
-    """Serve the app, and once more with a low limit for bodies."""
+async def main(folder: Path, certificate: tuple[str, str], allowed: Sequence[str]) -> None:
+    """Serve the app over http, once more with a low limit for bodies, and over https."""
     CountingProtocol.folder = folder
-    apps = [create(name, allowed, partial(write_line, folder)) for name in ("forgeries", "strict")]
-    apps[1].config.REQUEST_MAX_SIZE = 1_000_000
-    ports = [await serve(app) for app in apps]
+    names = ("forgeries", "strict", "secure")
+    app, strict, secure = (create(name, allowed, partial(write_line, folder)) for name in names)
+    strict.config.REQUEST_MAX_SIZE = 1_000_000
+    ports = [await serve(app), await serve(strict), await serve(secure, certificate)]
     (folder / "ports").write_text(f"{json.dumps(ports)}\n")
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2:]))
+    asyncio.run(main(Path(sys.argv[1]), (sys.argv[2], sys.argv[3]), sys.argv[4:]))

@@ -19,8 +19,9 @@ from corsbp.testing.transports import AppSender
 
 from .bench import ROOT
 from .engine import Browser
-from .forgeries import OWN, SANDBOXED, Forgery
+from .forgeries import INSECURE, OWN, SANDBOXED, Forgery
 from .forgery_app import create, redirect_of
+from .mixed_port import MixedPort
 from .page import Pages
 from .processes import running
 from .scenario import Call
@@ -38,7 +39,7 @@ PATIENCE = 20
 
 @dataclass(frozen=True)
 class ForgeryServer:
-    """The running app, with a low limit for bodies at the origin `strict`."""
+    """The running app: also `strict` with a low limit for bodies, and `mixed` and `secure` at one port."""
 
     origins: Mapping[str, str]
     folder: Path
@@ -70,7 +71,7 @@ class ForgeryServer:
 
 
 @contextmanager
-def serving(pages: Pages, folder: Path) -> Iterator[ForgeryServer]:
+def serving(pages: Pages, mixed: MixedPort, folder: Path) -> Iterator[ForgeryServer]:
     """Serve the app; the server of the pages redirects to it, as the app itself does."""
 
     def redirect(_: str, path: str, *__: object) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -81,10 +82,17 @@ def serving(pages: Pages, folder: Path) -> Iterator[ForgeryServer]:
     folder.mkdir()
     (folder / "log").touch()
     origins = [pages.origins[name] for name in ALLOWED]
-    command = [sys.executable, "-m", "tests.browsers.forgery_app", os.fspath(folder), *origins]
+    files = (folder, mixed.certificate, mixed.key)
+    command = [sys.executable, "-m", "tests.browsers.forgery_app", *map(os.fspath, files), *origins]
     with running(command, folder / "output", cwd=ROOT) as server:
-        own, strict = server.until(partial(read_ports, folder / "ports"), "ready")
-        urls = {OWN: f"http://127.0.0.1:{own}", "strict": f"http://127.0.0.1:{strict}"}
+        own, strict, secure = server.until(partial(read_ports, folder / "ports"), "ready")
+        mixed.http, mixed.https = own, secure
+        urls = {
+            OWN: f"http://127.0.0.1:{own}",
+            "strict": f"http://127.0.0.1:{strict}",
+            INSECURE: f"http://127.0.0.1:{mixed.port}",
+            "secure": f"https://127.0.0.1:{mixed.port}",
+        }
         yield ForgeryServer({**pages.origins, **urls}, folder)
 
 
@@ -108,22 +116,23 @@ performAll = (all) => {
 """
 # Nothing waits for a window, either. But WebKit submits only one form of a page at a time.
 WINDOWS_AT_ONCE = "openWindow = async (open) => void open(`forgery-${Date.now()}-${windows++}`);"
-OPEN_OWN = """
-  window.own ??= open(%s, "own");
-  if (!window.ownIsOpen) await settled(window, "message", "messageerror");
-  window.ownIsOpen = true;
-"""
-RUN_IN_OWN = """
+RUN_IN_WINDOW = """
+  const url = %s;
+  window.opened ??= {};
+  if (!opened[url]) {
+    opened[url] = open(url, url);
+    await settled(window, "message", "messageerror");
+  }
   const seen = settled(window, "message", "messageerror");
-  own.postMessage({ script: %s }, "*");
+  opened[url].postMessage({ script: %s }, "*");
   return (await seen).seen;
 """
 
 
-def run_in_own_page(browser: Browser, server: ForgeryServer, script: str) -> object:
+def run_in_own_page(browser: Browser, server: ForgeryServer, script: str, page: str = OWN) -> object:
     """Run a script in a page of the app itself, a window of the page `app`."""
-    opening = OPEN_OWN % json.dumps(f"{server.origins[OWN]}/page")
-    return run(browser, "app", opening + RUN_IN_OWN % json.dumps(script))
+    url = f"{server.origins[page]}/page"
+    return run(browser, "app", RUN_IN_WINDOW % (json.dumps(url), json.dumps(script)))
 
 
 def run(browser: Browser, page: str, script: str) -> object:
@@ -142,8 +151,8 @@ def run_in_browser(
             options(each.call, server.url(each, cases[each.name])) for each in forgeries if each.page == page
         ]
         script = f"{SOURCE}\n{AT_ONCE}\n{windows}\nreturn performAll({json.dumps(jobs)});"
-        if page == OWN:
-            seen = run_in_own_page(browser, server, script)
+        if page in (OWN, INSECURE):
+            seen = run_in_own_page(browser, server, script, page)
         elif page == SANDBOXED:
             # The frame goes away after its last call: here, each call waits.
             framed = f'{SOURCE}\nreturn performInFrame({json.dumps(jobs)}, {json.dumps(SOURCE)}, "");'

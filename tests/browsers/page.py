@@ -63,6 +63,7 @@ class Pages:
         }
         self.tabs: dict[str, Tab] = {}
         self.handlers: dict[str, RequestHandler] = {}  # by folder: the handler of its requests
+        self.certificate_exceptions = ""  # lines of Firefox's `cert_override.txt`
 
     def tabs_of(self, browser: str) -> dict[str, Tab]:
         """Make a new tab for each origin."""

@@ -18,14 +18,15 @@ from .bench import Bench
 from .differences import FORGERY_EXCEPTIONS
 from .forgeries import CROSS_ORIGIN, FORGERIES, HANDLER, METHOD, Forgery
 from .forgery_runs import Entry, ForgeryServer, run, run_in_browser, run_in_model, run_in_own_page, serving
+from .mixed_port import MixedPort
 from .page import Pages
 
 Outcomes = Mapping[str, list[Entry]]
 
 
 @pytest.fixture(scope="package")
-def forgery_server(pages: Pages, folder: Path) -> Iterator[ForgeryServer]:
-    with serving(pages, folder / "forgeries") as server:
+def forgery_server(pages: Pages, mixed_port: MixedPort, folder: Path) -> Iterator[ForgeryServer]:
+    with serving(pages, mixed_port, folder / "forgeries") as server:
         yield server
 
 
