@@ -135,6 +135,24 @@ def run_in_own_page(browser: Browser, server: ForgeryServer, script: str, page: 
     return run(browser, "app", RUN_IN_WINDOW % (json.dumps(url), json.dumps(script)))
 
 
+# The cookie, and a window in front of the page, would change other tests.
+LEAVE = """
+  document.cookie = "forged=; path=/; max-age=0";
+  for (const each of await navigator.serviceWorker.getRegistrations()) await each.unregister();
+  return document.cookie;
+"""
+CLOSE = """
+  for (const each of Object.values(opened)) each.close();
+  delete window.opened;
+"""
+
+
+def leave(browser: Browser, server: ForgeryServer) -> None:
+    """Remove what other tests would meet in the browser."""
+    assert run_in_own_page(browser, server, LEAVE) == ""
+    run(browser, "app", CLOSE)
+
+
 def run(browser: Browser, page: str, script: str) -> object:
     return browser.run(page, script, name="forgeries", api="", sockets="", patience=50_000)
 

@@ -17,7 +17,16 @@ from corsbp.testing.engines import EngineName
 from .bench import Bench
 from .differences import FORGERY_EXCEPTIONS
 from .forgeries import CROSS_ORIGIN, FORGERIES, HANDLER, METHOD, Forgery
-from .forgery_runs import Entry, ForgeryServer, run, run_in_browser, run_in_model, run_in_own_page, serving
+from .forgery_runs import (
+    Entry,
+    ForgeryServer,
+    leave,
+    run,
+    run_in_browser,
+    run_in_model,
+    run_in_own_page,
+    serving,
+)
 from .mixed_port import MixedPort
 from .page import Pages
 
@@ -30,12 +39,13 @@ def forgery_server(pages: Pages, mixed_port: MixedPort, folder: Path) -> Iterato
         yield server
 
 
-@pytest.fixture(scope="package")
-def real(bench: Bench, forgery_server: ForgeryServer) -> Outcomes:
-    return run_in_browser(bench.browser, forgery_server, FORGERIES)
+@pytest.fixture(scope="module")
+def real(bench: Bench, forgery_server: ForgeryServer) -> Iterator[Outcomes]:
+    yield run_in_browser(bench.browser, forgery_server, FORGERIES)
+    leave(bench.browser, forgery_server)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def modelled(bench: Bench, forgery_server: ForgeryServer) -> Outcomes:
     return asyncio.run(run_in_model(cast(EngineName, bench.browser.name), forgery_server, FORGERIES))
 

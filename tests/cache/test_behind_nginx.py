@@ -162,12 +162,18 @@ def nginx(folder: Path, app: int, servers: str, shared: str = SHARED) -> Iterato
 Start = Callable[..., AbstractContextManager[Nginx]]
 
 
+def make_certificate(folder: Path) -> None:
+    """Make the certificate of the servers."""
+    command = [installed("openssl", "openssl"), "req", "-x509", "-newkey", "ec", "-nodes", "-days", "1"]
+    command += ["-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command += ["-subj", f"/CN={HOST}", "-keyout", str(folder / "shop.key"), "-out", str(folder / "shop.pem")]
+    subprocess.run(command, check=True, capture_output=True)
+
+
 @pytest.fixture(scope="module")
 def start(folder: Path, app: int) -> Start:
     """Return a function that starts nginx with servers of the page, and with a certificate."""
-    command = [installed("openssl", "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
-    command += ["-subj", f"/CN={HOST}", "-keyout", str(folder / "shop.key"), "-out", str(folder / "shop.pem")]
-    subprocess.run(command, check=True, capture_output=True)
+    make_certificate(folder)
     return partial(nginx, folder, app)
 
 
