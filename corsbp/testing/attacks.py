@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import wraps
 from typing import Any
 
 from anyio.from_thread import start_blocking_portal
-from sanic import Sanic
+from sanic import HTTPResponse, Sanic, empty
 
 from corsbp.app.inventory import RouteInfo, list_policies, list_routes
 from corsbp.policy.policy import CorsPolicy, origin_entries, origin_set
-from corsbp.spec.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, CACHE_CONTROL, COOKIE, REQUEST_METHOD
+from corsbp.spec.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, COOKIE, REQUEST_METHOD
 
 from .call_kinds import FORM_TYPE
 from .request_metadata import build_request_headers
@@ -113,19 +115,18 @@ def attack(
         origins: origins that the app allows on purpose. The ones that its sections name need not be here.
         leave_out: paths of routes that are not tried, in which `*` matches any text.
         forge: whether to send a forged POST, with a cookie, to each route of a section that serves POST.
-            This runs the handlers of routes that do not check requests.
+            The app's middleware runs for it, but no handler.
 
     Returns:
         The origins that were allowed although neither `origins` nor the route's policy has them. A route that
-        allows every origin without a policy of `"*"` is one grant, of kind `"any"`. A forged POST that the
-        section has not refused is one, of kind `"forged"`.
+        allows every origin without a policy of `"*"` is one grant, of kind `"any"`. A forged POST that
+        would reach a handler is one, of kind `"forged"`.
 
     Raises:
         ValueError: `origins` or `leave_out` is a string, or an entry of `origins` is not an origin.
 
     Without `forge`, it sends preflights for every method, and requests only for GET and HEAD: it changes
-    nothing. It leaves
-    out WebSockets, and routes whose path has a regular expression.
+    nothing. It leaves out WebSockets, and routes whose path has a regular expression.
     """
     for name, values in (("origins", origins), ("leave_out", leave_out)):
         # a string is a collection of characters, none of which is an origin
@@ -154,7 +155,8 @@ async def _attack_app(
                 for method in route.methods:
                     grants += [grant async for grant in attacker.attack_route(route, method)]
             if forge and route.section and "POST" in route.methods:
-                grants += await attacker.forge_post(route)
+                with _watch_handlers(app) as reached:
+                    grants += await attacker.forge_post(route, reached)
         # several routes of one path have the same grants
         return list(dict.fromkeys(grants))
 
@@ -171,6 +173,33 @@ def _matching_origins(policy: CorsPolicy) -> Iterator[str]:
     for entry in origin_entries(policy):
         # `:*` matches the default port too
         yield entry.replace("*.", "www.", 1).removesuffix(":*")
+
+
+@contextmanager
+def _watch_handlers(app: Sanic[Any, Any]) -> Iterator[Collection[object]]:
+    """Replace the handlers of an app that take POST; yield the ones that have been called."""
+    reached: list[object] = []
+    originals = [(route, route.handler) for route in app.router.routes if "POST" in route.methods]
+
+    def watch(handler: Callable[..., object]) -> Callable[..., object]:
+        # with the attributes of the handler: Sanic marks those that read the body as a stream
+        @wraps(handler)
+        def record(*_: object, **__: object) -> HTTPResponse:
+            reached.append(handler)
+            return empty()
+
+        return record
+
+    try:
+        for route, handler in originals:
+            route.handler = watch(handler)
+        # the router keeps what it has found
+        app.router.get.cache_clear()
+        yield reached
+    finally:
+        for route, handler in originals:
+            route.handler = handler
+        app.router.get.cache_clear()
 
 
 class _Attacker:
@@ -193,20 +222,16 @@ class _Attacker:
             if grant := await self._try_origin(route, method, origin, kind):
                 yield grant
 
-    async def forge_post(self, route: RouteInfo) -> list[Grant]:
-        """Post a form with a cookie as a page of another site does; return a grant if it is not refused."""
+    async def forge_post(self, route: RouteInfo, reached: Collection[object]) -> list[Grant]:
+        """Post a form with a cookie as a page of another site; return a grant if it reaches a handler."""
         url = parse_url(f"https://{route.host or 'api.example'}{route.example}")
         assert url is not None, "the example of a route is a valid path"
         headers = build_request_headers(
             ATTACKER, [url], "navigate", (("content-type", FORM_TYPE),), ATTACKER, destination="document"
         )
         sent = Sent("POST", str(url), (*headers, (COOKIE, "session=1")), b"a=1")
-        answer = await self._sender.send(sent)
-        # Every refusal is an error that no cache may keep, whatever the error handlers of the app write.
-        if not isinstance(answer, Answer):
-            return []
-        is_refused = answer.status >= 400 and answer.get(CACHE_CONTROL) == "no-store"
-        return [] if is_refused else [Grant("POST", f"{route.example}", ATTACKER, "forged", True)]
+        await self._sender.send(sent)
+        return [Grant("POST", f"{route.example}", ATTACKER, "forged", True)] if reached else []
 
     def _list_candidates(self) -> dict[str, str]:
         """Return the origins to try, each with its kind."""
