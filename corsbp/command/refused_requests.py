@@ -132,7 +132,8 @@ async def explain_server_refusal(result: Result, sender: Sender) -> ServerRefusa
     response = sent.answer if sent else None
     if sent is None or response is None or sent.preflight:
         return None
-    if MESSAGE.encode() in response.body:
+    # An error handler of the app may have changed the status. A page about corsbp is no error.
+    if response.status >= 400 and MESSAGE.encode() in response.body:
         note = "The body of the response is that of check_requests: corsbp refused the request."
         return ServerRefusal(note, _suggest_on_server(sent, response), is_certain=True)
     if response.status != 403:

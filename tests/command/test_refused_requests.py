@@ -14,6 +14,7 @@ from sanic import Blueprint, HTTPResponse, Request, Sanic, redirect, text
 from sanic.exceptions import Forbidden
 
 from corsbp import CorsPolicy, CorsPolicyWarning, cors_group
+from corsbp.app.forged_requests import MESSAGE
 from corsbp.app.inventory import RouteInfo
 from corsbp.command import main
 from corsbp.command.advice import PageRequest
@@ -388,6 +389,17 @@ def test_a_server_that_does_not_respond_a_second_time(capsys: pytest.CaptureFixt
     app.add_route(as_handler(refuse), "/item", name="item")
     _, printed = explain_server(app, capsys, "/item", "--origin", EVIL)
     assert "check_requests" not in printed and len(calls) > 1
+
+
+@pytest.mark.parametrize(("status", "is_refusal"), [(418, True), (200, False)])
+def test_the_body_of_a_refusal_with_another_status(
+    status: int, is_refusal: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error handler can change the status; a page of the documentation can have the same text."""
+    app = new_app()
+    app.add_route(as_handler(lambda _: text(MESSAGE, status)), "/item", methods=["POST"], name="item")
+    _, printed = explain_server(app, capsys, "/item", "POST", "--origin", EVIL)
+    assert (CERTAIN in printed, "Refused: check_requests." in printed) == (is_refusal, is_refusal)
 
 
 def test_a_preflight_that_is_refused_is_no_refusal_of_a_request(capsys: pytest.CaptureFixture[str]) -> None:
