@@ -117,7 +117,10 @@ def test_right_uses_are_complete() -> None:
     )
     arguments = [*inspect.signature(cors_group).parameters][1:]
     assert set(FIELDS) < set(arguments)
-    functions = (Browser.fetch, Browser.websocket, Browser.set_cookie, Browser.later, assert_policy, attack)
+    functions = (
+        *(Browser.fetch, Browser.submit, Browser.beacon, Browser.navigate, Browser.embed, Browser.websocket),
+        *(Browser.set_cookie, Browser.later, assert_policy, attack),
+    )
     of_testing = {name for each in functions for name in inspect.signature(each).parameters} - {
         "self",
         "app",

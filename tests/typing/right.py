@@ -254,6 +254,11 @@ async def reads() -> Result:
         assert socket.blocked_by == "handshake-refused"
         browser.set_cookie("session=ann", url="https://api.example/")
         browser.later(seconds=600)
+        await browser.submit("/items", fields={"a": "1"}, enctype="multipart/form-data")
+        await browser.submit("/items", [("a", "1"), ("a", "2")])
+        await browser.beacon("/items", b"1", content_type="text/plain")
+        await browser.navigate("/items")
+        await browser.embed("/items", crossorigin="anonymous")
         await browser.fetch("/items", headers=[("x-token", "1")], body=None)
         return await browser.fetch(
             url="/items",
@@ -306,6 +311,10 @@ told: list[str | None] = [
 with SyncBrowser(Browser(shop)) as sync:
     again: Result = sync.fetch("/", "PUT", headers={"x-token": "1"}, credentials="same-origin")
     again = sync.websocket("/feed")
+    again = sync.submit("/", {"a": "1"}, enctype="text/plain")
+    again = sync.beacon("/", body="text")
+    again = sync.navigate("/")
+    again = sync.embed("/", crossorigin="use-credentials")
     sync.set_cookie("session=ann")
     sync.later(5)
     results: list[Result] = sync.results

@@ -155,6 +155,11 @@ async def fetches(browser: Browser, result: Result, grant: Grant) -> None:
     browser.set_cookie({"session": "ann"})  # wrong
     browser.later("600")  # wrong
     await browser.websocket(7)  # wrong
+    await browser.submit("/", {"a": 1})  # wrong
+    await browser.submit("/", {"a": "1"}, enctype="application/json")  # wrong
+    await browser.beacon("/", {"a": "1"})  # wrong
+    await browser.navigate(7)  # wrong
+    await browser.embed("/", crossorigin=True)  # wrong
     print(result.ok)  # wrong
     result.headers["x-total"] = "1"  # wrong
     result.status = 200  # wrong
