@@ -23,6 +23,7 @@ Each package has a map of its own:
     ids            the ids of messages, with their documentation
     testing        a browser for tests
     command        the command `corsbp`
+    _pyinstaller   hooks for PyInstaller
 """
 
 from importlib import import_module

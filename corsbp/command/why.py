@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import runpy
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from pathlib import Path
-from typing import NamedTuple
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+from typing import Any, NamedTuple
 
 import corsbp
 from corsbp.decision.refusal_ids import REFUSALS
@@ -52,9 +52,12 @@ def _rows(*explanations: Mapping[str, Explanation]) -> tuple[Explanation, ...]:
 
 def _load_stops() -> Mapping[str, Explanation]:
     """Return the ids of `corsbp.testing`, without that package: it needs the extra, and imports Sanic."""
-    # The file is run, not imported: to import a module is to import its package.
-    path = Path(corsbp.__file__).parent / "testing" / "stops.py"
-    stops: Mapping[str, Explanation] = runpy.run_path(f"{path}")["STOP_IDS"]
+    # Only this module is loaded: to import a module is to import its package.
+    folders = [f"{folder}/testing" for folder in corsbp.__path__]
+    spec: Any = PathFinder.find_spec("corsbp.testing.stops", folders)  # also in a zip file or a frozen app
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    stops: Mapping[str, Explanation] = module.STOP_IDS
     return stops
 
 

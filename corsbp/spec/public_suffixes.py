@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import cache
-from itertools import islice
-from pathlib import Path
+from typing import Any
 
 from .hosts import to_ascii
 from .origins import split_entry
@@ -56,22 +55,27 @@ def registrable_domain(name: str) -> str | None:
 
 def list_date() -> date | None:
     """Return the day of the installed list; None if its first lines do not have it."""
-    from publicsuffixlist import PSLFILE  # noqa: PLC0415, because the import takes time
-
-    with open(PSLFILE, encoding="utf-8") as lines:
-        found = re.search(r"^// VERSION: (\d{4}-\d\d-\d\d)_", "".join(islice(lines, 20)), re.M)
+    head = "".join(_read_text().splitlines(keepends=True)[:20])
+    found = re.search(r"^// VERSION: (\d{4}-\d\d-\d\d)_", head, re.M)
     return date.fromisoformat(found[1]) if found else None
+
+
+def _read_text() -> str:
+    """Return the text of the list, which can be in a zip file."""
+    # Reading the list takes 20 milliseconds: only those pay who combine wildcards with credentials.
+    import publicsuffixlist  # noqa: PLC0415, because the import takes time, too
+
+    loader: Any = publicsuffixlist.__loader__
+    text: str = loader.get_data(publicsuffixlist.PSLFILE).decode()
+    return text
 
 
 @cache
 def _read_list() -> tuple[frozenset[str], frozenset[str]]:
     """Read the list: its rules, in the ASCII form that browsers send, and all names above one with a rule."""
-    # Reading the list takes 20 milliseconds: only those pay who combine wildcards with credentials.
-    from publicsuffixlist import PSLFILE  # noqa: PLC0415, because the import takes time, too
-
     rules: set[str] = set()
     above: set[str] = set()
-    for line in Path(PSLFILE).read_text(encoding="utf-8").splitlines():
+    for line in _read_text().splitlines():
         rule = line.partition(" ")[0]
         if not rule or rule.startswith("//"):
             continue

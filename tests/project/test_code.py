@@ -56,6 +56,7 @@ def modules_of(package: str) -> Iterator[str]:
 
 
 MODULES = [module for package in (command, testing, corsbp) for module in modules_of(package.__name__)]
+MODULES.remove("corsbp._pyinstaller")  # which PyInstaller imports, and nothing else
 MODULES.remove("corsbp.pytest_plugin")
 MODULES.insert(MODULES.index(f"corsbp.testing.{MAPS['corsbp.testing'][0]}"), "corsbp.pytest_plugin")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

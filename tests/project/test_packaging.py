@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import zipfile
 from collections.abc import Callable
 from configparser import ConfigParser
 from email import message_from_string
-from importlib import metadata
+from importlib import import_module, metadata, util
 from pathlib import Path
 from typing import NamedTuple
 
@@ -246,3 +247,41 @@ def test_the_metadata_covers_the_versions_that_are_installed() -> None:
 def test_other_versions_of_sanic_are_noticed(version: str) -> None:
     (line,) = uncovered(lambda name: version if name == "sanic" else metadata.version(name))
     assert line.startswith("sanic") and line.endswith(f", not {version}")
+
+
+# --- zipped, and frozen ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("why", "origin-path"), "An origin has no path."),
+        (("why", "preflight-status"), "does not have an OK status"),
+        (("--version",), "public suffix list of 2"),
+    ],
+)
+def test_the_command_works_in_a_zip_file(arguments: tuple[str, ...], expected: str, tmp_path: Path) -> None:
+    """The ids of `corsbp.testing` and the public suffix list are read there, too."""
+    archive = tmp_path / "all.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for package in ("corsbp", "idna", "publicsuffixlist"):
+            folder = Path(f"{import_module(package).__file__}").parent
+            for path in (*folder.rglob("*.py"), *folder.rglob("*.dat")):
+                file.write(path, path.relative_to(folder.parent))
+    code = "import sys; sys.path.insert(0, 'all.zip'); from corsbp.command import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert expected in " ".join(done.stdout.split()), done.stderr
+
+
+def test_pyinstaller_finds_hooks_that_name_what_exists() -> None:
+    """`python -m tests.project.frozen` builds an app with them."""
+    require_package("PyInstaller")
+    (entry,) = re.findall(r"hook-dirs = (.+):(.+)", (ROOT / "setup.cfg").read_text())
+    (folder,) = getattr(import_module(entry[0]), entry[1])()
+    hooks = {path.stem: runpy.run_path(str(path)) for path in Path(folder).glob("hook-*.py")}
+    assert set(hooks) == {"hook-corsbp", "hook-corsbp.command"}
+    assert [Path(source).name for source, _ in hooks["hook-corsbp"]["datas"]] == ["public_suffix_list.dat"]
+    names = {name for hook in hooks.values() for name in hook["hiddenimports"]}
+    assert {"corsbp.group", "corsbp.command.why", "corsbp.testing.stops"} < names
+    assert all(util.find_spec(name) for name in names)

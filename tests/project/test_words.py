@@ -27,7 +27,9 @@ PACKAGE = ROOT / "corsbp"
 OUTER = ("testing", "command")
 AREAS = {
     "core": [
-        path for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PACKAGE).parts[0] not in OUTER
+        path
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.relative_to(PACKAGE).parts[0] not in OUTER and not path.name.startswith("hook-")
     ],
     **{name: sorted((PACKAGE / name).rglob("*.py")) for name in OUTER},
 }
