@@ -80,6 +80,11 @@ PREFLIGHTS: dict[str, tuple[int, Mapping[str, str], list[str]]] = {
         {},
         ["The server does not know the preflight, or its path.", "let the proxy pass OPTIONS to the", IF_APP],
     ),
+    "a success without headers": (
+        204,
+        {},
+        ["A server in front of the app may have responded to OPTIONS itself.", "Let OPTIONS pass to", IF_APP],
+    ),
     "429": (429, {}, ["A rate limit refused the request.", "max_age makes them fewer", IF_APP]),
     "502": (
         502,
@@ -179,6 +184,15 @@ def test_server_that_does_not_allow_the_origin(preflight: Any, explain: Any) -> 
     assert ended == 1
     assert f"Vary: Origin shows that the server decided by the origin, and does not allow {ORIGIN}.\n" in out
     assert f"Change: Add '{ORIGIN}' to the allowed origins: with corsbp, to allow_origins of the" in out
+
+
+def test_response_for_another_origin(explain: Any) -> None:
+    """A list of origins sends no header to a page that it does not allow."""
+    with fixed_server({"access-control-allow-origin": "https://b.example", "vary": "Origin"}) as url:
+        ended, out = explain(url)
+    assert ended == 1
+    assert "The response is for pages of https://b.example, though it has Vary: Origin: a cache that " in out
+    assert "Change: Have the cache honour Vary: Origin, or keep it from these responses. If the app" in out
 
 
 def test_401_of_a_call_without_a_login(explain: Any) -> None:
