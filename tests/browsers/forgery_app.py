@@ -28,7 +28,12 @@ from corsbp import CorsPolicy, cors_group
 from corsbp.decision.refusal import Refusal
 
 METHODS = ["GET", "POST", "PUT"]
-POST_ADDRESS = '<script>opener?.postMessage(location.href, "*"); close();</script>'
+POST_ADDRESS = """<script>
+  if (opener) {
+    opener.postMessage(location.href, "*");
+    close();
+  }
+</script>"""
 RELOAD_ONCE = """<script>
   if (sessionStorage.reloaded) {
     delete sessionStorage.reloaded;
