@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from types import SimpleNamespace
@@ -138,12 +137,12 @@ def _example(part: str, pattern: re.Pattern[str] | None) -> str | None:
 def without_middleware(route: Route) -> Route:
     """Return a copy of a route for which no middleware runs; its name and its context stay.
 
-    Where a route has no middleware, Sanic runs the app's: so this one has middleware that does nothing.
+    Where a route has no middleware, Sanic runs the app's: so this one has an iterator, which is true, and has
+    come to its end.
     """
     bare = copy(route)
     bare.extra = copy_extra(route)
-    bare.extra.request_middleware = deque([_do_nothing])
-    bare.extra.response_middleware = deque([_do_nothing])
+    bare.extra.request_middleware = bare.extra.response_middleware = iter(())
     return bare
 
 
@@ -151,7 +150,3 @@ def copy_extra(route: Route) -> SimpleNamespace:
     """Return a copy of `route.extra`: plain attributes, some of which it computes."""
     extra = route.extra
     return SimpleNamespace(**{**vars(extra), "ignore_body": extra.ignore_body})
-
-
-def _do_nothing(*_: object) -> None:
-    """Do nothing."""

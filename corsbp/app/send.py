@@ -55,7 +55,6 @@ class SendWrapper:
         "decision",
         "errors_only",
         "headers",
-        "is_attached",
         "is_reported",
         "path",
         "request",
@@ -64,7 +63,7 @@ class SendWrapper:
     )
 
     def __init__(
-        self, request: Request, active: ActivePolicy, stream: Any, send: Callable[..., Any], errors_only: bool
+        self, request: Request, active: ActivePolicy, stream: Any, send: Any, errors_only: bool
     ) -> None:
         self.request = request
         self.active_policy = active
@@ -75,8 +74,6 @@ class SendWrapper:
         self.path: PathPolicies | None = None
         """The path of a preflight."""
         self.is_reported = False
-        self.is_attached = False
-        """Whether the response goes through this."""
         self.checked_names: tuple[str, ...] = ()
         """The headers by which the request was checked, if its response can be in a cache."""
         self._headers: EncodedHeaders | None = None
@@ -122,6 +119,11 @@ class SendWrapper:
         if send is None:
             raise ServerError("Response stream was ended, no more response data is allowed to be sent.")
         await send(data, end_stream)
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether the response goes through this."""
+        return self._send is not None
 
     def settle(
         self, headers: EncodedHeaders, kind: AttemptKind = READ, path: PathPolicies | None = None
@@ -181,9 +183,22 @@ def send_wrapper_for(request: Request, active: ActivePolicy, errors_only: bool =
     errors_only: whether a response with a status below 400 is in no section.
     """
     stream: Any = request.stream
-    attribute = "response_func"
     if not isinstance(stream, Http):
-        stream, attribute = _find_send(stream)
+        return _send_wrapper_for_other(request, active, errors_only)
+    send: Any = stream.response_func
+    if type(send) is SendWrapper:
+        return send
+    wrapper = SendWrapper(request, active, stream, send, errors_only)
+    if send is not None:
+        stream.response_func = wrapper  # type: ignore[assignment]  # it is called in the same way
+    elif stream.stage is _HANDLER:
+        _log_unhookable(stream)
+    return wrapper
+
+
+def _send_wrapper_for_other(request: Request, active: ActivePolicy, errors_only: bool) -> SendWrapper:
+    """Return the wrapper of a request whose stream is not that of Sanic's HTTP/1 server."""
+    stream, attribute = _find_send(request.stream)
     send: Any = getattr(stream, attribute, None)
     if type(send) is SendWrapper:
         return send
@@ -192,7 +207,6 @@ def send_wrapper_for(request: Request, active: ActivePolicy, errors_only: bool =
         send = _send_for_denial(stream, scope) if scope.get("type") == "websocket" else send
     wrapper = SendWrapper(request, active, stream, send, errors_only)
     if send is not None:
-        wrapper.is_attached = True
         setattr(stream, attribute, wrapper)
     elif getattr(stream, "stage", None) is _HANDLER:
         _log_unhookable(stream)

@@ -26,6 +26,10 @@ _BEGINNINGS: Final = frozenset(
     for second in (pair[1], pair[1].upper(), *_REMOVED)
 )
 """How names begin that have to be compared: access-control-…, vary, transfer-encoding."""
+_USUAL: Final = frozenset(
+    {"alt-svc", CACHE_CONTROL, "connection", "content-length", "content-type", "etag", "set-cookie"}
+)
+"""The names that most responses have, none of which has to be compared."""
 
 
 def vary_names(by_origin: bool, by_method: bool = False, by_headers: bool = False) -> tuple[str, ...]:
@@ -37,8 +41,10 @@ def vary_names(by_origin: bool, by_method: bool = False, by_headers: bool = Fals
 def has_names_to_compare(names: Iterable[str]) -> bool:
     """Return whether header names, as the user has written them, may be those that a section sends.
 
-    Most responses have none of them: then nothing but the first letters is looked at.
+    Most responses have none of them: then nothing but the first letters is looked at, if that.
     """
+    if _USUAL.issuperset(names):
+        return False
     for name in names:
         initial = name[:1]
         if initial in _INITIALS and (initial in _REMOVED or name[:2] in _BEGINNINGS):
