@@ -14,7 +14,7 @@ from sanic_routing.route import Route
 from ..decision.active_policy import ActivePolicy
 from ..decision.checked_request import CheckedRequest
 from ..decision.origin_functions import OriginDecision
-from ..decision.request_check import is_checked, needs_functions, request_refusal
+from ..decision.request_check import find_refusal, is_checked, needs_functions
 from ..report.attempts import REQUEST
 from ..spec.fetch import SAFE_METHODS
 from .routes import without_middleware
@@ -56,7 +56,7 @@ def _refuse_if_forged(
     request: Request, wrapper: SendWrapper, checked: CheckedRequest, decision: OriginDecision
 ) -> None:
     """Raise Forbidden for a forged request."""
-    refusal = request_refusal(wrapper.compiled, checked, decision)
+    refusal = find_refusal(wrapper.compiled, checked, decision)
     if request.method in SAFE_METHODS:
         wrapper.checked_names = checked.names
     if refusal is not None:
@@ -69,7 +69,7 @@ def _refuse_if_forged(
 def _receive_body(request: Request) -> Awaitable[Any] | None:
     """Receive the body of a request, as `Sanic.handle_request` does before the first middleware."""
     stream, route = request.stream, cast(Route, request.route)
-    if not stream or not stream.request_body or route.extra.corsbp_ignore_body:
+    if stream is None or not stream.request_body or not stream or route.extra.corsbp_ignore_body:
         return None
     if hasattr(route.handler, "is_stream"):
         stream.request_max_size = float("inf")

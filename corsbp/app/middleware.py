@@ -137,10 +137,7 @@ class RouteExtra(SimpleNamespace):
     @property
     def checks_requests(self) -> bool:
         """Whether the policy in force checks requests to this route as forged."""
-        middleware = self.corsbp
-        if middleware is None or not middleware.active_policy.compiled.policy.check_requests:
-            return False
-        return self._complete(middleware).checks_requests
+        return self.corsbp is not None and self._complete(self.corsbp).checks_requests
 
     def _complete(self, middleware: RouteMiddleware) -> _Completed:
         """Return the request middleware under the policy in force: another one may have other checks."""

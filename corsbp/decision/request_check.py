@@ -62,6 +62,13 @@ def request_refusal(
     # With "writes", a request that only reads is not checked.
     if not is_checked(compiled.policy, request.method):
         return None
+    return find_refusal(compiled, request, decision)
+
+
+def find_refusal(
+    compiled: CompiledPolicy, request: CheckedRequest, decision: OriginDecision
+) -> Refusal | None:
+    """Return why a policy refuses a request whose method it checks; None for one that is served."""
     origins, sites = request.origins, request.sites
     # A browser sends one line of each: of several, a proxy may have read another one than this server.
     if len(origins) > 1 or len(sites) > 1:
