@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -56,12 +57,12 @@ class ForgeryServer:
         deadline = time.monotonic() + PATIENCE
         while True:
             lines = [json.loads(line) for line in (self.folder / "log").read_text().splitlines()]
-            found = {
-                name: [self.shorten(entry) for entry in lines if entry["case"] == case]
-                for name, case in cases.items()
-            }
-            if all(len(each) >= at_least for each in found.values()) or time.monotonic() > deadline:
-                return found
+            arrived = Counter(entry["case"] for entry in lines)
+            if all(arrived[case] >= at_least for case in cases.values()) or time.monotonic() > deadline:
+                return {
+                    name: [self.shorten(entry) for entry in lines if entry["case"] == case]
+                    for name, case in cases.items()
+                }
             time.sleep(0.01)
 
     def shorten(self, entry: Entry) -> Entry:
