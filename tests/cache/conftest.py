@@ -19,7 +19,7 @@ from tests.support import reserve_port, sanic_process
 A, B = "https://a.example", "https://b.example"
 EDGE_APP = "tests.cache.edge_app:app"
 
-CONFIGURATION = """
+HTTP = """
 daemon off;
 master_process off;  # one process, which runs as whoever starts it
 pid {folder}/pid;
@@ -34,6 +34,11 @@ http {{
     scgi_temp_path {folder}/scgi;
     uwsgi_temp_path {folder}/uwsgi;
     proxy_cache_path {folder}/cache keys_zone=answers:1m;
+    {servers}
+}}
+"""
+
+CACHE = """
     server {{
         listen 127.0.0.1:{port};
         proxy_cache answers;
@@ -48,27 +53,6 @@ http {{
             return 200 "hello";
         }}
     }}
-}}
-"""
-
-SERVERS = """
-daemon off;
-master_process off;
-pid {folder}/pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    server_tokens off;
-    client_body_temp_path {folder}/body;
-    fastcgi_temp_path {folder}/fastcgi;
-    proxy_temp_path {folder}/proxy;
-    scgi_temp_path {folder}/scgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    proxy_cache_path {folder}/cache keys_zone=answers:1m;
-    upstream app {{ server 127.0.0.1:{app}; }}
-    {servers}
-}}
 """
 
 
@@ -135,13 +119,20 @@ def nginx(path: str, apps: Mapping[str, App], folder: Path) -> Iterator[int]:
     locations = "".join(
         f"location /{kind}/ {{ proxy_pass http://127.0.0.1:{app.port}/; }}\n" for kind, app in apps.items()
     )
+    with reserve_port() as port, start_nginx(path, folder, CACHE.format(port=port, locations=locations)):
+        yield port
+
+
+@contextmanager
+def start_nginx(path: str, folder: Path, servers: str) -> Iterator[None]:
+    """Start nginx with these servers."""
     configuration = folder / "nginx.conf"
+    configuration.write_text(HTTP.format(folder=folder, servers=servers))
+    (folder / "pid").unlink(missing_ok=True)
     command = [path, "-p", os.fspath(folder), "-e", "stderr", "-c", os.fspath(configuration)]
-    with reserve_port() as port:
-        configuration.write_text(CONFIGURATION.format(folder=folder, port=port, locations=locations))
-        with running(command, folder / "nginx") as program:
-            program.until((folder / "pid").exists, "listening")
-            yield port
+    with running(command, folder / "nginx") as program:
+        program.until((folder / "pid").exists, "listening")
+        yield
 
 
 @contextmanager
@@ -154,7 +145,7 @@ def nginx_servers(servers: Mapping[str, str], folder: Path) -> Iterator[dict[str
     with ExitStack() as stack:
         ports = {name: stack.enter_context(reserve_port()) for name in servers}
         app = stack.enter_context(sanic_process(EDGE_APP, "--single-process"))
-        blocks = []
+        blocks = [f"upstream app {{ server 127.0.0.1:{app}; }}"]
         for name, port in ports.items():
             lines = servers[name].replace("{port}", str(port))
             # One cache serves all servers, each with its own entries.
@@ -162,9 +153,5 @@ def nginx_servers(servers: Mapping[str, str], folder: Path) -> Iterator[dict[str
                 "proxy_cache answers;", f"proxy_cache answers; proxy_cache_key '{port}$request_uri';"
             )
             blocks.append(f"server {{ listen 127.0.0.1:{port}; {lines} }}")
-        configuration = folder / "nginx.conf"
-        configuration.write_text(SERVERS.format(folder=folder, app=app, servers="\n".join(blocks)))
-        command = [path, "-p", os.fspath(folder), "-e", "stderr", "-c", os.fspath(configuration)]
-        program = stack.enter_context(running(command, folder / "nginx"))
-        program.until((folder / "pid").exists, "listening")
+        stack.enter_context(start_nginx(path, folder, "\n".join(blocks)))
         yield ports

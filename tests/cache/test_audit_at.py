@@ -74,7 +74,7 @@ SERVERS: dict[str, tuple[str, list[str], list[str]]] = {
         [
             "error GET /public/feed: the preflight allows DELETE, POST, which the app does not serve here: "
             "another server responded [edge-preflight]",
-            "error GET /public/feed: an unknown origin: now only the request header * [edge-difference]",
+            "error GET /public/feed: an unknown origin: no longer the request header authorization",
         ],
         [],
     ),

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.browsers.processes import installed, running
+from tests.browsers.processes import installed
 from tests.support import ROOT, SEARCH_PATH, reserve_port, sanic_process
+
+from .conftest import start_nginx
 
 PAGE = (ROOT / "examples" / "README.md").read_text()
 CHAPTER = PAGE.partition("\n## Behind a proxy\n")[2].partition("\n## ")[0]
@@ -40,23 +42,6 @@ async def check_login(request):
 @app.get("/seen")
 async def seen(request):
     return text(f"{request.scheme} {request.host}")
-"""
-
-HTTP = """
-daemon off;
-master_process off;
-pid {folder}/pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    fastcgi_temp_path {folder}/fastcgi;
-    proxy_temp_path {folder}/proxy;
-    scgi_temp_path {folder}/scgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    {servers}
-}}
 """
 
 HOST, OURS, FOREIGN = "api.example", "https://app.example", "https://foreign.example"
@@ -142,8 +127,6 @@ def nginx(folder: Path, app: int, servers: str, shared: str = SHARED) -> Iterato
     """Start nginx with servers of the page, whose ports and files are the test's."""
     path = installed("nginx", "nginx-light")
     (folder / "sanic.conf").write_text(shared.replace(UPSTREAM, f"127.0.0.1:{app}"))
-    (folder / "pid").unlink(missing_ok=True)
-    command = [path, "-p", os.fspath(folder), "-e", "stderr", "-c", os.fspath(folder / "nginx.conf")]
     with reserve_port() as http, reserve_port() as https:
         for theirs, ours in {
             "listen 80;": f"listen 127.0.0.1:{http};",
@@ -153,9 +136,7 @@ def nginx(folder: Path, app: int, servers: str, shared: str = SHARED) -> Iterato
             UPSTREAM: f"127.0.0.1:{app}",
         }.items():
             servers = servers.replace(theirs, ours)
-        (folder / "nginx.conf").write_text(HTTP.format(folder=folder, servers=servers))
-        with running(command, folder / "nginx") as program:
-            program.until((folder / "pid").exists, "listening")
+        with start_nginx(path, folder, servers):
             yield Nginx({"http": http, "https": https})
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from ..browsers.processes import Program, installed, running
-from ..cache.conftest import CONFIGURATION
+from ..cache.conftest import HTTP
 from ..support import (
     GRANTED,
     ORIGIN,
@@ -165,9 +165,10 @@ def test_a_unix_socket_behind_nginx_serves_the_same() -> None:
         tempfile.TemporaryDirectory(prefix="corsbp-", ignore_cleanup_errors=True) as name,
     ):
         folder = Path(name)  # not tmp_path: the path of a socket may have about a hundred characters
-        upstream = f"location / {{ proxy_pass http://unix:{folder}/app.sock; proxy_cache off; }}"
+        upstream = f"location / {{ proxy_pass http://unix:{folder}/app.sock; }}"
+        server = f"server {{ listen 127.0.0.1:{port}; {upstream} }}"
         configuration = folder / "nginx.conf"
-        configuration.write_text(CONFIGURATION.format(folder=folder, port=port, locations=upstream))
+        configuration.write_text(HTTP.format(folder=folder, servers=server))
         nginx = [path, "-p", name, "-e", "stderr", "-c", os.fspath(configuration)]
         target = ["examples.versions:app", "--unix", f"{folder}/app.sock", "--no-motd", "--workers", "2"]
         with program(folder, "sanic", *target) as app, running(nginx, folder / "nginx.log") as proxy:
