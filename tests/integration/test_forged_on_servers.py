@@ -20,6 +20,7 @@ from ..app.test_forged_requests import LISTED, app_of, app_of_table, as_request,
 from ..cases import EVIL, ONE
 from ..forgery_cases import CASES, Case
 from ..support import (
+    SANIC_CALL,
     HttpRequest,
     ReceivedResponse,
     parse_response,
@@ -34,6 +35,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:You have set the USE_UVLOOP")
 
 Serving = Callable[[Any], AbstractAsyncContextManager[int]]
 """Serves an app, in this process, and yields the port."""
+
+
+@pytest.fixture(autouse=True)
+def sanic_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have servers call Sanic, and not what a test client has put in its place."""
+    monkeypatch.setattr(Sanic, "__call__", SANIC_CALL)
 
 
 @asynccontextmanager
@@ -59,7 +66,8 @@ def by_uvicorn(protocol: str) -> Serving:
         import uvicorn
 
         with socket.create_server(("127.0.0.1", 0)) as sock:
-            server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="on", http=protocol))
+            config = uvicorn.Config(app, log_config=None, log_level="critical", lifespan="on", http=protocol)
+            server = uvicorn.Server(config)
             task = asyncio.ensure_future(server.serve([sock]))
             try:
                 yield await until_it_listens(sock.getsockname()[1], task)

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import sanic_routing.router
@@ -62,6 +62,10 @@ def as_handler(function: Callable[..., object]) -> Any:
     Sanic accepts functions that are not coroutine functions; its types do not.
     """
     return function
+
+
+SANIC_CALL: Final = Sanic.__call__
+"""Sanic as an ASGI app: sanic-testing replaces it in the class when its ASGI client is first used."""
 
 
 def restore_sanic() -> None:
