@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Iterable
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias, cast
 
+from sanic.exceptions import ServerError
 from sanic.request import Request
 from sanic_routing.route import Route
 
@@ -57,6 +58,18 @@ async def _decide(wrapper: SendWrapper) -> None:
     await wrapper.decide_origin()
 
 
+def _fail(_: Request) -> None:
+    """Fail, as without a section: the request middleware of a route until Sanic has set it.
+
+    Raises:
+        ServerError: always.
+    """
+    raise ServerError(
+        "Sanic has not set the middleware of this route, as app.router.finalize() alone does not: add routes "
+        "in a block `with app.amend():`"
+    )
+
+
 class _Completed(NamedTuple):
     """The request middleware of a route with that of its section, under one policy."""
 
@@ -86,7 +99,7 @@ class RouteExtra(SimpleNamespace):
         self, extra: SimpleNamespace, middleware: RouteMiddleware | None, methods: Iterable[str]
     ) -> None:
         values = {
-            "request_middleware": deque(),
+            "request_middleware": deque((_fail,)),
             "response_middleware": (),
             "ignore_body": False,
             **vars(extra),

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sanic import Blueprint, Sanic
+from sanic import Blueprint, Request, Sanic
+from sanic.exceptions import Unauthorized
 
 from corsbp import CorsPolicy, cors_group
 
@@ -190,6 +191,31 @@ def test_routes_can_be_added_while_the_app_runs(change: Change, before: bool, to
         await ask_all(port, rows | changed)
 
     run_server(serve(app, talk))
+
+
+@pytest.mark.parametrize("fields", [LISTED, LISTED | {"check_requests": "writes"}], ids=["reads", "checks"])
+def test_a_route_without_its_middleware_is_not_served(
+    fields: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The guide's recipe compiles the router alone: Sanic then fails, and does not leave out the login."""
+    app = new_app()
+
+    @app.on_request
+    async def require_login(_: Request) -> None:
+        raise Unauthorized("log in")
+
+    app.blueprint(cors_group(app, **fields))
+    add(app, "/early", "POST")
+
+    async def talk(port: int) -> None:
+        app.router.reset()  # type: ignore[no-untyped-call]  # Sanic's has no types
+        add(app, "/late", "POST")
+        app.router.finalize()
+        await ask_all(port, {"early": (request("POST", "/early"), 401, GRANTED)})
+        assert (await send_async(port, request("POST", "/late"))).status == 500
+
+    run_server(serve(app, talk))
+    assert "with app.amend():" in caplog.text
 
 
 def test_a_late_route_can_have_its_own_policy() -> None:

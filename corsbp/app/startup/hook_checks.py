@@ -8,6 +8,7 @@ function of the user's runs. If Sanic no longer serves a section as it should, t
 
 from __future__ import annotations
 
+import asyncio
 import platform
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -124,7 +125,8 @@ async def check_responses(app: AnySanic, resolver: Resolver, bindings: Iterable[
                 canaries[key] = canary
     # Sanic keeps routes in a set: an error does not depend on its order.
     for _, canary in sorted(canaries.items(), key=lambda each: each[0][1:]):
-        await canary.check()
+        # in a context of its own: `Request.get_current()` would return the request to all that starts later
+        await asyncio.create_task(canary.check())
 
 
 def _canary_methods(route: Route) -> list[str]:
@@ -220,7 +222,7 @@ class Canary:
             route.extra.request_middleware = deque([options.intercept])
         else:
             plain = {name: value for name, value in vars(found.extra).items() if name[:6] != "corsbp"}
-            plain |= {"response_middleware": deque(), "ignore_body": True}
+            plain |= {"request_middleware": deque(), "response_middleware": deque(), "ignore_body": True}
             route.extra = RouteExtra(SimpleNamespace(**plain), self.middleware, found.methods)
         return route, self.handle, parameters
 

@@ -15,7 +15,7 @@ import sanic
 from sanic import Blueprint, Request, Sanic, text
 from sanic.asgi import ASGIApp
 from sanic.compat import Header
-from sanic.exceptions import Forbidden
+from sanic.exceptions import Forbidden, ServerError
 from sanic.http import Http, Stage
 from sanic.http import http1 as http1_module
 from sanic.response import BaseHTTPResponse, HTTPResponse
@@ -309,6 +309,8 @@ def test_no_code_of_the_user_runs_and_nothing_is_logged(caplog: pytest.LogCaptur
         server: Any = await app.create_server(return_asyncio_server=True, port=0, access_log=False)
         await server.startup()
         await server.before_start()
+        with pytest.raises(ServerError):  # tasks that are started later would have it, too
+            Request.get_current()
         await server.before_stop()
         server.close()
         await server.wait_closed()
