@@ -33,6 +33,7 @@ from .report.named_origins import MAX_ORIGINS, NamedOrigins, RefusedOrigin
 from .report.signals import SIGNAL
 from .spec.origins import is_origin
 
+INTERVAL: Final = 1.0  # seconds
 _ORIGINS: Final = "corsbp_refused_origins"
 _FOLDER: Final = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # as prometheus_client looks when it is imported
 
@@ -106,20 +107,19 @@ async def count_refusal(refusal: Refusal, section: str, report_only: bool, **_: 
         _origins.labels(origin, beside).inc(count)
 
 
-async def watch_live_origins(app: Sanic[Any, Any]) -> None:
-    """Set the metrics of live origins, once a second."""
-    while True:
-        hooks = AppHooks.find(app)
-        for follower in hooks.followed.followers if hooks else ():
-            section, live = follower.label(), follower.live
-            _age.labels(section).set(age := float("inf") if live.age is None else live.age)
-            _success.labels(section).set(max(0, time.time() - age))
-            _allowed.labels(section).set(live.origins)
-            _rejected.labels(section).set(live.rejected)
-            _failing.labels(section).set(live.error is not None)
-            _errors.labels(section).inc(live.failures - _counted_errors.get(follower, 0))
-            _counted_errors[follower] = live.failures
-        await asyncio.sleep(1)
+def watch_live_origins(app: Sanic[Any, Any]) -> None:
+    """Set the metrics of live origins, now and again and again."""
+    asyncio.get_running_loop().call_later(INTERVAL, watch_live_origins, app)
+    hooks = AppHooks.find(app)
+    for follower in hooks.followed.followers if hooks else ():
+        section, live = follower.label(), follower.live
+        _age.labels(section).set(age := float("inf") if live.age is None else live.age)
+        _success.labels(section).set(max(0, time.time() - age))
+        _allowed.labels(section).set(live.origins)
+        _rejected.labels(section).set(live.rejected)
+        _failing.labels(section).set(live.error is not None)
+        _errors.labels(section).inc(live.failures - _counted_errors.get(follower, 0))
+        _counted_errors[follower] = live.failures
 
 
 async def show(_: Request[Any, Any]) -> HTTPResponse:
@@ -142,7 +142,7 @@ def setup(app: Sanic[Any, Any], path: str = "/metrics") -> None:
     if _FOLDER:
         MultiProcessCollector(None)  # type: ignore[no-untyped-call]
     app.add_signal(count_refusal, SIGNAL)
-    app.add_task(watch_live_origins)  # type: ignore[arg-type]  # Sanic calls it with the app
+    app.register_listener(watch_live_origins, "after_server_start")
     app.add_route(show, path, name="corsbp_metrics", ctx_cors=False)
     app.register_listener(check_workers, "main_process_start")
 
