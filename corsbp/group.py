@@ -47,7 +47,7 @@ class CorsGroup(BlueprintGroup):
         self, policy: CorsPolicy, report_only: ReportOnly | None, whole: AnySanic | None, **options: Any
     ) -> None:
         super().__init__(**options)
-        self.section = Section(self, policy, report_only, whole, AppHooks.of)
+        self.section: Section = Section(self, policy, report_only, whole, AppHooks.of)
 
     @property
     def policy(self) -> CorsPolicy:

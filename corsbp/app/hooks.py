@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 from sanic import Blueprint
 from sanic.http import Stage
 from sanic.request import Request
+from sanic.router import Router
 
 from ..decision.active_policy import ActivePolicy
 from ..live.follower import OriginFollower
@@ -51,18 +52,18 @@ class AppHooks:
 
     def __init__(self, app: AnySanic) -> None:
         self.app = app
-        self.router = app.router
+        self.router: Router = app.router
         self.registered: dict[Section, list[dict[str, Any]]] = {}
         """Each section with the options of its registrations: usually one."""
         self.sections: dict[Blueprint, Section] = {}
         self.whole: Section | None = None
         """The section of each blueprint that is registered, or about to be; and that of all other routes."""
-        self.resolver = Resolver(app)
-        self.listens_to_exceptions = False
+        self.resolver: Resolver = Resolver(app)
+        self.listens_to_exceptions: bool = False
         self.policy_of_app: ActivePolicy | None = None
         """The policy of the app, where it is one section as a whole."""
-        self.followed = FollowedSources()
-        self.compile_router = app.router.finalize
+        self.followed: FollowedSources = FollowedSources()
+        self.compile_router: Callable[..., Any] = app.router.finalize
         app.router.finalize = self.finalize  # type: ignore[method-assign]  # a hook: see above
         app.router.get = self.resolver.get
         app.register_listener(self.check_and_warn, "before_server_start", priority=LAST)

@@ -30,8 +30,8 @@ class RouteMiddleware:
     __slots__ = ("active_policy", "attach_middleware")
 
     def __init__(self, active: ActivePolicy) -> None:
-        self.active_policy = active
-        self.attach_middleware = self.attach
+        self.active_policy: ActivePolicy = active
+        self.attach_middleware: Any = self.attach
         """One object for all routes: a method is another one at each look at it."""
 
     def check(self, request: Request) -> Awaitable[Any] | None:

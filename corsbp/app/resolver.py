@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 from sanic.exceptions import MethodNotAllowed, NotFound
 from sanic.middleware import Middleware as OrderedMiddleware
 from sanic.middleware import MiddlewareLocation
-from sanic.router import ROUTER_CACHE_SIZE
+from sanic.router import ROUTER_CACHE_SIZE, Router
 from sanic_routing.route import Route
 
 from ..decision.active_policy import ActivePolicy
@@ -46,10 +46,12 @@ class Resolver:
 
     def __init__(self, app: AnySanic) -> None:
         self.app = app
-        self.router = app.router
+        self.router: Router = app.router
         # Sanic's own, without its cache; or what another package has put in its place.
-        self.find = vars(app.router).get("get") or partial(unwrap(type(app.router).get), app.router)
-        self.get = lru_cache(maxsize=ROUTER_CACHE_SIZE)(self.resolve)
+        self.find: Callable[..., Any] = vars(app.router).get("get") or partial(
+            unwrap(type(app.router).get), app.router
+        )
+        self.get: Any = lru_cache(maxsize=ROUTER_CACHE_SIZE)(self.resolve)
         self.replacement: Callable[[str, str, str | None], Found] | None = None
         """Called in place of `find_route` while hooks are checked."""
         self.start_late: Callable[[], None] | None = None
@@ -57,7 +59,7 @@ class Resolver:
         self.methods: tuple[str, ...] = ()
         self.methods_of: Mapping[ActivePolicy, tuple[str, ...]] = {}
         self.prefixes: Mapping[str | None, PrefixTree[ActivePolicy]] = {None: PrefixTree()}
-        self.has_hosts = False
+        self.has_hosts: bool = False
 
     def update(
         self, bindings: Iterable[RouteBinding], prefixes: Mapping[str | None, PrefixTree[ActivePolicy]]

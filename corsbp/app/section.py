@@ -62,16 +62,16 @@ class Section(Blueprint):
         self.whole = whole
         """The app, where the section has every route that no other section has."""
         self.hooks_of = hooks_of
-        self.active_policy = ActivePolicy(policy, self.label, report_only=report_only)
+        self.active_policy: ActivePolicy = ActivePolicy(policy, self.label, report_only=report_only)
         self.declares_origins = True
         """Whether the user wrote `allow_origins=` or `policy=`; False for the default, every origin."""
         self.follower: OriginFollower | None = None
-        self.made_at = find_calling_line()
+        self.made_at: str = find_calling_line()
         self.registered_before: dict[AnySanic, frozenset[Blueprint]] = {}
         """The blueprints that each app had already."""
         self.skipped: frozenset[Blueprint] = frozenset()
         """Those of the app that is registering this section now."""
-        self.warned_reconfigured = False
+        self.warned_reconfigured: bool = False
         self.warned_apps: set[str] = set()
         _sections[number] = self
         if whole is not None:

@@ -65,15 +65,15 @@ class SendWrapper:
     def __init__(
         self, request: Request, active: ActivePolicy, stream: Any, send: Any, errors_only: bool
     ) -> None:
-        self.request = request
-        self.active_policy = active
+        self.request: Request = request
+        self.active_policy: ActivePolicy = active
         self.compiled: CompiledPolicy = active.compiled  # to the end, whatever is reconfigured meanwhile
-        self.errors_only = errors_only
+        self.errors_only: bool = errors_only
         self.decision: OriginDecision | None = None
         self.attempt_kind: AttemptKind = READ
         self.path: PathPolicies | None = None
         """The path of a preflight."""
-        self.is_reported = False
+        self.is_reported: bool = False
         self.checked_names: tuple[str, ...] = ()
         """The headers by which the request was checked, if its response can be in a cache."""
         self._headers: EncodedHeaders | None = None
@@ -104,9 +104,9 @@ class SendWrapper:
         if is_refused or compiled.may_report_granted or self.attempt_kind is not READ:
             self.report()
         self._response = response
-        self.body = getattr(response, "body", None)
-        self.headers = response.headers
-        self.status = response.status
+        self.body: Any = getattr(response, "body", None)
+        self.headers: Any = response.headers
+        self.status: Any = response.status
         stream.response = self
         return self._send(data, end_stream)  # type: ignore[no-any-return]  # Sanic's are untyped
 

@@ -37,12 +37,12 @@ class ActivePolicy:
         section: ActivePolicy | None = None,
         report_only: ReportOnly | None = None,
     ) -> None:
-        self.section = section or self
+        self.section: ActivePolicy = section or self
         self._report_only = report_only
         self._differences = DifferenceCounter()
         made = make_report_only(report_only, policy)
         beside = ReportOnlyPolicy(made, label, self._differences) if made else None
-        self.compiled = CompiledPolicy(policy, label, beside)
+        self.compiled: CompiledPolicy = CompiledPolicy(policy, label, beside)
 
     @property
     def policy(self) -> CorsPolicy:

@@ -51,8 +51,8 @@ class CheckedRequest(HeadersToRead):
     def __init__(self, request: Request, compiled: CompiledPolicy) -> None:
         headers = self._headers = request.headers
         self._names = [ORIGIN, FETCH_SITE]
-        self.request = request
-        self.method = request.method
+        self.request: Request = request
+        self.method: str = request.method
         self.origins: Sequence[str] = headers.getall(ORIGIN, ())
         self.sites: Sequence[str] = headers.getall(FETCH_SITE, ())
         self._compiled = compiled

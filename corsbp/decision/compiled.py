@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from ..policy.fields import OriginFunction
 from ..policy.policy import CorsPolicy, calls_functions_for, origin_entries, origin_functions, origin_set
 from ..spec.fetch import ALLOW_CREDENTIALS, ALLOW_ORIGIN, EXPOSE_HEADERS, VARY
+from ..spec.wildcards import OriginSet
 from .differences import DifferenceCounter
 from .refusal import Refusal, origin_refusal
 from .vary import EncodedHeaders, vary_names
@@ -40,27 +42,31 @@ class CompiledPolicy:
         self.label = label
         self.report_only = report_only
         self.is_live = is_live
-        self.origins = origin_set(policy)
+        self.origins: OriginSet = origin_set(policy)
         # They are called, in this order, for an origin that no entry allows.
-        self.functions = origin_functions(policy)
-        self.static = self._static_origin()
+        self.functions: tuple[OriginFunction, ...] = origin_functions(policy)
+        self.static: str | None = self._static_origin()
         # A static origin is sent to every page, also to those that cannot read the response.
-        self.may_report_granted = report_only is not None or self.static not in (None, "*")
+        self.may_report_granted: bool = report_only is not None or self.static not in (None, "*")
         # In a preflight for a request with credentials, browsers take "*" as a name, and not as all names:
         # the requested names are sent instead. https://fetch.spec.whatwg.org/#http-new-header-syntax
-        self.reflects_headers = policy.allow_credentials and policy.allow_headers == "*"
+        self.reflects_headers: bool = policy.allow_credentials and policy.allow_headers == "*"
         self._encode_headers()
 
     def _encode_headers(self) -> None:
         """Make the headers that do not depend on the request."""
         policy = self.policy
         # "*" with a store: the origin may be another one a moment later.
-        self.varies_by_origin = self.static is None or self.is_live
+        self.varies_by_origin: bool = self.static is None or self.is_live
         self.credentials_headers: EncodedHeaders = ()
         if policy.allow_credentials:
             self.credentials_headers = encode_headers((ALLOW_CREDENTIALS, "true"))
-        self.expose_headers = encode_headers((EXPOSE_HEADERS, ",".join(policy.expose_headers)))
-        self.refused_headers = encode_headers((VARY, ", ".join(vary_names(self.varies_by_origin))))
+        self.expose_headers: EncodedHeaders = encode_headers(
+            (EXPOSE_HEADERS, ",".join(policy.expose_headers))
+        )
+        self.refused_headers: EncodedHeaders = encode_headers(
+            (VARY, ", ".join(vary_names(self.varies_by_origin)))
+        )
         self._headers_after_origin = (
             *self.credentials_headers,
             *self.expose_headers,

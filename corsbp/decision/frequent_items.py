@@ -24,8 +24,8 @@ class FrequentItems(Generic[Item]):
     def __init__(self, places: int, chance: Callable[[], float] = random) -> None:
         self.places = places
         self.chance = chance
-        self.total = 0
-        self.is_cut = False
+        self.total: int = 0
+        self.is_cut: bool = False
         """Whether there were more items than places."""
         self.counts: dict[Item, int] = {}
         self._ranks: dict[Item, int] = {}

@@ -44,10 +44,10 @@ class OriginDecision:
     def __init__(self, results: list[tuple[OriginFunction, bool | None]] | None = None) -> None:
         self.grant: str | None = None
         # Until the decision is made: a request that is cancelled meanwhile does not call the functions again.
-        self.failed = True
-        self.in_progress = False
+        self.failed: bool = True
+        self.in_progress: bool = False
         self._finished: asyncio.Event | None = None
-        self.results = [] if results is None else results
+        self.results: list[tuple[OriginFunction, bool | None]] = [] if results is None else results
 
     def decide_without_calls(self, compiled: CompiledPolicy, origins: Sequence[str]) -> bool:
         """Decide by the entries and the results that are there; return False if a function must be called."""

@@ -58,12 +58,16 @@ class PathPolicies:
         has_routes: bool = True,
         default: ActivePolicy | None = None,
     ) -> None:
-        self.has_routes = has_routes
-        self.policy_by_method = {method: policies[method] for method in sort_methods(policies)}
-        self.allow = tuple(dict.fromkeys([*self.policy_by_method, _OPTIONS]))
+        self.has_routes: bool = has_routes
+        self.policy_by_method: dict[str, ActivePolicy | None] = {
+            method: policies[method] for method in sort_methods(policies)
+        }
+        self.allow: tuple[str, ...] = tuple(dict.fromkeys([*self.policy_by_method, _OPTIONS]))
         # A method that no route serves gets the first policy: a page may see its 405.
-        self.default = default or next(filter(None, self.policy_by_method.values()), None)
-        self.has_several_policies = len(set(map(id, self.policy_by_method.values()))) > 1
+        self.default: ActivePolicy | None = default or next(
+            filter(None, self.policy_by_method.values()), None
+        )
+        self.has_several_policies: bool = len(set(map(id, self.policy_by_method.values()))) > 1
         self._options_headers: dict[ActivePolicy, OptionsHeaders] = {}
         self._report_only_headers: dict[ActivePolicy, OptionsHeaders] = {}
 
@@ -102,10 +106,10 @@ class OptionsHeaders:
         self, compiled: CompiledPolicy, served_methods: Sequence[str], varies_by_method: bool
     ) -> None:
         policy = compiled.policy
-        self.compiled = compiled
+        self.compiled: CompiledPolicy = compiled
         self._served_methods = served_methods
         allowed = [method for method in served_methods if _is_allowed(method, policy)]
-        self.methods = (*allowed, _OPTIONS)
+        self.methods: tuple[str, ...] = (*allowed, _OPTIONS)
         vary = vary_names(compiled.varies_by_origin, varies_by_method, compiled.reflects_headers)
         self._refused_headers = encode_headers((VARY, ", ".join(vary)))
         self._headers_after_origin: EncodedHeaders = (

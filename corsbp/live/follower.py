@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import EllipsisType
 from typing import Final, NamedTuple
 
@@ -64,22 +64,23 @@ class OriginFollower:
         keep: Entries | OriginFunction | EllipsisType = ...,
     ) -> None:
         self.active_policy = active
-        self.label = active.compiled.label
+        self.label: Callable[[], str] = active.compiled.label
         self.source = source
         self.options = options
-        self.kept = kept_entries(keep, active.policy)
+        self.kept: tuple[object, ...] = kept_entries(keep, active.policy)
         """The entries that stay allowed beside those of the source."""
-        self.declared = self.base = active.policy
+        self.declared: CorsPolicy = active.policy
+        self.base: CorsPolicy = active.policy
         """The policy at first, and the last one that did not come from the source."""
         self.made: CorsPolicy | None = None
         """The policy that the last valid value made."""
         self.value: object = None
         """That value."""
-        self.rejected = 0
+        self.rejected: int = 0
         """The number of its entries that are not valid."""
         self.left_out: set[str] = set()
         """Those of them that were named in the log."""
-        self.failures = 0
+        self.failures: int = 0
         self.received_at: float | None = None
         """The time of the last valid value."""
         self.heard_at: float | None = None

@@ -52,11 +52,11 @@ class SourceRun:
         self.value: object = None
         """The last value, as the sections receive it."""
         self.error: str | None = None
-        self.failures = 0
+        self.failures: int = 0
         """Failures in a row: a valid value clears them."""
         self.consumer: asyncio.Task[None] | None = None
         """The task whose values count."""
-        self.task = asyncio.get_running_loop().create_task(self._run_forever())
+        self.task: asyncio.Task[None] = asyncio.get_running_loop().create_task(self._run_forever())
 
     def add(self, receiver: ValueReceiver) -> None:
         """Add a section. All are added before the event loop has a turn, in which the task begins."""

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from ..policy.field_ids import STAR_NOT_ALONE
 from ..policy.fields import OriginFunction
@@ -135,9 +135,9 @@ class ValidEntries:
 
     def __init__(self, policy: CorsPolicy) -> None:
         self.policy = policy
-        self.fields = fields_of(policy)
+        self.fields: dict[str, Any] = fields_of(policy)
         # What the policy allows already is valid: one more origin among many costs little.
-        self.known = cast("frozenset[str]", origin_set(policy).exact)
+        self.known: frozenset[str] = cast("frozenset[str]", origin_set(policy).exact)
         self.exact: set[str] = set()
         self.origins: list[str] | None = []
         """The same origins, in their order; None if they came as a set, which has none."""

@@ -84,7 +84,7 @@ class OriginDiagnosis:
     def __init__(self) -> None:
         self.faults: list[tuple[str, str]] = []
         """The ids and messages of the faults."""
-        self.several = ""
+        self.several: str = ""
         """The list that was probably meant where one entry has several origins, as JSON."""
 
     def add(self, message: Message, **values: object) -> None:

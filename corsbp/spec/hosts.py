@@ -6,6 +6,7 @@ https://url.spec.whatwg.org/#host-representation
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from unicodedata import bidirectional
@@ -14,7 +15,7 @@ MAX_NAME = 253  # RFC 1035, 2.3.4: 255 octets, without the length of the first l
 MAX_LABEL = 63  # RFC 1035, 2.3.4
 
 # https://url.spec.whatwg.org/#ends-in-a-number-checker
-is_number = re.compile(r"[0-9]+|0x[0-9a-f]*").fullmatch
+is_number: Callable[[str], re.Match[str] | None] = re.compile(r"[0-9]+|0x[0-9a-f]*").fullmatch
 
 
 _JOINERS = "\u200c\u200d"  # RFC 5892, appendix A: invisible, but between letters of some scripts

@@ -16,6 +16,7 @@ headers later fails on it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from .hosts import MAX_LABEL, MAX_NAME, is_host, is_loopback, is_readable
@@ -32,7 +33,7 @@ NEVER_SENT = frozenset({"about", "blob", "data", "file", "ftp", "javascript", "m
 # None of these backtracks far: no character both continues a part and begins the next.
 _SCHEME = rf"[a-z][a-z0-9+.-]{{0,{MAX_SCHEME - 1}}}"
 _NAME = rf"[a-z0-9_-]{{1,{MAX_LABEL}}}(?:\.[a-z0-9_-]{{1,{MAX_LABEL}}})*"
-is_name = re.compile(_NAME).fullmatch
+is_name: Callable[[str], re.Match[str] | None] = re.compile(_NAME).fullmatch
 _is_decimal_port = re.compile(r"[1-9][0-9]{0,4}").fullmatch
 _entry = re.compile(
     rf"({_SCHEME})://(\[[0-9a-f:]{{2,39}}\]|(?:\*\.)?{_NAME}|\.)(?::(\*|[1-9][0-9]{{0,4}}))?"

@@ -56,11 +56,11 @@ try:
     from .result import Answer, Result, Sent, Step
     from .stops import STOPS
     from .sync import SyncBrowser
-except ModuleNotFoundError as error:
-    if f"{error.name}".partition(".")[0] not in ("anyio", "httpx"):
+except ModuleNotFoundError as _error:
+    if f"{_error.name}".partition(".")[0] not in ("anyio", "httpx"):
         raise
-    message = f'corsbp.testing needs the extra "testing" of corsbp: no {error.name}'
-    raise ModuleNotFoundError(message, name=error.name) from None
+    _message = f'corsbp.testing needs the extra "testing" of corsbp: no {_error.name}'
+    raise ModuleNotFoundError(_message, name=_error.name) from None
 
 __all__ = [
     "STOPS",

@@ -6,8 +6,9 @@ from .exchanges import Exchanges, exchange
 from .fetch_arguments import FetchCall, Page, check_arguments, filter_headers
 from .preflight_cache import CacheKey
 from .preflight_needed import PreflightState
+from .quirks import Engine
 from .response_headers import decode_as_utf8
-from .result import Answer, Kind, Sent, Step
+from .result import Answer, Kind, Pairs, Sent, Step
 from .urls import Url
 
 
@@ -15,13 +16,16 @@ class FetchState:
     """One fetch of a page. Raises StoppedError in `start` if `new Request()` refuses its arguments."""
 
     def __init__(self, page: Page, call: FetchCall) -> None:
-        self.page, self.call, self.engine = page, call, page.engine
-        self.method, self.headers = call.method, call.headers
+        self.page: Page = page
+        self.call: FetchCall = call
+        self.engine: Engine = page.engine
+        self.method: str = call.method
+        self.headers: Pairs = call.headers
         # browsers send text as UTF-8, whatever the content type
-        self.body = call.body.encode() if isinstance(call.body, str) else call.body
-        self.includes_credentials = call.credentials == "include"
+        self.body: bytes | None = call.body.encode() if isinstance(call.body, str) else call.body
+        self.includes_credentials: bool = call.credentials == "include"
         self.urls: list[Url] = []
-        self.is_tainted = False
+        self.is_tainted: bool = False
         """Whether redirects have made the origin null (Fetch, "redirect-tainted origin")."""
         self.kind: Kind = "basic"
         self.sent: list[Sent] = []
@@ -32,7 +36,7 @@ class FetchState:
         url, self.method = check_arguments(self.page, self.call)
         self.urls.append(url)
         self.headers, self.steps = filter_headers(self.call)
-        self.preflights = PreflightState(self.engine, self.headers, self.call.upload_listener)
+        self.preflights: PreflightState = PreflightState(self.engine, self.headers, self.call.upload_listener)
 
     @property
     def url(self) -> Url:

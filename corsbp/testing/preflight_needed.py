@@ -18,7 +18,7 @@ class PreflightState:
     def __init__(self, engine: Engine, headers: Pairs, upload_listener: bool) -> None:
         self._engine, self._upload_listener = engine, upload_listener
         self._first_unsafe = unsafe_names(headers, engine)
-        self.was_needed = False
+        self.was_needed: bool = False
         """Whether a request of this call needed a preflight."""
         self.has_permission = False
         """Whether the last preflight that was needed allowed the request."""

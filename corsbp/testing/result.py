@@ -123,7 +123,7 @@ class StoppedError(Exception):
 
     def __init__(self, stop: str, text: str, change: str | None = None) -> None:
         super().__init__(text)
-        self.step = Step(text, stop, change)
+        self.step: Step = Step(text, stop, change)
 
 
 CallKind: TypeAlias = Literal["beacon", "form", "image", "script", "navigate"]

@@ -40,7 +40,7 @@ class QuietApp:
 
     def __init__(self, app: AnySanic) -> None:
         self._app = app
-        self.error_handler = _QuietErrorHandler()
+        self.error_handler: Any = _QuietErrorHandler()
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._app, name)

@@ -139,7 +139,7 @@ class Canary:
     """Requests to one route; what the router finds is replaced by a route without code of the user's."""
 
     def __init__(self, app: AnySanic, resolver: Resolver, route: Route, path: str, method: str) -> None:
-        self.app = QuietApp(app)
+        self.app: QuietApp = QuietApp(app)
         self.resolver = resolver
         self.route = route
         self.path = path
@@ -147,8 +147,8 @@ class Canary:
         host = route.requirements.get("host") or _HOST
         self.host: str = host if isinstance(host, str) else host[0]
         policy = _POLICY if method == "GET" else _CHECKING
-        self.middleware = _QuietMiddleware(ActivePolicy(policy))
-        self.handled = False
+        self.middleware: RouteMiddleware = _QuietMiddleware(ActivePolicy(policy))
+        self.handled: bool = False
 
     def is_found(self) -> bool:
         """Return whether the path leads to the route: another one may have it, too."""

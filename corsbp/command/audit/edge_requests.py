@@ -45,7 +45,7 @@ class LimitedSender(ProxySender):
         super().__init__(sender)
         self._interval = 1 / rate
         self._next = 0.0
-        self.count = 0
+        self.count: int = 0
 
     async def send(self, sent: Sent) -> Answer | NoAnswer:
         """Wait for the next turn, then send the request."""

@@ -37,7 +37,7 @@ class ReplaySender(ProxySender):
     def __init__(self, exchanges: list[Exchange], app: str, sender: Sender) -> None:
         super().__init__(sender)
         self._exchanges, self._app = deque(exchanges), app
-        self.used_remembered_preflight = False
+        self.used_remembered_preflight: bool = False
 
     async def send(self, sent: Sent) -> Answer | NoAnswer:
         """Return the response of the next exchange, if it fits the request."""

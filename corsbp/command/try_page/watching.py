@@ -19,8 +19,8 @@ Headers = list[tuple[str, str]]
 MAX_EXCHANGES: Final = 200
 """Exchanges that are kept: the page requests those of a call as soon as the call is over."""
 
-REQUEST_HEADERS: Final = {"authorization", "content-type", "cookie", ORIGIN}
-RESPONSE_HEADERS: Final = {"location", "set-cookie", VARY}
+REQUEST_HEADERS: Final[set[str]] = {"authorization", "content-type", "cookie", ORIGIN}
+RESPONSE_HEADERS: Final[set[str]] = {"location", "set-cookie", VARY}
 """Headers that the page shows, beside those of CORS and those that the user typed."""
 
 SECRET: Final = {"authorization", "cookie", "set-cookie"}
@@ -79,7 +79,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.exchanges: deque[Exchange] = deque(maxlen=MAX_EXCHANGES)
-        self.count = 0
+        self.count: int = 0
         self._current: ContextVar[Exchange | None] = ContextVar("current", default=None)
 
     def attach(self, app: Sanic[Any, Any]) -> None:
