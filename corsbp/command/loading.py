@@ -8,6 +8,7 @@ import inspect
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from difflib import get_close_matches
@@ -19,11 +20,13 @@ from rich.console import Console
 from sanic import Sanic
 
 from corsbp.app.section import Section, existing_sections
-from corsbp.policy.problems import CorsPolicyError
+from corsbp.policy.problems import CorsPolicyError, CorsPolicyWarning
 from corsbp.text import safe_repr
 
 from .errors import CommandError
-from .source_lines import locate_error
+from .source_lines import is_own, locate_error
+
+_python_format: Final = warnings.formatwarning
 
 LOGGERS: Final = (None, "sanic.root", "sanic.error", "corsbp", "httpx", "httpcore")
 
@@ -32,8 +35,22 @@ LOGGERS: Final = (None, "sanic.root", "sanic.error", "corsbp", "httpx", "httpcor
 def redirect_app_output(err: Console, task: str) -> Iterator[None]:
     """Send what the app prints to stderr, while its code runs; on a terminal, show a spinner."""
     spinner = err.status(task) if err.is_terminal and sys.stderr.isatty() else nullcontext()
-    with spinner, redirect_stdout(sys.stderr):
-        yield
+    format_before, warnings.formatwarning = warnings.formatwarning, _format_warning
+    try:
+        with spinner, redirect_stdout(sys.stderr):
+            yield
+    finally:
+        warnings.formatwarning = format_before
+
+
+def _format_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Format a warning of corsbp as one line; Python would add the line of Sanic that runs a listener."""
+    if not issubclass(category, CorsPolicyWarning):
+        return _python_format(message, category, filename, lineno, line)
+    where = f" ({os.path.relpath(filename)}, line {lineno})" if is_own(filename) else ""
+    return f"warning: {message}{where}\n"
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def locate_handler(handler: object) -> str | None:
     if view is not None:
         handler = next((value for value in vars(view).values() if inspect.isfunction(value)), None)
     code = getattr(inspect.unwrap(handler) if callable(handler) else handler, "__code__", None)
-    if not isinstance(code, CodeType) or not _is_own(code.co_filename):
+    if not isinstance(code, CodeType) or not is_own(code.co_filename):
         return None
     return f"{code.co_filename}:{code.co_firstlineno}"
 
@@ -47,12 +47,12 @@ def locate_handler(handler: object) -> str | None:
 def locate_error(error: BaseException) -> str:
     """Return `shop.py, line 12`: the last line of the app's own code, else of any code; "" if unknown."""
     frames = [each for each in traceback.extract_tb(error.__traceback__) if _is_source(each.filename)]
-    own = [each for each in frames if _is_own(each.filename)]
+    own = [each for each in frames if is_own(each.filename)]
     last = (own or frames)[-1:]
     return f"{os.path.relpath(last[0].filename)}, line {last[0].lineno}" if last else ""
 
 
-def _is_own(file: str) -> bool:
+def is_own(file: str) -> bool:
     """Return whether a file is of the app: not of Python, nor of an installed package."""
     path = Path(file)
     if file.startswith("<") or PACKAGES.intersection(path.parts):

@@ -8,19 +8,23 @@ import os
 import re
 import subprocess
 import sys
+import warnings
+from functools import partial
 from importlib import import_module, util
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sanic
+from rich.console import Console
 from sanic import Sanic
 
 import corsbp
-from corsbp import command
+from corsbp import CorsPolicyWarning, command
 from corsbp.command import cli, main
 from corsbp.command.console import CommandConsole
 from corsbp.command.errors import CommandError
-from corsbp.command.loading import load_app
+from corsbp.command.loading import load_app, redirect_app_output
 
 from ..support import ROOT
 
@@ -294,3 +298,15 @@ def test_ascii_terminal() -> None:
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )
     assert done.returncode == 1 and r"\u2018Access-Control" in done.stdout and "Traceback" not in done.stderr
+
+
+def test_warnings_of_corsbp_are_one_line() -> None:
+    """Those of startup come from a line of Sanic, which is not to be changed."""
+    with redirect_app_output(Console(file=io.StringIO()), "importing"):
+        show = partial(warnings.formatwarning, "too long", lineno=7)
+        assert (
+            show(CorsPolicyWarning, __file__) == f"warning: too long ({os.path.relpath(__file__)}, line 7)\n"
+        )
+        assert show(CorsPolicyWarning, sanic.app.__file__) == "warning: too long\n"
+        assert "UserWarning: too long" in show(UserWarning, __file__)
+    assert "CorsPolicyWarning: " in warnings.formatwarning("too long", CorsPolicyWarning, __file__, 7)
