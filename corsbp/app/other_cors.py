@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
+
+from sanic.middleware import Middleware
 
 from .routes import AnyMiddleware
 
@@ -15,8 +18,8 @@ def without_other_cors(chain: Iterable[Any]) -> list[AnyMiddleware]:
 
 def other_cors_package(middleware: AnyMiddleware) -> str | None:
     """Return the other CORS package that a middleware of the app belongs to; None for others."""
-    while (inner := getattr(middleware, "func", None)) is not None:
-        middleware = inner
+    while isinstance(middleware, (Middleware, partial)):  # any other may have a `func` of its own
+        middleware = middleware.func
     return package_of(f"{getattr(middleware, '__module__', None)}")
 
 

@@ -13,7 +13,7 @@ from sanic.response import BaseHTTPResponse, HTTPResponse
 
 from corsbp import CorsPolicyWarning, cors_group
 
-from ..support import EVIL, PUBLIC, Expectation, expect, new_app, request, text_handler
+from ..support import EVIL, PUBLIC, Expectation, expect, new_app, request, send, text_handler
 from .startup.test_startup_checks import bp_of, seen
 
 
@@ -86,3 +86,20 @@ def test_middleware_of_another_cors_package_is_a_warning(how: str, module: str, 
     app = new_app(cors_group(bp_of("a", "GET")), bp_of("web", "GET"))
     ATTACH[how](app, of_module(module))
     assert seen(app) == ({("two-layers", "cors_group", app.name)} if found else set())
+
+
+class WithFunction:
+    """Middleware of the user's that has a `func` of its own, as mocks have each attribute."""
+
+    def __init__(self) -> None:
+        self.func = of_module("sanic_cors.core")
+
+    def __call__(self, _: Request, response: BaseHTTPResponse) -> None:
+        response.headers["x-called"] = "1"
+
+
+def test_middleware_with_a_function_of_its_own_is_the_user_s() -> None:
+    app = new_app(cors_group(bp_of("a", "GET")))
+    app.register_middleware(WithFunction(), "response")
+    (response,) = send(app, request("GET", "/a/item"))
+    assert response["x-called"] == "1"
