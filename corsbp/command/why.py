@@ -98,7 +98,7 @@ def _explain_message(message: str, known: list[Table]) -> int:
     try:
         from .console_messages import find_stops, suggest_commands  # noqa: PLC0415  # needs the extra
     except ModuleNotFoundError as error:
-        raise CommandError("a browser's message needs: pip install 'corsbp[cli]'") from error
+        raise CommandError('the message of a browser needs the extra "cli" of corsbp') from error
     stops = find_stops(message)
     if not stops:
         page = "corsbp/README.md: Messages in the browser's console"

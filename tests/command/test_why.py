@@ -198,5 +198,5 @@ def test_unknown_message(why: Any) -> None:
 
 def test_message_without_the_extra(why: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "corsbp.command.console_messages", None)
-    expected = "corsbp: a browser's message needs: pip install 'corsbp[cli]'\n"
+    expected = 'corsbp: the message of a browser needs the extra "cli" of corsbp\n'
     assert why("Failed to fetch") == (2, "", expected)
