@@ -24,6 +24,7 @@ both_touchups = pytest.mark.parametrize("touchup", [True, False])
 """Run a test with Sanic's `TOUCHUP` on and off."""
 
 _names = itertools.count(1)
+_ASGI_CALL = Sanic.__call__
 
 
 def new_app(*groups: Any, **config: Any) -> Sanic:
@@ -69,7 +70,11 @@ SANIC_CALL: Final = Sanic.__call__
 
 
 def restore_sanic() -> None:
-    """Undo Sanic's TOUCHUP, which removes from Sanic's classes what the app that starts does not need."""
+    """Undo Sanic's TOUCHUP, which removes from Sanic's classes what the app that starts does not need.
+
+    Its ASGI test client replaces `Sanic.__call__`, which no other ASGI server could call then.
+    """
+    Sanic.__call__ = _ASGI_CALL  # type: ignore[method-assign]
     for target, name in TouchUp._registry:
         if original := vars(target).get(f"_{name}"):  # kept there by Sanic in test mode
             setattr(target, name, original)

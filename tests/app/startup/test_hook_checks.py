@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -306,14 +307,16 @@ def test_no_code_of_the_user_runs_and_nothing_is_logged(caplog: pytest.LogCaptur
     caplog.set_level(logging.DEBUG, "corsbp")
 
     async def only_start() -> None:
-        server: Any = await app.create_server(return_asyncio_server=True, port=0, access_log=False)
-        await server.startup()
-        await server.before_start()
-        with pytest.raises(ServerError):  # tasks that are started later would have it, too
-            Request.get_current()
-        await server.before_stop()
-        server.close()
-        await server.wait_closed()
+        # a socket, since Sanic takes port 0 for its default, 8000
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            server: Any = await app.create_server(return_asyncio_server=True, sock=sock, access_log=False)
+            await server.startup()
+            await server.before_start()
+            with pytest.raises(ServerError):  # tasks that are started later would have it, too
+                Request.get_current()
+            await server.before_stop()
+            server.close()
+            await server.wait_closed()
 
     asyncio.run(only_start())
     assert calls == []
