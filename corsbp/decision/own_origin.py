@@ -50,4 +50,6 @@ def is_own_origin(origin: str, host: str, is_secure: bool, allow_insecure: bool)
 def _is_secure(request: Request) -> bool:
     """Return whether a request came by https or wss, as Sanic or the ASGI server knows."""
     scope = getattr(request.transport, "scope", {})
-    return request.scheme in _SECURE or scope.get("scheme") in _SECURE
+    # Of a chain of proxies, X-Forwarded-Proto may list the schemes: the first is the browser's.
+    scheme = request.scheme.partition(",")[0].strip()
+    return scheme in _SECURE or scope.get("scheme") in _SECURE

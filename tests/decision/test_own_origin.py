@@ -69,6 +69,15 @@ SITES: dict[str, tuple[dict[str, Any], dict[str, str], list[tuple[str, bool]]]] 
         {"x-forwarded-for": "1.2.3.4", "x-forwarded-host": "site.example", "x-forwarded-proto": "https"},
         [("https://site.example", True), ("https://internal.example", False), ("http://site.example", False)],
     ),
+    "two proxies that list their schemes": (
+        {"PROXIES_COUNT": 1},
+        {
+            "x-forwarded-for": "1.2.3.4",
+            "x-forwarded-host": "site.example",
+            "x-forwarded-proto": "https, http",
+        },
+        [("https://site.example", True), ("http://site.example", False)],
+    ),
     "a secret": (
         {"FORWARDED_SECRET": "hidden"},
         {"forwarded": "for=1.2.3.4;host=site.example;proto=https;secret=hidden"},
