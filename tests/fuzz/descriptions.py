@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 from corsbp import CorsPolicy
 
+from ..support import CLEANS_NAMES
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY", "OPTIONS")
 GOOD, TWO, EVIL = "https://app.example", "https://two.example", "https://evil.example"
 HOSTS = ("h.example", "i.example", "j.example")
@@ -326,7 +328,10 @@ HANDSHAKE = {
 }
 ACTS = ("respond", "raise", "cors", "proxy")
 """What middleware does for `X-Act: NUMBER WORD`."""
-HANDLER_ACTS = ("raise", "cors", "nul", "crlf", "own class", "stream", "mended", "concurrent")
+HANDLER_ACTS = (
+    *("raise", "cors", "nul", "own class", "stream", "mended", "concurrent"),
+    *["crlf"] * CLEANS_NAMES,  # otherwise, Sanic sends two heads
+)
 """What handlers do for `X-Act: 0 WORD`."""
 
 

@@ -14,6 +14,7 @@ A test builds an app, sends requests and compares the responses:
 """
 
 from .apps import (
+    CLEANS_NAMES,
     EVIL,
     LISTED,
     ORIGIN,
@@ -61,6 +62,7 @@ from .servers import (
 )
 
 __all__ = [
+    "CLEANS_NAMES",
     "EVIL",
     "GRANTED",
     "LISTED",

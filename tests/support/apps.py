@@ -23,6 +23,9 @@ LISTED: dict[str, Any] = {"allow_origins": [ORIGIN, TWO]}
 both_touchups = pytest.mark.parametrize("touchup", [True, False])
 """Run a test with Sanic's `TOUCHUP` on and off."""
 
+CLEANS_NAMES = not any(b"\n" in name for name, _ in text("", headers={"\r\na": "b"}).processed_headers)
+"""Whether this Sanic removes line breaks from names of headers: 24.12.0, 25.3.0 and 25.12.0 do not."""
+
 _names = itertools.count(1)
 _ASGI_CALL = Sanic.__call__
 
