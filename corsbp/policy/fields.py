@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Set, ValuesView
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar
@@ -33,20 +33,24 @@ AllowOrigins: TypeAlias = "Star | tuple[str | OriginFunction, ...] | OriginFunct
 Item_co = TypeVar("Item_co", covariant=True)
 
 
-class NonStringCollection(Protocol[Item_co]):
-    """A collection that is not itself a string: list, tuple, set, frozenset, keys …
+class NonStringSequence(Protocol[Item_co]):
+    """A sequence that is not itself a string: list, tuple, deque …
 
-    `in` of a string takes strings only, `in` of collections anything: so editors underline
-    `allow_origins="https://app.example"`, which the type `Collection[str]` would accept.
+    `in` of a string takes strings only, `in` of other sequences anything: so editors underline
+    `allow_origins="https://app.example"`, which the type `Sequence[str]` would accept. They underline a dict
+    of strings, since its `[]` takes no numbers.
     """
 
     def __contains__(self, value: object, /) -> bool: ...
     def __iter__(self) -> Iterator[Item_co]: ...
     def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Item_co: ...
 
 
-Names: TypeAlias = NonStringCollection[str]
-Entries: TypeAlias = "NonStringCollection[str | OriginFunction]"
+Names: TypeAlias = "NonStringSequence[str] | Set[str] | ValuesView[str]"
+Entries: TypeAlias = (
+    "NonStringSequence[str | OriginFunction] | Set[str | OriginFunction] | ValuesView[str | OriginFunction]"
+)
 
 
 class Fields(TypedDict, total=False):

@@ -133,6 +133,21 @@ def test_right_uses_are_complete() -> None:
     runpy.run_path(str(HERE / "right.py"))
 
 
+def test_every_public_name_has_a_type() -> None:
+    """All modules without an underscore count, and what they declare."""
+    require_package("pyright")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # whose python pyright takes
+    output = output_of(
+        ["pyright", "--verifytypes", "corsbp", "--ignoreexternal", "--outputjson"], ROOT, PATH=path
+    )
+    found = json.loads(output)["typeCompleteness"]
+    unclear = [
+        each["name"] for each in found["symbols"] if not each["isTypeKnown"] or each["isTypeAmbiguous"]
+    ]
+    assert (found["completenessScore"], unclear) == (1, [])
+    assert found["exportedSymbolCounts"]["withKnownType"] > 1000
+
+
 # --- hover texts ---
 
 

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import time
 import warnings
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from types import SimpleNamespace
@@ -113,6 +114,7 @@ by_function: list[CorsPolicy] = [
     CorsPolicy(allow_origins=make_function("partner")),
     CorsPolicy(allow_origins="*", allow_methods="*", allow_headers="*", expose_headers="*", max_age=0),
     CorsPolicy(allow_origins=dict.fromkeys(["https://app.example"]).keys()),
+    CorsPolicy(allow_origins={"partner": "https://app.example"}.values(), allow_headers=deque(["x-token"])),
 ]
 shorter: CorsPolicy = partners.replace(max_age=60, allow_credentials=False)
 allowed: bool = partners.allows("https://app.example")
