@@ -574,7 +574,9 @@ def test_words_of_a_table_are_whole_if_they_have_room(width: int, row: list[str]
     print_table(["", "path", "allows"], [cells], out, is_dim=lambda _: False)
     printed = [line.strip() for line in out.file.getvalue().splitlines()]  # type: ignore[attr-defined]
     place = next(number for number, line in enumerate(printed) if line.startswith("G"))
-    assert printed[place : place + len(row)] == row
+    # before 14.3, Rich makes a column of the headings wider by a space
+    spaced = [re.sub(r" {3,}", "   ", line) for line in printed[place : place + len(row)]]
+    assert spaced == [re.sub(r" {3,}", "   ", line) for line in row]
 
 
 def test_ignore(audit: Any) -> None:
