@@ -7,9 +7,11 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from importlib.metadata import version
 from typing import Any
 
 import pytest
+from packaging.version import Version
 from sanic import HTTPResponse, Request, Sanic, text
 from sanic.exceptions import Forbidden
 
@@ -191,6 +193,9 @@ def test_a_refused_upload_of_20_megabytes(server: str) -> None:
     After that, the server reads on or closes the connection, and takes no part of the body for a request.
     """
     app = app_of(section_of(**LISTED))
+
+    if server == "granian" and Version(version("granian")) < Version("2.8"):
+        pytest.skip("Granian 2.0 leaves the rest of an upload unread, and the connection open")
 
     async def forbid(request: Request, error: Exception) -> HTTPResponse:
         return text("no", 403, headers={"cache-control": "public, max-age=600"})
