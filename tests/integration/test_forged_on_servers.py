@@ -136,6 +136,8 @@ def run(name: str, app: Any, talk: Callable[[int], Awaitable[Any]]) -> Any:
     """Serve an app by one of the servers while `talk(port)` runs, and return what that returns."""
     package, serving = SERVERS[name]
     require_package(package)
+    if name == "granian" and Version(version("granian")) < Version("2.8"):
+        pytest.skip("Granian 2.0 does not serve the table, and leaves an upload unread and open")
 
     async def main() -> Any:
         async with serving(app) as port:
@@ -193,9 +195,6 @@ def test_a_refused_upload_of_20_megabytes(server: str) -> None:
     After that, the server reads on or closes the connection, and takes no part of the body for a request.
     """
     app = app_of(section_of(**LISTED))
-
-    if server == "granian" and Version(version("granian")) < Version("2.8"):
-        pytest.skip("Granian 2.0 leaves the rest of an upload unread, and the connection open")
 
     async def forbid(request: Request, error: Exception) -> HTTPResponse:
         return text("no", 403, headers={"cache-control": "public, max-age=600"})
