@@ -183,21 +183,17 @@ def send_wrapper_for(request: Request, active: ActivePolicy, errors_only: bool =
     errors_only: whether a response with a status below 400 is in no section.
     """
     stream: Any = request.stream
-    if not isinstance(stream, Http):
+    send: Any = stream.response_func if isinstance(stream, Http) else None
+    if send is None:
         return _send_wrapper_for_other(request, active, errors_only)
-    send: Any = stream.response_func
     if type(send) is SendWrapper:
         return send
-    wrapper = SendWrapper(request, active, stream, send, errors_only)
-    if send is not None:
-        stream.response_func = wrapper  # type: ignore[assignment]  # it is called in the same way
-    elif stream.stage is _HANDLER:
-        _log_unhookable(stream)
+    wrapper = stream.response_func = SendWrapper(request, active, stream, send, errors_only)
     return wrapper
 
 
 def _send_wrapper_for_other(request: Request, active: ActivePolicy, errors_only: bool) -> SendWrapper:
-    """Return the wrapper of a request whose stream is not that of Sanic's HTTP/1 server."""
+    """Return the wrapper of a request whose stream is not that of Sanic's HTTP/1 server, or has ended."""
     stream, attribute = _find_send(request.stream)
     send: Any = getattr(stream, attribute, None)
     if type(send) is SendWrapper:

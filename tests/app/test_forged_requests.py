@@ -558,6 +558,21 @@ def test_a_route_that_only_reads_has_no_middleware_of_a_check_of_writes() -> Non
     assert [chains[name].corsbp_ignore_body for name in ("read", "write")] == [False, False]
 
 
+def test_a_body_that_is_ignored_later_is_not_received() -> None:
+    """`route.extra.ignore_body` can be set after the start, as on a route without CORS."""
+    bp = Blueprint("api", url_prefix="/api")
+    bp.add_route(count, "/item", methods=["POST"], name="item")
+    app = app_of(cors_group(bp))
+
+    @app.after_server_start
+    async def ignore(app: Sanic) -> None:
+        for route in app.router.routes:
+            route.extra.ignore_body = True
+
+    (response,) = send(app, request("POST", "/api/item", body="12345"))
+    assert (response.status, response.body) == (200, b"POST 0")
+
+
 @both_touchups
 def test_another_policy_checks_from_the_next_request_on(touchup: bool) -> None:
     group = section_of(allow_origins=[ONE, TWO])
