@@ -170,6 +170,7 @@ def test_metrics_of_a_fleet_over_a_restart_and_a_flood(
         fleet.until(failing, 2)
         for _ in range(20):
             fleet.refuse(REAL)
+        fleet.until(named, 20)  # listeners of the signal count after the response
         name, process = next(iter(workers.items()))
         os.kill(process, signal.SIGKILL)
         fleet.until(failing, 1)
