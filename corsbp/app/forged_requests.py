@@ -69,7 +69,7 @@ def _refuse_if_forged(
 def _receive_body(request: Request) -> Awaitable[Any] | None:
     """Receive the body of a request, as `Sanic.handle_request` does before the first middleware."""
     stream, route = request.stream, cast(Route, request.route)
-    if stream is None or not stream.request_body or not stream or route.extra.corsbp_ignore_body:
+    if not stream or not stream.request_body or route.extra.corsbp_ignore_body:
         return None
     if hasattr(route.handler, "is_stream"):
         stream.request_max_size = float("inf")

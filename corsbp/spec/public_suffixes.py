@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import cache
-from typing import Any
+from pathlib import Path
 
 from .hosts import to_ascii
 from .origins import split_entry
@@ -55,19 +55,18 @@ def registrable_domain(name: str) -> str | None:
 
 def list_date() -> date | None:
     """Return the day of the installed list; None if its first lines do not have it."""
-    head = "".join(_read_text().splitlines(keepends=True)[:20])
-    found = re.search(r"^// VERSION: (\d{4}-\d\d-\d\d)_", head, re.M)
+    found = re.search(r"^// VERSION: (\d{4}-\d\d-\d\d)_", _read_text()[:2000], re.M)
     return date.fromisoformat(found[1]) if found else None
 
 
 def _read_text() -> str:
     """Return the text of the list, which can be in a zip file."""
     # Reading the list takes 20 milliseconds: only those pay who combine wildcards with credentials.
-    import publicsuffixlist  # noqa: PLC0415, because the import takes time, too
+    from importlib.resources import files  # noqa: PLC0415, because the imports take time, too
 
-    loader: Any = publicsuffixlist.__loader__
-    text: str = loader.get_data(publicsuffixlist.PSLFILE).decode()
-    return text
+    from publicsuffixlist import PSLFILE  # noqa: PLC0415
+
+    return files("publicsuffixlist").joinpath(Path(PSLFILE).name).read_text(encoding="utf-8")
 
 
 @cache

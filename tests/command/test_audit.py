@@ -569,10 +569,11 @@ def test_terminal(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_words_of_a_table_are_whole_if_they_have_room(width: int, row: list[str]) -> None:
-    out = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    file = io.StringIO()
+    out = Console(file=file, width=width, force_terminal=True, color_system=None)
     cells = ["GET", "/items/<number:int>", "https://app.example; credentials"]
     print_table(["", "path", "allows"], [cells], out, is_dim=lambda _: False)
-    printed = [line.strip() for line in out.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    printed = [line.strip() for line in file.getvalue().splitlines()]
     place = next(number for number, line in enumerate(printed) if line.startswith("G"))
     # before 14.3, Rich makes a column of the headings wider by a space
     spaced = [re.sub(r" {3,}", "   ", line) for line in printed[place : place + len(row)]]

@@ -359,7 +359,7 @@ def test_file_with_more_than_the_app_declares(deployment: Any, audit: Any, tmp_p
 
     @app.before_server_start
     async def add(app: Sanic[Any, Any]) -> None:
-        app.router.reset()  # type: ignore[no-untyped-call]
+        app.router.reset()  # type: ignore[no-untyped-call]  # Sanic's has no types
         app.add_route(handler, "/late", name="late")
         app.router.finalize()
 
