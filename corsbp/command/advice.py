@@ -168,7 +168,8 @@ def suggest_origin(where: str, policy: CorsPolicy, request: PageRequest) -> str 
     changes = _change_origins(policy, request)
     if not changes:
         return None  # The policy allows the page: the response came from something else.
-    text = f"{where}: {_format_changes(policy, changes)}"
+    condition = f", if {request.origin} is yours" if "allow_origins" in changes and not near_miss else ""
+    text = f"{where}: {_format_changes(policy, changes, condition)}"
     if near_miss:
         return f"{near_miss.describe(request.origin)}. Call from there; or, if both are yours, {text}"
     if policy.allow_origins == "*":
@@ -211,8 +212,8 @@ def _explain_unlistable(policy: CorsPolicy, request: PageRequest) -> str | None:
     return None
 
 
-def _format_changes(policy: CorsPolicy, changes: dict[str, Any]) -> str:
-    """Return the arguments as code, and why corsbp would refuse them, if it would."""
+def _format_changes(policy: CorsPolicy, changes: dict[str, Any], condition: str = "") -> str:
+    """Return the arguments as code with a condition, or why corsbp would refuse them, if it would."""
     arguments = ", ".join(f"{name}={_format_value(policy, name, value)}" for name, value in changes.items())
     try:
         with warnings.catch_warnings():
@@ -223,7 +224,7 @@ def _format_changes(policy: CorsPolicy, changes: dict[str, Any]) -> str:
         return f"{arguments} would be refused: {error.problems[0]}"
     if policy.allow_origins == "*" and "allow_origins" in changes:
         return f"{arguments}, which denies every other origin"
-    return arguments
+    return f"{arguments}{condition}"
 
 
 def _format_value(policy: CorsPolicy, name: str, value: object) -> str:

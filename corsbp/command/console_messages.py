@@ -153,9 +153,14 @@ OTHER_MESSAGES: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
         "local-network": re.compile("Permission was denied for this request to access the"),
         "mixed-content": re.compile("^Mixed Content:"),
         "no-answer": re.compile("net::ERR_(CONNECTION|NAME)_|CORS request did not succeed"),
+        "resource-policy": re.compile(r"net::ERR_BLOCKED_BY_RESPONSE\.NotSameOrigin"),
     }
 )
 """Messages that `corsbp explain` does not print: they are not about CORS, or have no response to show."""
+
+
+EVERY_FAILURE: Final = re.compile("Failed to fetch|NetworkError when attempting to fetch|Load failed")
+"""What scripts get from each browser, whatever stopped the call."""
 
 
 def find_stops(text: str) -> list[str]:
@@ -172,8 +177,9 @@ def find_stops(text: str) -> list[str]:
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    """Return a pattern of a message, whatever its values are, without the full stop and the status."""
-    constant = template.partition(" Status code: ")[0].rstrip(".")
+    """Return a pattern of a message, whatever its values are, without the words that stand around many."""
+    constant = template.partition(" Status code: ")[0].removeprefix(PREFLIGHT).rstrip(".")
+    constant = constant.removeprefix("(Reason: ").removesuffix(")")
     parts = re.split(r"\{\w+\}", constant)
     return re.compile(".*".join(map(re.escape, parts)))
 

@@ -96,10 +96,12 @@ def run(arguments: argparse.Namespace, *_: object) -> int:
 def _explain_message(message: str, known: list[Table]) -> int:
     """Print the explanation of a message in a browser's console, and the command that shows each step."""
     try:
-        from .console_messages import find_stops, suggest_commands  # noqa: PLC0415  # needs the extra
+        from .console_messages import EVERY_FAILURE, find_stops, suggest_commands  # noqa: PLC0415  # needs the extra
     except ModuleNotFoundError as error:
         raise CommandError('the message of a browser needs the extra "cli" of corsbp') from error
     stops = find_stops(message)
+    if not stops and EVERY_FAILURE.search(message):
+        raise CommandError("every failed call has these words; copy the message above them in the console")
     if not stops:
         page = "corsbp/README.md: Messages in the browser's console"
         raise CommandError(f"no message about CORS has these words; see {page}")

@@ -80,7 +80,7 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
             f"request-cross-origin: allow_origins leaves it out: it has '{ORIGIN}'",
             f"The route api.item (/api/item) {LINE}",
             f"Change: cors_group(api) {LINE}",
-            f": allow_origins=['{ORIGIN}', '{EVIL}']\n",
+            f": allow_origins=['{ORIGIN}', '{EVIL}'], if {EVIL} is yours\n",
             f"Change: ctx_cors=POLICY.replace(check_requests=False) on api.item {LINE}",
             EXEMPT,
         ],
@@ -91,14 +91,17 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
         [
             CROSS_ORIGIN,
             f"Change: ctx_cors of api.own {LINE}",
-            f": allow_origins=['{TWO}', '{ORIGIN}']\n",
+            f": allow_origins=['{TWO}', '{ORIGIN}'], if {ORIGIN} is yours\n",
             EXEMPT,
         ],
     ),
     (
         f"/api/item POST --origin {EVIL} --as form",
         {},
-        [CROSS_ORIGIN, f": allow_origins=['{ORIGIN}', '{EVIL}'], allow_credentials=True\n"],
+        [
+            CROSS_ORIGIN,
+            f": allow_origins=['{ORIGIN}', '{EVIL}'], allow_credentials=True, if {EVIL} is yours\n",
+        ],
     ),
     (
         f"/api/item POST --origin {ORIGIN}",

@@ -182,6 +182,13 @@ def test_message_about_a_preflight(why: Any) -> None:
             f"corsbp explain http://127.0.0.1:8000/ --origin {ORIGIN}",
         ),
         ("Failed to load resource: net::ERR_CONNECTION_REFUSED", "no-answer", "corsbp explain URL --origin"),
+        (
+            "GET https://api.example/a.png net::ERR_BLOCKED_BY_RESPONSE.NotSameOriginAfterDefaultedTo…",
+            "resource-policy",
+            "corsbp explain ",
+        ),
+        ("CORS header ‘Access-Control-Allow-Origin’ missing.", "origin-missing", "corsbp explain "),
+        ("Redirect is not allowed for a preflight request.", "preflight-redirect", "corsbp explain "),
         ("Mixed Content: The page at 'https://app.example/' …", "mixed-content", "corsbp explain "),
     ],
 )
@@ -191,9 +198,23 @@ def test_other_messages(message: str, stop: str, command: str, why: Any) -> None
 
 
 def test_unknown_message(why: Any) -> None:
-    status, out, err = why("Failed to fetch")
+    status, out, err = why("Image is broken")
     assert (status, out) == (2, "")
     assert err.startswith("corsbp: no message about CORS has these words; see corsbp/README.md: Messages in ")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Uncaught (in promise) TypeError: Failed to fetch",
+        "TypeError: NetworkError when attempting to fetch resource.",
+        "TypeError: Load failed",
+    ],
+)
+def test_the_words_of_every_failure(message: str, why: Any) -> None:
+    status, out, err = why(message)
+    assert (status, out) == (2, "")
+    assert err == "corsbp: every failed call has these words; copy the message above them in the console\n"
 
 
 def test_message_without_the_extra(why: Any, monkeypatch: pytest.MonkeyPatch) -> None:

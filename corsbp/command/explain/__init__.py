@@ -5,6 +5,7 @@ The modules, from the entry inwards; imports run downwards only:
     arguments    the arguments, and the address of the app
     output       what it prints
     call         the call, the route that it reaches, and what to change
+    explanation  the call as it was typed, and what explains it
     websockets   which pages can open a WebSocket
     report_only  what report-only policies report
 """

@@ -21,7 +21,8 @@ from corsbp.testing.engines import ENGINES
 from corsbp.testing.fetch_arguments import EmbedderPolicy
 from corsbp.testing.result import CallKind
 
-from .call import Call, Explanation, explain_call
+from .call import explain_call
+from .explanation import Call, Explanation
 from .output import print_explanation
 from .report_only import collect_reports, describe_reports
 

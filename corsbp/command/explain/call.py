@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sanic import Sanic
 
-from corsbp.app.inventory import RouteInfo
-from corsbp.command.advice import PageRequest, suggest_change, suggest_login, suggest_method
+from corsbp.command.advice import suggest_change, suggest_login, suggest_method
 from corsbp.command.near_miss import find_near_miss
-from corsbp.command.proxy_sender import ProxySender
+from corsbp.command.proxy_sender import SingleHostSender
 from corsbp.command.refused_requests import (
     RefusedRequest,
     collect_refused_requests,
@@ -29,74 +28,17 @@ from corsbp.command.route_match import (
 )
 from corsbp.command.server_responses import REDIRECTS, explain_redirect, explain_response, vary_names
 from corsbp.spec.fetch import ALLOW_ORIGIN, ORIGIN
-from corsbp.testing import Answer, Browser, Result, Sent
-from corsbp.testing.engines import EngineName
-from corsbp.testing.fetch_arguments import EmbedderPolicy
+from corsbp.testing import Browser, Result, Sent
 from corsbp.testing.response_headers import explain_hidden_headers
-from corsbp.testing.result import CallKind, NoAnswer
 from corsbp.testing.short_text import shorten
 from corsbp.testing.transports import SHORT_READING, AppSender, Sender, ServerSender
 
 from . import websockets
+from .explanation import Call, Explanation
 from .report_only import wait_for_reports
 
 WITH_LOGIN: Final = "Here: --credentials --cookie 'session=…; SameSite=None; Secure', as the API sets it."
 """The options of a call with a login."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A call of a page, as it was typed."""
-
-    url: str
-    """A URL, or a path of an app in memory."""
-
-    method: str
-    origin: str
-    headers: tuple[tuple[str, str], ...]
-    credentials: bool
-    cookies: tuple[str, ...]
-    body: str | None
-    engine: EngineName
-    base_url: str
-    """The address of an app in memory."""
-
-    kind: CallKind | None
-    """What sends the request: a form, an image …; None for `fetch`."""
-
-    embedder_policy: EmbedderPolicy
-    """The page's `Cross-Origin-Embedder-Policy`."""
-
-    local_network: bool
-    """The user allows the page to call the local network."""
-
-    def as_page_request(self) -> PageRequest:
-        """Return what a policy can decide of the call."""
-        names = tuple(name for name, _ in self.headers)
-        # A beacon has the credentials mode "include": https://w3c.github.io/beacon/#sec-processing-model
-        credentials = self.credentials or self.kind == "beacon"
-        return PageRequest(self.origin, self.method, names, credentials, self.kind)
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The result of a call or a handshake, and what explains it."""
-
-    result: Result
-    notes: tuple[str, ...] = ()
-    """Sentences: the route that was reached, or what a status means."""
-
-    changes: tuple[str, ...] = ()
-    """What to change."""
-
-    open_to_all: bool = False
-    """Pages of every origin can open the WebSocket."""
-
-    refused: str | None = None
-    """The id of the reason why the server refused the request, or `"check_requests"`; None if it did not."""
-
-    route: RouteInfo | None = None
-    """The route that the call's URL leads to, in an app in memory."""
 
 
 async def explain_call(call: Call, app: Sanic[Any, Any] | None) -> Explanation:
@@ -273,27 +215,6 @@ def _explain_leaving(url: str, result: Result) -> Explanation:
     )
     navigate = f"Navigate if a person is to go there: location.assign({start!r})."
     return Explanation(result, (note,), (f"{navigate} Or call {shorten(url)} in the page.",))
-
-
-class SingleHostSender(ProxySender):
-    """Send requests to one host only: an app in memory is not the server that its redirects lead to.
-
-    Without a base URL, every host gets its requests.
-    """
-
-    def __init__(self, sender: Sender, base_url: str | None = None) -> None:
-        super().__init__(sender)
-        self._host = urlsplit(base_url).netloc if base_url else None
-        self.left_to: str | None = None
-        """The URL of a redirect that leaves the app."""
-
-    async def send(self, sent: Sent) -> Answer | NoAnswer:
-        """Send a request to the host, or refuse and note its URL."""
-        host = urlsplit(sent.url).netloc
-        if self._host is None or host == self._host:
-            return await super().send(sent)
-        self.left_to = sent.url
-        return NoAnswer(f"{host} is not the app at {self._host}, and gets no request")
 
 
 # --- a server ---

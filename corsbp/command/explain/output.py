@@ -13,7 +13,7 @@ from corsbp.testing import Result, Sent, Step
 from corsbp.testing.short_text import shorten
 
 from . import websockets
-from .call import Explanation
+from .explanation import Explanation
 
 DONE: Final = {
     "websocket": "The page can open the WebSocket.",
