@@ -134,7 +134,7 @@ class OriginFollower:
                 # reconfigure(group.policy.replace(...)) has what the source gave: it is not declared by that.
                 entries = ValidEntries(policy)
                 entries.add(declared_entries(self.declared))
-                policy = entries.to_policy()
+                policy = entries.to_policy(entries.list_allowed())
             self.active_policy.change_live(policy)
         self.received_at = self.made = self.value = self.error = None
         self.heard_at = time.monotonic()
@@ -164,7 +164,7 @@ class OriginFollower:
             except CorsPolicyError as error:
                 self._refuse(error)
                 return False
-            await asyncio.sleep(0)  # to let go of the last value takes milliseconds, too
+            await asyncio.sleep(0)
             self.value = value
             await self._log_left_out(applied.left_out)
             if applied.is_empty:
@@ -188,6 +188,8 @@ class OriginFollower:
         self.active_policy.change_live(applied.policy)
         self.made = applied.policy
         self.rejected = len(applied.left_out)
+        # To free the last policy takes milliseconds, and so does the last value.
+        await asyncio.sleep(0)
         return applied
 
     def _refuse(self, error: CorsPolicyError) -> None:
