@@ -15,6 +15,7 @@ import prometheus_client
 import pytest
 from prometheus_client import Counter
 from prometheus_client import values as prometheus_values
+from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.parser import text_string_to_metric_families
 from sanic import Sanic
 
@@ -51,9 +52,21 @@ class Workers:
         monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", os.fspath(folder))
         value_class = prometheus_values.MultiProcessValue(lambda: self.number)  # type: ignore[no-untyped-call]
         monkeypatch.setattr(prometheus_values, "ValueClass", value_class)
+        self.opened: list[MmapedDict] = []
+
+        def open_file(path: str) -> MmapedDict:
+            self.opened.append(MmapedDict(path))  # type: ignore[no-untyped-call]
+            return self.opened[-1]
+
+        monkeypatch.setattr(prometheus_values, "MmapedDict", open_file)
 
     def files(self) -> list[str]:
         return sorted(path.name for path in self.folder.glob("*.db"))
+
+    def close(self) -> None:
+        """Close their files: a worker leaves that to the end of its process."""
+        for file in self.opened:
+            file.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(autouse=True)
@@ -72,8 +85,10 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workers:
-    return Workers(tmp_path, monkeypatch)
+def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
+    made = Workers(tmp_path, monkeypatch)
+    yield made
+    made.close()
 
 
 def app_of(*groups: Any, **policy: Any) -> Sanic:

@@ -131,6 +131,34 @@ def test_the_lowest_versions_are_run() -> None:
     assert {*output.splitlines()} == {f"{name}=={version}" for name, version in lowest.items()}
 
 
+MAKES_A_PIP = """#!/bin/sh
+mkdir -p "$3/bin"
+printf '#!/bin/sh\\necho "$@" >"%s/arguments"\\n' "$3" >"$3/bin/pip"
+chmod +x "$3/bin/pip"
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "arguments"),
+    [
+        ("24.12.0", "sanic==24.12.0 .[test]"),
+        ("25.12", "sanic~=25.12.0 .[test]"),
+        ("lowest", "--constraint {venv}/lowest.txt .[test]"),
+    ],
+)
+def test_which_versions_are_installed(version: str, arguments: str, tmp_path: Path) -> None:
+    """Of a release, its newest fix; of a version, that one."""
+    python, venv = tmp_path / "python", tmp_path / "venv"
+    python.write_text(MAKES_A_PIP)
+    python.chmod(0o755)
+    subprocess.run([SCRIPTS / "install", python, version, "test", venv], capture_output=True, check=True)
+    assert (venv / "arguments").read_text().endswith(f" {arguments.format(venv=venv)}\n")
+
+
+def test_the_oldest_pair_has_the_lowest_versions() -> None:
+    assert ' "$oldest" lowest test,servers ' in (SCRIPTS / "run").read_text()
+
+
 def test_every_supported_python_is_run() -> None:
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")

@@ -266,9 +266,8 @@ def test_fifty_thousand_refusals_in_a_second(caplog: pytest.LogCaptureFixture) -
                 await asyncio.sleep(0)
             if number % 10_000 == 9_998:
                 gc.collect()
-                most = max(
-                    most, sum(isinstance(each, Request) and each.app is app for each in gc.get_objects())
-                )
+                # not isinstance(), which reads an attribute of every object there is
+                most = max(most, sum(type(each) is Request and each.app is app for each in gc.get_objects()))
         while counted < 50_000:
             await asyncio.sleep(0)
 
