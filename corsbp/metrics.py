@@ -1,9 +1,6 @@
 """Metrics for Prometheus: refused pages and live origins. Needs the extra "prometheus".
 
-    corsbp.metrics.setup(app)  # import corsbp.metrics
-
-For several workers, set PROMETHEUS_MULTIPROC_DIR to a new, empty folder at each start of the server:
-https://prometheus.github.io/client_python/multiprocess/
+Several workers need PROMETHEUS_MULTIPROC_DIR: https://prometheus.github.io/client_python/multiprocess/
 """
 
 from __future__ import annotations
@@ -19,10 +16,13 @@ from pathlib import Path
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, generate_latest
-from prometheus_client.metrics_core import Metric
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-from prometheus_client.registry import Collector
+try:
+    from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Metric, generate_latest
+    from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+    from prometheus_client.registry import Collector
+except ModuleNotFoundError as _error:
+    _message = f'corsbp.metrics needs the extra "prometheus" of corsbp: no {_error.name}'
+    raise ModuleNotFoundError(_message, name=_error.name) from None
 from sanic import HTTPResponse, Request, Sanic, raw
 
 from .app.hooks import AppHooks

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -348,6 +350,15 @@ def test_several_workers_need_a_folder(
 
 
 # --- the module ---
+
+
+@pytest.mark.parametrize("missing", ["prometheus_client", "prometheus_client.registry"])
+def test_without_the_extra(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the extra to install, not only the missing module."""
+    monkeypatch.setitem(sys.modules, missing, None)
+    expected = rf'^corsbp\.metrics needs the extra "prometheus" of corsbp: no {re.escape(missing)}$'
+    with pytest.raises(ModuleNotFoundError, match=expected):
+        importlib.reload(corsbp.metrics)
 
 
 def test_the_module_is_short() -> None:
