@@ -43,7 +43,8 @@ def arguments(build_base: str) -> dict[str, Any]:
     config.read("setup.cfg", encoding="utf-8")
     address = config["repository"]["address"].rstrip("/")
     (version,) = re.findall(r'^__version__ = "(.+)"$', Path("corsbp/__init__.py").read_text("utf-8"), re.M)
-    files = f"{address}/blob/v{version}" if address else ""
+    tag = "HEAD" if ".dev" in version else f"v{version}"  # a development version has no tag
+    files = f"{address}/blob/{tag}" if address else ""
     return {
         "long_description": absolute_links(Path("README.md").read_text("utf-8"), files),
         "long_description_content_type": "text/markdown",

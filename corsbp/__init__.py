@@ -55,7 +55,7 @@ __all__ = [
     "cors_group",
     "origin_problems",
 ]
-__version__ = "0.2.0"
+__version__ = "0.3.0.dev0"
 
 _MODULES = {
     "CorsGroup": "group",

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 import corsbp
 
@@ -160,30 +161,42 @@ def call_backend(folder: Path, hook: str, output: Path) -> Path:
     return output / f"{done.stdout.splitlines()[-1]}"
 
 
-@pytest.fixture(scope="module", params=["", "https://github.com/example/corsbp"])
+ADDRESS = "https://github.com/example/corsbp"
+PAGES = [  # the address of the repository, the version, and where the links lead
+    ("", "2.0", ""),
+    (ADDRESS, "2.0", f"{ADDRESS}/blob/v2.0/"),
+    (ADDRESS, "2.0.dev0", f"{ADDRESS}/blob/HEAD/"),  # it has no tag
+]
+
+
+@pytest.fixture(scope="module", params=PAGES)
 def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Return the address of the repository, and the metadata that the backend makes with it."""
+    """Return the folder of the links, or "", and the metadata that the backend makes with it."""
     folder = tmp_path_factory.mktemp("page")
     copy_project(folder)
-    config = (folder / "setup.cfg").read_text()
-    assert config.count("\naddress =") == 1
-    (folder / "setup.cfg").write_text(
-        re.sub("^address =.*", f"address = {request.param}", config, flags=re.M)
-    )
+    address, version, files = request.param
+    replace_line(folder / "setup.cfg", r"address =.*", f"address = {address}")
+    replace_line(folder / "corsbp" / "__init__.py", r"__version__ = .*", f'__version__ = "{version}"')
     about = call_backend(folder, "prepare_metadata_for_build_wheel", folder / "dist")
-    return str(request.param), (about / "METADATA").read_text()
+    return files, (about / "METADATA").read_text()
+
+
+def replace_line(file: Path, pattern: str, line: str) -> None:
+    """Replace the only line that matches a pattern."""
+    text, count = re.subn(f"^{pattern}$", line, file.read_text(), flags=re.M)
+    assert count == 1
+    file.write_text(text)
 
 
 def test_the_page_of_an_index_has_no_dead_link(page: tuple[str, str]) -> None:
     """Its links are absolute, and lead to a file or heading; without an address, they are plain text."""
-    address, metadata_text = page
-    files = f"{address}/blob/v{corsbp.__version__}/"
+    files, metadata_text = page
     text = metadata_text.partition("\n\n")[2]
     targets = re.findall(r"\]\(([^)]+)\)", prose(text))
-    inner = [target.removeprefix(files) for target in targets if address and target.startswith(files)]
+    inner = [target.removeprefix(files) for target in targets if files and target.startswith(files)]
     assert all(target.startswith("https://") for target in targets)
     assert all(leads_somewhere(target) for target in inner)
-    assert len(inner) == (len([*links("README.md")]) if address else 0)
+    assert len(inner) == (len([*links("README.md")]) if files else 0)
     readme = (ROOT / "README.md").read_text()
     assert FENCED.findall(text) == FENCED.findall(readme)
     assert plain(text) == plain(readme)
@@ -195,12 +208,12 @@ def plain(text: str) -> str:
 
 
 def test_the_metadata_is_complete(page: tuple[str, str]) -> None:
-    address, text = page
+    files, text = page
     about = message_from_string(text)
     assert about["License-Expression"] == "MIT" and about["License-File"] == "LICENSE"
     assert about["Author"] and about["Keywords"] and about["Description-Content-Type"] == "text/markdown"
     assert [url.partition(", ")[0] for url in about.get_all("Project-URL", [])] == (
-        ["Source", "Changelog"] if address else []
+        ["Source", "Changelog"] if files else []
     )
 
 
@@ -215,6 +228,16 @@ def test_an_editable_install_is_a_path(tmp_path: Path) -> None:
 def test_the_version_is_written_once() -> None:
     assert setup()["metadata"]["version"] == "attr: corsbp.__version__"
     assert "version" not in (ROOT / "pyproject.toml").read_text().partition("[tool.ruff]")[0]
+
+
+def test_the_version_is_that_of_the_changelog() -> None:
+    """While the changelog has changes without a release, it is a development version of the next one."""
+    newest, before = re.findall(r"^## \[(.+)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)[:2]
+    version = Version(corsbp.__version__)
+    if newest == "Unreleased":
+        assert version.is_devrelease and version > Version(before)
+    else:
+        assert version == Version(newest)
 
 
 def setup() -> ConfigParser:
