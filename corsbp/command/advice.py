@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -153,6 +153,20 @@ def suggest_argument(route: RouteInfo, policy: CorsPolicy, stop: str, request: P
     else:
         return None
     return f"{where}: {_format_changes(policy, changes)}"
+
+
+def suggest_exposing(route: RouteInfo, names: Sequence[str]) -> str | None:
+    """Suggest to expose response headers; None if the route has no policy that can."""
+    policy = route.policy
+    if policy is None or policy.expose_headers == "*" or not names:
+        return None
+    changes = {"expose_headers": [*policy.expose_headers, *names]}
+    return f"{describe_policy_source(route)}: {_format_changes(policy, changes, if_needed(names))}"
+
+
+def if_needed(names: Sequence[str]) -> str:
+    """Return the condition of advice to expose these headers: no page needs all that it cannot read."""
+    return f", if the page needs {'it' if len(names) == 1 else 'them'}"
 
 
 def suggest_origin(where: str, policy: CorsPolicy, request: PageRequest) -> str | None:

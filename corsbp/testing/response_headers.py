@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from corsbp.spec.fetch import (
@@ -57,11 +57,15 @@ def readable_headers(answer: Answer, credentials: bool | None) -> dict[str, str]
     return {name: f"{answer.get(name)}" for name in sorted(names)}
 
 
-def explain_hidden_headers(answer: Answer, readable: dict[str, str]) -> Iterator[Step]:
+def hidden_headers(answer: Answer, readable: Iterable[str]) -> list[str]:
+    """Return the headers that the page cannot read, without those that no page needs."""
+    hidden = {name.lower() for name, _ in answer.headers} - {*readable} - FORBIDDEN_RESPONSE_HEADERS
+    return sorted(name for name in hidden - _NOT_FOR_PAGES if not name.startswith(PREFIX))
+
+
+def explain_hidden_headers(answer: Answer, readable: Iterable[str]) -> Iterator[Step]:
     """Yield a step that lists the headers that the page cannot read, if there are interesting ones."""
-    hidden = {name.lower() for name, _ in answer.headers} - set(readable) - FORBIDDEN_RESPONSE_HEADERS
-    interesting = sorted(name for name in hidden - _NOT_FOR_PAGES if not name.startswith(PREFIX))
-    if interesting:
+    if interesting := hidden_headers(answer, readable):
         names = format_list(interesting)
         yield Step(
             f"The page cannot read the headers {names}: they are not in {EXPOSE_HEADERS}. "

@@ -173,7 +173,7 @@ app.blueprint(cors_group(api, allow_origins="*", allow_headers=["content-type"])
         console="",
         code=WRAPPED,
         commands={EXPLAIN: ["The page cannot read the headers 'x-total': ", "expose_headers=['x-total']"]},
-        change="Which headers the page can read: expose_headers of cors_group(api) at {line}.",
+        change="Change: cors_group(api) at {line}: expose_headers=['x-total'], if the page needs it",
     ),
     "cookies that the section does not allow": Mistake(
         console="The value of the 'Access-Control-Allow-Credentials' header in the response is '' which must",

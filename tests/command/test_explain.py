@@ -411,7 +411,8 @@ def cookie_app(origin: str) -> Sanic:
         return response
 
     bp.add_route(login, "/login", name="login")
-    return new_app(cors_group(bp, allow_origins=[origin], allow_credentials=True))
+    policy = CorsPolicy(allow_origins=[origin], allow_credentials=True, expose_headers=["x-total"])
+    return new_app(cors_group(bp, policy=policy))
 
 
 @pytest.mark.parametrize(
@@ -624,6 +625,43 @@ def test_lines_wrap_between_words_on_a_terminal(explain: Any, monkeypatch: pytes
     assert max(map(len, whole.splitlines())) > 80
     assert max(map(len, wrapped.splitlines())) <= 60
     assert LINE.sub("", " ".join(wrapped.split())) == " ".join(whole.split())
+
+
+@pytest.mark.parametrize(
+    ("headers", "change"),
+    [
+        ({"x-a": "1"}, "expose_headers=['x-a'], if the page needs it"),
+        ({"x-a": "1", "etag": "2"}, "expose_headers=['etag', 'x-a'], if the page needs them"),
+        ({"x-a": "1", "access-control-expose-headers": "*, x-b"}, None),
+        (
+            {"x-a": "1", "access-control-expose-headers": "x-b"},
+            "expose_headers=['x-b', 'x-a'], if the page needs it",
+        ),
+        ({"cache-control": "no-store", "date": "today"}, None),
+    ],
+)
+def test_headers_that_the_page_cannot_read(headers: dict[str, str], change: str | None, explain: Any) -> None:
+    """Of an app: the argument of its section; of a server: the same list, from its response."""
+
+    async def respond(_: Request) -> HTTPResponse:
+        return text("here", headers={name: value for name, value in headers.items() if name != EXPOSE})
+
+    bp = Blueprint("api")
+    bp.add_route(respond, "/item", name="item")
+    exposed = headers.get(EXPOSE, "").split()
+    policy = CorsPolicy(expose_headers="*" if "*," in exposed else exposed)
+    status, out, _ = explain("x:app", "/item", "--origin", ORIGIN, app=new_app(cors_group(bp, policy=policy)))
+    assert (status, changes(out)) == (0, [f"cors_group(api): {change}"] if change else [])
+    with fixed_server({"access-control-allow-origin": "*", **headers}) as url:
+        status, out, _ = explain(url, "--origin", ORIGIN)
+    assert (status, changes(out)) == (0, [f"In the policy of the route: {change}"] if change else [])
+
+
+EXPOSE = "access-control-expose-headers"
+
+
+def changes(out: str) -> list[str]:
+    return [line.removeprefix("Change: ") for line in out.splitlines() if line.startswith("Change: ")]
 
 
 def test_misconfigured_server(explain: Any) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from sanic import Sanic
 
-from corsbp.command.advice import suggest_change, suggest_login, suggest_method
+from corsbp.command.advice import if_needed, suggest_change, suggest_exposing, suggest_login, suggest_method
 from corsbp.command.near_miss import find_near_miss
 from corsbp.command.proxy_sender import SingleHostSender
 from corsbp.command.refused_requests import (
@@ -22,15 +22,14 @@ from corsbp.command.refused_requests import (
 from corsbp.command.route_match import (
     RouteMatch,
     describe_missing_route,
-    describe_policy_source,
     describe_route,
     match_url,
 )
 from corsbp.command.server_responses import REDIRECTS, explain_redirect, explain_response, vary_names
-from corsbp.spec.fetch import ALLOW_ORIGIN, ORIGIN
+from corsbp.spec.fetch import ALLOW_ORIGIN, EXPOSE_HEADERS, ORIGIN
 from corsbp.testing import Browser, Result, Sent
-from corsbp.testing.response_headers import explain_hidden_headers
-from corsbp.testing.short_text import shorten
+from corsbp.testing.response_headers import header_names, hidden_headers
+from corsbp.testing.short_text import format_list, shorten
 from corsbp.testing.transports import SHORT_READING, AppSender, Sender, ServerSender
 
 from . import websockets
@@ -109,15 +108,17 @@ async def _fetch(call: Call, browser: Browser) -> Result:
     )
 
 
-def _describe_readable(match: RouteMatch, call: Call, result: Result) -> Iterator[str]:
-    """Yield where to look for what the page does not get, though it reads the response."""
-    route, response = match.route, result.sent[-1].answer
-    if route is None or response is None:
-        return
-    if response.get("set-cookie") and any(step.change for step in result.steps):
+def _describe_lost_cookie(match: RouteMatch, call: Call, result: Result) -> Iterator[str]:
+    """Yield the route of a response whose cookie is lost, though the page reads the response."""
+    response = result.sent[-1].answer
+    if match.route and response and response.get("set-cookie") and any(step.change for step in result.steps):
         yield describe_route(match, call.method)
-    if route.policy and call.kind is None and any(explain_hidden_headers(response, dict(result.headers))):
-        yield f"Which headers the page can read: expose_headers of {describe_policy_source(route)}."
+
+
+def _hidden_headers(result: Result) -> list[str]:
+    """Return the headers that the page may miss in the response that it reads."""
+    response = result.sent[-1].answer
+    return hidden_headers(response, result.headers) if response and result.type == "cors" else []
 
 
 async def _explain_handshake(
@@ -194,7 +195,7 @@ def _explain_refused(
 
 def _explain_status(call: Call, match: RouteMatch, result: Result) -> Explanation:
     """Explain a 401, 404 or 405 that the page can read."""
-    notes = tuple(_describe_readable(match, call, result))
+    notes = tuple(_describe_lost_cookie(match, call, result))
     if result.status == 401 and (change := suggest_login(match, call.as_page_request(), result)):
         return Explanation(result, notes, (f"{change} {WITH_LOGIN}",))
     # The 404 of a handler is as the app means it; that of the router is a path that does not exist.
@@ -202,7 +203,8 @@ def _explain_status(call: Call, match: RouteMatch, result: Result) -> Explanatio
         return Explanation(result, (describe_missing_route(match),))
     if result.status == 405 and match.route and call.method not in match.methods:
         return Explanation(result, notes, (suggest_method(match, match.route, call.method),))
-    return Explanation(result, notes)
+    expose = suggest_exposing(match.route, _hidden_headers(result)) if match.route else None
+    return Explanation(result, notes, (expose,) if expose else ())
 
 
 def _explain_leaving(url: str, result: Result) -> Explanation:
@@ -220,14 +222,24 @@ def _explain_leaving(url: str, result: Result) -> Explanation:
 # --- a server ---
 
 
+def _explain_readable_on_server(call: Call, result: Result) -> Explanation:
+    """Explain a response that the page reads; of the policy, only the headers of the response are known."""
+    response = result.sent[-1].answer
+    if result.status == 401:
+        return _explain_status(call, RouteMatch(None), result)
+    if response is None or not (names := _hidden_headers(result)):
+        return Explanation(result)
+    exposed = [name for name in header_names(response, EXPOSE_HEADERS) or () if name != "*"]
+    change = f"expose_headers=[{format_list([*exposed, *names])}]{if_needed(names)}"
+    return Explanation(result, (), (f"In the policy of the route: {change}",))
+
+
 async def _explain_on_server(call: Call, result: Result, sender: Sender) -> Explanation:
     if refusal := await explain_server_refusal(result, sender):
         refused = "check_requests" if refusal.is_certain else None
         return Explanation(result, (refusal.note,), (refusal.change,), refused=refused)
     if result.ok_for_page:
-        return (
-            _explain_status(call, RouteMatch(None), result) if result.status == 401 else Explanation(result)
-        )
+        return _explain_readable_on_server(call, result)
     # Nothing is known of the app: the change is for a route that has no CORS yet.
     arguments = call.as_page_request().policy_arguments()
     wrap = f"wrap the route's blueprint: cors_group(…, {arguments})." if arguments else "cors_group(…)."
