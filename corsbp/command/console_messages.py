@@ -144,16 +144,33 @@ def _values(sent: Sent, response: Answer, method: str) -> dict[str, str]:
 # --- from a message to ids ---
 
 
+CUT_MESSAGES: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
+    {
+        "origin-other": re.compile("not equal to the supplied origin|does not match '[^,]*$"),
+        "origin-several": re.compile("contains multiple values|Multiple CORS header|does not match '.*,"),
+        "origin-any": re.compile("must not be the wildcard"),
+        "credentials": re.compile("which must be 'true'"),
+        # Firefox names the header that the redirect lacks.
+        "preflight-redirect": re.compile("Origin' missing.* Status code: 3"),
+    }
+)
+"""Parts of messages that are enough to know them, as on the page `corsbp/README.md`, which cuts some."""
+
+NULL_ORIGIN: Final = re.compile("origin '?null'? (?:has been blocked|is not allowed)", re.IGNORECASE)
+"""What messages of each kind say if the page has the origin null."""
+
 OTHER_MESSAGES: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
     {
         "handshake-refused": re.compile(
             "Error during WebSocket handshake|did not accept the WebSocket handshake"
-            "|can’t establish a connection to the server at ws"
+            "|can't establish a connection to the server(?! at (?!ws))"
         ),
         "local-network": re.compile("Permission was denied for this request to access the"),
-        "mixed-content": re.compile("^Mixed Content:"),
+        "mixed-content": re.compile("^Mixed Content"),
         "no-answer": re.compile("net::ERR_(CONNECTION|NAME)_|CORS request did not succeed"),
-        "resource-policy": re.compile(r"net::ERR_BLOCKED_BY_RESPONSE\.NotSameOrigin"),
+        "resource-policy": re.compile(
+            r"net::ERR_BLOCKED_BY_RESPONSE\.NotSameOrigin|Cross-Origin-(Embedder|Resource)-Policy"
+        ),
     }
 )
 """Messages that `corsbp explain` does not print: they are not about CORS, or have no response to show."""
@@ -163,11 +180,21 @@ EVERY_FAILURE: Final = re.compile("Failed to fetch|NetworkError when attempting 
 """What scripts get from each browser, whatever stopped the call."""
 
 
+_PLAIN_QUOTES: Final = str.maketrans("‘’", "''")
+"""Firefox's quotation marks: few keyboards have them."""
+
+
 def find_stops(text: str) -> list[str]:
-    """Return the ids of `STOPS` that a browser's message can be about."""
-    found = [
-        stop for stop, row in MESSAGES.items() if any(_pattern(template).search(text) for template in row)
-    ]
+    """Return the ids of `STOPS` that a message, or a part of it, can be about, and `origin-null`."""
+    text = text.translate(_PLAIN_QUOTES)
+    null = ["origin-null"] if NULL_ORIGIN.search(text) else []
+    return [*_find_checks(text), *null]
+
+
+def _find_checks(text: str) -> list[str]:
+    full = [stop for stop, row in MESSAGES.items() if any(_pattern(each).search(text) for each in row)]
+    cut = [stop for stop, pattern in CUT_MESSAGES.items() if pattern.search(text)]
+    found = [*dict.fromkeys([*full, *cut])]
     if not found:
         return [stop for stop, pattern in OTHER_MESSAGES.items() if pattern.search(text)]
     if PREFLIGHT not in text:
@@ -178,7 +205,8 @@ def find_stops(text: str) -> list[str]:
 
 def _pattern(template: str) -> re.Pattern[str]:
     """Return a pattern of a message, whatever its values are, without the words that stand around many."""
-    constant = template.partition(" Status code: ")[0].removeprefix(PREFLIGHT).rstrip(".")
+    constant = template.partition(" Status code: ")[0].translate(_PLAIN_QUOTES)
+    constant = constant.removeprefix(PREFLIGHT).rstrip(".")
     constant = constant.removeprefix("(Reason: ").removesuffix(")")
     parts = re.split(r"\{\w+\}", constant)
     return re.compile(".*".join(map(re.escape, parts)))
@@ -197,7 +225,7 @@ def suggest_commands(text: str, stops: Collection[str] = ()) -> tuple[str, str]:
     if method := _find(r"Method (\S+) is not allowed", text):
         options.append(method)
     options += ["--origin", _find(r"origin '?([a-z][a-z0-9+.-]*://[^\s']+|null)", text) or "ORIGIN"]
-    if header := _find(r"(?:field |header ‘)([\w-]+)’? is not allowed", text):
+    if header := _find(r"(?:field |header [‘'])([\w-]+)[’']? is not allowed", text):
         options += ["--header", f"{header}: 1"]
     if any(stop.removeprefix("preflight-") in ("origin-any", "credentials") for stop in stops):
         options.append("--credentials")

@@ -12,7 +12,7 @@ import pytest
 
 from corsbp.command import main
 from corsbp.command.audit.findings import FINDINGS
-from corsbp.command.console_messages import MESSAGES, PREFLIGHT
+from corsbp.command.console_messages import MESSAGES, PREFLIGHT, find_stops
 from corsbp.command.why import tables
 from corsbp.policy.problems import PROBLEMS, WARNINGS
 from corsbp.testing import STOPS
@@ -195,6 +195,81 @@ def test_message_about_a_preflight(why: Any) -> None:
 def test_other_messages(message: str, stop: str, command: str, why: Any) -> None:
     status, out, _ = why(message)
     assert status == 0 and out.startswith(f"{stop}\n") and f" {command}" in out
+
+
+SECTIONS = {
+    "No 'Access-Control-Allow-Origin' header": "origin-missing",
+    "The header has a value that is not equal": "origin-other",
+    "Access from origin 'null'": "origin-null",
+    "The value must not be the wildcard": "origin-any",
+    "The value of the 'Access-Control-Allow-Credentials' header": "credentials",
+    "Response to preflight request doesn't pass": "preflight-status",
+    "Method PUT is not allowed": "preflight-method",
+    "Request header field x-foo is not allowed": "preflight-header",
+    "Redirect is not allowed": "preflight-redirect",
+    "The header contains multiple values": "origin-several",
+    "Permission was denied": "local-network",
+    "WebSocket connection to … failed": "handshake-refused",
+    "Mixed Content": "mixed-content",
+    "The image, font or script does not load": "resource-policy",
+}
+"""By the first words of each heading in the page's list of messages: the id of its messages."""
+
+
+def texts_of_the_page() -> list[tuple[str, str]]:
+    """Return each text in the page's list of messages, with the id of its heading."""
+    page = (ROOT / "corsbp/README.md").read_text()
+    page = page[page.index("## Messages in the browser's console") : page.index("\n## Errors in a policy")]
+    found = []
+    for section in page.split("\n### ")[1:]:
+        heading, _, rest = section.partition("\n")
+        if heading.startswith("Failed to fetch"):  # of every failure: test_the_words_of_every_failure
+            continue
+        (stop,) = [stop for words, stop in SECTIONS.items() if heading.startswith(words)]
+        # The only prose with a message in quotes is that about WebSockets.
+        quoted = re.findall(r'prints? that (?:it|the server) "([^"]+)"|the server "([^"]+)"', rest)
+        listed = re.findall(r"^- (?:Chromium|Firefox|Safari)(?:, if [^:]+)?: (.+)$", rest, re.M)
+        texts = [heading, *listed, *("".join(each) for each in quoted)]
+        found += [(text, stop) for text in texts if text != "no message."]
+    return found
+
+
+def test_every_text_of_the_page_is_known() -> None:
+    """Also the texts that it cuts, and with the quotation marks that keyboards have."""
+    texts = texts_of_the_page()
+    assert {stop for _, stop in texts} == {*SECTIONS.values()} and len(texts) > 40
+    for text, stop in texts:
+        for typed in (text, text.replace("‘", "'").replace("’", "'"), f"{text} and more words"):
+            assert stop in find_stops(typed), typed
+
+
+@pytest.mark.parametrize(
+    ("message", "stops"),
+    [
+        (
+            f"{CHROMIUM.replace(ORIGIN, 'null')}{MESSAGES['origin-missing'][0]}",
+            ["origin-missing", "origin-null"],
+        ),
+        (
+            f"{CHROMIUM.replace(ORIGIN, 'null')}{PREFLIGHT}{MESSAGES['origin-missing'][0]}",
+            ["preflight-origin-missing", "origin-null"],
+        ),
+        (
+            f"{CHROMIUM.replace(ORIGIN, 'null')}Permission was denied for this request to access the `local`",
+            ["local-network", "origin-null"],
+        ),
+        ("… does not match ‘https://a.example’", ["origin-other"]),
+        ("… does not match ‘https://a.example, *’", ["origin-several"]),
+        ("Firefox can’t establish a connection to the server at http://127.0.0.1/", []),
+    ],
+)
+def test_ids_of_a_message(message: str, stops: list[str]) -> None:
+    assert find_stops(message) == stops
+
+
+def test_null_is_explained(why: Any) -> None:
+    _, out, _ = why("… from origin 'null' has been blocked …")
+    assert out.startswith("origin-null\n") and " --origin null\n" in out
 
 
 def test_unknown_message(why: Any) -> None:
