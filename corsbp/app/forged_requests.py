@@ -33,32 +33,36 @@ def receive_if_not_forged(request: Request, active: ActivePolicy) -> Awaitable[A
     if not is_checked(active.compiled.policy, request.method):
         return _receive_body(request)
     wrapper = send_wrapper_for(request, active)
-    checked, decision = CheckedRequest(request, wrapper.compiled), OriginDecision()
-    if not decision.decide_without_calls(wrapper.compiled, checked.origins):
+    checked, compiled = CheckedRequest(request), wrapper.compiled
+    grant = compiled.grant(checked.origins)
+    if not compiled.functions:
+        wrapper.settle(compiled.static_headers or compiled.response_headers(grant))
+    elif grant is None:
         # At once: no middleware has run, and there is no body yet.
-        if needs_functions(wrapper.compiled, checked):
+        if needs_functions(compiled, checked):
             return _call_functions(request, wrapper, checked)
-        decision.failed = False  # without them: the page is the server's own, which needs no CORS
-    wrapper.decision = decision
-    _refuse_if_forged(request, wrapper, checked, decision)
+        # The page is the server's own, which needs no CORS, or no function can allow it.
+        wrapper.decision = OriginDecision()
+        wrapper.decision.failed = False
+    _refuse_if_forged(request, wrapper, checked, grant)
     return _receive_body(request)
 
 
 async def _call_functions(request: Request, wrapper: SendWrapper, checked: CheckedRequest) -> Any:
     """Call origin functions to check a request, and receive its body."""
     decision = await wrapper.decide_origin()
-    _refuse_if_forged(request, wrapper, checked, decision)
+    _refuse_if_forged(request, wrapper, checked, decision.grant)
     received = _receive_body(request)
     return None if received is None else await received
 
 
 def _refuse_if_forged(
-    request: Request, wrapper: SendWrapper, checked: CheckedRequest, decision: OriginDecision
+    request: Request, wrapper: SendWrapper, checked: CheckedRequest, grant: str | None
 ) -> None:
     """Raise Forbidden for a forged request."""
-    refusal = find_refusal(wrapper.compiled, checked, decision)
+    refusal = find_refusal(wrapper.compiled, checked, grant)
     if request.method in SAFE_METHODS:
-        wrapper.checked_names = checked.names
+        wrapper.checked_names = tuple(checked.names)
     if refusal is not None:
         wrapper.attempt_kind = REQUEST
         wrapper.report()
@@ -74,11 +78,13 @@ def _receive_body(request: Request) -> Awaitable[Any] | None:
     if hasattr(route.handler, "is_stream"):
         stream.request_max_size = float("inf")
         return None
-    return _receive_whole_body(request)
+    if route.extra.corsbp_requests:
+        return _receive_before_middleware(request)
+    return request.receive_body()  # type: ignore[no-untyped-call]  # Sanic's has no types
 
 
-async def _receive_whole_body(request: Request) -> Any:
-    """Receive the body of a request whose handler wants it as a whole."""
+async def _receive_before_middleware(request: Request) -> Any:
+    """Receive the body of a request to a route with request middleware of the user's."""
     try:
         await request.receive_body()  # type: ignore[no-untyped-call]  # Sanic's has no types
     except Exception:

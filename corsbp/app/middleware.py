@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Iterable
 from types import SimpleNamespace
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from sanic.exceptions import ServerError
 from sanic.request import Request
-from sanic_routing.route import Route
 
 from ..decision.active_policy import ActivePolicy
 from ..decision.compiled import CompiledPolicy
@@ -34,10 +33,12 @@ class RouteMiddleware:
         self.attach_middleware: Any = self.attach
         """One object for all routes: a method is another one at each look at it."""
 
-    def check(self, request: Request) -> Awaitable[Any] | None:
-        """Check a WebSocket handshake, or whether a request is forged: the first request middleware."""
-        if cast(Route, request.route).extra.websocket:
-            return check_handshake(request, self.active_policy)
+    def check_handshake(self, request: Request) -> Awaitable[None] | None:
+        """Check a WebSocket handshake: the first request middleware."""
+        return check_handshake(request, self.active_policy)
+
+    def check_request(self, request: Request) -> Awaitable[Any] | None:
+        """Check whether a request is forged: the first request middleware."""
         return receive_if_not_forged(request, self.active_policy)
 
     def decide_origin(self, request: Request) -> Awaitable[None] | None:
@@ -70,14 +71,6 @@ def _fail(_: Request) -> None:
     )
 
 
-class _Completed(NamedTuple):
-    """The request middleware of a route with that of its section, under one policy."""
-
-    compiled: CompiledPolicy
-    chain: Chain
-    checks_requests: bool
-
-
 class RouteExtra(SimpleNamespace):
     """Sanic's `route.extra`, for a route with CORS.
 
@@ -85,14 +78,28 @@ class RouteExtra(SimpleNamespace):
     and when another extension adds routes. Here it is completed as it is set.
     """
 
+    # Not in its dictionary, which `vars()` returns, and which would take twice the memory.
+    __slots__ = (
+        "corsbp",
+        "corsbp_chain",
+        "corsbp_checks_requests",
+        "corsbp_compiled",
+        "corsbp_ignore_body",
+        "corsbp_methods",
+        "corsbp_requests",
+    )
+
     corsbp: RouteMiddleware | None
     corsbp_ignore_body: bool
     """Whether Sanic does not receive the body of requests, as the user has declared it."""
     corsbp_methods: frozenset[str]
     corsbp_requests: Chain
     """The user's request middleware."""
-    corsbp_completed: _Completed | None
-    """The same with the section's."""
+    corsbp_compiled: CompiledPolicy | None
+    """The policy under which the request middleware is completed; None before that."""
+    corsbp_chain: Chain
+    """The user's request middleware with that of the section."""
+    corsbp_checks_requests: bool
     response_middleware: Chain
 
     def __init__(
@@ -104,16 +111,14 @@ class RouteExtra(SimpleNamespace):
             "ignore_body": False,
             **vars(extra),
         }
-        self.corsbp_requests = values.pop("request_middleware")
+        self.corsbp_requests = self.corsbp_chain = values.pop("request_middleware")
         self.corsbp_ignore_body = values.pop("ignore_body")
         responses = values.pop("response_middleware")
         # There are as many as routes: only what is completed is set in the slow way.
-        super().__init__(
-            **values,
-            corsbp=middleware,
-            corsbp_methods=frozenset(methods),
-            corsbp_completed=None,
-        )
+        super().__init__(**values)
+        self.corsbp = middleware
+        self.corsbp_methods = frozenset(methods)
+        self.corsbp_checks_requests, self.corsbp_compiled = False, None
         self.response_middleware = responses
 
     def replace_policy(self, middleware: RouteMiddleware | None) -> None:
@@ -125,18 +130,18 @@ class RouteExtra(SimpleNamespace):
     @property
     def request_middleware(self) -> Chain:
         """The request middleware: the section's check comes first, its origin functions come last."""
-        middleware, completed = self.corsbp, self.corsbp_completed
+        middleware = self.corsbp
         if middleware is None:
             return self.corsbp_requests
         # Sanic reads this for each request.
-        if completed is None or completed.compiled is not middleware.active_policy.compiled:
-            completed = self._complete(middleware)
-        return completed.chain
+        if self.corsbp_compiled is not middleware.active_policy.compiled:
+            self._complete(middleware)
+        return self.corsbp_chain
 
     @request_middleware.setter
     def request_middleware(self, chain: Chain) -> None:
         self.corsbp_requests = chain
-        self.corsbp_completed = None
+        self.corsbp_compiled = None
 
     @property
     def ignore_body(self) -> bool:
@@ -150,21 +155,32 @@ class RouteExtra(SimpleNamespace):
     @property
     def checks_requests(self) -> bool:
         """Whether the policy in force checks requests to this route as forged."""
-        return self.corsbp is not None and self._complete(self.corsbp).checks_requests
+        middleware = self.corsbp
+        if middleware is None:
+            return False
+        if self.corsbp_compiled is not middleware.active_policy.compiled:
+            self._complete(middleware)
+        return self.corsbp_checks_requests
 
-    def _complete(self, middleware: RouteMiddleware) -> _Completed:
-        """Return the request middleware under the policy in force: another one may have other checks."""
-        compiled, completed = middleware.active_policy.compiled, self.corsbp_completed
-        if completed is not None and completed.compiled is compiled:
-            return completed
-        checked = [method for method in self.corsbp_methods if is_checked(compiled.policy, method)]
-        checks_requests = bool(checked) and not self.websocket
-        first = [middleware.check] if self.websocket or checks_requests else []
+    def _complete(self, middleware: RouteMiddleware) -> None:
+        """Complete the request middleware under the policy in force: another one may have other checks."""
+        compiled = middleware.active_policy.compiled
+        policy = compiled.policy
+        checks_requests = bool(
+            policy.check_requests
+            and not self.websocket
+            and any(is_checked(policy, method) for method in self.corsbp_methods)
+        )
+        first: list[AnyMiddleware] = []
+        if self.websocket:
+            first = [middleware.check_handshake]
+        elif checks_requests:
+            first = [middleware.check_request]
         last = [middleware.decide_origin] if compiled.functions and not self.websocket else []
         user = self.corsbp_requests
-        chain = deque([*first, *user, *last]) if first or last else user
-        self.corsbp_completed = _Completed(compiled, chain, checks_requests)
-        return self.corsbp_completed
+        self.corsbp_chain = deque([*first, *user, *last]) if first or last else user
+        self.corsbp_checks_requests = checks_requests
+        self.corsbp_compiled = compiled
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; response middleware gets the section's as the first, and no other CORS."""

@@ -149,4 +149,5 @@ def without_middleware(route: Route) -> Route:
 def copy_extra(route: Route) -> SimpleNamespace:
     """Return a copy of `route.extra`: plain attributes, some of which it computes."""
     extra = route.extra
-    return SimpleNamespace(**{**vars(extra), "ignore_body": extra.ignore_body})
+    names = (*vars(extra), *getattr(type(extra), "__slots__", ()), "ignore_body")
+    return SimpleNamespace(**{name: getattr(extra, name) for name in names})

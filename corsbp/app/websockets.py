@@ -47,7 +47,7 @@ async def _check_foreign_handshake(request: Request, wrapper: SendWrapper) -> No
     wrapper.attempt_kind, compiled = OPEN, wrapper.compiled
     decision = await wrapper.decide_origin()
     wrapper.report()
-    if handshake_refusal(compiled, CheckedRequest(request, compiled), decision) is not None:
+    if handshake_refusal(compiled, CheckedRequest(request), decision.grant) is not None:
         raise _refuse(request)
 
 

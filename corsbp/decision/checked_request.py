@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..spec.fetch import FETCH_SITE, ORIGIN
-from .compiled import CompiledPolicy
-from .own_origin import is_own_page
 
 if TYPE_CHECKING:
     from multidict import CIMultiDict
@@ -15,29 +13,27 @@ if TYPE_CHECKING:
 
 
 class HeadersToRead:
-    """The headers of a request, and the names of those that were read."""
+    """The headers of a request, and the names of those that were read.
 
-    __slots__ = ("_headers", "_names")
+    names: these names, in their order, some of them twice. The response varies with them.
+    """
+
+    __slots__ = ("_headers", "names")
 
     def __init__(self, headers: CIMultiDict[str]) -> None:
         self._headers = headers
-        self._names: list[str] = []
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The headers that were read, in this order: the response varies with them."""
-        return tuple(dict.fromkeys(self._names))
+        self.names: list[str] = []
 
     def lines(self, name: str) -> Sequence[str]:
         """Return the lines of a header."""
-        self._names.append(name)
+        self.names.append(name)
         # Most requests have none: that costs less to find out than `getall` does.
         return self._headers.getall(name) if name in self._headers else ()
 
     def has(self, name: str, value: str) -> bool:
         """Return whether a header has exactly this value, in one line."""
-        lines = self.lines(name)
-        return len(lines) == 1 and lines[0] == value
+        self.names.append(name)
+        return name in self._headers and self._headers.getall(name) == [value]
 
 
 class CheckedRequest(HeadersToRead):
@@ -46,18 +42,12 @@ class CheckedRequest(HeadersToRead):
     origins, sites: the lines of Origin and of Sec-Fetch-Site, which every check reads.
     """
 
-    __slots__ = ("_compiled", "method", "origins", "request", "sites")
+    __slots__ = ("method", "origins", "request", "sites")
 
-    def __init__(self, request: Request, compiled: CompiledPolicy) -> None:
+    def __init__(self, request: Request) -> None:
         headers = self._headers = request.headers
-        self._names = [ORIGIN, FETCH_SITE]
+        self.names = [ORIGIN, FETCH_SITE]
         self.request: Request = request
         self.method: str = request.method
-        self.origins: Sequence[str] = headers.getall(ORIGIN, ())
-        self.sites: Sequence[str] = headers.getall(FETCH_SITE, ())
-        self._compiled = compiled
-
-    @property
-    def is_own(self) -> bool:
-        """Whether Origin is the server's own. Few requests need to know."""
-        return is_own_page(self.request, self._compiled)
+        self.origins: Sequence[str] = headers.getall(ORIGIN) if ORIGIN in headers else ()
+        self.sites: Sequence[str] = headers.getall(FETCH_SITE) if FETCH_SITE in headers else ()

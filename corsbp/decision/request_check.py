@@ -13,7 +13,7 @@ from ..spec.fetch import AUTHORIZATION, COOKIE, FETCH_DEST, FETCH_MODE, SAFE_MET
 from ..spec.origins import DEFAULT_PORTS, is_sent_origin
 from .checked_request import CheckedRequest, HeadersToRead
 from .compiled import CompiledPolicy
-from .origin_functions import OriginDecision
+from .own_origin import is_own_page
 from .refusal import Refusal, origin_refusal
 from .request_refusals import (
     credentials_refusal,
@@ -40,91 +40,89 @@ def is_checked(policy: CorsPolicy, method: str) -> bool:
     return checked is not False and method not in _UNCHECKED[checked]
 
 
-def is_own_request(request: CheckedRequest) -> bool:
+def is_own_request(compiled: CompiledPolicy, request: CheckedRequest) -> bool:
     """Return whether a page of the server itself has sent a request, by Origin or as the browser says."""
-    return _SAME_ORIGIN in request.sites or request.is_own
+    return _SAME_ORIGIN in request.sites or is_own_page(request.request, compiled)
 
 
 def needs_functions(compiled: CompiledPolicy, request: CheckedRequest) -> bool:
     """Return whether origin functions are called to check a request: never about the server's own pages."""
     if not compiled.needs_functions(request.origins):
         return False
-    return len(request.sites) < 2 and not is_own_request(request)
+    return len(request.sites) < 2 and not is_own_request(compiled, request)
 
 
 def request_refusal(
-    compiled: CompiledPolicy, request: CheckedRequest, decision: OriginDecision
+    compiled: CompiledPolicy, request: CheckedRequest, grant: str | None, failed: bool = False
 ) -> Refusal | None:
     """Return why a policy refuses a request as forged; None for one that is served.
 
-    decision: the policy's decision about the origin of the request.
+    grant: the access-control-allow-origin by which the policy allows the origin; None if it does not.
+    failed: whether an origin function failed.
     """
     # With "writes", a request that only reads is not checked.
     if not is_checked(compiled.policy, request.method):
         return None
-    return find_refusal(compiled, request, decision)
+    return find_refusal(compiled, request, grant, failed)
 
 
 def find_refusal(
-    compiled: CompiledPolicy, request: CheckedRequest, decision: OriginDecision
+    compiled: CompiledPolicy, request: CheckedRequest, grant: str | None, failed: bool = False
 ) -> Refusal | None:
     """Return why a policy refuses a request whose method it checks; None for one that is served."""
-    origins, sites = request.origins, request.sites
+    policy, origins, sites = compiled.policy, request.origins, request.sites
     # A browser sends one line of each: of several, a proxy may have read another one than this server.
     if len(origins) > 1 or len(sites) > 1:
         return repeated_lines_refusal(origins, sites)
+    origin, site = origins[0] if origins else None, sites[0] if sites else None
+    is_named = origin is not None and origin == grant != "*"
     # A browser sends an origin or `null`. An origin that an entry or a function allows is valid.
-    is_valid = not origins or origins[0] == decision.grant != "*"
-    if not is_valid and not is_sent_origin(origins[0]):
-        return malformed_origin_refusal(origins[0])
-    is_allowed = compiled.allows(origins, decision.grant)
-    if _is_trusted(request, is_allowed):
-        return None
-    return _check_page(compiled.policy, request, decision, is_allowed)
-
-
-def _is_trusted(request: CheckedRequest, is_allowed: bool) -> bool:
-    """Return whether the server's own page, the user, or a program that is no browser has sent a request."""
-    origins, sites = request.origins, request.sites
-    # Browsers send no Sec-Fetch-Site to http. Without Origin, it is no browser that sends a write.
-    if not sites:
-        return not origins or request.is_own
-    # The user has: by an address that was typed, or a bookmark. Extensions have origins of their own.
-    if sites[0] == "none":
-        is_web_page = bool(origins) and origins[0].lower().partition("://")[0] in DEFAULT_PORTS
-        return not is_web_page or is_allowed or request.is_own
+    if origin is not None and not is_named and not is_sent_origin(origin):
+        return malformed_origin_refusal(origin)
     # The own page. Its browser knows the host that a proxy may have changed. `same-site` is another origin.
-    return sites[0] == _SAME_ORIGIN
-
-
-def _check_page(
-    policy: CorsPolicy, request: CheckedRequest, decision: OriginDecision, is_allowed: bool
-) -> Refusal | None:
-    """Return why the request of another site's page is refused.
-
-    is_allowed: whether the policy allows the page; `"*"` allows an opaque origin, and none, too.
-    """
-    method, credentials = request.method, None
-    allows_method = names_method(policy, method)
-    if is_allowed and not policy.allow_credentials:
-        credentials = find_credentials(request)
-    # A page that the policy allows, used as the policy says, wherever it is.
-    if is_allowed and allows_method and credentials is None:
+    if site == _SAME_ORIGIN:
         return None
+    # `"*"` allows an opaque origin, and none, too.
+    is_allowed = is_named or grant == "*"
+    if (site is None or site == "none") and _is_trusted(compiled, request, is_allowed):
+        return None
+    credentials = find_credentials(request) if is_allowed and not policy.allow_credentials else None
+    # A page that the policy allows, used as the policy says, wherever it is.
+    if is_allowed and credentials is None and names_method(policy, request.method):
+        return None
+    return _find_refusal_of_page(policy, request, is_allowed, credentials, failed)
+
+
+def _find_refusal_of_page(
+    policy: CorsPolicy, request: CheckedRequest, is_allowed: bool, credentials: str | None, failed: bool
+) -> Refusal | None:
+    """Return why the request of another site's page is refused, unless it is a link."""
+    method = request.method
     # With "all", a link to the server. No page reads what it opens. In a frame, it would not be a document.
     if method in _NAVIGATED and request.has(FETCH_MODE, "navigate") and request.has(FETCH_DEST, "document"):
         return None
     if not is_allowed:
-        return page_refusal(policy, request, decision)
+        return page_refusal(policy, request, failed)
     if credentials is None:
         return request_method_refusal(policy, method)
-    if allows_method:
+    if names_method(policy, method):
         return credentials_refusal(credentials)
     return method_and_credentials_refusal(policy, method, credentials)
 
 
+def _is_trusted(compiled: CompiledPolicy, request: CheckedRequest, is_allowed: bool) -> bool:
+    """Return whether a request is trusted whose Sec-Fetch-Site is missing, or `none`."""
+    origins = request.origins
+    # Browsers send no Sec-Fetch-Site to http. Without Origin, it is no browser that sends a write.
+    if not request.sites:
+        return not origins or is_own_page(request.request, compiled)
+    # The user has: by an address that was typed, or a bookmark. Extensions have origins of their own.
+    is_web_page = bool(origins) and origins[0].lower().partition("://")[0] in DEFAULT_PORTS
+    return not is_web_page or is_allowed or is_own_page(request.request, compiled)
+
+
 def handshake_refusal(
-    compiled: CompiledPolicy, request: CheckedRequest, decision: OriginDecision
+    compiled: CompiledPolicy, request: CheckedRequest, grant: str | None, failed: bool = False
 ) -> Refusal | None:
     """Return why a policy refuses the WebSocket handshake of a page that is not the server's own; or None.
 
@@ -134,8 +132,8 @@ def handshake_refusal(
     if not policy.check_websockets:
         return None
     # Also with `"*"`: a browser sends one line.
-    if len(origins) > 1 or not compiled.allows(origins, decision.grant):
-        return origin_refusal(policy, origins, decision.failed)
+    if len(origins) > 1 or not compiled.allows(origins, grant):
+        return origin_refusal(policy, origins, failed)
     if policy.check_requests and not policy.allow_credentials:
         credentials = _find_sent_credentials(request)
         return None if credentials is None else handshake_credentials_refusal(credentials)

@@ -11,7 +11,6 @@ from ..spec.fetch import AUTHORIZATION, FETCH_MODE, FETCH_SITE, ORIGIN
 from ..text import safe_repr
 from . import refusal_ids as ids
 from .checked_request import CheckedRequest
-from .origin_functions import OriginDecision
 from .own_origin import is_own_origin
 from .refusal import Refusal, origin_refusal
 
@@ -37,14 +36,17 @@ def malformed_origin_refusal(origin: str) -> Refusal:
     return Refusal(message.id, origin, "an origin as browsers send it", message.fill())
 
 
-def page_refusal(policy: CorsPolicy, request: CheckedRequest, decision: OriginDecision) -> Refusal:
-    """Return why the request of a page is refused that is neither the server's own nor allowed."""
+def page_refusal(policy: CorsPolicy, request: CheckedRequest, failed: bool) -> Refusal:
+    """Return why the request of a page is refused that is neither the server's own nor allowed.
+
+    failed: whether an origin function failed.
+    """
     origins, sites = request.origins, request.sites
     site = safe_repr(sites[0]) if sites else ""
     if not origins:
         words = ids.REQUEST_WITHOUT_ORIGIN.fill(site=site)
         return Refusal(ids.REQUEST_WITHOUT_ORIGIN.id, "", _OWN_PAGE, words)
-    refusal = origin_refusal(policy, origins, decision.failed)
+    refusal = origin_refusal(policy, origins, failed)
     # Whether or not the scheme is the server's, which a proxy may hide.
     has_own_host = is_own_origin(origins[0], request.request.host, is_secure=False, allow_insecure=True)
     if has_own_host and sites:

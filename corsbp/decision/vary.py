@@ -54,13 +54,14 @@ def has_names_to_compare(names: Iterable[str]) -> bool:
 
 def vary_by(headers: EncodedHeaders, names: tuple[str, ...]) -> EncodedHeaders:
     """Return headers of a section, with these names in their Vary."""
-    last = headers[-1:] if headers and headers[-1][0] == _VARY else ()
-    return (*headers[: len(headers) - len(last)], (_VARY, _extend_vary(last[0][1] if last else b"", names)))
+    if headers and headers[-1][0] == _VARY:
+        return (*headers[:-1], _extend_vary(headers[-1][1], names))
+    return (*headers, _extend_vary(b"", names))
 
 
 @lru_cache(maxsize=64)  # a policy has one Vary, and the check of a request reads one of a few lists of names
-def _extend_vary(vary: bytes, names: tuple[str, ...]) -> bytes:
-    return merge_vary(vary.decode(), *names).encode()
+def _extend_vary(vary: bytes, names: tuple[str, ...]) -> tuple[bytes, bytes]:
+    return _VARY, merge_vary(vary.decode(), *names).encode()
 
 
 def forbid_storing(others: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -101,7 +101,7 @@ class Attempt:
     def needs_functions(self, compiled: CompiledPolicy) -> bool:
         """Return whether a policy has to call origin functions about it."""
         if self.kind is REQUEST:
-            return needs_functions(compiled, CheckedRequest(self.request, compiled))
+            return needs_functions(compiled, CheckedRequest(self.request))
         return compiled.needs_functions(self.origins)
 
     def is_allowed(self, compiled: CompiledPolicy, decision: OriginDecision) -> bool:
@@ -116,7 +116,7 @@ class Attempt:
         """Return why a policy refuses it."""
         if self.kind in (REQUEST, OPEN):
             check = request_refusal if self.kind is REQUEST else handshake_refusal
-            return check(compiled, CheckedRequest(self.request, compiled), decision)
+            return check(compiled, CheckedRequest(self.request), decision.grant, decision.failed)
         if not self.is_without_cors:
             refusal = compiled.refusal(self.origins, decision.grant, decision.failed)
             if refusal is not None:

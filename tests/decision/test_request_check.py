@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from corsbp import CorsPolicy, CorsPolicyWarning
 from corsbp.decision.checked_request import CheckedRequest
 from corsbp.decision.compiled import CompiledPolicy
 from corsbp.decision.origin_functions import OriginDecision
+from corsbp.decision.refusal import Refusal
 from corsbp.decision.request_check import handshake_refusal, is_checked, needs_functions, request_refusal
 
 from ..cases import EVIL, ONE
@@ -42,7 +44,7 @@ def checked_request(case: Case, compiled: CompiledPolicy, scheme: str = "http") 
     request = SimpleNamespace(
         method=case.method, headers=headers, host=case.host, scheme=scheme, transport=None
     )
-    return CheckedRequest(cast(Any, request), compiled)
+    return CheckedRequest(cast(Any, request))
 
 
 def decision_of(compiled: CompiledPolicy, request: CheckedRequest) -> OriginDecision:
@@ -58,11 +60,20 @@ def decision_of(compiled: CompiledPolicy, request: CheckedRequest) -> OriginDeci
     return decision
 
 
+def refusal_of(
+    check: Callable[[CompiledPolicy, CheckedRequest, str | None, bool], Refusal | None],
+    compiled: CompiledPolicy,
+    request: CheckedRequest,
+) -> Refusal | None:
+    decision = decision_of(compiled, request)
+    return check(compiled, request, decision.grant, decision.failed)
+
+
 @pytest.mark.parametrize("case", [*CASES, *UNROUTED], ids=lambda case: case.name)
 def test_each_case_of_the_table(case: Case) -> None:
     compiled = CompiledPolicy(policy_of(**case.fields))
     request = checked_request(case, compiled)
-    refusal = request_refusal(compiled, request, decision_of(compiled, request))
+    refusal = refusal_of(request_refusal, compiled, request)
     assert (refusal.id if refusal else None) == case.id
     if refusal is not None:
         assert refusal.words and refusal.expected and "{" not in refusal.words
@@ -155,7 +166,7 @@ def test_the_words_say_what_to_change(
 ) -> None:
     compiled = CompiledPolicy(policy_of(**{"allow_origins": [ONE], "check_requests": "writes", **fields}))
     request = checked_request(Case("", "one", None, method, headers), compiled)
-    refusal = request_refusal(compiled, request, decision_of(compiled, request))
+    refusal = refusal_of(request_refusal, compiled, request)
     assert refusal is not None and refusal.words == words
 
 
@@ -178,7 +189,7 @@ def test_the_words_about_a_page_of_the_own_host_that_is_not_own(
 ) -> None:
     compiled = CompiledPolicy(policy_of(allow_origins=[ONE], check_requests="writes"))
     request = checked_request(Case("", "one", None, "POST", headers), compiled, "https")
-    refusal = request_refusal(compiled, request, decision_of(compiled, request))
+    refusal = refusal_of(request_refusal, compiled, request)
     assert refusal is not None and refusal.id == FORGED and words in refusal.words
 
 
@@ -187,7 +198,7 @@ def test_the_words_about_a_handshake_with_credentials(name: str) -> None:
     """No page can leave them out of a handshake."""
     compiled = CompiledPolicy(policy_of(allow_origins=[ONE], check_requests="writes"))
     request = checked_request(Case("", "one", None, "GET", sent(ONE, **{name: "Basic a"})), compiled)
-    refusal = handshake_refusal(compiled, request, decision_of(compiled, request))
+    refusal = refusal_of(handshake_refusal, compiled, request)
     assert refusal is not None and refusal.words == (
         f"allow_credentials is False, and browsers send {name.title()} with every handshake: set "
         "allow_credentials=True, or serve the WebSocket on a host without cookies and passwords"
@@ -199,7 +210,7 @@ def test_nothing_of_a_request_is_in_the_words_unescaped() -> None:
     compiled = CompiledPolicy(policy_of(allow_origins=[ONE], check_requests="all"))
     for headers in (sent(EVIL), sent(site=hostile), sent(OWN, site=hostile)):
         request = checked_request(Case("", "one", None, "GET", headers, host=hostile), compiled)
-        refusal = request_refusal(compiled, request, decision_of(compiled, request))
+        refusal = refusal_of(request_refusal, compiled, request)
         assert refusal is not None and refusal.words.isprintable()
 
 
@@ -224,8 +235,8 @@ def test_the_headers_that_a_verdict_has_read(
 ) -> None:
     compiled = CompiledPolicy(policy_of(**POLICIES[policy], check_requests="all"))
     request = checked_request(Case("", policy, None, "GET", headers), compiled)
-    request_refusal(compiled, request, decision_of(compiled, request))
-    assert " ".join(request.names) == names
+    refusal_of(request_refusal, compiled, request)
+    assert " ".join(dict.fromkeys(request.names)) == names
 
 
 # --- functions and handshakes ---
@@ -278,11 +289,11 @@ def test_handshakes_hold_to_the_credentials_of_the_policy_where_it_checks_reques
 ) -> None:
     compiled = CompiledPolicy(policy_of(**POLICIES[policy], check_requests=checks))
     request = checked_request(Case("", policy, None, "GET", headers), compiled)
-    refusal = handshake_refusal(compiled, request, decision_of(compiled, request))
+    refusal = refusal_of(handshake_refusal, compiled, request)
     expected = None if id_ == CREDENTIALS and not checks else id_
     assert (refusal.id if refusal else None) == expected
     fields = {**POLICIES[policy], "check_requests": checks, "check_websockets": False}
-    assert handshake_refusal(CompiledPolicy(policy_of(**fields)), request, OriginDecision()) is None
+    assert handshake_refusal(CompiledPolicy(policy_of(**fields)), request, None) is None
 
 
 def test_a_refused_request_has_the_value_that_was_refused() -> None:
@@ -290,7 +301,7 @@ def test_a_refused_request_has_the_value_that_was_refused() -> None:
     values = []
     for headers in (sent(EVIL), sent(ONE, EVIL), sent(ONE, cookie="a=1"), sent(site=CROSS)):
         request = checked_request(Case("", "one", None, "POST", headers), compiled)
-        refusal = request_refusal(compiled, request, decision_of(compiled, request))
+        refusal = refusal_of(request_refusal, compiled, request)
         assert refusal is not None
         values.append((refusal.id, refusal.value, refusal.expected))
     assert values == [

@@ -84,22 +84,25 @@ def check_routes(bindings: Iterable[RouteBinding]) -> None:
         RuntimeError: one has not.
     """
     for route, _, active in bindings:
-        if active is None:
-            continue
-        name, extra = f"route.extra of {route.name}", route.extra
-        middleware = extra.corsbp if isinstance(extra, RouteExtra) else None
-        # a policy of the route's own is made active whenever routes are bound
-        if middleware is None or middleware.active_policy.policy is not active.policy:
-            raise broken(name, "has not the policy of its section")
-        if not extra.response_middleware or extra.response_middleware[0] != middleware.attach:
-            raise broken(name, "has not its response middleware first")
-        if not (extra.websocket or extra.checks_requests):
-            continue
-        has_check = bool(extra.request_middleware) and extra.request_middleware[0] == middleware.check
-        if extra.websocket and not has_check:
-            raise broken(name, "has not its check of WebSocket handshakes first")
-        if extra.checks_requests and not (has_check and extra.ignore_body):
-            raise broken(name, "has not its check of forged requests first, before the body is read")
+        fault = _fault_of_route(route.extra, active) if active is not None else None
+        if fault is not None:
+            raise broken(f"route.extra of {route.name}", fault)
+
+
+def _fault_of_route(extra: SimpleNamespace, active: ActivePolicy) -> str | None:
+    """Return what a route does not have of its section; None if it has all."""
+    middleware = extra.corsbp if isinstance(extra, RouteExtra) else None
+    # a policy of the route's own is made active whenever routes are bound
+    if middleware is None or middleware.active_policy.policy is not active.policy:
+        return "has not the policy of its section"
+    if not extra.response_middleware or extra.response_middleware[0] != middleware.attach:
+        return "has not its response middleware first"
+    first = next(iter(extra.request_middleware), None)
+    if extra.websocket and first != middleware.check_handshake:
+        return "has not its check of WebSocket handshakes first"
+    if extra.checks_requests and not (first == middleware.check_request and extra.ignore_body):
+        return "has not its check of forged requests first, before the body is read"
+    return None
 
 
 # --- requests through the server ---
@@ -221,9 +224,9 @@ class Canary:
             options.route = without_middleware(found)
             route.extra.request_middleware = deque([options.intercept])
         else:
-            plain = {name: value for name, value in vars(found.extra).items() if name[:6] != "corsbp"}
-            plain |= {"request_middleware": deque(), "response_middleware": deque(), "ignore_body": True}
-            route.extra = RouteExtra(SimpleNamespace(**plain), self.middleware, found.methods)
+            empty = {"request_middleware": deque(), "response_middleware": deque(), "ignore_body": True}
+            extra = SimpleNamespace(**vars(found.extra) | empty)
+            route.extra = RouteExtra(extra, self.middleware, found.methods)
         return route, self.handle, parameters
 
     async def handle(self, *_: object, **__: object) -> HTTPResponse:
@@ -238,6 +241,10 @@ class _QuietMiddleware(RouteMiddleware):
     def attach(self, request: Request, _: object) -> None:
         send_wrapper_for(request, self.active_policy).is_reported = True
 
-    def check(self, request: Request) -> Any:
+    def check_handshake(self, request: Request) -> Any:
         send_wrapper_for(request, self.active_policy).is_reported = True
-        return super().check(request)
+        return super().check_handshake(request)
+
+    def check_request(self, request: Request) -> Any:
+        send_wrapper_for(request, self.active_policy).is_reported = True
+        return super().check_request(request)
