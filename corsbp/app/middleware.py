@@ -156,11 +156,9 @@ class RouteExtra(SimpleNamespace):
     def checks_requests(self) -> bool:
         """Whether the policy in force checks requests to this route as forged."""
         middleware = self.corsbp
-        if middleware is None:
-            return False
-        if self.corsbp_compiled is not middleware.active_policy.compiled:
+        if middleware is not None and self.corsbp_compiled is not middleware.active_policy.compiled:
             self._complete(middleware)
-        return self.corsbp_checks_requests
+        return middleware is not None and self.corsbp_checks_requests
 
     def _complete(self, middleware: RouteMiddleware) -> None:
         """Complete the request middleware under the policy in force: another one may have other checks."""
