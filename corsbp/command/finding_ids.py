@@ -52,6 +52,14 @@ SET_TOO_LATE: Final = _declare(
     meaning="A setting for sanic-ext's CORS has no effect, because it came after `app.extend()`.",
     remedy="Set it before `app.extend()`, or remove it.",
 )
+ROUTES_AT_STARTUP: Final = _declare(
+    "routes-at-startup",
+    "{source} can add routes when the app starts: they are not in this list",
+    meaning="When the app starts, sanic-ext adds pages such as `/docs`, or a listener calls a method that "
+    "adds routes. An audit does not start the app, so it does not list them.",
+    remedy="Run `corsbp audit --observed`, which starts the app in memory with its listeners, and lists all "
+    "routes. If only sanic-ext adds routes, you can also call `app.extend()` where you make the app.",
+)
 TWO_SECTIONS: Final = _declare(
     "two-sections",
     "{error}",

@@ -19,6 +19,7 @@ The modules, from the entry inwards; imports run downwards only:
     observed_method     one method of a route, and the facts that its responses show
     findings            what is odd about the routes of an app
     request_findings    what check_requests does not check
+    startup_routes      who can add routes when the app starts
     other_cors          the settings of other CORS packages in an app
     header_writers      the code that wrote the CORS headers of a response
     snapshot            an audit as a file, and what changed since

@@ -27,6 +27,7 @@ from corsbp.text import safe_repr
 
 from .other_cors import applied_sanic_ext_origins, find_other_cors, is_open_engine, iterate_routes
 from .request_findings import check_forged_requests
+from .startup_routes import find_startup_routes
 
 FINDINGS: Final = PROBLEMS | WARNINGS | AUDIT_FINDINGS.keys()
 """Every id that a finding can have."""
@@ -68,6 +69,7 @@ def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[
         *check_forged_requests(routes, policies),
         *_check_open_sections(sections),
         *_check_other_cors(app, routes),
+        *find_startup_routes(app),
         *check_suffix_list(app.name),
     }
     return routes, sort_findings(findings)
