@@ -21,11 +21,13 @@ from .support import (
     explain_comparison,
     recorded_values,
     restore_sanic,
+    touch_up_once,
 )
 
 pytest_plugins = ["corsbp.pytest_plugin"]
 PRINTED = "printed at the end"
 compile_routers_once()
+touch_up_once()
 
 
 @pytest.fixture(autouse=True)

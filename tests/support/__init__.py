@@ -29,6 +29,7 @@ from .apps import (
     plain_group,
     restore_sanic,
     text_handler,
+    touch_up_once,
 )
 from .client import HttpRequest, ReceivedResponse, parse_response, preflight, request, send_async, send_bytes
 from .expectations import (
@@ -106,5 +107,6 @@ __all__ = [
     "serve",
     "skip_or_fail",
     "text_handler",
+    "touch_up_once",
     "without_cors",
 ]
