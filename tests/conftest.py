@@ -19,6 +19,7 @@ from .support import (
     RecordProperty,
     compile_routers_once,
     explain_comparison,
+    read_handlers_once,
     recorded_values,
     restore_sanic,
     touch_up_once,
@@ -28,6 +29,7 @@ pytest_plugins = ["corsbp.pytest_plugin"]
 PRINTED = "printed at the end"
 compile_routers_once()
 touch_up_once()
+read_handlers_once()
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import itertools
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,6 +11,7 @@ from types import FunctionType, SimpleNamespace
 from typing import Any, Final
 
 import pytest
+import sanic.mixins.routes
 import sanic_routing.router
 from sanic import Blueprint, HTTPResponse, Request, Sanic, text
 from sanic.touchup import TouchUp
@@ -131,3 +133,19 @@ def touch_up_once() -> None:
         return made
 
     BaseScheme.build = build_once  # type: ignore[method-assign]
+
+
+def read_handlers_once() -> None:
+    """Make Sanic read the source of a handler only once in a process.
+
+    It looks there for the type of the response, at each route of each app.
+    """
+    read = lru_cache(1000)(inspect.getsource)
+
+    def source_of(handler: Any) -> str:
+        # the functions that one `def` makes have one code
+        return read(getattr(inspect.unwrap(handler), "__code__", handler))
+
+    routes: Any = sanic.mixins.routes
+    routes.getsource = source_of
+    routes.parse = lru_cache(1000)(ast.parse)
