@@ -41,9 +41,16 @@ REQUESTS_UNCHECKED: Final = _declare(
     "requests-unchecked",
     "forms of every site can send writes with the cookies of your users: check_requests is False",
     meaning="A section allows credentials, and does not check who sends POST, PUT, PATCH and DELETE. In a "
-    "section that does, it names each route that is exempt.",
-    remedy='Write `check_requests="writes"`, first in a report-only policy. Ignore it if the app has another '
-    "protection, such as tokens in forms, or if the route is exempt on purpose.",
+    "section that does, it names each route that is exempt. If a section does, it also counts the routes "
+    "outside of all sections.",
+    remedy='Write `check_requests="writes"`, first in a report-only policy. For routes outside of all '
+    'sections, write `cors_group(app, allow_origins=["https://shop.example"], check_requests="writes")` with '
+    "the origin of the app itself. Ignore it if the app has another protection, such as tokens in forms, or "
+    "if the route is exempt on purpose.",
+)
+REQUESTS_OUTSIDE: Final = REQUESTS_UNCHECKED.variant(
+    "no section checks the writes of {routes} outside of all sections; cors_group(app, allow_origins=[...], "
+    'check_requests="writes") does'
 )
 REQUESTS_EXEMPT: Final = REQUESTS_UNCHECKED.variant("its ctx_cors exempts it from the check of its section")
 SET_TOO_LATE: Final = _declare(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from sanic import Blueprint
+from sanic import Blueprint, Sanic
 
 from corsbp import CorsPolicy, CorsPolicyWarning, cors_group
 from corsbp.command.audit.declared_policies import describe_policy
@@ -13,7 +13,7 @@ from corsbp.command.audit.findings import audit_app
 from corsbp.command.audit.snapshot import allows_method
 from corsbp.policy.fields import CheckRequests
 
-from ..support import ORIGIN, handler, new_app
+from ..support import ORIGIN, HttpRequest, handler, new_app, send
 
 COOKIES: dict[str, Any] = {"allow_origins": [ORIGIN], "allow_credentials": True}
 CHECKS: tuple[CheckRequests, ...] = (False, "writes", "all")
@@ -70,6 +70,45 @@ def test_a_route_can_be_exempt_from_the_check_of_reads_alone() -> None:
         ("info", "requests-unchecked", "GET /api/writes", ("/api/writes",)),
         ("info", "requests-unchecked", "GET,PUT /api/out", ("/api/out",)),
     ]
+
+
+def make_mixed_app() -> Sanic:
+    """Make an app with a section that checks, and with routes outside of it."""
+    app = new_app(
+        cors_group(blueprint("api"), **COOKIES, check_requests="writes"), blueprint("web", out=False)
+    )
+    app.add_route(handler, "/own", methods=["PUT"], name="own", ctx_cors=CorsPolicy(allow_origins=[ORIGIN]))
+    app.add_route(handler, "/form", methods=["POST"], name="form")
+    return app
+
+
+def test_routes_outside_of_sections_are_counted_if_a_section_checks() -> None:
+    """Not those that only read, sockets, and those with a `ctx_cors`. The advice of the finding is tried."""
+    app = make_mixed_app()
+    (finding,) = audit_app(app)[1]
+    assert (finding.level, finding.id, finding.where) == ("info", "requests-unchecked", app.name)
+    assert finding.paths == ("/form", "/web/write")
+    assert finding.text == (
+        "no section checks the writes of 2 routes outside of all sections; "
+        'cors_group(app, allow_origins=[...], check_requests="writes") does'
+    )
+    own, foreign = post_from("https://shop.example"), post_from("https://evil.example")
+    assert [each.status for each in send(app, own, foreign)] == [200, 200]
+    app = make_mixed_app()
+    app.blueprint(cors_group(app, allow_origins=["https://shop.example"], check_requests="writes"))
+    assert [each.where for each in audit_app(app)[1]] == ["POST,PUT /web/out", "PUT /own"]  # by ctx_cors
+    assert [each.status for each in send(app, own, foreign)] == [200, 403]
+
+
+def post_from(origin: str) -> HttpRequest:
+    """Return a form that a page of this origin sends."""
+    site = "same-origin" if origin == "https://shop.example" else "cross-site"
+    headers = {"host": "shop.example", "origin": origin, "sec-fetch-site": site, "sec-fetch-mode": "navigate"}
+    return HttpRequest("POST", "/form", tuple(headers.items()))
+
+
+def test_without_a_check_routes_outside_of_sections_are_no_finding() -> None:
+    assert findings_of(cors_group(blueprint("api"), allow_origins=[ORIGIN]), blueprint("web")) == []
 
 
 def test_a_check_beside_any_origin_is_a_finding() -> None:

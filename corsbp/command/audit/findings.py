@@ -66,7 +66,7 @@ def audit_app(app: Sanic[Any, Any], made: Iterable[Section] = ()) -> tuple[list[
         *_check_policies(routes, policies),
         *_check_neighbouring_routes(routes),
         *_check_websockets(routes),
-        *check_forged_requests(routes, policies),
+        *check_forged_requests(app.name, routes, policies),
         *_check_open_sections(sections),
         *_check_other_cors(app, routes),
         *find_startup_routes(app),

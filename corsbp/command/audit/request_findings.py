@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from corsbp.app.inventory import RouteInfo
 from corsbp.command import finding_ids
+from corsbp.command.console import count_of
 from corsbp.command.finding import Finding, make_finding
 from corsbp.decision.request_check import is_checked
 from corsbp.policy import warning_ids
@@ -14,7 +15,7 @@ from corsbp.spec.fetch import SAFE_METHODS
 
 
 def check_forged_requests(
-    routes: Iterable[RouteInfo], policies: Mapping[str, CorsPolicy]
+    app_name: str, routes: Iterable[RouteInfo], policies: Mapping[str, CorsPolicy]
 ) -> Iterator[Finding]:
     """Find writes that other sites can forge, routes that are exempt, and checks beside `"*"`.
 
@@ -22,6 +23,7 @@ def check_forged_requests(
     """
     unchecked: dict[str, set[str]] = {}
     open_policies: dict[str, set[str]] = {}
+    outside: list[str] = []
     for route in routes:
         policy, source = route.policy, route.policy_source or route.name
         if policy and policy.check_requests and policy.allow_origins == "*":
@@ -34,6 +36,14 @@ def check_forged_requests(
             yield make_finding("info", finding_ids.REQUESTS_EXEMPT, where, (route.path,))
         elif policy and policy.allow_credentials and not SAFE_METHODS.issuperset(_unchecked(route)):
             unchecked.setdefault(source, set()).add(route.path)
+        elif (
+            route.policy_source is None and not route.opts_out and not SAFE_METHODS.issuperset(route.methods)
+        ):
+            outside.append(route.path)
+    # Who checks one section may believe that the whole app is checked.
+    if outside and any(policy.check_requests for policy in policies.values()):
+        count, found = count_of(len(outside), "route"), tuple(sorted(set(outside)))
+        yield make_finding("info", finding_ids.REQUESTS_OUTSIDE, app_name, found, routes=count)
     for source, paths in unchecked.items():
         yield make_finding("info", finding_ids.REQUESTS_UNCHECKED, source, tuple(sorted(paths)))
     for source, paths in open_policies.items():
