@@ -72,7 +72,8 @@ def _refuse_if_forged(
 
 def _receive_body(request: Request) -> Awaitable[Any] | None:
     """Receive the body of a request, as `Sanic.handle_request` does before the first middleware."""
-    stream, route = request.stream, cast(Route, request.route)
+    stream: Any = request.stream
+    route: Any = request.route
     if not stream or not stream.request_body or route.extra.corsbp_ignore_body:
         return None
     if hasattr(route.handler, "is_stream"):
