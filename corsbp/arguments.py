@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
+from inspect import isfunction
 from typing import Any, ParamSpec, TypeVar
 
 from .decision.active_policy import ReportOnly
@@ -72,6 +73,8 @@ def check_member(item: object, kinds: tuple[type, ...]) -> Any:
     """
     if not isinstance(item, kinds):
         meant = "; meant: policy=..." if isinstance(item, CorsPolicy) else ""
+        if isfunction(item):
+            meant = "; meant: the blueprint of its route"
         raise TypeError(f"cors_group() wraps blueprints and groups of them, not {item!r}{meant}")
     return item
 

@@ -68,7 +68,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         "what it means, and what to do. Without an id, list all ids. Ids need no extra."
     )
     parser.add_argument(
-        "id", nargs="?", metavar="ID", help="as it is printed: origin-trailing-slash; or a message in quotes"
+        "id", nargs="*", metavar="ID", help="as it is printed: origin-trailing-slash; or a message in quotes"
     )
     parser.set_defaults(run=run)
 
@@ -76,13 +76,14 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, *_: object) -> int:
     """Print the explanation of an id, or the list of all ids."""
     known = tables()
-    if arguments.id is None:
+    typed = " ".join(arguments.id)  # of a message without quotes, the shell makes words
+    if not typed.strip():
         for table in known:
             print(f"{_plain(table.heading)}:", *(f"  {row.id}" for row in table.rows), "", sep="\n")
         return 0
-    if " " in arguments.id.strip():
-        return _explain_message(arguments.id, known)
-    id_ = arguments.id.strip("[]`")
+    if " " in typed.strip():
+        return _explain_message(typed, known)
+    id_ = typed.strip("[]` ")
     # One id can be in two tables: `origin-null` is an error in a policy, and a reason to refuse a page.
     found = list(_explain(id_, known))
     if not found:

@@ -59,7 +59,9 @@ def argument_hint(name: str, known: Iterable[str]) -> str:
         close = get_close_matches(name.lower(), spellings.values(), n=1, cutoff=0.7)
         field = close[0] if close else ""
     if field not in spellings.values():
-        return ""
+        other = field or {name.replace("_", ""): name for name in _ALIASES}.get(plain)
+        is_of_policy = other is not None and other in _ALIASES and other != "report_only"
+        return f"; meant: group.policy.replace({other}=...)" if is_of_policy else ""
     is_regex = field == "allow_origins" and "reg" in plain
     return f"; meant: {field}={', a pattern or a function' if is_regex else ''}"
 
@@ -70,12 +72,16 @@ def explain_unknown_arguments(function: Callable[Args, Result]) -> Callable[Args
     known = [
         name for name, each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
     ]
+    takes_names_only = all(each.kind is each.KEYWORD_ONLY for name, each in parameters if name != "self")
 
     @wraps(function)
     def wrapper(*args: Args.args, **options: Args.kwargs) -> Result:
+        qualified = function.__qualname__.removesuffix(".__init__")
+        if takes_names_only and len(args) > 1:  # the first is self
+            hint = "" if args[1] in (True, False, None) else policy_hint(args[1])
+            raise TypeError(f"{qualified}() takes its fields by name, not {args[1]!r}{hint}")
         for name in options:
             if name not in known:
-                qualified = function.__qualname__.removesuffix(".__init__")
                 raise TypeError(f"{qualified}() has no argument {name!r}{argument_hint(name, known)}")
         return function(*args, **options)
 

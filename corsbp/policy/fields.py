@@ -169,6 +169,21 @@ def to_seconds(value: object) -> float | None:
     return value
 
 
+def bool_of_text(value: object) -> str | None:
+    """Return the bool that a value such as "false" stands for, as text: the environment has only texts."""
+    text = str(value).strip().lower()
+    if text in ("true", "yes", "on", "1"):
+        return "True"
+    return "False" if text in ("false", "no", "off", "0", "") else None
+
+
+def whole_number_of(value: object) -> str | None:
+    """Return the whole number that a float or a text stands for, as text."""
+    if isinstance(value, str) and value.strip().isdecimal():
+        return value.strip()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else None
+
+
 def function_name(function: Callable[..., object]) -> str:
     """Return the name of a function, or of the class of another callable."""
     return str(getattr(function, "__qualname__", type(function).__qualname__))

@@ -125,6 +125,9 @@ class OriginDiagnosis:
         if text != text.strip():
             self.add(origin_ids.WHITESPACE_AROUND)
             text = text.strip()
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+            self.add(origin_ids.QUOTES_AROUND)
+            text = text[1:-1]
         kinds = (self._diagnose_word, self._diagnose_list, self._diagnose_network, self._diagnose_regex)
         for diagnose in kinds:
             if (found := diagnose(text)) is not None:

@@ -73,6 +73,12 @@ WHITESPACE_AROUND: Final = _declare(
     remedy="Remove them.",
 )
 SPACE_INSIDE: Final = WHITESPACE_AROUND.variant("has a space in it")
+QUOTES_AROUND: Final = _declare(
+    "origin-quotes",
+    "has quotation marks around it",
+    meaning="An origin has quotation marks around it, as a file of environment variables may add them.",
+    remedy="Remove them.",
+)
 CONTROL_CHARACTER: Final = _declare(
     "origin-control-character",
     "has a control character in it",

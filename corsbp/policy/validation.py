@@ -24,7 +24,9 @@ from .fields import (
     AllowOrigins,
     OriginFunction,
     Star,
+    bool_of_text,
     to_seconds,
+    whole_number_of,
 )
 from .origin_diagnosis import origin_problems
 from .problems import PROBLEMS, Problem, make_problem
@@ -54,7 +56,7 @@ class Validator:
     def check_bool(self, field: str, value: object) -> bool:
         """Check a field that is True or False."""
         if not isinstance(value, bool):
-            self.add(field_ids.NOT_A_BOOL, field, value)
+            self.add(field_ids.NOT_A_BOOL, field, value, bool_of_text(value))
         return value is True
 
     def check_origins(self, value: object) -> AllowOrigins:
@@ -136,8 +138,7 @@ class Validator:
                 self.add(field_ids.MAX_AGE_FRACTION, field, value, str(seconds))
         # in Python, True is an int
         if not isinstance(seconds, int) or isinstance(seconds, bool):
-            meant = str(int(seconds)) if isinstance(seconds, float) and seconds.is_integer() else None
-            self.add(field_ids.MAX_AGE_TYPE, field, value, meant)
+            self.add(field_ids.MAX_AGE_TYPE, field, value, whole_number_of(seconds))
             return None
         if not 0 <= seconds <= LONGEST_MAX_AGE:
             nearest = max(0, min(seconds, LONGEST_MAX_AGE))

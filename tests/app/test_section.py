@@ -374,6 +374,11 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         TypeError,
         "wraps blueprints and groups of them, not 'api'",
     ),
+    "a handler": (
+        lambda: cors_group(handler),  # type: ignore[arg-type]  # wrong on purpose
+        TypeError,
+        "; meant: the blueprint of its route",
+    ),
     "a policy": (
         lambda: cors_group(bp(), CorsPolicy()),  # type: ignore[arg-type]  # wrong on purpose
         TypeError,

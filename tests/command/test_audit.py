@@ -819,7 +819,7 @@ def test_bad_files(audit: Any, tmp_path: Path) -> None:
         f"corsbp: {nowhere} could not be written: No such file or directory\n",
     )
     for text_, expected in [
-        ("{", "Expecting property name"),
+        ("{", "it is not JSON (Expecting property name"),
         ("[]", "it is not a snapshot"),
         ('{"routes": {}}', "its version is None, not 1"),
     ]:

@@ -237,6 +237,12 @@ def test_app(call: str, status: int, lines: list[str], explain: Any) -> None:
             "'x:app' needs a path, which begins with /: corsbp explain x:app /path [METHOD] --origin …",
         ),
         ("x:app item --origin https://app.example", "'x:app' needs a path"),
+        ("x:app GET /item --origin null", "the method comes after the path: write x:app /item GET"),
+        (
+            "/item --origin null",
+            "'/item' is a path: write the app before it: corsbp explain MODULE:APP /item",
+        ),
+        ("ftp://a.example/ --origin null", "'ftp://a.example/' is not a URL of http, https, ws or wss"),
         ("localhost:8000 /a --origin null", "'localhost:8000' is not an app; meant: http://localhost:8000"),
         ("http://127.0.0.1 /a --origin null", "the path is part of the URL: write http://127.0.0.1/a"),
         ("x:app /a --origin null --cookie nonsense", "--cookie takes NAME=VALUE, not 'nonsense'"),

@@ -272,6 +272,14 @@ def test_null_is_explained(why: Any) -> None:
     assert out.startswith("origin-null\n") and " --origin null\n" in out
 
 
+def test_message_without_quotes(why: Any) -> None:
+    """The shell makes words of it, and takes the quotation marks inside away."""
+    message = MESSAGES["origin-any"][0]
+    assert why(*message.replace("'", "").split()) == why(message.replace("'", ""))
+    status, out, _ = why("CORS", "header", "‘Access-Control-Allow-Origin’", "missing.")
+    assert status == 0 and out.startswith("origin-missing\n")
+
+
 def test_unknown_message(why: Any) -> None:
     status, out, err = why("Image is broken")
     assert (status, out) == (2, "")

@@ -11,7 +11,7 @@ from sanic import Blueprint
 
 from corsbp import CorsPolicy, cors_group
 
-from ..support import new_app, text_handler
+from ..support import ORIGIN, new_app, text_handler
 
 MEANT = {
     "allow_origins": "origins origin allow_origin allowed_origins CORS_ORIGINS CORS_ALLOWED_ORIGINS "
@@ -78,6 +78,32 @@ def test_other_names_of_a_report_only_policy(word: str) -> None:
     # a policy by itself has no such field
     with pytest.raises(TypeError, match=rf"CorsPolicy\(\) has no argument '{word}'$"):
         CorsPolicy(**declared)
+
+
+@pytest.mark.parametrize("word", ["max_age", "maxAge", "CORS_MAX_AGE"])
+def test_reconfigure_takes_a_policy_instead_of_fields(word: str) -> None:
+    fields: dict[str, Any] = {word: 5}
+    with pytest.raises(TypeError) as caught:
+        cors_group(Blueprint("bp")).reconfigure(**fields)
+    expected = f"CorsGroup.reconfigure() has no argument {word!r}; meant: group.policy.replace(max_age=...)"
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ([ORIGIN], f"not ['{ORIGIN}']; meant: CorsPolicy(allow_origins=['{ORIGIN}'])"),
+        (ORIGIN, f"not '{ORIGIN}'; meant: CorsPolicy(allow_origins=['{ORIGIN}'])"),
+        ({"max_age": 5}, "not {'max_age': 5}; meant: CorsPolicy(max_age=5)"),
+        ("*", "not '*'; meant: CorsPolicy()"),
+        (True, "not True"),
+        (None, "not None"),
+    ],
+)
+def test_a_policy_takes_its_fields_by_name(value: Any, hint: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        CorsPolicy(value)  # type: ignore[call-arg]  # wrong on purpose
+    assert str(caught.value) == f"CorsPolicy() takes its fields by name, {hint}"
 
 
 def test_reconfigure_takes_policies_by_name() -> None:

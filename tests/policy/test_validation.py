@@ -229,10 +229,32 @@ def test_seven_faults_are_reported_at_once() -> None:
         ' meant: ["X-Token"] [bare-string]',
         "- expose_headers: 'Set-Cookie' is a header that browsers never show to a page [header-set-cookie]",
         "- max_age: -1 is not from 0 to 86400 seconds; meant: 0 [max-age-range]",
-        "- check_websockets: 'yes' is neither True nor False [not-a-bool]",
+        "- check_websockets: 'yes' is neither True nor False; meant: True [not-a-bool]",
         "- allow_origins: 'http://partner.example' with credentials trusts everybody who can change that page"
         " on the network: use https; meant: https://partner.example [credentials-insecure-origin]",
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "meant"),
+    [
+        ({"allow_credentials": "true"}, "True"),
+        ({"allow_credentials": " False\n"}, "False"),
+        ({"check_websockets": 0}, "False"),
+        ({"check_websockets": "none"}, None),
+        ({"check_websockets": None}, None),
+        ({"max_age": "600"}, "600"),
+        ({"max_age": " 600 "}, "600"),
+        ({"max_age": "10 minutes"}, None),
+        ({"max_age": "-1"}, None),
+        ({"max_age": True}, None),
+    ],
+)
+def test_values_of_environment_variables(fields: Any, meant: str | None) -> None:
+    """They are texts: the suggestion is the value that the text stands for."""
+    with pytest.raises(CorsPolicyError) as caught:
+        CorsPolicy(**{"allow_origins": ["https://app.example"], **fields})
+    assert [problem.suggestion for problem in caught.value.problems] == [meant]
 
 
 COMMONEST: list[tuple[dict[str, Any], str, str, str | None]] = [

@@ -48,7 +48,10 @@ def to_json(snapshot: Mapping[str, Any]) -> str:
 
 def from_json(text: str) -> dict[str, Any]:
     """Read a snapshot from text. Raises ValueError if the text is not a snapshot."""
-    found = json.loads(text)
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"it is not JSON ({error}); make it with --snapshot") from error
     if not isinstance(found, dict) or not isinstance(found.get("routes"), dict):
         raise ValueError("it is not a snapshot of corsbp audit")  # noqa: TRY004  # of the file, not of a type
     if found.get("version") != VERSION:

@@ -180,6 +180,14 @@ def _parse_address(target: str, rest: Sequence[str]) -> tuple[str, str]:
     # `localhost:8000` looks like `module:app`, and no module has a number for an app.
     if re.fullmatch(r"[\w.-]+:\d+(/.*)?", target):
         raise CommandError(f"{target!r} is not an app; meant: http://{target}")
+    if target.startswith("/"):
+        raise CommandError(
+            f"{target!r} is a path: write the app before it: corsbp explain MODULE:APP {target}"
+        )
+    if "://" in target:
+        raise CommandError(f"{target!r} is not a URL of http, https, ws or wss")
+    if len(rest) > 1 and rest[1].startswith("/"):
+        raise CommandError(f"the method comes after the path: write {target} {rest[1]} {rest[0]}")
     if not rest or not rest[0].startswith("/"):
         raise CommandError(
             f"{target!r} needs a path, which begins with /: corsbp explain {target} /path [METHOD] --origin …"
