@@ -2,7 +2,7 @@
 
 The guide allows `mydomain.com`. This is not an origin: corsbp raises an error that suggests
 `https://mydomain.com` (mistakes.py). The guide also allows the headers `origin` and `accept`, which need no
-permission: corsbp warns when this app starts.
+permission: corsbp warns when this app starts. sanic_guide.md shows what is wrong with the guide's recipe.
 """
 
 from sanic import Blueprint, Request, Sanic, text

@@ -248,7 +248,7 @@ def install_recipe(app: Sanic) -> None:
     Its shape is kept: one listener that gives OPTIONS handlers to the paths without one, one response
     middleware, both adding the same headers, the route's methods collected for each response. Repaired: paths
     with two routes keep all methods; the app is amended as a whole (else OPTIONS is 500, and with a thousand
-    routes it does not start); responses without a route pass (else 404 is 500); the origin is one.
+    routes it does not start); responses without a route pass (else a 404 logs an error); the origin is one.
     """
 
     def add_headers(response: HTTPResponse, methods: Iterable[str]) -> None:

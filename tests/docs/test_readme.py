@@ -255,7 +255,8 @@ def transcripts(page: str) -> list[tuple[str, str]]:
     return [step for language, block in blocks if language == "console" for step in steps(block)]
 
 
-WITH_TRANSCRIPTS = [page for page in PAGES if transcripts(page)]
+GUIDE = "examples/sanic_guide.md"  # its transcripts are those of test_guide_recipe.py
+WITH_TRANSCRIPTS = [page for page in PAGES if page != GUIDE and transcripts(page)]
 
 
 def test_the_transcript_of_the_readme() -> None:
@@ -395,6 +396,7 @@ RUN_BY = {
     "corsbp/README.md": "tests/docs/test_readme.py",
     "corsbp/testing/README.md": "tests/testing/test_docs.py",
     "examples/README.md": "tests/docs/test_recipes.py",
+    GUIDE: "tests/docs/guide_recipe.py",
 }
 
 
