@@ -27,6 +27,12 @@ def check_text(name: str, value: object) -> None:
     check_argument(isinstance(value, str), name, value, "not a string")
 
 
+def check_number(name: str, value: object) -> None:
+    """Check that an argument is a number."""
+    valid = isinstance(value, int | float) and not isinstance(value, bool)
+    check_argument(valid, name, value, "not a number of seconds")
+
+
 def check_body(body: object) -> None:
     """Check that a body is text, bytes or None."""
     valid = body is None or isinstance(body, str | bytes)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sanic import Sanic
 
-from .arguments import Headers, check_body, check_choice, check_text, normalise_headers
+from .arguments import Headers, check_body, check_choice, check_number, check_text, normalise_headers
 from .call_kinds import FORM_TYPE, CrossOrigin, build_call, run_call
 from .engines import EngineName
 from .exchanges import run_exchanges
@@ -287,6 +287,7 @@ class Browser:
         Raises:
             ValueError: `url` is not a URL, or the reason why this browser does not keep the cookie.
         """
+        check_text("cookie", cookie)
         visited = self._page.base if url is None else parse_url(url, self._page.base)
         if visited is None:
             raise ValueError(f"{url!r} is not a URL")
@@ -296,4 +297,5 @@ class Browser:
 
     def later(self, seconds: float) -> None:
         """Let time pass for cookies and cached preflights."""
+        check_number("seconds", seconds)
         self._clock.skip(seconds)

@@ -17,6 +17,7 @@ from sanic.helpers import Default
 
 from corsbp.spec.hosts import is_loopback
 
+from .arguments import check_number
 from .asgi import call_app
 from .result import Answer, NoAnswer, Sent
 from .urls import parse_url
@@ -46,6 +47,7 @@ class _HttpxSender(ABC):
     """A sender whose responses are httpx responses."""
 
     def __init__(self, reading: float) -> None:
+        check_number("reading", reading)
         self._reading = reading
         self._stack = AsyncExitStack()
 
@@ -148,8 +150,13 @@ class AppSender(_HttpxSender):
     """
 
     def __init__(self, app: Sanic[Any, Any], reading: float = DEFAULT_READING) -> None:
+        if not isinstance(app, Sanic):
+            is_url = isinstance(app, str) and "://" in app
+            meant = f"Browser.at({app!r})" if is_url else "the app itself: from shop import app"
+            raise TypeError(f"{app!r} is not a Sanic app; meant: {meant}")
         super().__init__(reading)
         self._app = app
+        self._is_started = False
         self._events: asyncio.Queue[str] = asyncio.Queue()
         self._replies: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
@@ -174,7 +181,15 @@ class AppSender(_HttpxSender):
             await self._stack.aclose()
             raise
         self._stack.push_async_callback(self._run_event, "shutdown", lifespan)
+        self._is_started = True
+        self._stack.callback(setattr, self, "_is_started", False)
         return self
+
+    async def send(self, sent: Sent) -> Answer | NoAnswer:
+        """Send a request to the app, which has to be started."""
+        if not self._is_started:
+            raise RuntimeError("the app is not started: async with Browser(app) as browser")
+        return await super().send(sent)
 
     async def _request(self, sent: Sent) -> httpx.Response:
         url = parse_url(sent.url)

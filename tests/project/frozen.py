@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..support import ROOT
@@ -31,6 +32,8 @@ EXPECTED = {
 
 def main() -> None:
     """Build the app in one folder, and check what it prints."""
+    if find_spec("PyInstaller") is None:
+        sys.exit('This needs the extra "dev" of corsbp: no PyInstaller')
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "shop.py").write_text(APP)
         hooks = ROOT / "corsbp" / "_pyinstaller"

@@ -19,7 +19,7 @@ from sanic.response import HTTPResponse, text
 
 from corsbp import cors_group
 from corsbp.spec.fetch import ALLOW_ORIGIN
-from corsbp.testing import Browser, Result, SyncBrowser
+from corsbp.testing import Browser, Result, SyncBrowser, attack
 
 from ..support import EVIL, ORIGIN, as_handler, new_app, request, run_server, send_through_asgi, serve
 from .exchange import requests_of
@@ -183,6 +183,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"base_url": "ftp://api.example"}, "'ftp://api.example' is not a URL"),
     ({"base_url": None}, "None is not a URL"),
     ({"engine": "chrome"}, "engine: 'chrome' is none of standard, today, chromium, firefox, webkit"),
+    ({"reading": "1"}, "reading: '1' is not a number of seconds"),
 ]
 
 
@@ -217,6 +218,45 @@ def test_invalid_arguments_of_set_cookie() -> None:
         Browser(new_app()).set_cookie("a=1", "https://a b")
     with pytest.raises(ValueError, match="does not keep the cookie 'a': SameSite=None needs Secure"):
         Browser(new_app()).set_cookie("a=1; SameSite=None")
+
+
+def test_invalid_arguments_of_other_methods() -> None:
+    browser = Browser(new_app())
+    with pytest.raises(ValueError, match=r"cookie: {'a': 1} is not a string"):
+        browser.set_cookie({"a": 1})  # type: ignore[arg-type]  # wrong on purpose
+    for wrong in ("1h", True):
+        with pytest.raises(ValueError, match=f"seconds: {wrong!r} is not a number of seconds"):
+            browser.later(wrong)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    ("app", "meant"),
+    [
+        ("shop:app", "the app itself: from shop import app"),
+        (None, "the app itself"),
+        (Sanic, "the app itself"),
+        ("http://127.0.0.1:8000", r"Browser\.at\('http://127\.0\.0\.1:8000'\)"),
+    ],
+)
+def test_what_is_not_an_app(app: Any, meant: str) -> None:
+    with pytest.raises(TypeError, match=f"{app!r} is not a Sanic app; meant: {meant}"):
+        Browser(app)
+    with pytest.raises(TypeError, match="is not a Sanic app; meant: "):
+        attack(app)
+
+
+def test_a_browser_that_is_not_entered() -> None:
+    """Also one whose app has stopped: the error is no response."""
+
+    async def run() -> None:
+        browser = Browser(new_app())
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match=r"^the app is not started: async with Browser\(app\) as"):
+                await browser.fetch("/items")
+            async with browser:
+                await browser.fetch("/items")
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(("third_party", "sent"), [(True, "a=1"), (False, None)])
