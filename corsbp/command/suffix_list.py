@@ -19,7 +19,7 @@ def describe_suffix_list() -> str:
     """Return the date and the age of the list, with the command that renews it."""
     day = list_date()
     age = f"of {day}, {(date.today() - day).days} days old" if day else "of an unknown date"
-    return f"public suffix list {age}; pip install -U publicsuffixlist renews it"
+    return f"information: public suffix list {age} (to renew it: pip install -U publicsuffixlist)"
 
 
 def check_suffix_list(where: str) -> Iterator[Finding]:

@@ -382,7 +382,7 @@ def test_table(audit: Any) -> None:
         "check_requests is False [requests-unchecked]",
     ]
     assert lines[-1].endswith("9 routes, 7 in sections; 1 error, 0 warnings")
-    assert status == 1 and err.startswith("public suffix list of ")
+    assert status == 1 and err.startswith("information: public suffix list of ")
 
 
 def test_methods_that_are_not_allowed(audit: Any) -> None:

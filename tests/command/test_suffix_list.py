@@ -13,7 +13,8 @@ from corsbp.command import main
 
 from ..support import new_app
 
-RENEW = "pip install -U publicsuffixlist renews it\n"
+RENEW = " (to renew it: pip install -U publicsuffixlist)\n"
+LIST = "information: public suffix list"
 
 
 def set_age(monkeypatch: pytest.MonkeyPatch, days: int) -> date:
@@ -28,11 +29,11 @@ def test_the_version_has_the_age_of_the_list(
     day = set_age(monkeypatch, 39)
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
-    assert capsys.readouterr().out.endswith(f"\npublic suffix list of {day}, 39 days old; {RENEW}")
+    assert capsys.readouterr().out.endswith(f"\n{LIST} of {day}, 39 days old{RENEW}")
     monkeypatch.setattr("corsbp.command.suffix_list.list_date", lambda: None)
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
-    assert capsys.readouterr().out.endswith(f"\npublic suffix list of an unknown date; {RENEW}")
+    assert capsys.readouterr().out.endswith(f"\n{LIST} of an unknown date{RENEW}")
 
 
 @pytest.mark.parametrize(("days", "is_old"), [(0, False), (365, False), (366, True)])
@@ -44,10 +45,10 @@ def test_a_list_older_than_a_year_is_a_finding(
     status, out, err = audit(new_app(cors_group(Blueprint("api"), allow_origins="*")))
     finding = f": the public suffix list is of {day} [suffix-list-old]\n"
     assert (status, finding in out) == (0, is_old)
-    assert err == f"public suffix list of {day}, {days} days old; {RENEW}"
+    assert err == f"{LIST} of {day}, {days} days old{RENEW}"
 
 
 def test_a_list_without_a_date_is_not_a_finding(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("corsbp.command.suffix_list.list_date", lambda: None)
     _, out, err = audit(new_app(cors_group(Blueprint("api"), allow_origins="*")))
-    assert "suffix-list-old" not in out and err.startswith("public suffix list of an unknown date; ")
+    assert "suffix-list-old" not in out and err == f"{LIST} of an unknown date{RENEW}"

@@ -115,11 +115,11 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
         report = _audit_observed(app, arguments, before, err)
     else:
         report = _audit_declared(app, arguments, before, made)
-        if report.table:
-            err.print(describe_suffix_list(), markup=False)
     report.findings = [each for each in report.findings if not _is_ignored(each, arguments.ignore)]
     if arguments.snapshot:
         return _write(arguments.snapshot, report.snapshot, err)
+    if report.table and not arguments.observed:
+        err.print(describe_suffix_list(), markup=False, soft_wrap=True)
     print_report(report, app, arguments.format, out)
     return report.status
 
