@@ -21,6 +21,7 @@ The modules, from the entry inwards; imports run downwards only:
     proxy_sender      a sender that passes requests on to another sender
     errors            errors that are printed without a traceback
     console_messages  what browsers print in their consoles
+    app_address       the address at which `explain` assumes the app
 
 Needs the extra "cli", except for `why`.
 """

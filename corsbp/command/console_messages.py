@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
+from corsbp.command.app_address import assume_address
 from corsbp.spec.fetch import ALLOW_CREDENTIALS, ALLOW_HEADERS, ALLOW_ORIGIN, ORIGIN, REQUEST_HEADERS
 from corsbp.testing import Answer, Result, Sent
 from corsbp.testing.cors_check import check_cors
@@ -224,15 +225,19 @@ def suggest_commands(text: str, stops: Collection[str] = ()) -> tuple[str, str]:
     options = []
     if method := _find(r"Method (\S+) is not allowed", text):
         options.append(method)
-    options += ["--origin", _find(r"origin '?([a-z][a-z0-9+.-]*://[^\s']+|null)", text) or "ORIGIN"]
+    origin = _find(r"origin '?([a-z][a-z0-9+.-]*://[^\s']+|null)", text) or "ORIGIN"
+    options += ["--origin", origin]
     if header := _find(r"(?:field |header [‘'])([\w-]+)[’']? is not allowed", text):
         options += ["--header", f"{header}: 1"]
     if any(stop.removeprefix("preflight-") in ("origin-any", "credentials") for stop in stops):
         options.append("--credentials")
+    address = f"{parts.scheme.replace('ws', 'http')}://{parts.netloc}"
+    assumed = url == "URL" or address == assume_address(origin)
     # A URL can have characters that a shell reads: & in a query, at least.
     explain = ["corsbp", "explain"]
     app = ["MODULE:APP", "/PATH" if url == "URL" else path]
-    return shlex.join([*explain, url, *options]), shlex.join([*explain, *app, *options])
+    at = [] if assumed else ["--base-url", address]
+    return shlex.join([*explain, url, *options]), shlex.join([*explain, *app, *options, *at])
 
 
 def _find(pattern: str, text: str) -> str | None:

@@ -304,3 +304,21 @@ def test_message_without_the_extra(why: Any, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "corsbp.command.console_messages", None)
     expected = 'corsbp: the message of a browser needs the extra "cli" of corsbp\n'
     assert why("Failed to fetch") == (2, "", expected)
+
+
+@pytest.mark.parametrize(
+    ("page", "api", "options"),
+    [
+        ("http://localhost:3000", "http://localhost:8000", ""),
+        ("http://localhost:3000", "http://localhost:9000", " --base-url http://localhost:9000"),
+        ("https://app.example", "wss://api.example", ""),
+        ("https://shop.example", "https://api.shop.example", " --base-url https://api.shop.example"),
+    ],
+)
+def test_the_command_of_the_app_has_the_address_of_the_message(
+    page: str, api: str, options: str, why: Any
+) -> None:
+    """With another address, the cookies and the own pages of the server would be others."""
+    text = f"Access to fetch at '{api}/items' from origin '{page}' has been blocked by CORS policy: "
+    _, out, _ = why(text + MESSAGES["origin-missing"][0])
+    assert f"\nThe line to change: corsbp explain MODULE:APP /items --origin {page}{options}\n" in out

@@ -6,17 +6,16 @@ import argparse
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import Any, Final, get_args
-from urllib.parse import urlsplit
+from typing import Any, get_args
 
 from rich.console import Console
 from sanic import Sanic
 
 from corsbp.app.inventory import list_sections
+from corsbp.command.app_address import BASE_URL, PORT, assume_address
 from corsbp.command.audit.findings import check_ctx_cors_values
 from corsbp.command.errors import CommandError
 from corsbp.command.loading import collect_errors, load_app, redirect_app_output
-from corsbp.spec.hosts import is_loopback
 from corsbp.testing.engines import ENGINES
 from corsbp.testing.fetch_arguments import EmbedderPolicy
 from corsbp.testing.result import CallKind
@@ -25,12 +24,6 @@ from .call import explain_call
 from .explanation import Call, Explanation
 from .output import print_explanation
 from .report_only import collect_reports, describe_reports
-
-BASE_URL: Final = "https://api.example"
-"""The address of an app in memory, for the browser, unless the page is on this machine."""
-
-PORT: Final = 8000
-"""The port of an app on this machine, as with the command `sanic`."""
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -102,7 +95,7 @@ def run(arguments: argparse.Namespace, out: Console, err: Console) -> int:
         cookies=tuple(map(_check_cookie, arguments.cookie)),
         body=arguments.body,
         engine=arguments.engine,
-        base_url=arguments.base_url or _assume_address(arguments.origin),
+        base_url=arguments.base_url or assume_address(arguments.origin),
         kind=arguments.kind,
         embedder_policy=arguments.coep,
         local_network=not arguments.no_local_network,
@@ -156,17 +149,6 @@ def _exit_status(explanation: Explanation) -> int:
 
 
 # --- arguments ---
-
-
-def _assume_address(origin: str) -> str:
-    """Assume an address of the app: for a page on this machine, the same host, so that both are one site.
-
-    With another host, the browser would not send the cookies that it sends in reality.
-    """
-    parts = urlsplit(origin)
-    host = parts.hostname or ""
-    name = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{name}:{PORT}" if is_loopback(name) else BASE_URL
 
 
 def _parse_address(target: str, rest: Sequence[str]) -> tuple[str, str]:
