@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 
@@ -82,6 +83,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
     """Show the header that is wrong, where CORS headers are compared."""
     return explain_comparison(left, right) if op == "==" else None
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Let no tracer see a test with the marker `no_cover`.
+
+    In a process of pytest-xdist, pytest-cov stops its own, and another goes on: one that it started before.
+    """
+    if not item.get_closest_marker("no_cover"):
+        return (yield)
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -118,7 +118,8 @@ def _navigate(fetch: FetchState) -> Exchanges[Answer]:
 def _upgrade_image(fetch: FetchState) -> None:
     """Change an http image on an https page to https. https://w3c.github.io/webappsec-mixed-content/#upgrade-algorithm"""
     url = fetch.url
-    if fetch.call.destination == "image" and _is_mixed_content(fetch) and not is_ip(url.host):
+    is_image = url.is_http and fetch.call.destination == "image"
+    if is_image and _is_mixed_content(fetch) and not is_ip(url.host):
         fetch.urls[-1] = replace(url, scheme="https")
         fetch.log("The page is on https: browsers request its images over https")
 

@@ -180,10 +180,12 @@ def site(make: Callable[..., Any], touchup: bool) -> Sanic:
     return app
 
 
+@pytest.mark.no_cover
 @both_touchups
 def test_other_middleware_does_not_change_the_headers_of_a_section(touchup: bool) -> None:
     rows: dict[str, Expectation] = {}
-    for place, priority, way in itertools.product(PLACES, PRIORITIES, WAYS):
+    priorities = PRIORITIES if touchup else (0,)  # their order is the same
+    for place, priority, way in itertools.product(PLACES, priorities, WAYS):
         for behaviour, (listed, public) in BEHAVIOURS.items():
             act = f"{priority}/{place}/{way} {behaviour.__name__}"
             status = {"returns_new": 203, "returns_new_with_cors": 203, "returns_no_response": 500}.get(
@@ -206,7 +208,7 @@ def test_other_middleware_does_not_change_the_headers_of_a_section(touchup: bool
                 status,
                 {"vary": listed},
             )
-    assert len(rows) == len(PLACES) * len(PRIORITIES) * len(WAYS) * (3 * len(BEHAVIOURS) - 2)
+    assert len(rows) == len(PLACES) * len(priorities) * len(WAYS) * (3 * len(BEHAVIOURS) - 2)
     responses = expect(site(cors_group, touchup), rows)
 
     without = send(site(plain_group, touchup), *(row[0] for row in rows.values()))
@@ -214,11 +216,12 @@ def test_other_middleware_does_not_change_the_headers_of_a_section(touchup: bool
         assert without_cors(response) == without_cors(other), name
 
 
+@pytest.mark.no_cover
 @both_touchups
 def test_middleware_outside_of_sections_works_as_without_corsbp(touchup: bool) -> None:
     requests = [
         request("GET", path, x_act=f"{priority}/{place}/{way} {behaviour.__name__}")
-        for place, priority, way in itertools.product(PLACES, PRIORITIES, WAYS)
+        for place, priority, way in itertools.product(PLACES, PRIORITIES if touchup else (0,), WAYS)
         for behaviour in BEHAVIOURS
         for path in ("/web/item", "/web/none", "/none")
     ]

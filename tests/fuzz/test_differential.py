@@ -27,7 +27,7 @@ def test_apps_with_sections_and_without() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CorsPolicyWarning)
         campaign = Campaign(SEED)
-        campaign.run(3_000, each=50)
+        campaign.run(1_500, each=50)
     assert set(campaign.kinds) >= KINDS, (SEED, campaign.kinds)
 
 

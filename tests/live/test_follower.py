@@ -191,6 +191,7 @@ def test_a_list_or_set_that_the_source_changes_is_another_value() -> None:
     run(group, talk)
 
 
+@pytest.mark.no_cover
 def test_many_origins_are_in_force_one_value_after_the_other() -> None:
     values = [MANY, [*MANY, ORIGIN], {*MANY[1:], ORIGIN}, [f"{origin}/" for origin in MANY], [ORIGIN]]
     group, store = followed([TWO])

@@ -34,6 +34,7 @@ async def turns_during(work: Awaitable[Any]) -> int:
     return count
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "value",
     [MANY, [*MANY[1:], ORIGIN], [f"{origin}/" for origin in MANY]],
@@ -56,6 +57,7 @@ def test_many_origins_are_validated_in_steps(
     asyncio.run(talk())
 
 
+@pytest.mark.no_cover
 def test_a_step_is_short() -> None:
     """No machine validates so many origins within a few steps, and a slow one needs more."""
     assert asyncio.run(turns_during(values.apply_value(MANY, CorsPolicy()))) >= 5

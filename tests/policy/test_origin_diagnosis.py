@@ -362,6 +362,7 @@ def test_functions_in_messages_work_and_allow_no_other_origin() -> None:
     assert shown("chrome-extension://*")("chrome-extension://abc", None) is True
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "piece",
     [
@@ -420,6 +421,7 @@ def test_an_entry_without_a_diagnosis_is_refused(
     assert ids_of("https://a b") == "origin-host-character"
 
 
+@pytest.mark.no_cover
 @example("[://")  # begins like a list
 @example("file://")  # what some programs send for a file: an entry, and no origin of the standard
 @settings(max_examples=300, deadline=None)

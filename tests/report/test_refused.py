@@ -343,6 +343,7 @@ def test_no_line_in_production(caplog: pytest.LogCaptureFixture) -> None:
     assert lines == [[]] * len(REFUSED)
 
 
+@pytest.mark.no_cover
 def test_responses_are_the_same_in_debug_mode() -> None:
     requests = [*(line.ask for line in REFUSED), *GRANTED]
 

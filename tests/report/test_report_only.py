@@ -407,6 +407,7 @@ def responses_of(report_only: CorsPolicy | None, *, has_listener: bool) -> list[
     return list(run_server(serve(app, talk)))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("has_listener", [True, False])
 def test_responses_are_the_same_byte_for_byte(has_listener: bool, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG if has_listener else logging.ERROR)

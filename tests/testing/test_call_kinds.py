@@ -233,6 +233,10 @@ def test_an_http_image_of_an_https_page_is_requested_over_https() -> None:
     assert "browsers request its images over https" in str(result)
     # there is no certificate for an address
     assert fetch_as("image", url="http://192.0.2.1/").blocked_by == "mixed-content"
+    # only http becomes https
+    for url, stop in {"data:,x": "image-invalid", "ws://api.example/": "scheme-not-http"}.items():
+        result = fetch_as("image", url=url)
+        assert (result.blocked_by, result.sent) == (stop, ())
 
 
 # --- forms and navigation ---

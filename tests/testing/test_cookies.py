@@ -11,6 +11,7 @@ import pytest
 from sanic import text
 
 from corsbp.testing.cookies import USE_ONE_SITE, CookieJar
+from corsbp.testing.engines import ENGINES
 from corsbp.testing.set_cookie import MAX_LIFETIME, USE_PARTITIONED, NotKeptError
 from corsbp.testing.urls import Url, parse_url
 
@@ -166,6 +167,14 @@ def test_cookies_that_are_not_kept(url: str, line: str, message: str) -> None:
     (step,) = jar.store(at(url), [line], url)
     assert (step.text, step.stop, step.change) == (str(raised.value), None, raised.value.change)
     assert jar.build_header([at(HOST)], HOST)[0] == "s=1"
+
+
+def test_firefox_keeps_no_value_without_a_name() -> None:
+    with pytest.raises(NotKeptError, match="it has no name"):
+        CookieJar(engine=ENGINES["firefox"]).keep(at(HOST), "=1", HOST)
+    jar = CookieJar()
+    jar.keep(at(HOST), "=1", HOST)
+    assert jar.build_header([at(HOST)], HOST)[0] == "1"
 
 
 @pytest.mark.parametrize("url", [HOST, "http://localhost:8000", "http://127.0.0.1", "http://a.localhost"])

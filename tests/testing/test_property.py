@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sanic import Blueprint, Request
@@ -120,6 +121,7 @@ def fetch_from_app(policy: dict[str, Any], request: dict[str, Any]) -> Result:
         type(app).unregister_app(app)
 
 
+@pytest.mark.no_cover
 @settings(max_examples=120, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 @given(policies(), requests())
 def test_a_page_reads_what_the_policy_grants(policy: dict[str, Any], request: dict[str, Any]) -> None:
