@@ -48,7 +48,7 @@ class CheckedRequest(HeadersToRead):
 
     def __init__(self, request: Request) -> None:
         headers = self._headers = request.headers
-        self.names = [ORIGIN, FETCH_SITE]
+        self.names: list[str] = [ORIGIN, FETCH_SITE]
         self.request: Request = request
         self.method: str = request.method
         self.origins: Sequence[str] = headers.getall(ORIGIN) if ORIGIN in headers else ()
