@@ -205,7 +205,7 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
 def test_process() -> None:
     """In a process of its own: stdout, stderr and exit status."""
     good, bad, none = run("audit", "examples.versions"), run("audit", "examples.nowhere"), run()
-    assert good.returncode == 0 and re.fullmatch(r"public suffix list of .*\n", good.stderr)
+    assert good.returncode == 0 and re.fullmatch(r"information: public suffix list of .*\n", good.stderr)
     assert (bad.returncode, bad.stdout) == (2, "")
     assert bad.stderr.startswith(
         "corsbp: 'examples.nowhere' could not be imported: no module 'examples.nowhere'"
@@ -273,7 +273,7 @@ def test_closed_pipe() -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 2 and re.fullmatch(r"public suffix list of .*\n", done.stderr)
+    assert done.returncode == 2 and re.fullmatch(r"information: public suffix list of .*\n", done.stderr)
     assert done.stdout.startswith("methods")
 
 
