@@ -22,6 +22,7 @@ import pytest
 from sanic import Blueprint, Sanic
 
 from corsbp import CorsPolicy, cors_group
+from corsbp.command.suffix_list import check_suffix_list
 from corsbp.log import cors_logger
 
 from ..browsers.cases import CASES
@@ -268,6 +269,8 @@ def test_the_transcript_of_the_readme() -> None:
 @pytest.mark.parametrize("page", [page for page in WITH_TRANSCRIPTS if page != "README.md"])
 def test_commands_print_the_transcripts(page: str, tmp_path: Path) -> None:
     """The commands run one after the other in a clone."""
+    if "corsbp audit" in str(transcripts(page)) and [*check_suffix_list("")]:
+        pytest.skip("the public suffix list of this environment is old, which is one finding more")
     for name in ("corsbp", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     status = 0
