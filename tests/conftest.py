@@ -20,7 +20,6 @@ from .support import (
     RecordProperty,
     compile_routers_once,
     explain_comparison,
-    read_handlers_once,
     recorded_values,
     restore_sanic,
     touch_up_once,
@@ -30,7 +29,6 @@ pytest_plugins = ["corsbp.pytest_plugin"]
 PRINTED = "printed at the end"
 compile_routers_once()
 touch_up_once()
-read_handlers_once()
 
 
 @pytest.fixture(autouse=True)

@@ -52,12 +52,12 @@ class Workers:
         self.number = os.getpid()
         monkeypatch.setattr(corsbp.metrics, "_FOLDER", os.fspath(folder))
         monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", os.fspath(folder))
-        value_class = prometheus_values.MultiProcessValue(lambda: self.number)  # type: ignore[no-untyped-call]
+        value_class = prometheus_values.MultiProcessValue(lambda: self.number)  # type: ignore[no-untyped-call]  # it has no types
         monkeypatch.setattr(prometheus_values, "ValueClass", value_class)
         self.opened: list[MmapedDict] = []
 
         def open_file(path: str) -> MmapedDict:
-            self.opened.append(MmapedDict(path))  # type: ignore[no-untyped-call]
+            self.opened.append(MmapedDict(path))  # type: ignore[no-untyped-call]  # it has no types
             return self.opened[-1]
 
         monkeypatch.setattr(prometheus_values, "MmapedDict", open_file)
@@ -68,7 +68,7 @@ class Workers:
     def close(self) -> None:
         """Close their files: a worker leaves that to the end of its process."""
         for file in self.opened:
-            file.close()  # type: ignore[no-untyped-call]
+            file.close()  # type: ignore[no-untyped-call]  # it has no types
 
 
 @pytest.fixture(autouse=True)

@@ -79,7 +79,7 @@ def _receive_body(request: Request) -> Awaitable[Any] | None:
     if hasattr(route.handler, "is_stream"):
         stream.request_max_size = float("inf")
         return None
-    if route.extra.corsbp_requests:
+    if route.extra.corsbp_requests:  # they run also if the body is too large
         return _receive_before_middleware(request)
     return request.receive_body()  # type: ignore[no-untyped-call]  # Sanic's has no types
 

@@ -75,15 +75,13 @@ def find_refusal(
     if len(origins) > 1 or len(sites) > 1:
         return repeated_lines_refusal(origins, sites)
     origin, site = origins[0] if origins else None, sites[0] if sites else None
-    is_named = origin is not None and origin == grant != "*"
+    is_allowed = compiled.allows(origins, grant)
     # A browser sends an origin or `null`. An origin that an entry or a function allows is valid.
-    if origin is not None and not is_named and not is_sent_origin(origin):
+    if origin is not None and (not is_allowed or grant == "*") and not is_sent_origin(origin):
         return malformed_origin_refusal(origin)
     # The own page. Its browser knows the host that a proxy may have changed. `same-site` is another origin.
     if site == _SAME_ORIGIN:
         return None
-    # `"*"` allows an opaque origin, and none, too.
-    is_allowed = is_named or grant == "*"
     if (site is None or site == "none") and _is_trusted(compiled, request, is_allowed):
         return None
     credentials = find_credentials(request) if is_allowed and not policy.allow_credentials else None

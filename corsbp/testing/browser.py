@@ -9,7 +9,7 @@ from typing import Any
 
 from sanic import Sanic
 
-from .arguments import Headers, check_body, check_choice, check_number, check_text, normalise_headers
+from .arguments import Headers, check_body, check_choice, check_text, normalise_headers
 from .call_kinds import FORM_TYPE, CrossOrigin, build_call, run_call
 from .engines import EngineName
 from .exchanges import run_exchanges
@@ -297,5 +297,4 @@ class Browser:
 
     def later(self, seconds: float) -> None:
         """Let time pass for cookies and cached preflights."""
-        check_number("seconds", seconds)
         self._clock.skip(seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .arguments import check_choice
+from .arguments import check_choice, check_number
 from .cookies import CookieJar
 from .engines import ENGINES, EngineName
 from .fetch_arguments import EmbedderPolicy, Page
@@ -23,6 +23,7 @@ class Clock:
 
     def skip(self, seconds: float) -> None:
         """Set the clock forward."""
+        check_number("seconds", seconds)
         self._skipped += seconds
 
 

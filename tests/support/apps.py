@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import itertools
 from collections.abc import Callable
 from functools import lru_cache
@@ -11,7 +10,6 @@ from types import FunctionType, SimpleNamespace
 from typing import Any, Final
 
 import pytest
-import sanic.mixins.routes
 import sanic_routing.router
 from sanic import Blueprint, HTTPResponse, Request, Sanic, text
 from sanic.touchup import TouchUp
@@ -113,6 +111,7 @@ def touch_up_once() -> None:
     """Make Sanic's TOUCHUP compile a method only once in a process, for the same signals and servers.
 
     At each start of an app, it reads nine methods, and compiles them without what this app does not need.
+    That is half of the time of many tests. Servers in processes of their own run Sanic as it is.
     """
     build: Any = BaseScheme.build
     kept: dict[tuple[object, ...], Any] = {}
@@ -132,20 +131,4 @@ def touch_up_once() -> None:
         made.__kwdefaults__ = found.__kwdefaults__
         return made
 
-    BaseScheme.build = build_once  # type: ignore[method-assign]
-
-
-def read_handlers_once() -> None:
-    """Make Sanic read the source of a handler only once in a process.
-
-    It looks there for the type of the response, at each route of each app.
-    """
-    read = lru_cache(1000)(inspect.getsource)
-
-    def source_of(handler: Any) -> str:
-        # the functions that one `def` makes have one code
-        return read(getattr(inspect.unwrap(handler), "__code__", handler))
-
-    routes: Any = sanic.mixins.routes
-    routes.getsource = source_of
-    routes.parse = lru_cache(1000)(ast.parse)
+    BaseScheme.build = build_once  # type: ignore[method-assign]  # of Sanic's, for all tests
