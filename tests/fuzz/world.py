@@ -563,9 +563,10 @@ class World:
         if denied:
             return expected(fields, owner, methods, Asked("BREW", asked.headers))._replace(allow=())
         socket = served.get(request.method, (None, False))[1]
-        if socket and verdict.kind == "ordinary" and asked.lines("origin"):
+        origins = asked.lines("origin")
+        if socket and verdict.kind == "ordinary" and origins:
             grant = verdict.headers.get("access-control-allow-origin")
-            if grant != "*" and [grant] != asked.lines("origin"):
+            if len(origins) > 1 or grant not in ("*", origins[0]):
                 return verdict._replace(kind="refused socket")
         return verdict
 
